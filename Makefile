@@ -1,0 +1,35 @@
+# Each target sets itself up: the first run makes .venv and installs the pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Quiet libraries: the terminal is for what the zoo says.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_ENABLE_ONEDNN_OPTS ?= 0
+
+.PHONY: demo test test-all bench lint clean
+
+demo: $(VENV)/installed
+	$(BIN)/zoo demo --out demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -q
+
+test-all: $(VENV)/installed
+	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/run.py
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f'zoo is tested on Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.12 ...')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

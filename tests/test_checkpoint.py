@@ -1,0 +1,135 @@
+"""A checkpoint loads as it was saved, or is refused with the file's name."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import checkpoint, files
+from zoo.errors import ZooError
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)])
+
+
+def test_a_users_model_round_trips_and_is_found_by_name(model, tmp_path, monkeypatch):
+    folder = zoo.save(model, tmp_path / "mine.first", "Doubles nothing.")
+    x = np.ones((5, 3), np.float32)
+    np.testing.assert_array_equal(zoo.load(folder)(x), model(x))
+    monkeypatch.setenv("ZOO_CHECKPOINTS", str(tmp_path))
+    assert "mine.first" in zoo.list_models("mine*")
+    np.testing.assert_array_equal(zoo.load("mine")(x), model(x))
+    assert zoo.info("mine")["summary"] == "Doubles nothing."
+
+
+@pytest.mark.parametrize("name", [checkpoint.CONFIG, checkpoint.WEIGHTS])
+def test_a_changed_byte_is_refused_by_name(model, tmp_path, name):
+    folder = zoo.save(model, tmp_path / "a.b", "x")
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ZooError, match=name):
+        zoo.load(folder)
+
+
+def test_a_missing_file_is_named(model, tmp_path):
+    folder = zoo.save(model, tmp_path / "a.b", "x")
+    (folder / checkpoint.WEIGHTS).unlink()
+    with pytest.raises(ZooError, match="model.weights.h5"):
+        zoo.load(folder)
+
+
+def test_a_card_cannot_reach_outside_its_folder(model, tmp_path):
+    folder = zoo.save(model, tmp_path / "a.b", "x")
+    card = json.loads((folder / "card.json").read_text())
+    card["files"]["../secret"] = {"sha256": "0", "bytes": 1}
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(ZooError, match="outside"):
+        zoo.load(folder)
+
+
+def test_a_lambda_is_not_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x + 1)])
+    folder = zoo.save(model, tmp_path / "a.b", "x")
+    with pytest.raises(ZooError, match="cannot be built"):
+        zoo.load(folder)
+
+
+def test_an_unregistered_class_says_what_to_do(tmp_path):
+    class Odd(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Odd()])
+    folder = zoo.save(model, tmp_path / "a.b", "x")
+    with pytest.raises(ZooError, match="import the module that registers"):
+        zoo.load(folder)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(model, tmp_path, monkeypatch):
+    folder = zoo.save(model, tmp_path / "a.b", "old")
+
+    def full(self, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(ZooError, match="No space left"):
+        zoo.save(model, folder, "new")
+    monkeypatch.undo()
+    assert zoo.info(str(folder))["summary"] == "old"
+    zoo.load(folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.b"]  # nothing half-written stays
+
+
+def test_other_folders_are_not_overwritten(model, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ZooError, match="holds no checkpoint"):
+        zoo.save(model, tmp_path, "x")
+
+
+def test_what_cannot_be_saved_says_why(model, tmp_path):
+    with pytest.raises(ZooError, match="summary"):
+        zoo.save(model, tmp_path / "a", {})
+    with pytest.raises(ZooError, match="keras.Model"):
+        zoo.save("model", tmp_path / "a", "x")
+    with pytest.raises(ZooError, match="no weights"):
+        zoo.save(keras.Sequential([keras.layers.Dense(2)]), tmp_path / "a", "x")
+
+
+def test_large_weights_come_from_a_mirror_and_are_verified(model, server, tmp_path, monkeypatch):
+    folder = zoo.save(model, tmp_path / "store" / "big.one", "x")
+    shelf = tmp_path / "shelf" / "big.one"
+    shelf.mkdir(parents=True)
+    card = json.loads((folder / "card.json").read_text())
+    card["mirrors"] = [folder.as_uri()]
+    (shelf / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("ZOO_CHECKPOINTS", str(shelf.parent))
+    x = np.ones((5, 3), np.float32)
+    np.testing.assert_array_equal(zoo.load("big")(x), model(x))
+    assert (files.cache_folder() / "checkpoints" / "big.one" / "model.weights.h5").is_file()
+    del card["mirrors"]
+    (shelf / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(ZooError, match="no mirror"):
+        zoo.load("big")
+
+
+def test_unknown_names_say_what_is_near(tmp_path, model, monkeypatch):
+    zoo.save(model, tmp_path / "crust_network.tiny", "x")
+    monkeypatch.setenv("ZOO_CHECKPOINTS", str(tmp_path))
+    with pytest.raises(ZooError, match="Did you mean.*crust_network"):
+        zoo.load("crust_netwrk")
+    with pytest.raises(ZooError, match="Did you mean"):
+        zoo.load("crust_network.tny")
+    with pytest.raises(ZooError, match="not a checkpoint"):
+        zoo.load(tmp_path)

@@ -1,0 +1,47 @@
+"""zoo: a model zoo with a dataset registry for seismology and exploration geophysics.
+
+    import zoo
+
+    zoo.list_models()                                  # names of checkpoints
+    model = zoo.load("cvae_emulator")                  # a keras.Model, physical units in and out
+    data = zoo.load_dataset("microseismic/marine", "test", batch_size=256)
+    recipe = zoo.recipe("cvae_emulator")               # how it was made; .train() makes another
+
+Importing `zoo` imports neither TensorFlow nor Keras; the first call that needs them does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Name in this face -> module that defines it.
+_FACE = {
+    "load": "zoo.registry",
+    "save": "zoo.registry",
+    "recipe": "zoo.registry",
+    "info": "zoo.registry",
+    "list_models": "zoo.registry",
+    "list_datasets": "zoo.corpora",
+    "load_dataset": "zoo.corpora",
+    "ZooError": "zoo.errors",
+}
+
+__all__ = [*_FACE, "__version__"]
+
+if TYPE_CHECKING:
+    from zoo.corpora import list_datasets, load_dataset
+    from zoo.errors import ZooError
+    from zoo.registry import info, list_models, load, recipe, save
+
+
+def __getattr__(name: str):
+    if name not in _FACE:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    return getattr(importlib.import_module(_FACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FACE])

@@ -1,0 +1,224 @@
+"""A checkpoint is a folder: config.json + model.weights.h5 + card.json.
+
+`config.json` holds the Keras configuration and the recipe whose file defines the model's classes;
+`model.weights.h5` the weights; `card.json` says what the model does, with units, how it was made, how
+well it scores by which command, and the SHA-256 of every other file. What the zoo ships, what
+`zoo train` writes and what a user saves with `zoo.save` have the same form.
+
+Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered classes are built.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.files import atomic_folder, read_json, sha256, write_json
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.json"
+
+# What the card of a shipped checkpoint must say; `save` fills what it knows itself.
+CARD_FIELDS = {
+    "name": "architecture.tag",
+    "summary": "what the model does, in a sentence",
+    "inputs": "shape, unit and meaning of what the model takes",
+    "outputs": "shape, unit and meaning of what the model gives",
+    "corpus": "name and version of the corpus it was trained on, and whether it is synthetic",
+    "command": "the command that trained it",
+    "seed": "the seed of that command",
+    "versions": "versions of the libraries that trained it",
+    "cost": "what training cost",
+    "scores": "metric -> {value, command}: figures and the command that measures each",
+    "licence": "licence of the weights and of the data behind them",
+    "citation": "what to cite",
+    "files": "sha256 and size of every file of the folder",
+}
+
+_LIBRARIES = ("seismic-zoo", "tensorflow", "keras", "numpy", "scipy", "gpflow", "tensorflow-datasets")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that decide what a training gives."""
+    versions = {}
+    for library in _LIBRARIES:
+        for distribution in (library, f"{library}-cpu"):
+            try:
+                versions[library] = metadata.version(distribution)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return versions
+
+
+def save(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    card: Mapping[str, Any],
+    *,
+    recipe: str | None = None,
+    extras: Mapping[str, Callable[[Path], Any]] | None = None,
+) -> Path:
+    """Write `model` as a checkpoint folder that `zoo.load` reads.
+
+    The folder is replaced as a whole: after an error or a full disk the old one is untouched.
+
+    Args:
+        model: a built Keras model whose classes are Keras's, the zoo's, or registered by you with
+            `keras.saving.register_keras_serializable`.
+        folder: where to; an existing checkpoint there is replaced, any other folder is refused.
+        card: at least {"summary": ...}; `CARD_FIELDS` lists what a shipped card says. Versions and
+            checksums are added here.
+        recipe: the recipe whose file defines the model's classes.
+        extras: file name -> function that writes that file, for what else the folder carries.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ZooError: if the model is not built, the card has no summary, or the folder is not a
+            checkpoint's.
+    """
+    import keras
+
+    folder = Path(folder)
+    if not isinstance(model, keras.Model):
+        raise ZooError(f"zoo.save takes a keras.Model, this is a {type(model).__name__}.")
+    if not model.built:
+        raise ZooError("The model has no weights yet: call it on an example or build it, then save.")
+    if not str(card.get("summary", "")).strip():
+        raise ZooError('The card needs at least {"summary": "what the model does"}.')
+    if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():
+        raise ZooError(f"{folder} exists and holds no checkpoint; choose another folder.")
+    with atomic_folder(folder) as temporary:
+        config = {
+            "format": FORMAT,
+            "recipe": recipe,
+            "model": keras.saving.serialize_keras_object(model),
+        }
+        write_json(temporary / CONFIG, config)
+        model.save_weights(temporary / WEIGHTS)
+        for name, writer in (extras or {}).items():
+            writer(temporary / name)
+        files = {
+            path.relative_to(temporary).as_posix(): {
+                "sha256": sha256(path),
+                "bytes": path.stat().st_size,
+            }
+            for path in sorted(temporary.rglob("*"))
+            if path.is_file()
+        }
+        whole = {"name": folder.name, "format": FORMAT, "recipe": recipe, **card}
+        whole.setdefault("versions", library_versions())
+        whole["files"] = files
+        write_json(temporary / CARD, whole)
+    return folder
+
+
+def rewrite_card(folder: str | os.PathLike, changes: Mapping[str, Any]) -> None:
+    """Change fields of a checkpoint's card; the files it vouches for stay as they are."""
+    folder = Path(folder)
+    card = read_card(folder)
+    write_json(folder / CARD, {**card, **changes, "files": card["files"]})
+
+
+def read_card(folder: str | os.PathLike) -> dict[str, Any]:
+    """Return the card of a checkpoint folder."""
+    folder = Path(folder)
+    if not (folder / CARD).is_file():
+        raise ZooError(
+            f"{folder} is not a checkpoint: it has no {CARD}. "
+            "A checkpoint is a folder that zoo.save or `zoo train` wrote."
+        )
+    card = read_json(folder / CARD, "Checkpoint card")
+    if not isinstance(card, dict) or not isinstance(card.get("files"), dict):
+        raise ZooError(f"{folder / CARD} does not list its files; restore it or train again.")
+    return card
+
+
+def missing_files(folder: str | os.PathLike) -> list[str]:
+    """Return the files that the card names and the folder lacks."""
+    return [name for name in read_card(folder)["files"] if not (Path(folder) / name).is_file()]
+
+
+def verify(folder: str | os.PathLike) -> dict[str, Any]:
+    """Check every file against the card and return the card; a changed byte is refused by name."""
+    folder = Path(folder)
+    card = read_card(folder)
+    for name in (CONFIG, WEIGHTS):
+        if name not in card["files"]:
+            raise ZooError(f"{folder / CARD} does not vouch for {name}; restore it or train again.")
+    for name, expected in card["files"].items():
+        path = folder / name
+        if folder.resolve() not in path.resolve().parents:
+            raise ZooError(f"{folder / CARD} names a file outside the checkpoint: {name}.")
+        if not path.is_file():
+            raise ZooError(f"{folder} lacks {name}; copy it again or train again.")
+        found = sha256(path)
+        if found != expected["sha256"]:
+            raise ZooError(
+                f"{path} was changed: its SHA-256 is {found[:16]}..., the card says "
+                f"{expected['sha256'][:16]}.... It was not loaded; restore the file."
+            )
+    return card
+
+
+def load(
+    folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None = None
+) -> keras.Model:
+    """Verify a checkpoint folder and return its model.
+
+    Args:
+        folder: the checkpoint.
+        import_recipe: called with the recipe's name, so that the model's classes get registered.
+
+    Raises:
+        ZooError: if a file is missing or changed, or the model's classes are not registered.
+    """
+    folder = Path(folder)
+    verify(folder)
+    config = read_json(folder / CONFIG, "Checkpoint configuration")
+    if config.get("format") != FORMAT:
+        raise ZooError(
+            f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo."
+        )
+    import keras
+
+    import zoo.layers  # noqa: F401  registers the shared layers
+
+    if config["recipe"] and import_recipe:
+        import_recipe(config["recipe"])
+    try:
+        model = keras.saving.deserialize_keras_object(config["model"], safe_mode=True)
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"{folder}: the model cannot be built from {CONFIG} ({_first_line(error)}). If it uses "
+            "classes of your own, import the module that registers them before zoo.load."
+        ) from error
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (ValueError, OSError, KeyError) as error:
+        raise ZooError(
+            f"{folder / WEIGHTS} does not fit the model that {CONFIG} describes ({_first_line(error)})."
+        ) from error
+    return model
+
+
+def copy(folder: str | os.PathLike, destination: str | os.PathLike) -> Path:
+    """Copy a verified checkpoint folder, atomically."""
+    verify(folder)
+    with atomic_folder(destination) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+    return Path(destination)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

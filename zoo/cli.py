@@ -1,0 +1,287 @@
+"""The `zoo` command.
+
+Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
+130 interrupted. Errors are one line with a remedy; `--debug` shows the traceback. Whatever is heavy is
+imported inside the command that needs it, so that `zoo --help`, `list` and `info` start at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+
+_EXAMPLES = """\
+examples:
+  zoo list                                   which pretrained models there are
+  zoo info cvae_emulator                     what one does, its units, its scores
+  zoo datasets                               which corpora there are
+  zoo prepare microseismic/marine_small      download or simulate a corpus
+  zoo train cvae_emulator --seed 1           train a recipe on its corpus
+  zoo evaluate cvae_emulator --json          score a model on its test split
+  zoo locate traces.npz --model cvae_emulator --out event
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that says which command was probably meant."""
+
+    def error(self, message: str) -> None:
+        if "invalid choice" in message and self._subparsers:
+            received = next((a for a in sys.argv[1:] if not a.startswith("-")), "")
+            names = self._subparsers._group_actions[0].choices
+            message = f"there is no command {received!r}.{did_you_mean(received, names)}"
+        print(f"zoo: {message} (zoo --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _list(args: argparse.Namespace) -> None:
+    from zoo import checkpoint, registry
+
+    names = registry.list_models(args.pattern)
+    if not names and args.pattern != "*":
+        near = did_you_mean(args.pattern.strip("*"), registry.list_models())
+        raise ZooError(f"No model matches {args.pattern!r}.{near}")
+    cards = [checkpoint.read_card(registry._checkpoints()[name]) for name in names]
+    if args.json:
+        keys = ("name", "summary", "corpus", "default")
+        _print_json([{key: card.get(key) for key in keys} for card in cards])
+        return
+    rows = [(c["name"], "default" if c.get("default") else "", c["summary"]) for c in cards]
+    _table(("model", "", "what it does"), rows)
+
+
+def _info(args: argparse.Namespace) -> None:
+    from zoo import registry
+
+    info = registry.info(args.name)
+    if args.json:
+        _print_json(info)
+        return
+    for key in ("kind", "name", "summary", "inputs", "outputs", "corpus", "configs", "prepared"):
+        if info.get(key):
+            _entry(key, info[key])
+    for split, score in (info.get("scores") or {}).items():
+        for metric, value in score["metrics"].items():
+            _entry(f"{split} {metric}", value)
+        _entry(f"{split} by", score["command"])
+    for key in ("command", "seed", "cost", "licence", "citation", "about"):
+        if info.get(key) not in (None, ""):
+            _entry(key, info[key])
+
+
+def _datasets(args: argparse.Namespace) -> None:
+    from zoo import corpora
+
+    found = [corpora.describe(name, args.data_dir) for name in corpora.list_datasets()]
+    if args.json:
+        _print_json([{k: d[k] for k in ("name", "configs", "prepared")} for d in found])
+        return
+    rows = [
+        (f"{d['name']}/{config}", d["prepared"].get(f"{d['name']}/{config}", "not prepared"))
+        for d in found
+        for config in sorted({*d["configs"], *(key.split("/")[1] for key in d["prepared"])})
+    ]
+    _table(("corpus", "where"), rows)
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    from zoo import corpora
+
+    folder = corpora.prepare(
+        args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set)
+    )
+    _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from zoo import registry
+
+    folder = registry.recipe(args.recipe).train(
+        settings=_settings(args.set),
+        epochs=args.epochs,
+        seed=args.seed,
+        out=args.out,
+        data_dir=args.data_dir,
+        smoke=args.smoke,
+    )
+    print(folder)
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from zoo import training
+
+    scores = training.evaluate(args.name, args.split, args.data_dir, args.corpus)
+    if args.json:
+        _print_json(scores)
+        return
+    for metric, value in scores.items():
+        _entry(metric, f"{value:.5g}")
+
+
+def _locate(args: argparse.Namespace) -> None:
+    from zoo.tasks.locate import run
+
+    _print_json(run(args)) if args.json else print(run(args)["text"])
+
+
+def _where(args: argparse.Namespace) -> None:
+    from zoo import corpora, registry
+    from zoo.files import cache_folder, room
+
+    places: dict[str, Any] = {
+        "package": str(room("recipes").parent),
+        "checkpoints": [str(folder) for folder in registry._search_folders()],
+        "corpora": str(corpora.data_dir(args.data_dir)),
+        "cache": str(cache_folder()),
+    }
+    if args.json:
+        _print_json(places)
+        return
+    for key, value in places.items():
+        _entry(key, value)
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from zoo import demo
+
+    demo.run(args.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="zoo",
+        description="A model zoo for seismology and exploration geophysics.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from zoo import __version__
+
+    parser.add_argument("--version", action="version", version=f"seismic-zoo {__version__}")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument("--data-dir", metavar="DIR", help="folder of prepared corpora")
+    changes = argparse.ArgumentParser(add_help=False)
+    changes.add_argument(
+        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change a setting"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, function: Any, help: str, *parents: argparse.ArgumentParser) -> Any:
+        made = commands.add_parser(name, help=help, description=help, parents=[shared, *parents])
+        made.set_defaults(function=function)
+        return made
+
+    listing = command("list", _list, "list pretrained models")
+    listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
+    info = command("info", _info, "say what a model, a corpus or a recipe is")
+    info.add_argument("name")
+    command("datasets", _datasets, "list corpora and where they are prepared", data)
+    prepare = command("prepare", _prepare, "download or generate a corpus", data, changes)
+    prepare.add_argument("name", metavar="NAME[/CONFIG]")
+    prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
+    prepare.add_argument("--limit", type=_positive, metavar="N", help="at most N examples a split")
+    train = command("train", _train, "train a recipe (goes on with an interrupted run)", data, changes)
+    train.add_argument("recipe", metavar="RECIPE[.TAG]")
+    train.add_argument("--epochs", type=_positive, metavar="N", help="at most N epochs")
+    train.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    train.add_argument("--out", metavar="DIR", help="checkpoint folder, default runs/NAME")
+    train.add_argument("--smoke", action="store_true", help="a run of seconds, to see that all works")
+    evaluate = command("evaluate", _evaluate, "score a model on a split of its corpus", data)
+    evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
+    evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
+    evaluate.add_argument("--corpus", metavar="NAME/CONFIG", help="another corpus than the model's own")
+    locate = command("locate", _locate, "locate an event by its waveforms")
+    locate.add_argument("traces", help="npz, or any file that ObsPy reads")
+    locate.add_argument("--model", default="cvae_emulator", help="an emulator (default %(default)s)")
+    locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
+    locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
+    locate.add_argument("--noise-sd", type=float, metavar="A", help="noise, in the unit of the traces")
+    locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    command("where", _where, "say where models, corpora and downloads are", data)
+    demo = command("demo", _demo, "show in minutes what the zoo does")
+    demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not args.command:
+        parser.print_help()
+        return 2
+    try:
+        args.function(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        if args.debug:
+            raise
+        print("zoo: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if args.debug:
+            raise
+        known = isinstance(error, ZooError)
+        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)"
+        print("zoo: " + " ".join(text.split()), file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f"--set takes KEY=VALUE; received {pair!r}.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=lambda item: item.tolist()))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; without a terminal, tab-separated lines without a header."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for title in header:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _entry(key: str, value: Any) -> None:
+    """Print one `key  value` line; lists and dicts below each other."""
+    if isinstance(value, dict):
+        value = [f"{name}: {item}" for name, item in value.items()]
+    lines = [str(v) for v in value] if isinstance(value, list) else str(value).splitlines()
+    for i, line in enumerate(lines):
+        print(f"{key if i == 0 else '':<24} {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Corpora: dataset name -> TFDS builder -> batched tf.data.
+
+A corpus is named as in TFDS: `microseismic/marine` is the config `marine` of `datasets/microseismic`.
+Prepared corpora lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`) or in
+`ZOO_DATA_DIR`; `tfds.load` reads them too.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.files import explain_disk, room
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+_SHARDS_READ_TOGETHER = 8
+_SHUFFLE_BUFFER = 20_000
+
+
+def list_datasets() -> list[str]:
+    """Return the names of the corpora that the zoo has builders for."""
+    return sorted(path.parent.name for path in room("datasets").glob("*/*_dataset_builder.py"))
+
+
+def data_dir(folder: str | os.PathLike | None = None) -> Path:
+    """Return the folder of prepared corpora: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
+    chosen = folder or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
+    return Path(chosen or "~/tensorflow_datasets").expanduser()
+
+
+def _check_name(name: str) -> tuple[str, str]:
+    corpus, _, config = name.partition("/")
+    if corpus not in list_datasets():
+        raise ZooError(f"There is no corpus {corpus!r}.{did_you_mean(corpus, list_datasets())}")
+    return corpus, config
+
+
+def builder_class(corpus: str) -> type[tfds.core.DatasetBuilder]:
+    """Import the builder class of a corpus, under the module name that `tfds build` gives it."""
+    corpus, _ = _check_name(corpus)
+    module = f"{corpus}.{corpus}_dataset_builder"
+    if module not in sys.modules:
+        sys.path.insert(0, str(room("datasets")))
+        try:
+            importlib.import_module(module)
+        finally:
+            sys.path.remove(str(room("datasets")))
+    import tensorflow_datasets as tfds
+
+    for value in vars(sys.modules[module]).values():
+        is_builder = isinstance(value, type) and issubclass(value, tfds.core.DatasetBuilder)
+        if is_builder and value.__module__ == module:
+            return value
+    raise ZooError(f"datasets/{corpus}/{corpus}_dataset_builder.py defines no TFDS builder.")
+
+
+def _config_names(corpus: str) -> list[str]:
+    """Return a builder's config names from its source, without importing TensorFlow."""
+    source = room("datasets") / corpus / f"{corpus}_dataset_builder.py"
+    names = []
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
+            names += [
+                k.value.value
+                for k in node.keywords
+                if k.arg == "name" and isinstance(k.value, ast.Constant)
+            ]
+    return names
+
+
+def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
+    """Return what is known of a corpus: its configs, its README, and what is prepared where."""
+    corpus, config = _check_name(name)
+    here = room("datasets") / corpus
+    configs = _config_names(corpus)
+    prepared = sorted(p.parent for p in (data_dir(folder) / corpus).glob("*/*/dataset_info.json"))
+    if config and config not in {*configs, *(p.parent.name for p in prepared)}:
+        raise ZooError(f"{corpus} has no config {config!r}.{did_you_mean(config, configs)}")
+    return {
+        "name": name,
+        "kind": "corpus",
+        "configs": configs,
+        "prepared": {f"{corpus}/{p.parent.name}": str(p) for p in prepared},
+        "about": (here / "README.md").read_text(encoding="utf-8"),
+        "citation": (here / "CITATIONS.bib").read_text(encoding="utf-8"),
+    }
+
+
+def builder(
+    name: str, folder: str | os.PathLike | None = None, settings: Mapping[str, Any] | None = None
+) -> tfds.core.DatasetBuilder:
+    """Return the TFDS builder of a corpus.
+
+    A config that the code does not know (one that a user made) is read from the prepared files.
+
+    Args:
+        name: `corpus` or `corpus/config`.
+        folder: where prepared corpora lie.
+        settings: what a user's own config changes; needs a builder with `custom_config`.
+    """
+    import tensorflow_datasets as tfds
+
+    corpus, config = _check_name(name)
+    cls = builder_class(corpus)
+    where = data_dir(folder)
+    if settings:
+        if not hasattr(cls, "custom_config"):
+            raise ZooError(f"{corpus} takes no --set: its configs are {', '.join(cls.builder_configs)}.")
+        return cls(config=cls.custom_config(config, dict(settings)), data_dir=str(where))
+    if config and config not in cls.builder_configs:
+        versions = sorted((where / corpus / config).glob("*/dataset_info.json"))
+        if not versions:
+            known = did_you_mean(config, cls.builder_configs)
+            raise ZooError(f"{corpus} has no config {config!r} and none is prepared in {where}.{known}")
+        return tfds.builder_from_directory(str(versions[-1].parent))
+    return cls(config=config or None, data_dir=str(where))
+
+
+def prepare(
+    name: str,
+    folder: str | os.PathLike | None = None,
+    manual_dir: str | os.PathLike | None = None,
+    limit: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Path:
+    """Download or generate a corpus and write it for `load`; return its folder.
+
+    What an interrupted run has downloaded or simulated is kept, and the next run goes on from it.
+
+    Args:
+        name: `corpus/config`.
+        folder: where prepared corpora lie.
+        manual_dir: a folder with files that cannot be downloaded or are at hand.
+        limit: at most this many examples per split (another folder name is best for such a trial).
+        settings: what a user's own config changes.
+    """
+    import tensorflow_datasets as tfds
+
+    made = builder(name, folder, settings)
+    if isinstance(made, tfds.core.read_only_builder.ReadOnlyBuilder):
+        return Path(made.data_dir)
+    config = tfds.download.DownloadConfig(
+        manual_dir=str(Path(manual_dir).expanduser()) if manual_dir else None,
+        max_examples_per_split=limit,
+        force_checksums_validation=True,
+        verify_ssl=True,
+    )
+    with explain_disk(Path(made.data_dir)):
+        made.download_and_prepare(
+            download_dir=str(data_dir(folder) / "downloads" / name.split("/")[0]),
+            download_config=config,
+        )
+    return Path(made.data_dir)
+
+
+def _prepared(name: str, folder: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
+    found = builder(name, folder)
+    if not (Path(found.data_dir) / "dataset_info.json").is_file():
+        extra = f" --data-dir {folder}" if folder else ""
+        raise ZooError(
+            f"The corpus {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}"
+        )
+    return found
+
+
+def metadata(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
+    """Return what a corpus says of itself: units, geometry, sampling, version, number of examples."""
+    found = _prepared(name, folder)
+    splits = {split: info.num_examples for split, info in found.info.splits.items()}
+    # TFDS fills its lazy metadata on the first look-up.
+    stated = found.info.metadata or {}
+    stated.get("")
+    return {**dict(stated.items()), "version": str(found.version), "splits": splits}
+
+
+def load_dataset(
+    name: str,
+    split: str,
+    batch_size: int | None = None,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    shuffle_seed: int | None = None,
+) -> tf.data.Dataset:
+    """Return a split of a prepared corpus as a tf.data.Dataset of dicts of tensors.
+
+    The fast path for training: shards are interleaved, records shuffled while still serialized, and
+    whole batches parsed at once.
+
+    Args:
+        name: `corpus/config`.
+        split: `train`, `validation`, `test`, or a part of one as TFDS writes it (`train[:90%]`).
+        batch_size: examples per batch; None gives single examples.
+        data_dir: where prepared corpora lie.
+        shuffle_seed: seed of the order; None keeps the order of the files.
+
+    Returns:
+        A dataset of dicts; numbers in the unit that the corpus's README states.
+
+    Raises:
+        ZooError: if the corpus is not prepared or has no such split.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    found = _prepared(name, data_dir)
+    base = re.split(r"[\[+]", split)[0].strip()
+    if base not in found.info.splits and base != "all":
+        near = did_you_mean(base, found.info.splits)
+        raise ZooError(f"{name} has no split {base!r}.{near}")
+    specs, finish = _parser(found.info.features)
+    # (file, records to skip, records to take): how TFDS writes any part of a split.
+    pieces = found.info.splits[split].file_instructions
+    places = (
+        [str(piece.filename) for piece in pieces],
+        [piece.skip for piece in pieces],
+        [piece.take for piece in pieces],
+    )
+    records = tf.data.Dataset.from_tensor_slices(places).interleave(
+        lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take),
+        cycle_length=_SHARDS_READ_TOGETHER if shuffle_seed is not None else 1,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    if shuffle_seed is not None:
+        records = records.shuffle(_SHUFFLE_BUFFER, seed=shuffle_seed)
+    examples = records.batch(batch_size or 1).map(
+        lambda r: finish(tf.io.parse_example(r, specs)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    examples = examples if batch_size else examples.unbatch()
+    return examples.prefetch(tf.data.AUTOTUNE)
+
+
+def _parser(features: tfds.features.FeaturesDict):
+    """Return the specification for `tf.io.parse_example` and what makes tensors of its result.
+
+    Tensors stored as bytes (`Encoding.BYTES`) come back as raw strings and are reinterpreted.
+    """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    specs, raw = {}, {}
+    for key, feature in features.items():
+        shape, dtype = feature.shape, tf.as_dtype(feature.np_dtype)
+        encoded = getattr(feature, "_encoding", tfds.features.Encoding.NONE)
+        if encoded == tfds.features.Encoding.BYTES:
+            specs[key] = tf.io.FixedLenFeature((), tf.string)
+            raw[key] = (shape, dtype)
+        elif dtype == tf.string:
+            specs[key] = tf.io.FixedLenFeature(shape, tf.string)
+        else:
+            stored = tf.float32 if dtype.is_floating else tf.int64
+            specs[key] = tf.io.FixedLenFeature(shape, stored)
+
+    def finish(parsed):
+        out = {}
+        for key, feature in features.items():
+            value = parsed[key]
+            if key in raw and value.dtype == tf.string:
+                shape, dtype = raw[key]
+                value = tf.reshape(tf.io.decode_raw(value, dtype), (-1, *shape))
+            dtype = tf.as_dtype(feature.np_dtype)
+            out[key] = value if dtype == tf.string else tf.cast(value, dtype)
+        return out
+
+    return specs, finish
+
+
+def arrays(
+    name: str, split: str, folder: str | os.PathLike | None = None
+) -> dict[str, np.ndarray]:
+    """Return a split of a prepared corpus that fits in memory, as a dict of numpy arrays."""
+    import numpy as np
+
+    batches = list(load_dataset(name, split, 1024, data_dir=folder).as_numpy_iterator())
+    if not batches:
+        raise ZooError(f"The split {split} of {name} is empty.")
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}

@@ -1,0 +1,28 @@
+"""What goes wrong for a reason a user can act on, said in a sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(Exception):
+    """A failure the user can mend. Its message says what was received, what was expected, what to do.
+
+    The command line prints it on one line without a traceback (`--debug` shows the traceback).
+    """
+
+
+class UsageError(ZooError):
+    """A setting or name on the command line that does not exist: exit code 2."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str], limit: int = 3) -> str:
+    """Return " Did you mean ...?" with the candidates nearest to `name`, or a list of all of them."""
+    candidates = sorted(set(candidates))
+    near = difflib.get_close_matches(name, candidates, n=limit, cutoff=0.5)
+    if not near:
+        near = [c for c in candidates if name and (name in c or c in name)][:limit]
+    if near:
+        return f" Did you mean {' or '.join(near)}?"
+    return f" Known: {', '.join(candidates)}." if candidates else ""

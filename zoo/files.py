@@ -1,0 +1,139 @@
+"""Where the project's own folders are, and how files are written so that nothing is ever half there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ZooError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def room(name: str) -> Path:
+    """Return the folder `datasets`, `recipes` or `checkpoints`: the wheel's copy, else the checkout's."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def cache_folder() -> Path:
+    """Return the folder for what is downloaded or compiled: `ZOO_CACHE`, else the user's cache."""
+    if os.environ.get("ZOO_CACHE"):
+        return Path(os.environ["ZOO_CACHE"]).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "seismic-zoo"
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk, so that a rename after it cannot outrun its bytes."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explain_disk(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into one sentence with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ZooError(
+                f"No space left while writing {path}; what was there before is unchanged. "
+                "Free some space or choose another folder, then run the same command again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise ZooError(
+                f"Cannot write {path} ({error.strerror}). Choose a folder that you may write to."
+            ) from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it when the block ends without an error.
+
+    The temporary name keeps the suffix, because libraries choose formats by it. After an error,
+    Ctrl-C or a full disk the old file is as it was and the temporary one is gone.
+    """
+    path = Path(path)
+    with explain_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+        try:
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary folder that replaces `folder` as a whole when the block ends well."""
+    folder = Path(folder)
+    with explain_disk(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        token = uuid.uuid4().hex[:8]
+        temporary = folder.with_name(f".{folder.name}-{token}")
+        old = folder.with_name(f".{folder.name}-{token}-old")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                sync(file)
+            if folder.exists():
+                os.replace(folder, old)
+            os.replace(temporary, folder)
+        except BaseException:
+            if old.exists() and not folder.exists():
+                os.replace(old, folder)
+            raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write JSON (numpy scalars and arrays become numbers and lists), atomically."""
+
+    def plain(item: Any) -> Any:
+        if hasattr(item, "tolist"):
+            return item.tolist()
+        raise TypeError(f"{type(item).__name__} has no JSON form")
+
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, default=plain) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike, what: str) -> Any:
+    """Read JSON; `what` names the file's role in the error."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ZooError(f"{what}: there is no {path}.") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ZooError(f"{what}: {path} is not valid JSON ({error}). Restore it or make it anew.") from error
+
+
+def write_with(path: str | os.PathLike, writer: Callable[[Path], Any]) -> Path:
+    """Let `writer(temporary_path)` write a file and put it in place atomically; return the path."""
+    with atomic_path(path) as temporary:
+        writer(temporary)
+    return Path(path)

@@ -1,0 +1,203 @@
+"""Names: which models and recipes there are, where their checkpoints lie, what is near a wrong name.
+
+A model's name is `architecture.tag` (`cvae_emulator.marine`); the bare architecture means its default
+tag. Checkpoints are looked for in the folders of `ZOO_CHECKPOINTS`, then among the shipped ones, then
+in the cache, into which weights too large for the wheel are downloaded and verified.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import checkpoint
+from zoo.errors import ZooError, did_you_mean
+from zoo.files import cache_folder, room
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.training import NamedRecipe
+
+
+def _search_folders() -> list[Path]:
+    own = [Path(p).expanduser() for p in os.environ.get("ZOO_CHECKPOINTS", "").split(os.pathsep) if p]
+    return [*own, room("checkpoints"), cache_folder() / "checkpoints"]
+
+
+def _checkpoints() -> dict[str, Path]:
+    """Return full name -> folder; the first folder that has a name wins."""
+    found: dict[str, Path] = {}
+    for folder in _search_folders():
+        for card in sorted(folder.glob(f"*/{checkpoint.CARD}")):
+            found.setdefault(card.parent.name, card.parent)
+    return found
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the full names of the checkpoints at hand that match a wildcard (`*emulator*`)."""
+    names = sorted(_checkpoints())
+    return [name for name in names if fnmatch.fnmatch(name, pattern)]
+
+
+def full_name(name: str) -> str:
+    """Return `architecture.tag` for a name whose tag may be left out.
+
+    Raises:
+        ZooError: if there is no such checkpoint; the message says what is near.
+    """
+    known = _checkpoints()
+    if name in known:
+        return name
+    tags = [other for other in known if other.split(".")[0] == name]
+    default = [other for other in tags if checkpoint.read_card(known[other]).get("default")]
+    if default or len(tags) == 1:
+        return (default or tags)[0]
+    if tags:
+        raise ZooError(f"{name} has no default tag; choose one of {', '.join(tags)}.")
+    if name in list_recipes():
+        raise ZooError(f"There is no checkpoint of {name}. Train one: zoo train {name}")
+    bare = {other.split(".")[0] for other in known}
+    raise ZooError(f"There is no model {name!r}.{did_you_mean(name, {*known, *bare})}")
+
+
+def find(name_or_folder: str | os.PathLike) -> Path:
+    """Return the checkpoint folder of a name, or the folder itself; downloads weights it lacks."""
+    as_path = Path(name_or_folder).expanduser()
+    if (as_path / checkpoint.CARD).is_file():
+        return as_path
+    if os.sep in str(name_or_folder) or as_path.is_dir():
+        checkpoint.read_card(as_path)  # says what is wrong with it
+    name = full_name(str(name_or_folder))
+    folder = _checkpoints()[name]
+    return _download(name, folder) if checkpoint.missing_files(folder) else folder
+
+
+def _download(name: str, folder: Path) -> Path:
+    """Complete a card-only checkpoint in the cache from the mirrors that its card names."""
+    from zoo.download import fetch
+    from zoo.files import write_json
+
+    card = checkpoint.read_card(folder)
+    mirrors = card.get("mirrors", [])
+    if not mirrors:
+        lacking = ", ".join(checkpoint.missing_files(folder))
+        raise ZooError(
+            f"The checkpoint {name} lacks {lacking} and its card names no mirror. Put the files into "
+            f"a folder {name} and name its parent in ZOO_CHECKPOINTS."
+        )
+    target = cache_folder() / "checkpoints" / name
+    for file, expected in card["files"].items():
+        urls = [f"{mirror.rstrip('/')}/{file}" for mirror in mirrors]
+        fetch(urls, target / file, sha256=expected["sha256"], size_bytes=expected["bytes"])
+    write_json(target / checkpoint.CARD, card)
+    return target
+
+
+def load(name_or_folder: str | os.PathLike) -> keras.Model:
+    """Return a pretrained model that takes and gives physical units (`zoo.info` says which).
+
+    Args:
+        name_or_folder: `architecture.tag`, `architecture` (its default tag), or a checkpoint folder.
+
+    Returns:
+        A keras.Model.
+
+    Raises:
+        ZooError: if there is no such model, or a file of it is missing or was changed.
+    """
+    return checkpoint.load(find(name_or_folder), import_recipe=recipe_module)
+
+
+def save(
+    model: keras.Model, folder: str | os.PathLike, card: Mapping[str, Any] | str, **extras: Any
+) -> Path:
+    """Save your own model as a checkpoint that `zoo.load(folder)` reads.
+
+    Args:
+        model: a built keras.Model.
+        folder: where to. Named `architecture.tag` inside a folder of `ZOO_CHECKPOINTS`, it is also
+            found by name.
+        card: a dict with at least "summary" (`zoo.checkpoint.CARD_FIELDS` lists the rest), or just
+            that sentence.
+        **extras: see `zoo.checkpoint.save`.
+
+    Returns:
+        The folder.
+    """
+    card = {"summary": card} if isinstance(card, str) else card
+    extras.setdefault("recipe", getattr(type(model), "recipe_name", None))
+    return checkpoint.save(model, folder, card, **extras)
+
+
+def info(name: str) -> dict[str, Any]:
+    """Return what is known of a model (its card), a corpus or a recipe.
+
+    Raises:
+        ZooError: if nothing has that name.
+    """
+    from zoo import corpora
+
+    path = Path(name).expanduser()
+    if (path / checkpoint.CARD).is_file():
+        return checkpoint.read_card(path)
+    if name.split("/")[0] in corpora.list_datasets():
+        return corpora.describe(name)
+    try:
+        return checkpoint.read_card(_checkpoints()[full_name(name)])
+    except ZooError:
+        if name in list_recipes():
+            return {"name": name, "kind": "recipe", "about": _docstring(recipe_path(name))}
+        everything = {*_checkpoints(), *list_recipes(), *corpora.list_datasets()}
+        raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
+
+
+def list_recipes() -> list[str]:
+    """Return the names of the recipes."""
+    return sorted(path.stem for path in room("recipes").glob("*.py"))
+
+
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe.
+
+    Raises:
+        ZooError: if there is none of that name.
+    """
+    if name not in list_recipes():
+        raise ZooError(f"There is no recipe {name!r}.{did_you_mean(name, list_recipes())}")
+    return room("recipes") / f"{name}.py"
+
+
+@lru_cache
+def recipe_module(name: str) -> Any:
+    """Import a recipe's file; its classes get registered with Keras."""
+    path = recipe_path(name)
+    spec = importlib.util.spec_from_file_location(f"zoo_recipes_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def recipe(name: str) -> NamedRecipe:
+    """Return a recipe by name, `architecture` or `architecture.tag` (which settings it starts from).
+
+    Its `build(**hyperparameters)`, `data(split)`, `train(...)` and `evaluate(model, split)` are what
+    `zoo train` and `zoo evaluate` call.
+    """
+    from zoo.training import NamedRecipe
+
+    architecture, _, tag = name.partition(".")
+    return NamedRecipe(recipe_module(architecture).RECIPE, tag)
+
+
+def _docstring(path: Path) -> str:
+    import ast
+
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

@@ -1,0 +1,351 @@
+"""What a recipe is, and the one training loop (Keras `fit`) that runs them all.
+
+A recipe is a value: the corpus, every hyperparameter, and a handful of functions that read like its
+paper's method section. The trainer owns the rest: seeds, early stopping, resuming after a kill,
+history, checkpoint, card.
+
+A run writes `OUT.training/` while it trains and the finished checkpoint `OUT/` at the end. The same
+command after an interruption goes on where the last saved epoch ended, with the same order of
+examples, and ends in the same weights as a run that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import checkpoint, corpora
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import read_json, write_json
+from zoo.progress import say
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+Records = Mapping[str, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model, its data, its training and its score.
+
+    The functions receive `settings`, the hyperparameters with the user's changes, and `records`, a
+    split of the corpus as a dict of arrays.
+    """
+
+    name: str
+    summary: str
+    settings: Mapping[str, Any]
+    """Every hyperparameter. Always there: corpus, train_split, validation_split, batch_size, epochs,
+    patience (epochs without a better validation loss before training stops; 0 never stops)."""
+    build: Callable[..., keras.Model]
+    """build(**hyperparameters) -> the model; takes those settings that it names."""
+    examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple]
+    """examples(model, records, settings) -> (x, y) or (x, y, weight): what `fit` sees."""
+    compile: Callable[[keras.Model, Mapping[str, Any], int], None]
+    """compile(part, settings, steps): optimizer and loss of the part that `fit` trains; `steps` is
+    how many updates the whole training has."""
+    score: Callable[[keras.Model, Records], dict[str, float]]
+    """score(model, records) -> metric name -> value."""
+    card: Mapping[str, Any]
+    """inputs, outputs, licence, citation: fields of `zoo.checkpoint.CARD_FIELDS`."""
+    adapt: Callable[[keras.Model, Records, Mapping[str, Any], Mapping[str, Any]], None] | None = None
+    """adapt(model, records, settings, corpus metadata): what is learnt outside `fit` (scaling, GPs)."""
+    trained_part: Callable[[keras.Model], keras.Model] = lambda model: model
+    """The model inside `model` that `fit` trains."""
+    finish: Callable[[keras.Model, Records, Mapping[str, Any]], None] | None = None
+    """finish(model, validation records, settings): what is measured after `fit`."""
+    sample: Callable[[keras.Model, Records, Mapping[str, Any]], dict[str, np.ndarray]] | None = None
+    """sample(model, held-out records, settings) -> arrays of sample.npz (examples, golden outputs)."""
+    tags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Tag -> the settings that it changes. The first is the default."""
+    smoke: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of a run of seconds that only shows that everything works."""
+
+    def choose(self, tag: str = "", changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the settings of a tag with a user's changes; unknown names are refused."""
+        if tag and tag not in self.tags:
+            raise UsageError(f"{self.name} has no tag {tag!r}.{did_you_mean(tag, self.tags)}")
+        tag = tag or next(iter(self.tags), "")
+        chosen = {**self.settings, **self.tags.get(tag, {})}
+        for key, value in (changes or {}).items():
+            if key not in chosen:
+                raise UsageError(f"{self.name} has no setting {key!r}.{did_you_mean(key, chosen)}")
+            chosen[key] = _as_type_of(chosen[key], value, key)
+        return chosen
+
+    def create(self, settings: Mapping[str, Any]) -> keras.Model:
+        """Build the model from those settings that `build` names."""
+        import inspect
+
+        names = inspect.signature(self.build).parameters
+        return self.build(**{key: value for key, value in settings.items() if key in names})
+
+
+@dataclass(frozen=True)
+class NamedRecipe:
+    """A recipe with the tag that says which settings it starts from: what `zoo.recipe` returns."""
+
+    recipe: Recipe
+    tag: str = ""
+
+    def __post_init__(self):
+        self.recipe.choose(self.tag)
+
+    @property
+    def name(self) -> str:
+        """`architecture.tag`, the name of the checkpoint that training makes."""
+        tag = self.tag or next(iter(self.recipe.tags), "")
+        return f"{self.recipe.name}.{tag}" if tag else self.recipe.name
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Every setting with its value."""
+        return self.recipe.choose(self.tag)
+
+    def build(self, **hyperparameters: Any) -> keras.Model:
+        """Return the untrained model."""
+        return self.recipe.create(self.recipe.choose(self.tag, hyperparameters))
+
+    def data(
+        self, split: str, batch_size: int | None = None, data_dir: str | os.PathLike | None = None
+    ) -> tf.data.Dataset:
+        """Return the corpus's records of a split (`train`, `validation`, `test`) as tf.data."""
+        settings = self.hyperparameters
+        return corpora.load_dataset(
+            settings["corpus"], _split(settings, split), batch_size, data_dir=data_dir
+        )
+
+    def train(self, **arguments: Any) -> Path:
+        """Train and return the checkpoint folder; arguments as in `zoo.training.train`."""
+        return train(self, **arguments)
+
+    def evaluate(
+        self, model: keras.Model, split: str = "test", data_dir: str | os.PathLike | None = None
+    ) -> dict[str, float]:
+        """Return metric name -> value of a model on a split of the recipe's corpus."""
+        return _evaluate(self.recipe, model, self.hyperparameters, split, data_dir)
+
+
+def evaluate(
+    name_or_folder: str | os.PathLike,
+    split: str = "test",
+    data_dir: str | os.PathLike | None = None,
+    corpus: str | None = None,
+) -> dict[str, float]:
+    """Score a checkpoint on a split of the corpus that it was trained on (or another corpus)."""
+    from zoo import registry
+
+    folder = registry.find(name_or_folder)
+    card = checkpoint.read_card(folder)
+    if not card.get("recipe"):
+        raise ZooError(f"{folder} was made by no recipe of the zoo, so nothing here says how to score it.")
+    recipe = registry.recipe_module(card["recipe"]).RECIPE
+    settings = {**recipe.settings, **card.get("settings", {})}
+    if corpus:
+        settings["corpus"] = corpus
+    return _evaluate(recipe, registry.load(folder), settings, split, data_dir)
+
+
+def _evaluate(recipe, model, settings, split, data_dir) -> dict[str, float]:
+    records = corpora.arrays(settings["corpus"], _split(settings, split), data_dir)
+    return {metric: float(value) for metric, value in recipe.score(model, records).items()}
+
+
+def train(
+    named: NamedRecipe,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    out: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+    smoke: bool = False,
+) -> Path:
+    """Train a recipe and write its checkpoint; goes on with an interrupted run of the same command.
+
+    Args:
+        named: the recipe and the tag whose settings it starts from.
+        settings: changes to the settings; unknown names are refused.
+        epochs: at most so many.
+        seed: of initial weights, order of examples and whatever the recipe draws.
+        out: folder of the checkpoint, by default `runs/NAME`.
+        data_dir: where prepared corpora lie.
+        smoke: a run of seconds that shows that everything works.
+
+    Returns:
+        The folder of the checkpoint.
+    """
+    import keras
+
+    recipe = named.recipe
+    changes = {**(recipe.smoke if smoke else {}), **(settings or {})}
+    if epochs is not None:
+        changes["epochs"] = epochs
+    chosen = recipe.choose(named.tag, changes)
+    out = Path(out) if out else Path("runs") / named.name
+    run = _Run.open(out, {"recipe": named.name, "settings": chosen, "seed": seed})
+
+    about = corpora.metadata(chosen["corpus"], data_dir)
+    records = corpora.arrays(chosen["corpus"], chosen["train_split"], data_dir)
+    held_out = corpora.arrays(chosen["corpus"], chosen["validation_split"], data_dir)
+
+    keras.utils.set_random_seed(seed)
+    model = run.adapted_model(recipe)
+    if model is None:
+        model = recipe.create(chosen)
+        if recipe.adapt:
+            recipe.adapt(model, records, chosen, about)
+        run.save_adapted(model, recipe)
+    part = recipe.trained_part(model)
+    train_data = recipe.examples(model, records, chosen)
+    validation_data = recipe.examples(model, held_out, chosen)
+    steps = max(1, len(train_data[0]) // chosen["batch_size"])
+    recipe.compile(part, chosen, steps * chosen["epochs"])
+    fit = run.fit(part, train_data, validation_data, chosen, seed, steps)
+    if recipe.finish:
+        recipe.finish(model, held_out, chosen)
+
+    command = f"zoo train {named.name}"
+    command += "".join(f" --set {key}={value}" for key, value in changes.items() if key != "epochs")
+    command += f" --epochs {chosen['epochs']}" if "epochs" in changes else ""
+    command += f" --seed {seed}"
+    scores = {}
+    for split in ("validation", "test"):
+        if split == "validation" or split in about["splits"]:
+            data = held_out
+            if split == "test":
+                data = corpora.arrays(chosen["corpus"], "test", data_dir)
+            values = {k: round(float(v), 5) for k, v in recipe.score(model, data).items()}
+            metrics = {"metrics": values, "examples": len(next(iter(data.values())))}
+            scores[split] = {**metrics, "command": f"zoo evaluate {named.name} --split {split}"}
+    card = {
+        "name": named.name,
+        "summary": recipe.summary,
+        **recipe.card,
+        "corpus": f"{chosen['corpus']} version {about['version']}, {about.get('origin', 'see README')}",
+        "splits": {"train": chosen["train_split"], "validation": chosen["validation_split"]},
+        "settings": chosen,
+        "command": command,
+        "seed": seed,
+        "cost": fit["cost"],
+        "epochs": fit["epochs"],
+        "scores": scores,
+    }
+    extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history}
+    if recipe.sample:
+        held = corpora.arrays(chosen["corpus"], "test", data_dir) if "test" in scores else held_out
+        arrays = recipe.sample(model, held, chosen)
+        extras["sample.npz"] = lambda path: _save_npz(path, arrays)
+    checkpoint.save(model, out, card, recipe=recipe.name, extras=extras)
+    run.close()
+    return out
+
+
+class _Run:
+    """The folder of an unfinished training and what goes in and out of it."""
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.folder = out.with_name(out.name + ".training")
+        self.rows: list[dict[str, float]] = []
+
+    @classmethod
+    def open(cls, out: Path, what: Mapping[str, Any]) -> _Run:
+        run = cls(out)
+        plan = run.folder / "run.json"
+        if plan.is_file():
+            if read_json(plan, "Unfinished training") != json.loads(json.dumps(what)):
+                raise ZooError(
+                    f"{run.folder} holds an unfinished run with other settings. Repeat its command to go "
+                    "on with it, choose another --out, or delete that folder."
+                )
+            say(f"Going on with the unfinished run in {run.folder}")
+        else:
+            write_json(plan, what)
+        return run
+
+    def adapted_model(self, recipe: Recipe) -> keras.Model | None:
+        folder = self.folder / "adapted"
+        if not (folder / checkpoint.CARD).is_file():
+            return None
+        from zoo import registry
+
+        return checkpoint.load(folder, import_recipe=registry.recipe_module)
+
+    def save_adapted(self, model: keras.Model, recipe: Recipe) -> None:
+        card = {"summary": "before training"}
+        checkpoint.save(model, self.folder / "adapted", card, recipe=recipe.name)
+
+    def fit(self, part, train_data, validation_data, settings, seed, steps) -> dict[str, Any]:
+        from zoo.epochs import EpochState, batches
+
+        state = EpochState(self.folder / "state.npz", settings["patience"], settings["epochs"])
+        first = state.resume(part)
+        cpu, wall = time.process_time(), time.monotonic()
+        if first < settings["epochs"] and not state.stopped:
+            part.fit(
+                batches(train_data, settings["batch_size"], seed, first),
+                steps_per_epoch=steps,
+                initial_epoch=first,
+                epochs=settings["epochs"],
+                validation_data=validation_data,
+                validation_batch_size=1024,
+                callbacks=[state],
+                verbose=0,
+            )
+        state.finish(part)
+        self.rows = state.rows
+        cpu_s = state.cpu_s_before + time.process_time() - cpu
+        wall_s = state.wall_s_before + time.monotonic() - wall
+        cost = f"{cpu_s:.0f} CPU-seconds of fit ({wall_s:.0f} s on {os.cpu_count()} cores), CPU only"
+        return {"cost": cost, "epochs": len(state.rows)}
+
+    def write_history(self, path: Path) -> None:
+        """Write the history as CSV, a row per epoch, and draw it beside the checkpoint's card."""
+        from zoo.epochs import write_history
+
+        write_history(self.rows, path)
+        from zoo.figures.training import draw_history
+
+        draw_history(self.rows, path.with_suffix(".png"), self.out.name)
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _split(settings: Mapping[str, Any], split: str) -> str:
+    """Return the corpus's name of a split: a recipe may cut its validation from the training part."""
+    return {"train": settings["train_split"], "validation": settings["validation_split"]}.get(
+        split, split
+    )
+
+
+def _as_type_of(default: Any, value: Any, key: str) -> Any:
+    """Convert a value from the command line to the type of the default."""
+    if not isinstance(value, str) or isinstance(default, str):
+        return value
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+        if isinstance(default, (list, tuple)):
+            kind = type(default[0]) if default else float
+            return [kind(item) for item in value.split(",")]
+        return type(default)(value)
+    except (ValueError, KeyError) as error:
+        expected = f"{type(default).__name__} like {default}"
+        raise UsageError(f"The setting {key} takes a {expected}; received {value!r}.") from error
+
+
+def _save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    import numpy as np
+
+    np.savez_compressed(path, **arrays)
