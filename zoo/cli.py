@@ -125,9 +125,15 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _locate(args: argparse.Namespace) -> None:
-    from zoo.tasks.locate import run
+    from zoo.tasks.locate import locate, read_traces
 
-    _print_json(run(args)) if args.json else print(run(args)["text"])
+    observation = read_traces(args.traces, args.receivers)
+    from zoo import registry
+
+    location = locate(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+    folder = location.write(args.out)
+    print(f"zoo: posterior and figures are in {folder}", file=sys.stderr)
+    _print_json(location.summary()) if args.json else print(location.report())
 
 
 def _where(args: argparse.Namespace) -> None:

@@ -156,6 +156,8 @@ def prepare(
         force_checksums_validation=True,
         verify_ssl=True,
     )
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
     with explain_disk(Path(made.data_dir)):
         made.download_and_prepare(
             download_dir=str(data_dir(folder) / "downloads" / name.split("/")[0]),

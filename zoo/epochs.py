@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ class EpochState(keras.callbacks.Callback):
                 values = [stored[f"variable_{i}"] for i in range(len(variables))]
                 weights = range(len(model.weights))
                 best = [stored[f"best_{i}"] for i in weights] if "best_0" in stored else None
-        except (ValueError, OSError, KeyError, EOFError) as error:
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ZooError(
                 f"{self.path} cannot be read ({error}); delete {self.path.parent} to train anew."
             ) from error

@@ -300,6 +300,7 @@ class _Run:
                 validation_data=validation_data,
                 validation_batch_size=1024,
                 callbacks=[state],
+                shuffle=False,
                 verbose=0,
             )
         state.finish(part)

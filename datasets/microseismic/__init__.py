@@ -1,0 +1,1 @@
+"""Microseismic traces at the seabed: simulated, published, or of a user's own velocity model."""

@@ -1,0 +1,251 @@
+"""Microseismic traces at receivers on the seabed, as TFDS."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo.download import fetch
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import write_with
+from zoo.physics import design, elastic, marine
+from zoo.progress import say
+
+from . import published
+
+MARINE_RECEIVERS_KM = tuple(tuple(float(v) for v in published.kilometres(r)) for r in marine.MARINE_RECEIVERS)
+
+
+@dataclasses.dataclass
+class SimulatedConfig(tfds.core.BuilderConfig):
+    """A corpus that is simulated here: an earth, receivers, sources, a sampling."""
+
+    spacing_m: tuple[float, float, float] = marine.SPACING_M
+    velocity_model: str = ""
+    """npz of `zoo.physics.elastic.read_model`; empty takes the marine model on `spacing_m`."""
+    receivers_km: tuple[tuple[float, float, float], ...] = ()
+    sources: int = 4000
+    """Half of them train, a quarter each validates and tests."""
+    seed: int = 0
+    duration_s: float = 2.0
+    sampling_interval_s: float = 0.004
+    pulse_sigma_s: float = 0.014
+    steps_per_sample: int = 5
+    """At least so many steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
+
+    @property
+    def samples(self) -> int:
+        """Number of samples of a trace."""
+        return 1 + round(self.duration_s / self.sampling_interval_s)
+
+
+@dataclasses.dataclass
+class PublishedConfig(tfds.core.BuilderConfig):
+    """The k-Wave traces that the paper's authors publish."""
+
+    receivers_km: tuple[tuple[float, float, float], ...] = (
+        tuple(float(v) for v in published.kilometres(published.RECEIVER_INDEX)),
+    )
+    sampling_interval_s: float = 0.004
+    samples: int = published.SAMPLES
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Traces of small explosions below the seabed, with their source coordinates."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Only for spurio_mancini_2021, and only instead of its download: see README.md."
+    BUILDER_CONFIGS = [
+        SimulatedConfig(
+            name="marine",
+            description="The paper's geometry and a marine earth model of our own; synthetic.",
+            receivers_km=MARINE_RECEIVERS_KM,
+        ),
+        SimulatedConfig(
+            name="marine_small",
+            description="The same earth on a coarse grid, one receiver, slower pulse; synthetic.",
+            spacing_m=(25.0, 25.0, 30.0),
+            receivers_km=MARINE_RECEIVERS_KM[:1],
+            sources=400,
+            pulse_sigma_s=0.030,
+            steps_per_sample=2,
+        ),
+        PublishedConfig(
+            name="spurio_mancini_2021",
+            description="The authors' k-Wave traces: one receiver, 4000 events, arbitrary unit.",
+        ),
+    ]
+
+    @classmethod
+    def custom_config(cls, name: str, settings: dict[str, str]) -> SimulatedConfig:
+        """Return a user's own config, from `zoo prepare microseismic/NAME --set ...`.
+
+        Args:
+            name: what to call it.
+            settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), and any
+                field of `SimulatedConfig` that is a number.
+        """
+        known = {f.name: f.default for f in dataclasses.fields(SimulatedConfig)}
+        numbers = {k: v for k, v in known.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        if not name or name in cls.builder_configs:
+            raise UsageError("A corpus of your own needs a name of its own: zoo prepare microseismic/NAME --set ...")
+        chosen: dict[str, Any] = {}
+        for key, value in settings.items():
+            if key == "receivers":
+                chosen["receivers_km"] = read_receivers(value)
+            elif key == "velocity_model":
+                chosen[key] = str(Path(value).resolve())
+            elif key in numbers:
+                try:
+                    chosen[key] = type(numbers[key])(value)
+                except ValueError:
+                    raise UsageError(f"{key} takes a number; received {value!r}.") from None
+            else:
+                near = did_you_mean(key, ["receivers", "velocity_model", *numbers])
+                raise UsageError(f"microseismic has no setting {key!r}.{near}")
+        if "velocity_model" in chosen and "receivers_km" not in chosen:
+            raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
+        chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)
+        return SimulatedConfig(name=name, description="A user's own corpus; synthetic.", **chosen)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config = self.builder_config
+        simulated = isinstance(config, SimulatedConfig)
+        origin = "synthetic, simulated by zoo.physics.elastic" if simulated else "k-Wave traces of the authors"
+        features = {
+            "event": np.int64,
+            "coordinates_km": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+            "traces": tfds.features.Tensor(
+                shape=(len(config.receivers_km), config.samples),
+                dtype=np.float32,
+                encoding=tfds.features.Encoding.BYTES,
+            ),
+            "on_boundary_face": np.bool_,
+            "missing_abs_bound": np.float32,
+        }
+        about = {
+            "receivers_km": [list(r) for r in config.receivers_km],
+            "sampling_rate_hz": 1 / config.sampling_interval_s,
+            "unit": "Pa per m3 of injected volume" if simulated else "arbitrary unit of pressure",
+            "origin": origin,
+        }
+        if simulated:
+            settings = dataclasses.asdict(config)
+            about["settings"] = {k: v for k, v in settings.items() if isinstance(v, int | float | str | tuple)}
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            metadata=tfds.core.MetadataDict(about),
+            disable_shuffling=True,  # events keep the order of the design
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        folder = Path(dl_manager.download_dir)
+        if isinstance(self.builder_config, SimulatedConfig):
+            splits = simulate(self.builder_config, folder)
+        else:
+            splits = published.read(_published_folder(dl_manager, folder))
+        first = {"train": 0, "validation": 2000, "test": 3000}
+        if isinstance(self.builder_config, SimulatedConfig):
+            counts = [len(s["traces"]) for s in splits.values()]
+            first = dict(zip(splits, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
+        return {split: self._generate_examples(records, first[split]) for split, records in splits.items()}
+
+    def _generate_examples(self, records: dict[str, np.ndarray], first: int):
+        for i in range(len(records["traces"])):
+            event = first + i
+            yield event, {"event": event, **{key: values[i] for key, values in records.items()}}
+
+
+def simulate(config: SimulatedConfig, folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Simulate a corpus, one run per receiver by reciprocity, and return split -> arrays.
+
+    Each receiver's traces are kept in `folder` as they are finished, under a name that holds what
+    they depend on: an interrupted preparation goes on with the next receiver.
+    """
+    if config.velocity_model:
+        model = elastic.read_model(config.velocity_model)
+    else:
+        model = marine.marine_model(spacing_m=config.spacing_m)
+    sources = design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
+    time_step_s, output_every = _time_step(model, config)
+    spacing_km = np.array(model.spacing_m) / 1e3
+    traces = []
+    for number, receiver_km in enumerate(config.receivers_km):
+        index = np.rint(np.array(receiver_km) / spacing_km).astype(int)
+        if (index < 0).any() or (index >= model.vp_m_s.shape).any():
+            size = [round(float(v), 4) for v in (np.array(model.vp_m_s.shape) - 1) * spacing_km]
+            raise ZooError(f"Receiver {number} at {list(receiver_km)} km is outside the model (0 to {size} km).")
+        what = {
+            "model": [hashlib.sha256(a.tobytes()).hexdigest() for a in (model.vp_m_s, model.vs_m_s, model.density_kg_m3)],
+            "grid": [model.spacing_m, time_step_s, output_every, config.duration_s, config.pulse_sigma_s],
+            "points": [index.tolist(), hashlib.sha256(sources.tobytes()).hexdigest()],
+        }
+        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+        path = folder / "simulated" / f"{config.name}-receiver-{number}-{key}.npy"
+        if path.is_file():
+            say(f"Receiver {number + 1} of {len(config.receivers_km)} is there already.")
+        else:
+            gather = elastic.receiver_gathers(
+                model,
+                index,
+                sources,
+                duration_s=config.duration_s,
+                time_step_s=time_step_s,
+                output_every=output_every,
+                sigma_s=config.pulse_sigma_s,
+                description=f"Receiver {number + 1} of {len(config.receivers_km)}",
+            )
+            write_with(path, lambda temporary, gather=gather: np.save(temporary, gather))
+        traces.append(np.load(path, allow_pickle=False))
+    records = {
+        "coordinates_km": (sources * spacing_km).astype(np.float32),
+        "traces": np.stack(traces, axis=1),
+        "on_boundary_face": np.zeros(len(sources), bool),
+        "missing_abs_bound": np.zeros(len(sources), np.float32),
+    }
+    half, quarter = len(sources) // 2, len(sources) // 4
+    parts = {"train": slice(0, half), "validation": slice(half, half + quarter), "test": slice(half + quarter, None)}
+    return {split: {key: values[part] for key, values in records.items()} for split, part in parts.items()}
+
+
+def read_receivers(path: str) -> tuple[tuple[float, float, float], ...]:
+    """Read receiver coordinates in km from a CSV with a header that names x_km, y_km, z_km."""
+    import csv
+
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        return tuple(tuple(float(row[axis]) for axis in ("x_km", "y_km", "z_km")) for row in rows)
+    except FileNotFoundError:
+        raise ZooError(f"There is no receiver file {path}.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooError(f"{path} needs the columns x_km,y_km,z_km with numbers in every row ({error}).") from error
+
+
+def _time_step(model: elastic.ElasticModel, config: SimulatedConfig) -> tuple[float, int]:
+    """Return a stable step that divides the sampling interval, and how many of them make one."""
+    stable = int(np.ceil(config.sampling_interval_s / elastic.largest_time_step_s(model)))
+    every = max(config.steps_per_sample, stable)
+    return config.sampling_interval_s / every, every
+
+
+def _published_folder(dl_manager: tfds.download.DownloadManager, folder: Path) -> Path:
+    """Return the manual folder if there is one, else download the authors' files."""
+    try:
+        manual = Path(dl_manager.manual_dir)
+    except AssertionError:  # TFDS: the folder does not exist or is empty
+        manual = None
+    if manual:
+        return manual  # what it lacks is said when it is read
+    target = folder / "spurio_mancini_2021"
+    if not published.is_complete(target):
+        for name in (published.COORDINATES, published.TRACES):
+            fetch(f"{published.URL}/{name}", target / name)
+    return target

@@ -1,0 +1,102 @@
+"""The likelihood against dense linear algebra, and the noise it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from analytic_medium import HomogeneousMedium
+
+from zoo.errors import ZooError
+from zoo.inference.likelihood import (
+    TraceLikelihood,
+    estimate_noise_sd,
+    noise_normalisation,
+    silence_log_likelihood,
+    woodbury_log_density,
+)
+
+SOURCE_KM = np.array([[0.375, 0.3, 1.57]])
+
+
+def dense_log_density(residual, covariance):
+    """Return the Gaussian log density by elimination."""
+    misfit = residual @ np.linalg.solve(covariance, residual)
+    return -0.5 * (misfit + np.linalg.slogdet(2 * np.pi * covariance)[1])
+
+
+def test_woodbury_against_dense_covariance():
+    rng = np.random.default_rng(0)
+    residual, a, b = rng.normal(size=(3, 60))
+    variance = 0.7
+    covariance = variance * np.eye(60) + np.outer(a, a) + np.outer(b, b)
+    expected = dense_log_density(residual, covariance) + 30 * np.log(2 * np.pi)
+    received = woodbury_log_density(*(tf.constant(v, tf.float64) for v in (residual, variance, a, b)))
+    assert float(received) == pytest.approx(expected, rel=1e-10)
+
+
+def test_emulator_error_against_dense_covariance():
+    error = {"timing_sd_s": [0.001, 0.002], "log_amplitude_sd": [0.1, 0.05], "shape_error": [0.02, 0.03]}
+    medium = HomogeneousMedium(HomogeneousMedium().receivers_km[:2], error)
+    predicted = medium(SOURCE_KM)[0].numpy().astype(np.float64)
+    noise_sd = np.array([30.0, 40.0])
+    traces = 1.1 * predicted + noise_sd[:, None] * np.random.default_rng(1).normal(size=predicted.shape)
+
+    expected = 0.0
+    for r in range(2):
+        late = error["timing_sd_s"][r] * np.gradient(predicted[r], medium.time_step_s)
+        loud = error["log_amplitude_sd"][r] * predicted[r]
+        variance = noise_sd[r] ** 2 + (error["shape_error"][r] * np.abs(predicted[r]).max()) ** 2
+        covariance = variance * np.eye(medium.samples) + np.outer(late, late) + np.outer(loud, loud)
+        expected += dense_log_density(traces[r] - predicted[r], covariance)
+
+    relative = TraceLikelihood(medium)(SOURCE_KM, tf.constant(traces, tf.float32), tf.constant(noise_sd, tf.float32))
+    received = float(relative[0]) + noise_normalisation(noise_sd, medium.samples)
+    assert received == pytest.approx(expected, abs=0.02)
+    dense_sd = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(TraceLikelihood(medium).predictive_sd(SOURCE_KM[0], noise_sd)[1], dense_sd, rtol=1e-3)
+
+
+def test_without_emulator_error_it_is_the_plain_gaussian():
+    medium = HomogeneousMedium()
+    noise_sd = np.full(4, 50.0, np.float32)
+    traces = np.random.default_rng(2).normal(size=(4, 501)).astype(np.float32) * 50
+    misfit = np.sum(((traces - medium(SOURCE_KM)[0]) / 50.0) ** 2)
+    assert float(TraceLikelihood(medium)(SOURCE_KM, traces, noise_sd)[0]) == pytest.approx(-0.5 * misfit, rel=1e-5)
+
+
+def test_silence_is_the_likelihood_of_a_source_nobody_hears():
+    medium = HomogeneousMedium()
+    traces = medium(SOURCE_KM)[0].numpy()
+    far = TraceLikelihood(medium)(np.array([[0.5, 0.5, -1e6]]), traces, np.full(4, 50.0, np.float32))
+    assert float(far[0]) == pytest.approx(silence_log_likelihood(traces, np.full(4, 50.0)), rel=1e-5)
+
+
+def test_a_loud_source_does_not_excuse_any_misfit():
+    """The shape error grows with the source: without the determinant the nearest source would win."""
+    medium = HomogeneousMedium(emulator_error={"shape_error": np.full(4, 0.1)})
+    noise_sd = np.full(4, 50.0, np.float32)
+    traces = medium(SOURCE_KM)[0].numpy() + 50 * np.random.default_rng(3).normal(size=(4, 501)).astype(np.float32)
+    near_receiver = np.append(medium.receivers_km[0][:2], 2.28)
+    values = TraceLikelihood(medium)(np.stack([SOURCE_KM[0], near_receiver]), traces, noise_sd)
+    assert values[0] > values[1] + 100
+
+
+def test_a_subset_of_receivers_uses_their_traces_and_errors():
+    error = {"timing_sd_s": np.array([0.001, 0.002, 0.003, 0.004])}
+    medium = HomogeneousMedium(emulator_error=error)
+    subset = TraceLikelihood(medium, (1, 3))
+    np.testing.assert_array_equal(subset.predict(SOURCE_KM), medium(SOURCE_KM).numpy()[:, [1, 3]])
+    np.testing.assert_allclose(subset.timing_sd_s, [0.002, 0.004])
+
+
+def test_noise_is_estimated_before_the_arrival():
+    traces = HomogeneousMedium()(SOURCE_KM)[0].numpy()
+    noise_sd = np.array([20.0, 40.0, 80.0, 160.0])
+    noisy = traces + noise_sd[:, None] * np.random.default_rng(4).normal(size=traces.shape)
+    np.testing.assert_allclose(estimate_noise_sd(noisy), noise_sd, rtol=0.25)
+
+
+def test_noise_free_traces_ask_for_the_noise():
+    with pytest.raises(ZooError, match="noise_sd="):
+        estimate_noise_sd(HomogeneousMedium()(SOURCE_KM)[0].numpy())

@@ -1,0 +1,95 @@
+"""The `zoo` command as a person meets it: exit codes, one-line errors, JSON, quick starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from zoo import cli
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    command = [sys.executable, "-m", "zoo.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+
+
+def test_help_list_and_info_import_nothing_heavy():
+    code = (
+        "import sys, zoo.cli\n"
+        "for a in (['list'], ['info', 'cvae_emulator'], ['datasets'], ['where'], ['info', 'microseismic']):\n"
+        "    assert zoo.cli.main(a) == 0, a\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'obspy', 'matplotlib', 'numba'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_import_zoo_imports_no_framework():
+    code = "import sys, zoo; assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["lst"], 2, "Did you mean list"),
+        (["info", "cvae_emulatr"], 1, "Did you mean cvae_emulator"),
+        (["list", "nothing*"], 1, "No model matches"),
+        (["prepare", "microseismc/marine"], 1, "Did you mean microseismic"),
+        (["prepare", "microseismic/own", "--set", "sources"], 2, "KEY=VALUE"),
+        (["prepare", "microseismic/marine", "--limit", "0"], 2, "positive"),
+        (["train", "cvae_emulatr"], 1, "Did you mean cvae_emulator"),
+        (["train", "cvae_emulator.mars"], 2, "no tag 'mars'"),
+        (["train", "cvae_emulator", "--set", "learning_rat=1"], 2, "Did you mean learning_rate"),
+        (["train", "cvae_emulator", "--set", "learning_rate=fast"], 2, "takes a float"),
+        (["evaluate", "no_such_model"], 1, "no model"),
+        (["locate", "no_such_file.npz", "--out", "x"], 1, "no_such_file.npz"),
+        (["locate", "x.npz"], 2, "--out"),
+    ],
+)
+def test_errors_are_one_line_with_a_remedy(capsys, monkeypatch, tmp_path, arguments, code, message):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["zoo", *arguments])
+    try:
+        received = cli.main(arguments)
+    except SystemExit as stop:
+        received = stop.code
+    error = capsys.readouterr().err.strip().splitlines()
+    assert received == code
+    assert error[-1].startswith("zoo: ") and message in error[-1]
+    assert not any("Traceback" in line for line in error)
+
+
+def test_debug_shows_the_traceback():
+    done = run("info", "nothing_like_it", "--debug")
+    assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+def test_json_is_one_object_on_stdout():
+    models = json.loads(run("list", "--json").stdout)
+    assert {"name", "summary", "corpus", "default"} <= set(models[0])
+    info = json.loads(run("info", "cvae_emulator", "--json").stdout)
+    assert info["name"] == "cvae_emulator.marine"
+    assert "microseismic" in [d["name"] for d in json.loads(run("datasets", "--json").stdout)]
+
+
+def test_no_colours_without_a_terminal():
+    assert "\x1b" not in run("list").stdout + run("--help").stdout
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m zoo.cli info microseismic | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+def test_no_command_prints_the_help(capsys):
+    assert cli.main([]) == 2
+    assert "zoo locate" in capsys.readouterr().out

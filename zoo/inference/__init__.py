@@ -1,0 +1,1 @@
+"""Likelihoods and samplers: what the data say, with its uncertainty."""

@@ -1,0 +1,1 @@
+"""Simulators of seismology: numpy and numba, no Keras, usable alone."""

@@ -1,0 +1,239 @@
+"""The two numba kernels of the elastic simulation: one step of the velocities, one of the stresses.
+
+Grid (Virieux 1986, in three dimensions): normal stresses on the nodes (i, j, k), vx half a cell further in x, vy in y, vz
+in z; sxy half a cell further in x and y, sxz in x and z, syz in y and z. Derivatives are of 8th order. In the absorbing
+layer a derivative is divided by a complex stretch of its axis, which in time is a memory of past derivatives that decays
+(convolutional perfectly matched layer, Komatitsch and Martin 2007, without the factor kappa).
+
+Everything is done row by row along z, the contiguous axis. Each inner loop writes few rows and reads few, so that LLVM
+can prove at run time that they do not overlap, and vectorises it (a loop over all rows at once is not vectorised and
+takes twice as long). Threads share tiles of rows in y; a row's arithmetic does not depend on who does it, so results
+are the same for any number of threads, bit for bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+HALO = 4  # cells around the grid that the stencil reads and nobody writes
+WEIGHTS = (1225 / 1024, -245 / 3072, 49 / 5120, -5 / 7168)  # 8th order, at distances 1/2, 3/2, 5/2, 7/2
+_W1, _W2, _W3, _W4 = (np.float32(weight) for weight in WEIGHTS)
+_TILE = 8  # rows in y that one thread takes through x, so that the stencil's planes stay in its cache
+_STILL = np.float32(1e-24)  # smaller values become 0: ahead of the wave they would be denormal, and slow tenfold
+_ZERO = np.float32(0)
+
+@njit(fastmath=True, error_model="numpy")
+def _add_difference(total, a0, a1, b0, b1, c0, c1, d0, d1, scale):
+    """Add `scale` times the 8th-order difference of four pairs of rows to the row `total`."""
+    w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
+    for k in range(total.size):
+        total[k] += (
+            w1 * (a1[k] - a0[k]) + w2 * (b1[k] - b0[k]) + w3 * (c1[k] - c0[k]) + w4 * (d1[k] - d0[k])
+        )
+
+
+@njit(fastmath=True, error_model="numpy")
+def _add_difference_z(total, row, scale):
+    """The same along a row; `row` begins four places before the place between whose neighbours `total` begins."""
+    w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
+    for k in range(total.size):
+        total[k] += (
+            w1 * (row[k + 4] - row[k + 3])
+            + w2 * (row[k + 5] - row[k + 2])
+            + w3 * (row[k + 6] - row[k + 1])
+            + w4 * (row[k + 7] - row[k])
+        )
+
+
+@njit(fastmath=True, error_model="numpy")
+def _remember(total, slope, memory, decay, gain):
+    """Add a row of derivatives and its memory to `total`, and clear `slope` for the next."""
+    for k in range(total.size):
+        value = decay * memory[k] + gain * slope[k]
+        value = value if abs(value) > _STILL else _ZERO
+        memory[k] = value
+        total[k] += slope[k] + value
+        slope[k] = _ZERO
+
+
+@njit(fastmath=True, error_model="numpy")
+def _remember_z(total, slope, memory, decay, gain):
+    """The same where decay and gain change along the row."""
+    for k in range(total.size):
+        value = decay[k] * memory[k] + gain[k] * slope[k]
+        value = value if abs(value) > _STILL else _ZERO
+        memory[k] = value
+        total[k] += slope[k] + value
+        slope[k] = _ZERO
+
+
+@njit(fastmath=True, error_model="numpy")
+def _along_x(total, slope, f, i, j, lo, hi, half, axis, memory):
+    """Add the x derivative of `f` at i + half - 1/2 (between nodes i + half - 1 and i + half) to the row `total`."""
+    scale, slabs, _, _, decay, gain = axis
+    slab = slabs[i]
+    c = i + half
+    _add_difference(
+        total if slab < 0 else slope,
+        f[c - 1, j, lo:hi], f[c, j, lo:hi], f[c - 2, j, lo:hi], f[c + 1, j, lo:hi],
+        f[c - 3, j, lo:hi], f[c + 2, j, lo:hi], f[c - 4, j, lo:hi], f[c + 3, j, lo:hi],
+        scale,
+    )  # fmt: skip
+    if slab >= 0:
+        _remember(total, slope, memory[slab, j, lo:hi], decay[half, i], gain[half, i])
+
+
+@njit(fastmath=True, error_model="numpy")
+def _along_y(total, slope, f, i, j, lo, hi, half, axis, memory):
+    """The same for y."""
+    scale, slabs, _, _, decay, gain = axis
+    slab = slabs[j]
+    c = j + half
+    _add_difference(
+        total if slab < 0 else slope,
+        f[i, c - 1, lo:hi], f[i, c, lo:hi], f[i, c - 2, lo:hi], f[i, c + 1, lo:hi],
+        f[i, c - 3, lo:hi], f[i, c + 2, lo:hi], f[i, c - 4, lo:hi], f[i, c + 3, lo:hi],
+        scale,
+    )  # fmt: skip
+    if slab >= 0:
+        _remember(total, slope, memory[i, slab, lo:hi], decay[half, j], gain[half, j])
+
+
+@njit(fastmath=True, error_model="numpy")
+def _along_z(total, slope, f, i, j, lo, hi, half, axis, memory):
+    """The same for z, for the rows' parts below, in and above the model."""
+    scale, slabs, start, stop, decay, gain = axis
+    row = f[i, j, half:]
+    start = min(max(lo, start), hi)
+    stop = max(min(hi, stop), start)
+    _add_difference_z(total[start - lo : stop - lo], row[start - 4 :], scale)
+    for first, last in ((lo, start), (stop, hi)):
+        if first < last:
+            part = slope[: last - first]
+            slab = slabs[first]
+            _add_difference_z(part, row[first - 4 :], scale)
+            _remember_z(
+                total[first - lo : last - lo],
+                part,
+                memory[i, j, slab : slab + last - first],
+                decay[half, first:last],
+                gain[half, first:last],
+            )
+
+
+@njit(fastmath=True, error_model="numpy")
+def _advance(field, coefficient, total):
+    """Advance a row by coefficient * total, and clear `total` for the next."""
+    for k in range(field.size):
+        value = field[k] + coefficient[k] * total[k]
+        field[k] = value if abs(value) > _STILL else _ZERO
+        total[k] = _ZERO
+
+
+@njit(fastmath=True, error_model="numpy")
+def _dilatation(common, lam, exx, eyy, ezz):
+    for k in range(common.size):
+        common[k] = lam[k] * (exx[k] + eyy[k] + ezz[k])
+
+
+@njit(fastmath=True, error_model="numpy")
+def _advance_normal(stress, common, two_mu, strain):
+    for k in range(stress.size):
+        value = stress[k] + (common[k] + two_mu[k] * strain[k])
+        stress[k] = value if abs(value) > _STILL else _ZERO
+        strain[k] = _ZERO
+
+
+@njit(parallel=True, fastmath=True, error_model="numpy")
+def step_velocity(velocity, stress, buoyancy, axes, memory, box):
+    """Advance the three velocities by one time step inside `box`, in place.
+
+    Args:
+        velocity: vx, vy, vz, three arrays (nx, ny, nz) float32.
+        stress: sxx, syy, szz, sxy, sxz, syz, float32.
+        buoyancy: time step / density at vx, vy, vz, float32.
+        axes: for each axis (1 / spacing, slab, start, stop, decay, gain): the model's nodes are start <= i < stop,
+            the absorbing layer is outside; there memory = decay * memory + gain * derivative, with decay and gain (2, n)
+            float32 on nodes [0] and half a cell further [1]; slab (n,) int64 is a node's place in that memory, else -1.
+        memory: three by three arrays, for the x, y, z derivatives of vx, vy, vz; float32, the axis' slab in place of it.
+        box: ((i0, i1), (j0, j1), (k0, k1)), at least HALO inside the arrays.
+    """
+    vx, vy, vz = velocity
+    sxx, syy, szz, sxy, sxz, syz = stress
+    bx, by, bz = buoyancy
+    x, y, z = axes
+    mxx, mxy, mxz, myx, myy, myz, mzx, mzy, mzz = memory
+    (i0, i1), (j0, j1), (lo, hi) = box
+    for tile in prange((j1 - j0 + _TILE - 1) // _TILE):
+        first = j0 + tile * _TILE
+        total = np.zeros(hi - lo, np.float32)
+        slope = np.zeros(hi - lo, np.float32)
+        for i in range(i0, i1):
+            for j in range(first, min(first + _TILE, j1)):
+                _along_x(total, slope, sxx, i, j, lo, hi, 1, x, mxx)
+                _along_y(total, slope, sxy, i, j, lo, hi, 0, y, mxy)
+                _along_z(total, slope, sxz, i, j, lo, hi, 0, z, mxz)
+                _advance(vx[i, j, lo:hi], bx[i, j, lo:hi], total)
+
+                _along_x(total, slope, sxy, i, j, lo, hi, 0, x, myx)
+                _along_y(total, slope, syy, i, j, lo, hi, 1, y, myy)
+                _along_z(total, slope, syz, i, j, lo, hi, 0, z, myz)
+                _advance(vy[i, j, lo:hi], by[i, j, lo:hi], total)
+
+                _along_x(total, slope, sxz, i, j, lo, hi, 0, x, mzx)
+                _along_y(total, slope, syz, i, j, lo, hi, 0, y, mzy)
+                _along_z(total, slope, szz, i, j, lo, hi, 1, z, mzz)
+                _advance(vz[i, j, lo:hi], bz[i, j, lo:hi], total)
+
+
+@njit(parallel=True, fastmath=True, error_model="numpy")
+def step_stress(velocity, stress, moduli, shear_moduli, axes, memory, box, shear_rows):
+    """Advance the six stresses by one time step inside `box`, in place.
+
+    Args: as `step_velocity`, and
+        moduli: time step * lambda, time step * 2 mu on the nodes, float32.
+        shear_moduli: time step * mu at sxy, sxz, syz, float32.
+        memory: nine arrays, for dvx/dx, dvy/dy, dvz/dz, dvy/dx, dvx/dy, dvz/dx, dvx/dz, dvz/dy, dvy/dz.
+        shear_rows: (k0, k1), outside which all shear moduli vanish (sea): nothing to do there for shear stresses.
+    """
+    vx, vy, vz = velocity
+    sxx, syy, szz, sxy, sxz, syz = stress
+    lam, two_mu = moduli
+    mu_xy, mu_xz, mu_yz = shear_moduli
+    x, y, z = axes
+    mxx, myy, mzz, mxy_x, mxy_y, mxz_x, mxz_z, myz_y, myz_z = memory
+    (i0, i1), (j0, j1), (lo, hi) = box
+    s0 = max(lo, shear_rows[0])
+    s1 = max(s0, min(hi, shear_rows[1]))
+    for tile in prange((j1 - j0 + _TILE - 1) // _TILE):
+        first = j0 + tile * _TILE
+        exx = np.zeros(hi - lo, np.float32)
+        eyy = np.zeros(hi - lo, np.float32)
+        ezz = np.zeros(hi - lo, np.float32)
+        common = np.empty(hi - lo, np.float32)
+        total = np.zeros(s1 - s0, np.float32)
+        slope = np.zeros(hi - lo, np.float32)
+        shear_slope = slope[: s1 - s0]
+        for i in range(i0, i1):
+            for j in range(first, min(first + _TILE, j1)):
+                _along_x(exx, slope, vx, i, j, lo, hi, 0, x, mxx)
+                _along_y(eyy, slope, vy, i, j, lo, hi, 0, y, myy)
+                _along_z(ezz, slope, vz, i, j, lo, hi, 0, z, mzz)
+                _dilatation(common, lam[i, j, lo:hi], exx, eyy, ezz)
+                _advance_normal(sxx[i, j, lo:hi], common, two_mu[i, j, lo:hi], exx)
+                _advance_normal(syy[i, j, lo:hi], common, two_mu[i, j, lo:hi], eyy)
+                _advance_normal(szz[i, j, lo:hi], common, two_mu[i, j, lo:hi], ezz)
+                if s0 == s1:
+                    continue
+                _along_x(total, shear_slope, vy, i, j, s0, s1, 1, x, mxy_x)
+                _along_y(total, shear_slope, vx, i, j, s0, s1, 1, y, mxy_y)
+                _advance(sxy[i, j, s0:s1], mu_xy[i, j, s0:s1], total)
+
+                _along_x(total, shear_slope, vz, i, j, s0, s1, 1, x, mxz_x)
+                _along_z(total, shear_slope, vx, i, j, s0, s1, 1, z, mxz_z)
+                _advance(sxz[i, j, s0:s1], mu_xz[i, j, s0:s1], total)
+
+                _along_y(total, shear_slope, vz, i, j, s0, s1, 1, y, myz_y)
+                _along_z(total, shear_slope, vy, i, j, s0, s1, 1, z, myz_z)
+                _advance(syz[i, j, s0:s1], mu_yz[i, j, s0:s1], total)

@@ -1,0 +1,1 @@
+"""What a seismologist asks for: an answer with its uncertainty."""
