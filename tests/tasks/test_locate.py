@@ -156,6 +156,11 @@ def test_damaged_traces_are_refused(medium, damage, message):
         locate(damage(record(medium)), medium, settings=SMALL)
 
 
+def test_a_negative_seed_is_refused(medium):
+    with pytest.raises(ZooError, match="seed is -1"):
+        locate(record(medium), medium, seed=-1, settings=SMALL)
+
+
 def test_a_model_that_is_no_emulator_is_refused(medium):
     with pytest.raises(ZooError, match="no emulator of traces"):
         locate(record(medium), object(), settings=SMALL)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+from matplotlib import pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -45,10 +46,11 @@ def style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> Path:
-    """Write a figure (the suffix chooses the format) atomically and return its path.
+    """Write a figure (the suffix chooses the format) atomically, close it, and return its path.
 
     No window system is needed: the figure gets an Agg canvas whatever backend is active.
     """
+    pyplot.close(figure)
     FigureCanvasAgg(figure)
     with matplotlib.rc_context(_STYLE), atomic_path(path) as temporary:
         figure.savefig(temporary)

@@ -66,7 +66,8 @@ def corner_figure(samples_km: np.ndarray, source_km: np.ndarray | None = None) -
         keys = [Patch(color=BLUE, label="68 %"), Patch(color=BLUE, alpha=0.4, label="95 %")]
         if source_km is not None:
             keys.append(Line2D([], [], color=VERMILLION, ls="--", label="true source"))
-        plotter.fig.subplots_adjust(top=0.96)
+        # Room for the titles: GetDist's own layout leaves none above the first panel.
+        plotter.gridspec.update(top=0.95)
         plotter.fig.legend(handles=keys, loc="upper right", fontsize=11)
         return plotter.fig
 

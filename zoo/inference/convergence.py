@@ -42,7 +42,8 @@ class Convergence:
             particle in a far, improbable mode does not change, as it does the standard deviation).
         log_evidence_difference: between the two runs.
         rival: (d,) the best place found elsewhere.
-        rival_deficit: by how much its log-likelihood is below the best of the found mode.
+        rival_deficit: by how much its log-likelihood is below the best of the found mode; infinite
+            where there is no such place.
         log_share_elsewhere: log posterior probability of all places elsewhere, by the screen.
         problems: sentences; empty when converged.
     """
@@ -62,13 +63,17 @@ class Convergence:
 
     def report(self) -> str:
         """Say it in a few lines."""
-        rival = ", ".join(f"{value:.3f}" for value in self.rival)
+        place = ", ".join(f"{value:.3f}" for value in self.rival)
+        rival = (
+            f"best place elsewhere: ({place}), log-likelihood lower by {self.rival_deficit:.1f}"
+            if np.isfinite(self.rival_deficit)
+            else "no other place stands out"
+        )
         lines = [
             f"converged: {'yes' if self.converged else 'NO'}",
             f"two runs: means within {self.mean_difference_sd.max():.2f} sd, sds within "
             f"{100 * (self.sd_ratio.max() - 1):.0f} %, log evidence within {self.log_evidence_difference:.2f}",
-            f"best place elsewhere: ({rival}), log-likelihood lower by {self.rival_deficit:.1f}; "
-            f"log posterior probability elsewhere {self.log_share_elsewhere:.1f}",
+            f"{rival}; log posterior probability elsewhere {self.log_share_elsewhere:.1f}",
         ]
         return "\n".join([*lines, *self.problems])
 

@@ -9,11 +9,16 @@ The data d of one receiver are modelled as its emulated trace s(x) plus two kind
 
 To first order the first two errors are multiples of the time derivative s' and of s, so
 
-    C(x) = w2 I + timing_sd^2 s' s'^T + log_amplitude_sd^2 s s^T,  w2 = sigma^2 + (shape_error peak)^2
+    C(x) = w2 I + timing_sd^2 s' s'^T + log_amplitude_sd^2 s s^T,  w2 = sigma^2 + (3 shape_error peak)^2
 
 which is a diagonal plus two columns: the Woodbury identity gives its inverse and the matrix
 determinant lemma its determinant from six inner products. C depends on the source, so its
 determinant is part of the likelihood: without it a loud source would excuse any misfit.
+The peak in w2 is that of the data. With the peak of s(x) instead, the level of the misfit over
+hundreds of samples would tell the source's amplitude to 3 %, which is only as true as the shape
+error is the same for all events; with the data's, w2 is a constant. The factor 3 makes white noise
+stand for an error that is not white: it lies in the band of the pulse (a fifth of the Nyquist band)
+and after the arrival (half the window), so where it lies its power is some 9 times its mean.
 The covariance sigma^2 I alone is that of Spurio Mancini et al. (2021), section 3.2.2.
 """
 
@@ -30,6 +35,8 @@ from zoo.errors import ZooError
 
 # A robust standard deviation from the median absolute deviation of normal numbers.
 _MAD_TO_SD = 1.4826
+# Ratio of the shape error where it lies in time and frequency to its rms over the whole trace.
+SHAPE_ERROR_DENSITY = 3.0
 # Samples before the onset below which the noise cannot be told from them (0.1 s at 4 ms), and
 # the samples left out just before the onset, where the pulse already rises.
 _MIN_PRE_EVENT_SAMPLES = 25
@@ -76,15 +83,18 @@ class TraceLikelihood:
         residual = traces * scale - predicted
         late = self.timing_sd_s[:, np.newaxis] * time_derivative(predicted, self.model.time_step_s)
         loud = self.log_amplitude_sd[:, np.newaxis] * predicted
-        shape_sd = self.shape_error * tf.reduce_max(tf.abs(predicted), axis=-1)
+        shape_sd = SHAPE_ERROR_DENSITY * self.shape_error * tf.reduce_max(tf.abs(traces * scale), axis=-1)
         return tf.reduce_sum(woodbury_log_density(residual, 1.0 + shape_sd**2, late, loud), axis=-1)
 
-    def predictive_sd(self, coordinates_km: np.ndarray, noise_sd: np.ndarray) -> np.ndarray:
-        """Return the standard deviation (receivers, time) of data from one source (3,), sqrt(diag C)."""
+    def predictive_sd(self, coordinates_km: np.ndarray, traces: np.ndarray, noise_sd: np.ndarray) -> np.ndarray:
+        """Return the standard deviation (receivers, time) of data from one source (3,) about its traces.
+
+        It is sqrt(diag C), but with the shape error's plain rms.
+        """
         predicted = self.predict(tf.constant(coordinates_km, tf.float32)[tf.newaxis])[0]
         derivative = time_derivative(predicted, self.model.time_step_s).numpy()
         predicted = predicted.numpy()
-        peak = np.abs(predicted).max(axis=-1)
+        peak = np.abs(traces).max(axis=-1)
         return np.sqrt(
             (noise_sd**2 + (self.shape_error * peak) ** 2)[:, np.newaxis]
             + (self.timing_sd_s[:, np.newaxis] * derivative) ** 2

@@ -1,29 +1,40 @@
 """Elastic waves in three dimensions: what a pressure sensor records of a small explosion, in any earth model.
 
-Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2nd in time, in float32. A fluid is a
-region with vs = 0: the harmonic mean of mu is then exactly zero at every shear node next to it, so sea and rock are one
-grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver gives the
-traces of every source at that receiver (`receiver_gathers`): a corpus costs one simulation per receiver.
+Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2nd in time, in float32. A fluid is
+a region with vs = 0: the harmonic mean of mu is exactly zero at every shear node next to it, so sea and rock are
+one grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver
+gives the traces of every source at that receiver (`receiver_gathers`): a corpus costs one simulation per receiver.
 
 Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz); z points up. The source is isotropic:
 
 - "volume": 1 m^3 is injected at the node. Its pressure in a fluid far away is density / (4 pi r) times the second
   derivative of the volume: the first derivative of a Gaussian (`gaussian_derivative`).
-- "moment": an isotropic moment of `MOMENT_N_M` on each axis, as (10^10 N m / K) m^3 of volume would have.
+- "moment": an isotropic moment of `MOMENT_N_M` along each axis, as (10^10 N m / K) m^3 of volume would have.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.physics.elastic_kernels import HALO, WEIGHTS, step_stress, step_velocity
+from zoo.physics.elastic_model import ElasticModel, read_model, write_model
 from zoo.progress import bar
+
+__all__ = [
+    "ElasticModel",
+    "cells_per_wavelength",
+    "check_simulation",
+    "gaussian_derivative",
+    "largest_time_step_s",
+    "memory_bytes",
+    "read_model",
+    "receiver_gathers",
+    "simulate",
+    "write_model",
+]
 
 MOMENT_N_M = 1e10
 ABSORBING_CELLS = 10
@@ -31,104 +42,6 @@ ECHO = 1e-4  # left of a wave at the highest speed that crosses the absorbing la
 MIN_CELLS_PER_WAVELENGTH = 3.0
 _MARGIN_CELLS = 10  # how far ahead of the fastest wave the simulation computes
 _ARRAYS = 17  # nine fields and eight coefficients
-
-
-@dataclass(frozen=True)
-class ElasticModel:
-    """An isotropic elastic earth on a regular grid; water where vs_m_s is 0.
-
-    Args:
-        vp_m_s: (nx, ny, nz) speed of P waves, m/s, float32.
-        vs_m_s: (nx, ny, nz) speed of S waves, m/s, float32, 0 in a fluid.
-        density_kg_m3: (nx, ny, nz) density, kg/m^3, float32.
-        spacing_m: distance of nodes along x, y, z, m.
-
-    Raises:
-        ZooError: if the arrays do not fit each other, or a value is impossible; the message names the first such node.
-    """
-
-    vp_m_s: np.ndarray
-    vs_m_s: np.ndarray
-    density_kg_m3: np.ndarray
-    spacing_m: tuple[float, float, float]
-
-    def __post_init__(self) -> None:
-        for name in ("vp_m_s", "vs_m_s", "density_kg_m3"):
-            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), np.float32))
-        object.__setattr__(self, "spacing_m", tuple(float(d) for d in np.ravel(self.spacing_m)))
-        vp, vs, density = self.vp_m_s, self.vs_m_s, self.density_kg_m3
-        if vp.ndim != 3 or vp.shape != vs.shape or vp.shape != density.shape or min(vp.shape) < 2:
-            raise ZooError(
-                "An elastic model needs three arrays of one shape (nx, ny, nz), at least 2 nodes a side; got "
-                f"vp_m_s {vp.shape}, vs_m_s {vs.shape}, density_kg_m3 {density.shape}."
-            )
-        if len(self.spacing_m) != 3 or not all(d > 0 and math.isfinite(d) for d in self.spacing_m):
-            raise ZooError(f"spacing_m must be three positive distances in m (x, y, z); got {self.spacing_m}.")
-        for name in ("vp_m_s", "vs_m_s", "density_kg_m3"):
-            array = getattr(self, name)
-            _refuse_nodes(~np.isfinite(array), array, name, "is not a finite number")
-        _refuse_nodes(vp <= 0, vp, "vp_m_s", "must be positive")
-        _refuse_nodes(vs < 0, vs, "vs_m_s", "must be 0 (fluid) or positive")
-        _refuse_nodes(density <= 0, density, "density_kg_m3", "must be positive")
-        _refuse_nodes(
-            vs >= math.sqrt(0.75) * vp, vs, "vs_m_s", "must be below 0.866 vp_m_s, or the bulk modulus is negative"
-        )
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Number of nodes along x, y, z."""
-        return self.vp_m_s.shape
-
-    @property
-    def bulk_modulus_pa(self) -> np.ndarray:
-        """K = density (vp^2 - 4/3 vs^2), (nx, ny, nz) float64, Pa."""
-        vp, vs, density = (a.astype(np.float64) for a in (self.vp_m_s, self.vs_m_s, self.density_kg_m3))
-        return density * (vp**2 - 4 / 3 * vs**2)
-
-
-def _refuse_nodes(bad: np.ndarray, array: np.ndarray, name: str, why: str) -> None:
-    if bad.any():
-        node = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ZooError(f"{name}{list(node)} = {array[node]:g} {why} ({int(bad.sum())} such nodes). Mend the model.")
-
-
-def write_model(model: ElasticModel, path: str | Path) -> None:
-    """Write a model as npz (keys vp_m_s, vs_m_s, density_kg_m3, spacing_m); a killed writer leaves no half file."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez_compressed(
-            file,
-            vp_m_s=model.vp_m_s,
-            vs_m_s=model.vs_m_s,
-            density_kg_m3=model.density_kg_m3,
-            spacing_m=np.array(model.spacing_m),
-        )
-    os.replace(partial, path)
-
-
-def read_model(path: str | Path) -> ElasticModel:
-    """Read a model from npz (keys vp_m_s, vs_m_s, density_kg_m3 of shape (nx, ny, nz), spacing_m of shape (3,)).
-
-    Raises:
-        ZooError: if there is no such file, it is no complete npz, a key is missing, or the model is impossible.
-    """
-    keys = ("vp_m_s", "vs_m_s", "density_kg_m3", "spacing_m")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            missing = [key for key in keys if key not in stored.files]
-            if missing:
-                raise ZooError(f"{path} lacks {', '.join(missing)}; it has {', '.join(stored.files) or 'nothing'}.")
-            arrays = {key: stored[key] for key in keys}
-    except FileNotFoundError:
-        raise ZooError(f"No earth model at {path}. Give an npz with the keys {', '.join(keys)}.") from None
-    except ZooError:
-        raise
-    except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
-        raise ZooError(
-            f"{path} is not a complete npz file ({type(error).__name__}: {error}). Write it again, with the keys {', '.join(keys)}."
-        ) from error
-    return ElasticModel(**arrays)
 
 
 def gaussian_derivative(time_s: np.ndarray, sigma_s: float = 0.014, delay_s: float | None = None) -> np.ndarray:
@@ -156,9 +69,12 @@ def memory_bytes(shape: tuple[int, int, int], absorbing_cells: int = ABSORBING_C
 
 
 def largest_time_step_s(model: ElasticModel) -> float:
-    """The largest stable time step (Courant-Friedrichs-Lewy limit of the 8th-order stencil), in s."""
+    """The largest time step to take, in s: 95 % of the Courant-Friedrichs-Lewy limit of the 8th-order stencil.
+
+    The limit holds for a homogeneous medium; averaged coefficients at interfaces and the absorbing layer need the rest.
+    """
     inverse = math.sqrt(sum(1 / d**2 for d in model.spacing_m))
-    return 1 / (float(model.vp_m_s.max()) * sum(abs(w) for w in WEIGHTS) * inverse)
+    return 0.95 / (float(model.vp_m_s.max()) * sum(abs(w) for w in WEIGHTS) * inverse)
 
 
 def cells_per_wavelength(model: ElasticModel, sigma_s: float = 0.014) -> dict[str, float]:
@@ -196,17 +112,17 @@ def check_simulation(
         if cells < MIN_CELLS_PER_WAVELENGTH:
             wave = "slowest wave at the dominant" if which == "dominant" else "slowest P wave at the highest"
             frequency = (1 if which == "dominant" else 3) / (2 * math.pi * sigma_s)
+            finer = cells / MIN_CELLS_PER_WAVELENGTH
             raise ZooError(
-                f"The grid is too coarse: {cells:.2f} cells per wavelength of the {wave} frequency ({frequency:.3g} Hz), at "
-                f"least {MIN_CELLS_PER_WAVELENGTH:g} are needed. Take a spacing of at most "
-                f"{max(model.spacing_m) * cells / MIN_CELLS_PER_WAVELENGTH:.3g} m or a pulse with sigma_s of at least "
-                f"{sigma_s * MIN_CELLS_PER_WAVELENGTH / cells:.3g} s."
+                f"The grid is too coarse: {cells:.2f} cells per wavelength of the {wave} frequency "
+                f"({frequency:.3g} Hz), at least {MIN_CELLS_PER_WAVELENGTH:g} are needed. Take a spacing of at most "
+                f"{max(model.spacing_m) * finer:.3g} m or a pulse with sigma_s of at least {sigma_s / finer:.3g} s."
             )
     need, free = memory_bytes(model.shape, absorbing_cells), _available_bytes()
     if free is not None and need > free:
         raise ZooError(
-            f"The simulation needs {need / 1e9:.1f} GB of memory for {model.shape} nodes and an absorbing layer of {absorbing_cells} "
-            f"cells, {free / 1e9:.1f} GB are available. Take a coarser or smaller model."
+            f"The simulation needs {need / 1e9:.1f} GB of memory for {model.shape} nodes and an absorbing layer of "
+            f"{absorbing_cells} cells, {free / 1e9:.1f} GB are available. Take a coarser or smaller model."
         )
 
 
@@ -300,9 +216,9 @@ def simulate(
 def _injected(time_step_s: float, sigma_s: float, delay_s: float) -> np.ndarray:
     """What to inject in each step: differences of a Gaussian rate of unit integral, 1 / s, until it is over.
 
-    The rate itself would leave a permanent stress at the source, a million times the signal elsewhere, and its rounding
-    in each step would radiate (1e-5 of the signal). So its derivative is injected, and the pressure is summed up over the
-    steps: the same by linearity, and a tenth of the noise.
+    The rate itself would leave a permanent stress at the source, a million times the signal elsewhere, and its
+    rounding in each step would radiate (1e-5 of the signal). So its derivative is injected, and the pressure summed
+    up over the steps: the same by linearity, and a fifth of the noise.
     """
     steps = math.ceil((delay_s + 6 * sigma_s) / time_step_s)
     u = ((np.arange(-1, steps) + 0.5) * time_step_s - delay_s) / sigma_s
@@ -314,11 +230,11 @@ def receiver_gathers(
 ) -> np.ndarray:
     """Return the traces of many sources at one receiver, from one simulation with the source at the receiver.
 
-    Reciprocity: let p(a -> b) be the pressure at b of an isotropic source at a. The equations, and this scheme in all its
-    parts (heterogeneous, fluid or solid, absorbing layer included), are symmetric in the stress that a source injects and the
-    stress that a sensor measures, so sources of equal volume have p(source -> receiver) = p(receiver -> source). A source
-    of given moment M has the volume M / K, with the bulk modulus K = lambda + 2 mu / 3 at its place, so sources of equal
-    moment have p(source -> receiver) = K_receiver / K_source p(receiver -> source).
+    Reciprocity: let p(a -> b) be the pressure at b of an isotropic source at a. The equations, and this scheme in
+    all its parts (heterogeneous, fluid or solid, absorbing layer included), are symmetric in the volume that a source
+    injects and the pressure that a sensor measures: p(source -> receiver) = p(receiver -> source) for equal volumes.
+    A moment M is a volume M / K, with the bulk modulus K = lambda + 2 mu / 3 where the source is, so for equal
+    moments p(source -> receiver) = K_receiver / K_source p(receiver -> source).
 
     Args:
         model: the earth.
@@ -388,9 +304,10 @@ def _shear_rows(shear: tuple[np.ndarray, ...]) -> tuple[int, int]:
 
 
 def _axes(model: ElasticModel, cells: int, time_step_s: float, sigma_s: float) -> tuple[tuple, ...]:
-    """What `step_velocity` needs to know of the three axes, with their absorbing layers (Komatitsch and Martin 2007, eqs. 21-27, kappa 1).
+    """What `step_velocity` needs to know of the three axes, with their absorbing layers.
 
-    Being the same function of place for every derivative along an axis, the stretch keeps reciprocity exact.
+    Damping and frequency shift as Komatitsch and Martin (2007), with kappa = 1. The stretch is one function of place
+    for all derivatives along an axis, so the equations stay symmetric, and reciprocity exact.
     """
     pad = cells + HALO
     axes = []

@@ -1,14 +1,14 @@
 """The two numba kernels of the elastic simulation: one step of the velocities, one of the stresses.
 
-Grid (Virieux 1986, in three dimensions): normal stresses on the nodes (i, j, k), vx half a cell further in x, vy in y, vz
-in z; sxy half a cell further in x and y, sxz in x and z, syz in y and z. Derivatives are of 8th order. In the absorbing
-layer a derivative is divided by a complex stretch of its axis, which in time is a memory of past derivatives that decays
-(convolutional perfectly matched layer, Komatitsch and Martin 2007, without the factor kappa).
+Grid (Virieux 1986, in three dimensions): normal stresses on the nodes (i, j, k), vx half a cell further in x, vy in
+y, vz in z; sxy half a cell further in x and y, sxz in x and z, syz in y and z. Derivatives are of 8th order. In the
+absorbing layer each derivative is divided by a complex stretch of its axis, in time a fading memory of past
+derivatives (convolutional perfectly matched layer, Komatitsch and Martin 2007, with kappa = 1).
 
-Everything is done row by row along z, the contiguous axis. Each inner loop writes few rows and reads few, so that LLVM
-can prove at run time that they do not overlap, and vectorises it (a loop over all rows at once is not vectorised and
-takes twice as long). Threads share tiles of rows in y; a row's arithmetic does not depend on who does it, so results
-are the same for any number of threads, bit for bit.
+Everything is done row by row along z, the contiguous axis. Each inner loop writes few rows and reads few, so that
+LLVM can prove at run time that they do not overlap, and vectorises it (a loop over all rows at once is not vectorised
+and takes twice as long). Threads share tiles of rows in y; a row's arithmetic does not depend on who does it, so
+results are the same for any number of threads, bit for bit.
 """
 
 from __future__ import annotations
@@ -20,22 +20,41 @@ HALO = 4  # cells around the grid that the stencil reads and nobody writes
 WEIGHTS = (1225 / 1024, -245 / 3072, 49 / 5120, -5 / 7168)  # 8th order, at distances 1/2, 3/2, 5/2, 7/2
 _W1, _W2, _W3, _W4 = (np.float32(weight) for weight in WEIGHTS)
 _TILE = 8  # rows in y that one thread takes through x, so that the stencil's planes stay in its cache
-_STILL = np.float32(1e-24)  # smaller values become 0: ahead of the wave they would be denormal, and slow tenfold
+_STILL = np.float32(1e-24)  # smaller values become 0: ahead of the wave they would be denormal, and ten times slower
 _ZERO = np.float32(0)
 
+
 @njit(fastmath=True, error_model="numpy")
-def _add_difference(total, a0, a1, b0, b1, c0, c1, d0, d1, scale):
-    """Add `scale` times the 8th-order difference of four pairs of rows to the row `total`."""
+def _difference_x(total, f, i, j, lo, scale):
+    """Add the derivative of `f` between nodes i - 1 and i to the row `total`, which begins at z index `lo`."""
     w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
-    for k in range(total.size):
+    lo = np.uint64(lo)  # unsigned, or numba looks for negative indices in each turn and nothing is vectorised
+    for k in range(np.uint64(total.size)):
         total[k] += (
-            w1 * (a1[k] - a0[k]) + w2 * (b1[k] - b0[k]) + w3 * (c1[k] - c0[k]) + w4 * (d1[k] - d0[k])
+            w1 * (f[i, j, lo + k] - f[i - 1, j, lo + k])
+            + w2 * (f[i + 1, j, lo + k] - f[i - 2, j, lo + k])
+            + w3 * (f[i + 2, j, lo + k] - f[i - 3, j, lo + k])
+            + w4 * (f[i + 3, j, lo + k] - f[i - 4, j, lo + k])
         )
 
 
 @njit(fastmath=True, error_model="numpy")
-def _add_difference_z(total, row, scale):
-    """The same along a row; `row` begins four places before the place between whose neighbours `total` begins."""
+def _difference_y(total, f, i, j, lo, scale):
+    """The same between nodes j - 1 and j."""
+    w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
+    lo = np.uint64(lo)
+    for k in range(np.uint64(total.size)):
+        total[k] += (
+            w1 * (f[i, j, lo + k] - f[i, j - 1, lo + k])
+            + w2 * (f[i, j + 1, lo + k] - f[i, j - 2, lo + k])
+            + w3 * (f[i, j + 2, lo + k] - f[i, j - 3, lo + k])
+            + w4 * (f[i, j + 3, lo + k] - f[i, j - 4, lo + k])
+        )
+
+
+@njit(fastmath=True, error_model="numpy")
+def _difference_z(total, row, scale):
+    """The same along z; element 0 of `total` lies between elements 3 and 4 of `row`."""
     w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
     for k in range(total.size):
         total[k] += (
@@ -70,16 +89,15 @@ def _remember_z(total, slope, memory, decay, gain):
 
 @njit(fastmath=True, error_model="numpy")
 def _along_x(total, slope, f, i, j, lo, hi, half, axis, memory):
-    """Add the x derivative of `f` at i + half - 1/2 (between nodes i + half - 1 and i + half) to the row `total`."""
+    """Add the x derivative of `f` at row (i, j) of the result to `total`, with its memory in the absorbing layer.
+
+    `half` is 0 where the result lives on nodes in x (and `f` half a cell further), 1 where it is the other way round.
+    `slope` is a row of zeros to work in, and is left so.
+    """
     scale, slabs, _, _, decay, gain = axis
     slab = slabs[i]
     c = i + half
-    _add_difference(
-        total if slab < 0 else slope,
-        f[c - 1, j, lo:hi], f[c, j, lo:hi], f[c - 2, j, lo:hi], f[c + 1, j, lo:hi],
-        f[c - 3, j, lo:hi], f[c + 2, j, lo:hi], f[c - 4, j, lo:hi], f[c + 3, j, lo:hi],
-        scale,
-    )  # fmt: skip
+    _difference_x(total if slab < 0 else slope, f, c, j, lo, scale)
     if slab >= 0:
         _remember(total, slope, memory[slab, j, lo:hi], decay[half, i], gain[half, i])
 
@@ -90,29 +108,24 @@ def _along_y(total, slope, f, i, j, lo, hi, half, axis, memory):
     scale, slabs, _, _, decay, gain = axis
     slab = slabs[j]
     c = j + half
-    _add_difference(
-        total if slab < 0 else slope,
-        f[i, c - 1, lo:hi], f[i, c, lo:hi], f[i, c - 2, lo:hi], f[i, c + 1, lo:hi],
-        f[i, c - 3, lo:hi], f[i, c + 2, lo:hi], f[i, c - 4, lo:hi], f[i, c + 3, lo:hi],
-        scale,
-    )  # fmt: skip
+    _difference_y(total if slab < 0 else slope, f, i, c, lo, scale)
     if slab >= 0:
         _remember(total, slope, memory[i, slab, lo:hi], decay[half, j], gain[half, j])
 
 
 @njit(fastmath=True, error_model="numpy")
 def _along_z(total, slope, f, i, j, lo, hi, half, axis, memory):
-    """The same for z, for the rows' parts below, in and above the model."""
+    """The same for z, with the parts of the row below, in and above the model."""
     scale, slabs, start, stop, decay, gain = axis
     row = f[i, j, half:]
     start = min(max(lo, start), hi)
     stop = max(min(hi, stop), start)
-    _add_difference_z(total[start - lo : stop - lo], row[start - 4 :], scale)
+    _difference_z(total[start - lo : stop - lo], row[start - 4 :], scale)
     for first, last in ((lo, start), (stop, hi)):
         if first < last:
             part = slope[: last - first]
             slab = slabs[first]
-            _add_difference_z(part, row[first - 4 :], scale)
+            _difference_z(part, row[first - 4 :], scale)
             _remember_z(
                 total[first - lo : last - lo],
                 part,
@@ -133,12 +146,14 @@ def _advance(field, coefficient, total):
 
 @njit(fastmath=True, error_model="numpy")
 def _dilatation(common, lam, exx, eyy, ezz):
+    """Write lambda times the trace of the strain rate, which the three normal stresses have in common."""
     for k in range(common.size):
         common[k] = lam[k] * (exx[k] + eyy[k] + ezz[k])
 
 
 @njit(fastmath=True, error_model="numpy")
 def _advance_normal(stress, common, two_mu, strain):
+    """Advance a row of a normal stress, and clear `strain` for the next."""
     for k in range(stress.size):
         value = stress[k] + (common[k] + two_mu[k] * strain[k])
         stress[k] = value if abs(value) > _STILL else _ZERO
@@ -154,9 +169,11 @@ def step_velocity(velocity, stress, buoyancy, axes, memory, box):
         stress: sxx, syy, szz, sxy, sxz, syz, float32.
         buoyancy: time step / density at vx, vy, vz, float32.
         axes: for each axis (1 / spacing, slab, start, stop, decay, gain): the model's nodes are start <= i < stop,
-            the absorbing layer is outside; there memory = decay * memory + gain * derivative, with decay and gain (2, n)
-            float32 on nodes [0] and half a cell further [1]; slab (n,) int64 is a node's place in that memory, else -1.
-        memory: three by three arrays, for the x, y, z derivatives of vx, vy, vz; float32, the axis' slab in place of it.
+            the absorbing layer is outside; there memory = decay * memory + gain * derivative, with decay and gain
+            (2, n) float32, on nodes [0] and half a cell further [1]; slab (n,) int64 is a node's place in that
+            memory, or negative.
+        memory: nine arrays float32, for the x, y and z derivatives in vx, vy, vz; along its axis each is as long as
+            the two absorbing layers and the last node.
         box: ((i0, i1), (j0, j1), (k0, k1)), at least HALO inside the arrays.
     """
     vx, vy, vz = velocity
@@ -194,8 +211,8 @@ def step_stress(velocity, stress, moduli, shear_moduli, axes, memory, box, shear
     Args: as `step_velocity`, and
         moduli: time step * lambda, time step * 2 mu on the nodes, float32.
         shear_moduli: time step * mu at sxy, sxz, syz, float32.
-        memory: nine arrays, for dvx/dx, dvy/dy, dvz/dz, dvy/dx, dvx/dy, dvz/dx, dvx/dz, dvz/dy, dvy/dz.
-        shear_rows: (k0, k1), outside which all shear moduli vanish (sea): nothing to do there for shear stresses.
+        memory: the nine are dvx/dx, dvy/dy, dvz/dz, dvy/dx, dvx/dy, dvz/dx, dvx/dz, dvz/dy, dvy/dz.
+        shear_rows: (k0, k1), outside which all shear moduli vanish (sea), so that shear stresses stay 0.
     """
     vx, vy, vz = velocity
     sxx, syy, szz, sxy, sxz, syz = stress

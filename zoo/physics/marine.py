@@ -1,8 +1,9 @@
 """A marine earth like the one of Das et al. (2017): a flat seabed at 2.43 km above layered rock, 1 km x 1 km x 3 km.
 
-The published model is not in reach; this one has its geometry (grid, seabed, receivers) and the properties of its kind.
-Everything is a function of position in metres, so a coarse grid samples the same earth as the fine one. Published indices
-are 1-based (ix, iy, iz) on the fine grid: position = (index - 1) * (12.5, 12.5, 10) m, z up from the model's bottom.
+The published model is not in reach; this one has its geometry (grid, seabed, receivers) and the properties of its
+kind. Everything is a function of position in metres, so a coarse grid samples the same earth as the fine one.
+Published indices are 1-based (ix, iy, iz) on the fine grid: position = (index - 1) * (12.5, 12.5, 10) m, z up from
+the model's bottom.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ TOP_VP_M_S, BOTTOM_VP_M_S = 1560.0, 3400.0
 TOP_VP_VS, BOTTOM_VP_VS = 3.0, 1.8
 HETEROGENEITY = 0.015  # standard deviation of vp within the layers
 CORRELATION_M = 100.0  # of the heterogeneity, which is a Gaussian field with covariance exp(-distance^2 / (2 length^2))
-FACE_CELLS = 2  # sources keep off the model's faces, where the published traces are contaminated by wrapped waves
-SEABED_CLEARANCE_M = 150.0  # nearer sources in the soft seabed carry 80 % of an emulator's squared error
 
 PUBLISHED_RECEIVERS = (
     (11, 31, 244), (11, 51, 244), (11, 71, 244), (21, 21, 244), (21, 41, 244), (21, 61, 244),
@@ -36,8 +35,8 @@ PUBLISHED_RECEIVERS = (
 MARINE_RECEIVERS = ((41, 41, 244), (11, 31, 244), (11, 71, 244), (51, 71, 244), (31, 51, 244))
 """The central receiver, then four published ones above the diagonal (y > x) of the detection plane, 1-based.
 
-Spurio Mancini et al. (2021, fig. 9) use four there without listing them. These are the corners of the widest triangle and
-one inside it.
+Spurio Mancini et al. (2021, fig. 9) use four there without listing them. These are the corners of the widest triangle
+and one inside it.
 """
 
 
@@ -62,8 +61,8 @@ def marine_model(seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_
     cells = [length / spacing for length, spacing in zip(lengths, (*spacing_m, spacing_m[2]), strict=True)]
     if not np.allclose(cells, np.rint(cells), atol=1e-6):
         raise ZooError(
-            f"A spacing of {tuple(spacing_m)} m does not divide the model's extent {EXTENT_M} m and the seabed's height "
-            f"{SEABED_M} m into whole cells. Take (12.5, 12.5, 10) or (25, 25, 30)."
+            f"A spacing of {tuple(spacing_m)} m does not divide the model's extent {EXTENT_M} m and the seabed's "
+            f"height {SEABED_M} m into whole cells. Take (12.5, 12.5, 10) or (25, 25, 30)."
         )
     x, y, z = (np.arange(round(n) + 1) * d for n, d in zip(cells[:3], spacing_m, strict=True))
     random = np.random.default_rng(seed)
@@ -119,50 +118,3 @@ def _random_field(x: np.ndarray, y: np.ndarray, z: np.ndarray, random: np.random
     phase = random.uniform(0, 2 * np.pi, waves)
     horizontal = np.exp(1j * (x[:, None, None] * kx + y[None, :, None] * ky + phase))
     return (horizontal @ np.exp(1j * np.outer(kz, z))).real * np.sqrt(2 / waves)
-
-
-def receivers_index(model: ElasticModel, receivers: tuple = MARINE_RECEIVERS) -> np.ndarray:
-    """Return the nodes, 0-based, of published 1-based receivers on a marine model of any spacing, (n, 3) int64.
-
-    Raises:
-        ZooError: if a receiver is not a node of this grid.
-    """
-    position = (np.asarray(receivers) - 1) * np.array(SPACING_M)
-    index = np.rint(position / model.spacing_m).astype(np.int64)
-    if not np.allclose(index * np.array(model.spacing_m), position, atol=1e-3):
-        raise ZooError(f"The receivers are not nodes of a grid with a spacing of {model.spacing_m} m; take (25, 25, 30).")
-    return index
-
-
-def latin_hypercube_sources(n: int, seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_M) -> np.ndarray:
-    """Draw source nodes in the rock as a Latin hypercube: each coordinate alone is evenly spread.
-
-    Sources keep `FACE_CELLS` cells off the faces and `SEABED_CLEARANCE_M` below the seabed. No node is drawn twice.
-
-    Args:
-        n: number of sources.
-        seed: of the draw.
-        spacing_m: of the marine model.
-
-    Returns:
-        (n, 3) nodes, 0-based, int64.
-
-    Raises:
-        ZooError: if there are not that many nodes.
-    """
-    last = np.rint(np.array(EXTENT_M) / spacing_m).astype(int) - FACE_CELLS
-    last[2] = int(np.floor((SEABED_M - SEABED_CLEARANCE_M) / spacing_m[2] + 1e-6))
-    count = last - FACE_CELLS + 1
-    if not 1 <= n <= count.prod() // 2:
-        raise ZooError(f"{n} sources asked for; this grid gives 1 to {count.prod() // 2}. Take fewer or a finer grid.")
-    random = np.random.default_rng(seed)
-    strata = np.stack([random.permutation(n) for _ in range(3)], axis=1)
-    index = FACE_CELLS + np.floor((strata + random.uniform(size=(n, 3))) / n * count).astype(np.int64)
-    while True:
-        _, first = np.unique(index, axis=0, return_index=True)
-        again = np.setdiff1d(np.arange(n), first)
-        if again.size == 0:
-            return index
-        for row in again:  # trade an x with another source: the hypercube stays Latin
-            other = random.integers(n)
-            index[[row, other], 0] = index[[other, row], 0]

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.files import write_json, write_with
 from zoo.inference.convergence import Convergence, sample_checked
 from zoo.inference.likelihood import (
@@ -116,7 +117,7 @@ class Location:
             "stages": self.samples.stages,
             "likelihood_calls": self.samples.calls,
             "converged": self.converged,
-            "convergence": asdict(self.convergence),
+            "convergence": {key: _finite(value) for key, value in asdict(self.convergence).items()},
             "misfit": self.misfit,
             "noise_sd": self.noise_sd,
             "receivers_km": self.receivers_km,
@@ -210,6 +211,8 @@ def locate(
     Raises:
         ZooError: the traces do not fit the emulator or cannot be used.
     """
+    if seed < 0:
+        raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
     given = traces if isinstance(traces, Observation) else Observation(traces)
     observation = Observation(
         traces=given.traces,
@@ -229,7 +232,9 @@ def locate(
     likelihood, sampler = _compiled(model, matched.receivers, settings)
     samples, convergence = sample_checked(sampler, (matched.traces, noise), seed)
     mean = samples.mean
-    predicted, predictive_sd = _predictive(likelihood, samples.samples, noise, np.random.default_rng([seed, 3]))
+    predicted, predictive_sd = _predictive(
+        likelihood, samples.samples, matched.traces, noise, np.random.default_rng([seed, 3])
+    )
     misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
     log_bayes_factor = samples.log_evidence - silence_log_likelihood(matched.traces, noise)
     percentiles = np.percentile(samples.samples, [16, 84, 2.5, 97.5], axis=0).T
@@ -268,14 +273,23 @@ def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tup
 
 
 def _predictive(
-    likelihood: TraceLikelihood, samples_km: np.ndarray, noise_sd: np.ndarray, rng: np.random.Generator
+    likelihood: TraceLikelihood,
+    samples_km: np.ndarray,
+    traces: np.ndarray,
+    noise_sd: np.ndarray,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the traces of the posterior mean and the sd of data about them, each (receivers, time)."""
     mean = samples_km.mean(axis=0)
     chosen = samples_km[rng.integers(len(samples_km), size=_BAND_SAMPLES)]
     spread = likelihood.predict(np.concatenate([mean[np.newaxis], chosen]).astype(np.float32)).numpy()
     posterior_sd = spread[1:].std(axis=0)
-    return spread[0], np.hypot(likelihood.predictive_sd(mean, noise_sd), posterior_sd)
+    return spread[0], np.hypot(likelihood.predictive_sd(mean, traces, noise_sd), posterior_sd)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: a comparison with nothing is null."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _warnings(

@@ -1,0 +1,54 @@
+"""One test per claim, for every shipped checkpoint: it loads, gives what it gave, and its card is whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import checkpoint, registry
+
+NAMES = registry.list_models()
+
+
+def test_there_are_models():
+    assert NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_everything(name):
+    card = zoo.info(name)
+    for field in checkpoint.CARD_FIELDS:
+        assert card.get(field) not in (None, ""), field
+    assert card["command"].startswith(f"zoo train {name}")
+    for split, score in card["scores"].items():
+        assert score["command"].startswith("zoo "), split
+        assert all(np.isfinite(value) for value in score["metrics"].values())
+    assert name in registry.list_models(name.split(".")[0] + ".*")
+
+
+@pytest.mark.parametrize("architecture", sorted({name.split(".")[0] for name in NAMES}))
+def test_the_bare_name_means_one_default(architecture):
+    cards = [zoo.info(name) for name in NAMES if name.split(".")[0] == architecture]
+    assert sum(bool(card.get("default")) for card in cards) == 1
+    assert registry.full_name(architecture).startswith(architecture + ".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_output(name):
+    """Stored input -> stored output: a change of code or of a library that moves it is seen here."""
+    model = zoo.load(name)
+    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as sample:
+        found = np.asarray(model(sample["coordinates_km"]))
+        scale = np.abs(sample["predicted"]).max()
+        np.testing.assert_allclose(found, sample["predicted"], atol=2e-4 * scale)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_saving_a_loaded_model_changes_nothing(name, tmp_path):
+    model = zoo.load(name)
+    again = zoo.load(zoo.save(model, tmp_path / "copy.of", "A copy."))
+    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as sample:
+        x = sample["coordinates_km"]
+    np.testing.assert_array_equal(model(x), again(x))

@@ -1,0 +1,102 @@
+"""An isotropic elastic earth on a regular grid, and its file."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.files import atomic_path
+
+KEYS = ("vp_m_s", "vs_m_s", "density_kg_m3", "spacing_m")
+
+
+@dataclass(frozen=True)
+class ElasticModel:
+    """An isotropic elastic earth on a regular grid; water where vs_m_s is 0.
+
+    Args:
+        vp_m_s: (nx, ny, nz) speed of P waves, m/s, float32.
+        vs_m_s: (nx, ny, nz) speed of S waves, m/s, float32, 0 in a fluid.
+        density_kg_m3: (nx, ny, nz) density, kg/m^3, float32.
+        spacing_m: distance of nodes along x, y, z, m.
+
+    Raises:
+        ZooError: if the arrays do not fit each other, or a value is impossible; the message names the first such node.
+    """
+
+    vp_m_s: np.ndarray
+    vs_m_s: np.ndarray
+    density_kg_m3: np.ndarray
+    spacing_m: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        for name in ("vp_m_s", "vs_m_s", "density_kg_m3"):
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), np.float32))
+        object.__setattr__(self, "spacing_m", tuple(float(d) for d in np.ravel(self.spacing_m)))
+        vp, vs, density = self.vp_m_s, self.vs_m_s, self.density_kg_m3
+        if vp.ndim != 3 or vp.shape != vs.shape or vp.shape != density.shape or min(vp.shape) < 2:
+            raise ZooError(
+                "An elastic model needs three arrays of one shape (nx, ny, nz), at least 2 nodes a side; got "
+                f"vp_m_s {vp.shape}, vs_m_s {vs.shape}, density_kg_m3 {density.shape}."
+            )
+        if len(self.spacing_m) != 3 or not all(d > 0 and math.isfinite(d) for d in self.spacing_m):
+            raise ZooError(f"spacing_m must be three positive distances in m (x, y, z); got {self.spacing_m}.")
+        for name in ("vp_m_s", "vs_m_s", "density_kg_m3"):
+            array = getattr(self, name)
+            _refuse_nodes(~np.isfinite(array), array, name, "is not a finite number")
+        _refuse_nodes(vp <= 0, vp, "vp_m_s", "must be positive")
+        _refuse_nodes(vs < 0, vs, "vs_m_s", "must be 0 (fluid) or positive")
+        _refuse_nodes(density <= 0, density, "density_kg_m3", "must be positive")
+        _refuse_nodes(
+            vs >= math.sqrt(0.75) * vp, vs, "vs_m_s", "must be below 0.866 vp_m_s, or the bulk modulus is negative"
+        )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of nodes along x, y, z."""
+        return self.vp_m_s.shape
+
+    @property
+    def bulk_modulus_pa(self) -> np.ndarray:
+        """K = density (vp^2 - 4/3 vs^2), (nx, ny, nz) float64, Pa."""
+        vp, vs, density = (a.astype(np.float64) for a in (self.vp_m_s, self.vs_m_s, self.density_kg_m3))
+        return density * (vp**2 - 4 / 3 * vs**2)
+
+
+def _refuse_nodes(bad: np.ndarray, array: np.ndarray, name: str, why: str) -> None:
+    if bad.any():
+        node = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ZooError(f"{name}{list(node)} = {array[node]:g} {why} ({int(bad.sum())} such nodes). Mend the model.")
+
+
+def write_model(model: ElasticModel, path: str | os.PathLike) -> None:
+    """Write a model as npz with the keys vp_m_s, vs_m_s, density_kg_m3, spacing_m; never half a file."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **{key: getattr(model, key) for key in KEYS})
+
+
+def read_model(path: str | os.PathLike) -> ElasticModel:
+    """Read a model from npz (keys vp_m_s, vs_m_s, density_kg_m3 of shape (nx, ny, nz), spacing_m of shape (3,)).
+
+    Raises:
+        ZooError: if there is no such file, it is no complete npz, a key is missing, or the model is impossible.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            names = stored.files
+            arrays = {key: stored[key] for key in KEYS if key in names}
+    except FileNotFoundError:
+        raise ZooError(f"No earth model at {path}. Give an npz with the keys {', '.join(KEYS)}.") from None
+    except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
+        raise ZooError(
+            f"{path} is not a complete npz file ({type(error).__name__}: {error}). "
+            f"Write it again, with the keys {', '.join(KEYS)}."
+        ) from error
+    missing = [key for key in KEYS if key not in arrays]
+    if missing:
+        raise ZooError(f"{path} lacks {', '.join(missing)}; it has {', '.join(names) or 'nothing'}. Add what it lacks.")
+    return ElasticModel(**arrays)
