@@ -58,22 +58,47 @@ def test_a_card_cannot_reach_outside_its_folder(model, tmp_path):
         zoo.load(folder)
 
 
-def test_a_lambda_is_not_loaded(tmp_path):
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x + 1)])
+def _forge(folder, layer):
+    """Put another configuration into a checkpoint and vouch for it, as an attacker would."""
+    config = json.loads((folder / "config.json").read_text())
+    config["model"] = keras.saving.serialize_keras_object(keras.Sequential([keras.Input((3,)), layer]))
+    (folder / "config.json").write_text(json.dumps(config))
+    card = json.loads((folder / "card.json").read_text())
+    card["files"]["config.json"]["sha256"] = files.sha256(folder / "config.json")
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def test_a_lambda_is_neither_saved_nor_loaded(model, tmp_path):
+    layer = keras.layers.Lambda(lambda x: x + 1)
+    with pytest.raises(ZooError, match="no Lambda"):
+        zoo.save(keras.Sequential([keras.Input((3,)), layer]), tmp_path / "a.b", "x")
     folder = zoo.save(model, tmp_path / "a.b", "x")
-    with pytest.raises(ZooError, match="cannot be built"):
+    _forge(folder, layer)
+    with pytest.raises(ZooError, match="no Lambda"):
         zoo.load(folder)
 
 
-def test_an_unregistered_class_says_what_to_do(tmp_path):
+def test_an_unregistered_class_says_what_to_do(model, tmp_path):
     class Odd(keras.layers.Layer):
         def call(self, x):
             return x
 
-    model = keras.Sequential([keras.Input((3,)), Odd()])
+    with pytest.raises(ZooError, match="register_keras_serializable"):
+        zoo.save(keras.Sequential([keras.Input((3,)), Odd()]), tmp_path / "a.b", "x")
     folder = zoo.save(model, tmp_path / "a.b", "x")
-    with pytest.raises(ZooError, match="import the module that registers"):
+    _forge(folder, Odd())
+    with pytest.raises(ZooError, match="register_keras_serializable"):
         zoo.load(folder)
+
+
+def test_the_optimizer_is_not_stored(model, tmp_path):
+    small = zoo.save(model, tmp_path / "a.b", "x") / checkpoint.WEIGHTS
+    model.compile("adam", "mse")
+    model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+    large = zoo.save(model, tmp_path / "c.d", "x") / checkpoint.WEIGHTS
+    assert large.stat().st_size == small.stat().st_size
+    x = np.ones((5, 3), np.float32)
+    np.testing.assert_array_equal(zoo.load(tmp_path / "c.d")(x), model(x))
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(model, tmp_path, monkeypatch):

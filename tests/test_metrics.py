@@ -30,6 +30,7 @@ def test_scores_with_and_without_faces():
     predicted[0] = RNG.normal(size=predicted[0].shape)
     on_face = np.arange(6) == 0
     scores = metrics.score_traces(TRACES, predicted, on_face)
-    assert scores["r2d_without_faces"] == pytest.approx(1) > scores["r2d"]
+    assert scores["r2d_without_faces"] == pytest.approx(1)
+    assert scores["r2d"] < 0.95
     assert scores["events_on_faces"] == 1 and scores["events"] == 6
     assert "r2d_without_faces" not in metrics.score_traces(TRACES, predicted, np.zeros(6, bool))

@@ -98,14 +98,14 @@ def save(
         raise ZooError('The card needs at least {"summary": "what the model does"}.')
     if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise ZooError(f"{folder} exists and holds no checkpoint; choose another folder.")
+    described = keras.saving.serialize_keras_object(model)
+    described.pop("compile_config", None)
+    # A copy made as loading makes it: it shows that loading will work, and has no optimizer to store.
+    bare = _build(described, "The model")
+    bare.set_weights(model.get_weights())
     with atomic_folder(folder) as temporary:
-        config = {
-            "format": FORMAT,
-            "recipe": recipe,
-            "model": keras.saving.serialize_keras_object(model),
-        }
-        write_json(temporary / CONFIG, config)
-        model.save_weights(temporary / WEIGHTS)
+        write_json(temporary / CONFIG, {"format": FORMAT, "recipe": recipe, "model": described})
+        bare.save_weights(temporary / WEIGHTS)
         for name, writer in (extras or {}).items():
             writer(temporary / name)
         files = {
@@ -190,19 +190,11 @@ def load(
         raise ZooError(
             f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo."
         )
-    import keras
-
     import zoo.layers  # noqa: F401  registers the shared layers
 
     if config["recipe"] and import_recipe:
         import_recipe(config["recipe"])
-    try:
-        model = keras.saving.deserialize_keras_object(config["model"], safe_mode=True)
-    except (TypeError, ValueError) as error:
-        raise ZooError(
-            f"{folder}: the model cannot be built from {CONFIG} ({_first_line(error)}). If it uses "
-            "classes of your own, import the module that registers them before zoo.load."
-        ) from error
+    model = _build(config["model"], str(folder))
     try:
         model.load_weights(folder / WEIGHTS)
     except (ValueError, OSError, KeyError) as error:
@@ -210,6 +202,20 @@ def load(
             f"{folder / WEIGHTS} does not fit the model that {CONFIG} describes ({_first_line(error)})."
         ) from error
     return model
+
+
+def _build(described: Mapping[str, Any], what: str) -> keras.Model:
+    """Build a model from its Keras configuration; nothing but registered classes is touched."""
+    import keras
+
+    try:
+        return keras.saving.deserialize_keras_object(described, safe_mode=True)
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"{what} cannot be built from its configuration ({_first_line(error)}). A checkpoint holds no "
+            "code: no Lambda, and classes of your own need a complete get_config, "
+            "@keras.saving.register_keras_serializable, and an import before zoo.load."
+        ) from error
 
 
 def copy(folder: str | os.PathLike, destination: str | os.PathLike) -> Path:

@@ -8,6 +8,7 @@ Prepared corpora lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tenso
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import os
 import re
@@ -158,7 +159,8 @@ def prepare(
     )
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    with explain_disk(Path(made.data_dir)):
+    # TFDS prints; stdout is for data.
+    with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(sys.stderr):
         made.download_and_prepare(
             download_dir=str(data_dir(folder) / "downloads" / name.split("/")[0]),
             download_config=config,
@@ -212,8 +214,8 @@ def load_dataset(
     Raises:
         ZooError: if the corpus is not prepared or has no such split.
     """
+    import numpy as np
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     found = _prepared(name, data_dir)
     base = re.split(r"[\[+]", split)[0].strip()
@@ -225,8 +227,8 @@ def load_dataset(
     pieces = found.info.splits[split].file_instructions
     places = (
         [str(piece.filename) for piece in pieces],
-        [piece.skip for piece in pieces],
-        [piece.take for piece in pieces],
+        np.array([piece.skip for piece in pieces], np.int64),
+        np.array([piece.take for piece in pieces], np.int64),
     )
     records = tf.data.Dataset.from_tensor_slices(places).interleave(
         lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take),

@@ -201,10 +201,11 @@ def train(
     keras.utils.set_random_seed(seed)
     model = run.adapted_model(recipe)
     if model is None:
+        start = time.process_time()
         model = recipe.create(chosen)
         if recipe.adapt:
             recipe.adapt(model, records, chosen, about)
-        run.save_adapted(model, recipe)
+        run.save_adapted(model, recipe, time.process_time() - start)
     part = recipe.trained_part(model)
     train_data = recipe.examples(model, records, chosen)
     validation_data = recipe.examples(model, held_out, chosen)
@@ -281,8 +282,8 @@ class _Run:
 
         return checkpoint.load(folder, import_recipe=registry.recipe_module)
 
-    def save_adapted(self, model: keras.Model, recipe: Recipe) -> None:
-        card = {"summary": "before training"}
+    def save_adapted(self, model: keras.Model, recipe: Recipe, cpu_s: float) -> None:
+        card = {"summary": "What is learnt before fit.", "cpu_s": cpu_s}
         checkpoint.save(model, self.folder / "adapted", card, recipe=recipe.name)
 
     def fit(self, part, train_data, validation_data, settings, seed, steps) -> dict[str, Any]:
@@ -307,7 +308,11 @@ class _Run:
         self.rows = state.rows
         cpu_s = state.cpu_s_before + time.process_time() - cpu
         wall_s = state.wall_s_before + time.monotonic() - wall
-        cost = f"{cpu_s:.0f} CPU-seconds of fit ({wall_s:.0f} s on {os.cpu_count()} cores), CPU only"
+        before_s = checkpoint.read_card(self.folder / "adapted")["cpu_s"]
+        cost = (
+            f"{cpu_s:.0f} CPU-seconds of fit ({wall_s:.0f} s on {os.cpu_count()} shared cores, no GPU) after "
+            f"{before_s:.0f} CPU-seconds of what is learnt before it"
+        )
         return {"cost": cost, "epochs": len(state.rows)}
 
     def write_history(self, path: Path) -> None:

@@ -16,6 +16,9 @@ _REFINING_ITERATIONS = 5
 # Of the variance of the targets. Without a floor the noise of smooth targets runs to zero and the
 # coefficients grow past what float32 can sum.
 _SMALLEST_NOISE = 1e-5
+# Of inputs of order one. Shorter ones would make distances that no float resolves.
+_SHORTEST_LENGTHSCALE = 0.05
+# Of the variance of the kernel.
 _JITTER = 1e-6
 
 
@@ -42,7 +45,10 @@ def fit_gaussian_process(
     mean, scale = targets.mean(), targets.std()
     standardised = ((targets - mean) / scale)[:, np.newaxis]
 
-    kernel = gpflow.kernels.Matern32(lengthscales=np.full(inputs.shape[1], 3.0))
+    kernel = gpflow.kernels.Matern32()
+    kernel.lengthscales = gpflow.Parameter(
+        np.full(inputs.shape[1], 3.0), transform=gpflow.utilities.positive(lower=_SHORTEST_LENGTHSCALE)
+    )
     some = np.random.default_rng(seed).permutation(len(inputs))[:_EXAMPLES_FOR_HYPERPARAMETERS]
     exact = gpflow.models.GPR((inputs[some], standardised[some]), kernel)
     exact.likelihood.variance = gpflow.Parameter(
@@ -77,19 +83,25 @@ def _maximise_evidence(model: gpflow.models.GPModel, iterations: int) -> None:
 def pivots(kernel: gpflow.kernels.Kernel, inputs: np.ndarray, count: int) -> np.ndarray:
     """Return indices of the examples that a pivoted Cholesky decomposition of the kernel takes first.
 
-    Each is the one whose value the ones before say least about.
+    Each is the one whose value the ones before say least about. Fewer are returned if they say
+    everything.
     """
     count = min(count, len(inputs))
     variance_left = kernel(inputs, full_cov=False).numpy()
+    negligible = _JITTER * variance_left.max()
     factor = np.zeros((len(inputs), count))
-    chosen = np.empty(count, int)
+    chosen: list[int] = []
     for k in range(count):
-        chosen[k] = pivot = int(np.argmax(variance_left))
+        pivot = int(np.argmax(variance_left))
+        if variance_left[pivot] < negligible:
+            break
         covariance = kernel(inputs, inputs[pivot : pivot + 1]).numpy()[:, 0]
         covariance -= factor[:, :k] @ factor[pivot, :k]
-        factor[:, k] = covariance / np.sqrt(max(variance_left[pivot], _JITTER))
+        factor[:, k] = covariance / np.sqrt(variance_left[pivot])
         variance_left = np.maximum(variance_left - factor[:, k] ** 2, 0.0)
-    return chosen
+        variance_left[pivot] = 0.0
+        chosen.append(pivot)
+    return np.array(chosen)
 
 
 def _coefficients(kernel, inputs, targets, points, noise) -> np.ndarray:
@@ -97,7 +109,8 @@ def _coefficients(kernel, inputs, targets, points, noise) -> np.ndarray:
 
     It is better conditioned than the normal equations (noise K_uu + K_uf K_fu) alpha = K_uf y.
     """
-    cholesky = np.linalg.cholesky(kernel(points).numpy() + _JITTER * np.eye(len(points)))
+    covariance = kernel(points).numpy()
+    cholesky = np.linalg.cholesky(covariance + _JITTER * covariance.max() * np.eye(len(points)))
     whitened = np.linalg.solve(cholesky, kernel(points, inputs).numpy()).T
     design = np.vstack([whitened, np.sqrt(noise) * np.eye(len(points))])
     observed = np.vstack([targets, np.zeros((len(points), targets.shape[1]))])

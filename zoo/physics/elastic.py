@@ -189,40 +189,47 @@ def simulate(
 
     source = tuple(source + pad)
     at = tuple((receivers + pad).T)
-    injected = _injected(time_step_s, sigma_s, 5 * sigma_s if delay_s is None else delay_s) / math.prod(model.spacing_m)
+    injected, fade = _injected(time_step_s, sigma_s, 5 * sigma_s if delay_s is None else delay_s)
+    injected /= math.prod(model.spacing_m)
     # dt M for a moment, dt K V for a volume of 1 m^3, with the K of the grid itself
     injected *= time_step_s * MOMENT_N_M if source_strength == "moment" else float(lam[source] + two_mu[source] / 3)
 
     samples = 1 + round(duration_s / (output_every * time_step_s))
     pressure = np.zeros((len(receivers), samples), np.float32)
     steps = (samples - 1) * output_every
-    integral = np.zeros(len(receivers))
+    total = np.zeros(len(receivers))
     with bar(description, steps) as advance:
         for step in range(1, steps + 1):
             box = _reached(model, source, shape, step * time_step_s)
             step_velocity(velocity, stress, buoyancy, axes, velocity_memory, box)
             step_stress(velocity, stress, (lam, two_mu), shear, axes, stress_memory, box, shear_rows)
-            if step <= injected.size:
-                for normal in stress[:3]:
-                    normal[source] -= np.float32(injected[step - 1])
+            total *= fade
             for normal in stress[:3]:
-                integral -= normal[at] / 3
+                if step <= injected.size:
+                    normal[source] -= np.float32(injected[step - 1])
+                total -= normal[at] / 3
             if step % output_every == 0:
-                pressure[:, step // output_every] = integral
+                pressure[:, step // output_every] = total
             advance()
     return pressure
 
 
-def _injected(time_step_s: float, sigma_s: float, delay_s: float) -> np.ndarray:
-    """What to inject in each step: differences of a Gaussian rate of unit integral, 1 / s, until it is over.
+def _injected(time_step_s: float, sigma_s: float, delay_s: float) -> tuple[np.ndarray, float]:
+    """What to inject in each step, and how the pressure is made of what comes of it.
 
-    The rate itself would leave a permanent stress at the source, a million times the signal elsewhere, and its
-    rounding in each step would radiate (1e-5 of the signal). So its derivative is injected, and the pressure summed
-    up over the steps: the same by linearity, and a fifth of the noise.
+    Injecting a Gaussian rate would leave a permanent stress at the source, a million times the signal elsewhere, and
+    its rounding in each step would radiate (1e-5 of the signal). So rate(n) - fade rate(n - 1) is injected, nearly its
+    derivative, and undone by a sum over the steps that fades: the same by linearity, with a twentieth of the noise.
+    Without fading, the sum would add up what rounding leaves in the stress (1e-5 of the signal after 2 s).
+
+    Returns:
+        Rate of unit integral, so treated, 1 / s, one value per step until it is over; `fade`, per step.
     """
+    fade = math.exp(-time_step_s / (2 * sigma_s))
     steps = math.ceil((delay_s + 6 * sigma_s) / time_step_s)
     u = ((np.arange(-1, steps) + 0.5) * time_step_s - delay_s) / sigma_s
-    return np.diff(np.exp(-0.5 * u**2) / (sigma_s * math.sqrt(2 * math.pi)))
+    rate = np.exp(-0.5 * u**2) / (sigma_s * math.sqrt(2 * math.pi))
+    return rate[1:] - fade * rate[:-1], fade
 
 
 def receiver_gathers(

@@ -1,0 +1,77 @@
+"""Posterior mean of Gaussian processes that were trained elsewhere, as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class GaussianProcess(keras.layers.Layer):
+    """Posterior means of Matern-3/2 ARD processes, one set per receiver (Spurio Mancini et al. 2021, eq. 2).
+
+    mean + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
+    train: `assign` takes what `zoo.inference.gp_regression.fit_gaussian_process` returns.
+
+    Takes (n, receivers, inputs), gives (n, receivers, outputs).
+
+    Args:
+        points: number of (inducing) points of a process.
+        outputs: number of quantities; each has a process, hence lengthscales, of its own.
+    """
+
+    def __init__(self, points: int, outputs: int, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.points, self.outputs = points, outputs
+
+    def build(self, input_shape):
+        _, receivers, inputs = input_shape
+        processes = (receivers, self.outputs)
+
+        def weight(name, shape, initializer):
+            return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name)
+
+        self.inducing = weight("inducing", (*processes, self.points, inputs), "zeros")
+        self.coefficients = weight("coefficients", (*processes, self.points), "zeros")
+        self.lengthscales = weight("lengthscales", (*processes, inputs), "ones")
+        self.mean = weight("mean", processes, "zeros")
+        self.built = True
+
+    def assign(self, receiver: int, output: int, fitted: Mapping[str, np.ndarray]) -> None:
+        """Take over a fitted process; fewer points than the layer has are filled up with zeros."""
+        count = len(fitted["points"])
+        factor = fitted["scale"] * fitted["variance"]
+        for variable, values in (
+            (self.inducing, fitted["points"]),
+            (self.coefficients, factor * fitted["coefficients"]),
+            (self.lengthscales, fitted["lengthscales"]),
+            (self.mean, fitted["mean"]),
+        ):
+            whole = np.array(variable)
+            if variable is self.inducing or variable is self.coefficients:
+                whole[receiver, output] = 0.0
+                whole[receiver, output, :count] = values
+            else:
+                whole[receiver, output] = values
+            variable.assign(whole)
+
+    def call(self, inputs):
+        x = ops.transpose(inputs, (1, 0, 2))[:, None] / self.lengthscales[:, :, None]
+        points = self.inducing / self.lengthscales[:, :, None]
+        products = ops.matmul(x, ops.transpose(points, (0, 1, 3, 2)))
+        x_norm = ops.sum(x**2, axis=-1)[..., None]
+        point_norm = ops.sum(points**2, axis=-1)[:, :, None]
+        # Cancellation may leave a square slightly below zero.
+        r = ops.sqrt(3.0 * ops.maximum(x_norm + point_norm - 2.0 * products, 1e-12))
+        kernel = (1.0 + r) * ops.exp(-r)
+        means = ops.matmul(kernel, self.coefficients[..., None])[..., 0] + self.mean[..., None]
+        return ops.transpose(means, (2, 0, 1))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.outputs)
+
+    def get_config(self):
+        return {**super().get_config(), "points": self.points, "outputs": self.outputs}
