@@ -60,7 +60,7 @@ def main() -> None:
         ["reported as converged", f"{converged} of {len(offset_sd)}", ""],
         ["CPU-s an event: median, largest", f"{np.median(cpu_s):.1f}, {np.max(cpu_s):.1f}", "<= 8 (paper 1.7 h)"],
     ]
-    print_table(f"Location by {name}, noise sd {noise_sd:g} {model.unit}", ["what", "measured", "target"], rows)
+    print_table(f"Location by {name}, noise sd {noise_sd:.3g} {model.unit}", ["what", "measured", "target"], rows)
 
 
 if __name__ == "__main__":

@@ -230,6 +230,7 @@ def train(
             scores[split] = {**metrics, "command": f"zoo evaluate {named.name} --split {split}"}
     card = {
         "name": named.name,
+        "default": named.tag in ("", next(iter(recipe.tags), "")),
         "summary": recipe.summary,
         **recipe.card,
         "corpus": f"{chosen['corpus']} version {about['version']}, {about.get('origin', 'see README')}",

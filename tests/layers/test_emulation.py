@@ -33,7 +33,7 @@ def placed(recipe, **options):
     model.place(RECEIVERS_KM, 501, 0.004, LOWER_KM, UPPER_KM, 40)
     model.source_features.adapt(sources(200))
     # Arrivals inside the record, at every receiver: slowness 0.9 s/km and amplitude e / distance.
-    model.processes.mean.assign(np.tile([0.9, 1.0], (2, 1)))
+    model.processes.offset.assign(np.tile([0.9, 1.0], (2, 1)))
     return model
 
 

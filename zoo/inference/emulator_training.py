@@ -80,7 +80,13 @@ def adapt(
     if model.feature_kind == "paper":
         reference = int(traces[np.random.randint(len(traces)), 0].argmax())
     model.place(
-        about["receivers_km"], traces.shape[2], time_step_s, coordinates.min(0), coordinates.max(0), reference
+        about["receivers_km"],
+        traces.shape[2],
+        time_step_s,
+        coordinates.min(0),
+        coordinates.max(0),
+        reference,
+        about["unit"],
     )
     model.source_features.adapt(coordinates[~records["on_boundary_face"]])
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]

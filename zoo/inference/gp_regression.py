@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gpflow
 import numpy as np
+import tensorflow_probability as tfp
 
 # Hyperparameters are found on so many examples and refined on all of them: exact inference on a few
 # thousand is a hundred times dearer and moves them little.
@@ -18,7 +19,10 @@ _REFINING_ITERATIONS = 5
 _SMALLEST_NOISE = 1e-5
 # Of inputs of order one. Shorter ones would make distances that no float resolves.
 _SHORTEST_LENGTHSCALE = 0.05
-# Of the variance of the kernel.
+# Of standardised targets. Long lengthscales would take any variance, and coefficients with it that
+# cancel beyond the digits of float32.
+_VARIANCE_RANGE = (0.01, 2.0)
+# What GPflow adds to a diagonal before it factorises.
 _JITTER = 1e-6
 
 
@@ -46,6 +50,7 @@ def fit_gaussian_process(
     standardised = ((targets - mean) / scale)[:, np.newaxis]
 
     kernel = gpflow.kernels.Matern32()
+    kernel.variance = gpflow.Parameter(1.0, transform=tfp.bijectors.Sigmoid(*map(np.float64, _VARIANCE_RANGE)))
     kernel.lengthscales = gpflow.Parameter(
         np.full(inputs.shape[1], 3.0), transform=gpflow.utilities.positive(lower=_SHORTEST_LENGTHSCALE)
     )
@@ -109,8 +114,7 @@ def _coefficients(kernel, inputs, targets, points, noise) -> np.ndarray:
 
     It is better conditioned than the normal equations (noise K_uu + K_uf K_fu) alpha = K_uf y.
     """
-    covariance = kernel(points).numpy()
-    cholesky = np.linalg.cholesky(covariance + _JITTER * covariance.max() * np.eye(len(points)))
+    cholesky = np.linalg.cholesky(kernel(points).numpy() + _JITTER * np.eye(len(points)))
     whitened = np.linalg.solve(cholesky, kernel(points, inputs).numpy()).T
     design = np.vstack([whitened, np.sqrt(noise) * np.eye(len(points))])
     observed = np.vstack([targets, np.zeros((len(points), targets.shape[1]))])

@@ -140,6 +140,7 @@ class Emulator(keras.Model):
         time_step_s: between samples.
         lower_km, upper_km: (3,) the volume that the training events fill.
         reference_sample: where the peak of a frame lies.
+        unit: of the traces.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class Emulator(keras.Model):
         lower_km: Sequence[float] = (),
         upper_km: Sequence[float] = (),
         reference_sample: int = 40,
+        unit: str = "",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -172,7 +174,7 @@ class Emulator(keras.Model):
         self._compiled = None
         self.receivers_km = np.zeros((0, 3))
         if receivers_km is not None:
-            self.place(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample)
+            self.place(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample, unit)
 
     def place(
         self,
@@ -182,6 +184,7 @@ class Emulator(keras.Model):
         lower_km: Sequence[float],
         upper_km: Sequence[float],
         reference_sample: int,
+        unit: str = "",
     ) -> None:
         """Give the emulator its geometry and create every weight; arguments as of the class."""
         self.receivers_km = np.asarray(receivers_km, np.float64).reshape(-1, 3)
@@ -190,6 +193,7 @@ class Emulator(keras.Model):
         self.lower_km = np.asarray(lower_km, np.float64)
         self.upper_km = np.asarray(upper_km, np.float64)
         self.reference_sample = int(reference_sample)
+        self.unit = unit
         receivers = len(self.receivers_km)
 
         self.source_features = SourceFeatures(
@@ -298,6 +302,7 @@ class Emulator(keras.Model):
                 "lower_km": self.lower_km.tolist(),
                 "upper_km": self.upper_km.tolist(),
                 "reference_sample": self.reference_sample,
+                "unit": self.unit,
             }
         return config
 

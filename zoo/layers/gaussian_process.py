@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 from keras import ops
+
+
+# (1 + r) exp(-r) - 1 = sum over n >= 2 of (1 - n) (-r)^n / n!
+_SERIES = [(1 - n) * (-1) ** n / math.factorial(n) for n in range(2, 10)]
+_SERIES_BELOW = 0.7  # where the terms left out are under 2e-8
+
+
+def _matern32_minus_one(r):
+    """Return (1 + r) exp(-r) - 1 of scaled distances r, to float32's relative precision for small r."""
+    near = ops.minimum(r, _SERIES_BELOW)
+    series = 0.0
+    for coefficient in reversed(_SERIES):
+        series = series * near + coefficient
+    return ops.where(r < _SERIES_BELOW, series * near * near, (1.0 + r) * ops.exp(-r) - 1.0)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -15,6 +30,10 @@ class GaussianProcess(keras.layers.Layer):
 
     mean + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
     train: `assign` takes what `zoo.inference.gp_regression.fit_gaussian_process` returns.
+
+    Smooth targets have long lengthscales, kernels near 1 and large coefficients of both signs, whose sum
+    loses its digits in float32. So the coefficients' own sum, in float64, is kept in the offset, and the
+    kernel is evaluated as what it is below 1.
 
     Takes (n, receivers, inputs), gives (n, receivers, outputs).
 
@@ -37,7 +56,7 @@ class GaussianProcess(keras.layers.Layer):
         self.inducing = weight("inducing", (*processes, self.points, inputs), "zeros")
         self.coefficients = weight("coefficients", (*processes, self.points), "zeros")
         self.lengthscales = weight("lengthscales", (*processes, inputs), "ones")
-        self.mean = weight("mean", processes, "zeros")
+        self.offset = weight("offset", processes, "zeros")
         self.built = True
 
     def assign(self, receiver: int, output: int, fitted: Mapping[str, np.ndarray]) -> None:
@@ -48,7 +67,7 @@ class GaussianProcess(keras.layers.Layer):
             (self.inducing, fitted["points"]),
             (self.coefficients, factor * fitted["coefficients"]),
             (self.lengthscales, fitted["lengthscales"]),
-            (self.mean, fitted["mean"]),
+            (self.offset, fitted["mean"] + factor * np.sum(fitted["coefficients"], dtype=np.float64)),
         ):
             whole = np.array(variable)
             if variable is self.inducing or variable is self.coefficients:
@@ -66,8 +85,8 @@ class GaussianProcess(keras.layers.Layer):
         point_norm = ops.sum(points**2, axis=-1)[:, :, None]
         # Cancellation may leave a square slightly below zero.
         r = ops.sqrt(3.0 * ops.maximum(x_norm + point_norm - 2.0 * products, 1e-12))
-        kernel = (1.0 + r) * ops.exp(-r)
-        means = ops.matmul(kernel, self.coefficients[..., None])[..., 0] + self.mean[..., None]
+        means = ops.matmul(_matern32_minus_one(r), self.coefficients[..., None])[..., 0]
+        means = means + self.offset[..., None]
         return ops.transpose(means, (2, 0, 1))
 
     def compute_output_shape(self, input_shape):

@@ -1,0 +1,88 @@
+"""`zoo locate` from end to end, with a shipped emulator and an event that its training has not seen."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import obspy
+import pytest
+
+from zoo import cli, registry
+
+MODEL = "cvae_emulator"
+EVENT = 3
+
+
+@pytest.fixture(scope="module")
+def event(tmp_path_factory):
+    """The held-out event with noise at four receivers, as npz and as miniSEED with a receiver table."""
+    folder = tmp_path_factory.mktemp("event")
+    model = registry.load(MODEL)
+    with np.load(registry.find(MODEL) / "sample.npz", allow_pickle=False) as sample:
+        source, noise_sd = sample["coordinates_km"][EVENT], float(sample["noise_sd"])
+        traces = sample["traces"][EVENT, 1:]
+    traces = traces + np.random.default_rng(0).normal(scale=noise_sd, size=traces.shape)
+    receivers = model.receivers_km[1:]
+    np.savez(
+        folder / "event.npz", traces=traces, sampling_rate_hz=250.0, receivers_km=receivers, noise_sd=noise_sd, source_km=source
+    )
+    stream, rows = obspy.Stream(), ["station,x_km,y_km,z_km"]
+    for number in (2, 0, 3, 1):  # in another order than the model's
+        header = {"station": f"R{number}", "sampling_rate": 250.0}
+        stream.append(obspy.Trace(traces[number].astype(np.float32), header))
+        rows.append(f"R{number}," + ",".join(f"{v:.4f}" for v in receivers[number]))
+    stream.write(str(folder / "event.mseed"), format="MSEED")
+    (folder / "receivers.csv").write_text("\n".join(rows) + "\n")
+    return folder, source, noise_sd
+
+
+def test_an_event_is_located_from_both_kinds_of_file(event, capsys):
+    folder, source, noise_sd = event
+    means = []
+    for arguments in (
+        ["event.npz"],
+        ["event.mseed", "--receivers", str(folder / "receivers.csv"), "--noise-sd", str(noise_sd)],
+    ):
+        out = folder / arguments[0].replace(".", "-")
+        command = ["locate", str(folder / arguments[0]), *arguments[1:], "--model", MODEL, "--out", str(out), "--json"]
+        assert cli.main(command) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary == json.loads((out / "summary.json").read_text())
+        assert summary["converged"] is True
+        for axis, truth in zip(("x_km", "y_km", "z_km"), source, strict=True):
+            assert abs(summary[axis]["mean"] - truth) < 4 * summary[axis]["sd"]
+            assert summary[axis]["sd"] < 0.02
+        means.append([summary[axis]["mean"] for axis in ("x_km", "y_km", "z_km")])
+        for name in ("corner.png", "traces.png", "samples.npz"):
+            assert (out / name).stat().st_size > 5000
+    np.testing.assert_allclose(means[0], means[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["traces"].__setitem__((1, 40), np.nan), "NaN|finite"),
+        (lambda d: d.__setitem__("traces", d["traces"][:, :400]), "501"),
+        (lambda d: d.__setitem__("sampling_rate_hz", 200.0), "250"),
+        (lambda d: d["receivers_km"].__setitem__((0, 0), 7.0), "receiver"),
+    ],
+)
+def test_bad_traces_are_refused_in_one_line(event, tmp_path, capsys, change, message):
+    import re
+
+    with np.load(event[0] / "event.npz") as stored:
+        data = {key: stored[key].copy() for key in stored.files}
+    change(data)
+    np.savez(tmp_path / "bad.npz", **data)
+    assert cli.main(["locate", str(tmp_path / "bad.npz"), "--model", MODEL, "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("zoo: ") and re.search(message, error)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_file_is_refused(event, tmp_path, capsys):
+    content = (event[0] / "event.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
+    assert cli.main(["locate", str(tmp_path / "cut.npz"), "--model", MODEL, "--out", str(tmp_path / "out")]) == 1
+    assert "cut.npz" in capsys.readouterr().err
