@@ -36,9 +36,7 @@ class ConditionalAutoencoder(keras.Model):
         latent_sd: sd of encoding and prior.
     """
 
-    def __init__(
-        self, units: Sequence[int], conditions: int, samples: int, latent: int, latent_sd: float, **kwargs
-    ):
+    def __init__(self, units: Sequence[int], conditions: int, samples: int, latent: int, latent_sd: float, **kwargs):
         super().__init__(**kwargs)
         self.conditions, self.samples = conditions, samples
         self.latent, self.latent_sd = latent, latent_sd
@@ -58,10 +56,15 @@ class ConditionalAutoencoder(keras.Model):
         """Return frames (n, receivers, samples) of codes (n, receivers, latent)."""
         return self.decoder(ops.concatenate([code, conditions], axis=-1))
 
+    def generate(self, conditions):
+        """Return the frames (n, receivers, samples) of the mean of the prior, a code of zeros."""
+        shape = (*ops.shape(conditions)[:-1], self.latent)
+        return self.decode(ops.zeros(shape, conditions.dtype), conditions)
+
     def call(self, inputs, training=False):
         conditions, frames = inputs[..., : self.conditions], inputs[..., self.conditions :]
         if not training:
-            return self.decode(ops.zeros_like(conditions[..., : self.latent]), conditions)
+            return self.generate(conditions)
         hidden = ops.leaky_relu(self.encoder(frames), 0.2)
         mean = self.code(ops.concatenate([hidden, conditions], axis=-1))
         # KL divergence of two normal distributions of equal covariance (appendix B).
@@ -96,9 +99,7 @@ class CVAEEmulator(Emulator):
         return network
 
     def frames(self, features):
-        latent, _ = self._latent
-        code = ops.zeros((ops.shape(features)[0], len(self.receivers_km), latent), features.dtype)
-        return self.network.decode(code, features)
+        return self.network.generate(features)
 
     def get_config(self):
         latent, latent_sd = self._latent

@@ -24,7 +24,9 @@ RECIPE = "nn_direct_emulator"
 
 def test_epochs_have_their_own_order_that_resuming_repeats():
     x = np.arange(10, dtype=np.float32)
-    take = lambda first, count: [b[0].numpy().tolist() for b in batches((x, x), 5, seed=3, first_epoch=first).take(count)]
+    take = lambda first, count: [
+        b[0].numpy().tolist() for b in batches((x, x), 5, seed=3, first_epoch=first).take(count)
+    ]
     whole = take(0, 6)
     assert take(2, 2) == whole[4:6]  # epoch 2 is the same, begun anew
     assert sorted(sum(whole[:2], [])) == x.tolist() and whole[:2] != whole[2:4]
@@ -44,7 +46,14 @@ def _fit(model, state, epochs, first=0):
     y = x @ np.array([[1.0], [2.0]], np.float32)
     data = batches((x, y), 16, 0, first)
     model.fit(
-        data, steps_per_epoch=4, initial_epoch=first, epochs=epochs, validation_data=(x, y), callbacks=[state], shuffle=False, verbose=0
+        data,
+        steps_per_epoch=4,
+        initial_epoch=first,
+        epochs=epochs,
+        validation_data=(x, y),
+        callbacks=[state],
+        shuffle=False,
+        verbose=0,
     )
 
 
@@ -116,7 +125,12 @@ def test_a_finished_run_is_a_checkpoint(smoke_run, small_corpus):
     assert (smoke_run / "history.png").stat().st_size > 1000
     model = zoo.load(smoke_run)
     with np.load(smoke_run / "sample.npz") as sample:
-        np.testing.assert_allclose(model(sample["coordinates_km"]), sample["predicted"], rtol=1e-4, atol=1e-4 * np.abs(sample["predicted"]).max())
+        np.testing.assert_allclose(
+            model(sample["coordinates_km"]),
+            sample["predicted"],
+            rtol=1e-4,
+            atol=1e-4 * np.abs(sample["predicted"]).max(),
+        )
     scores = training.evaluate(smoke_run, "test", small_corpus)
     for metric, value in card["scores"]["test"]["metrics"].items():
         assert scores[metric] == pytest.approx(value, abs=2e-5)

@@ -32,9 +32,9 @@ _FACE = {
 __all__ = [*_FACE, "__version__"]
 
 if TYPE_CHECKING:
-    from zoo.corpora import list_datasets, load_dataset
-    from zoo.errors import ZooError
-    from zoo.registry import info, list_models, load, recipe, save
+    from zoo.corpora import list_datasets, load_dataset  # noqa: F401
+    from zoo.errors import ZooError  # noqa: F401
+    from zoo.registry import info, list_models, load, recipe, save  # noqa: F401
 
 
 def __getattr__(name: str):

@@ -171,9 +171,7 @@ def verify(folder: str | os.PathLike) -> dict[str, Any]:
     return card
 
 
-def load(
-    folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None = None
-) -> keras.Model:
+def load(folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None = None) -> keras.Model:
     """Verify a checkpoint folder and return its model.
 
     Args:
@@ -187,9 +185,7 @@ def load(
     verify(folder)
     config = read_json(folder / CONFIG, "Checkpoint configuration")
     if config.get("format") != FORMAT:
-        raise ZooError(
-            f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo."
-        )
+        raise ZooError(f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo.")
     import zoo.layers  # noqa: F401  registers the shared layers
 
     if config["recipe"] and import_recipe:

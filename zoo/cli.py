@@ -93,9 +93,7 @@ def _datasets(args: argparse.Namespace) -> None:
 def _prepare(args: argparse.Namespace) -> None:
     from zoo import corpora
 
-    folder = corpora.prepare(
-        args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set)
-    )
+    folder = corpora.prepare(args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set))
     _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
@@ -175,9 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument("--data-dir", metavar="DIR", help="folder of prepared corpora")
     changes = argparse.ArgumentParser(add_help=False)
-    changes.add_argument(
-        "--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change a setting"
-    )
+    changes.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change a setting")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, function: Any, help: str, *parents: argparse.ArgumentParser) -> Any:

@@ -72,11 +72,7 @@ def _config_names(corpus: str) -> list[str]:
     names = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
-            names += [
-                k.value.value
-                for k in node.keywords
-                if k.arg == "name" and isinstance(k.value, ast.Constant)
-            ]
+            names += [k.value.value for k in node.keywords if k.arg == "name" and isinstance(k.value, ast.Constant)]
     return names
 
 
@@ -172,9 +168,7 @@ def _prepared(name: str, folder: str | os.PathLike | None) -> tfds.core.DatasetB
     found = builder(name, folder)
     if not (Path(found.data_dir) / "dataset_info.json").is_file():
         extra = f" --data-dir {folder}" if folder else ""
-        raise ZooError(
-            f"The corpus {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}"
-        )
+        raise ZooError(f"The corpus {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}")
     return found
 
 
@@ -280,9 +274,7 @@ def _parser(features: tfds.features.FeaturesDict):
     return specs, finish
 
 
-def arrays(
-    name: str, split: str, folder: str | os.PathLike | None = None
-) -> dict[str, np.ndarray]:
+def arrays(name: str, split: str, folder: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     """Return a split of a prepared corpus that fits in memory, as a dict of numpy arrays."""
     import numpy as np
 

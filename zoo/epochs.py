@@ -76,9 +76,7 @@ class EpochState(keras.callbacks.Callback):
                 weights = range(len(model.weights))
                 best = [stored[f"best_{i}"] for i in weights] if "best_0" in stored else None
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ZooError(
-                f"{self.path} cannot be read ({error}); delete {self.path.parent} to train anew."
-            ) from error
+            raise ZooError(f"{self.path} cannot be read ({error}); delete {self.path.parent} to train anew.") from error
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.best_weights, self.rows = best, note["rows"]

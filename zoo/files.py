@@ -59,9 +59,7 @@ def explain_disk(path: Path) -> Iterator[None]:
                 "Free some space or choose another folder, then run the same command again."
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise ZooError(
-                f"Cannot write {path} ({error.strerror}). Choose a folder that you may write to."
-            ) from error
+            raise ZooError(f"Cannot write {path} ({error.strerror}). Choose a folder that you may write to.") from error
         raise
 
 

@@ -37,9 +37,7 @@ def relative_error(true: np.ndarray, approximate: np.ndarray) -> float:
     return float(np.linalg.norm(approximate - true) / np.linalg.norm(true))
 
 
-def score_traces(
-    true: np.ndarray, predicted: np.ndarray, on_face: np.ndarray | None = None
-) -> dict[str, float]:
+def score_traces(true: np.ndarray, predicted: np.ndarray, on_face: np.ndarray | None = None) -> dict[str, float]:
     """Return R2D and the median trace correlation, with and without events on the model's faces.
 
     Args:

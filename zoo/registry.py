@@ -115,9 +115,7 @@ def load(name_or_folder: str | os.PathLike) -> keras.Model:
     return checkpoint.load(find(name_or_folder), import_recipe=recipe_module)
 
 
-def save(
-    model: keras.Model, folder: str | os.PathLike, card: Mapping[str, Any] | str, **extras: Any
-) -> Path:
+def save(model: keras.Model, folder: str | os.PathLike, card: Mapping[str, Any] | str, **extras: Any) -> Path:
     """Save your own model as a checkpoint that `zoo.load(folder)` reads.
 
     Args:

@@ -120,9 +120,7 @@ class NamedRecipe:
     ) -> tf.data.Dataset:
         """Return the corpus's records of a split (`train`, `validation`, `test`) as tf.data."""
         settings = self.hyperparameters
-        return corpora.load_dataset(
-            settings["corpus"], _split(settings, split), batch_size, data_dir=data_dir
-        )
+        return corpora.load_dataset(settings["corpus"], _split(settings, split), batch_size, data_dir=data_dir)
 
     def train(self, **arguments: Any) -> Path:
         """Train and return the checkpoint folder; arguments as in `zoo.training.train`."""
@@ -331,9 +329,7 @@ class _Run:
 
 def _split(settings: Mapping[str, Any], split: str) -> str:
     """Return the corpus's name of a split: a recipe may cut its validation from the training part."""
-    return {"train": settings["train_split"], "validation": settings["validation_split"]}.get(
-        split, split
-    )
+    return {"train": settings["train_split"], "validation": settings["validation_split"]}.get(split, split)
 
 
 def _as_type_of(default: Any, value: Any, key: str) -> Any:

@@ -183,7 +183,9 @@ def simulate(config: SimulatedConfig, folder: Path) -> dict[str, dict[str, np.nd
             size = [round(float(v), 4) for v in (np.array(model.vp_m_s.shape) - 1) * spacing_km]
             raise ZooError(f"Receiver {number} at {list(receiver_km)} km is outside the model (0 to {size} km).")
         what = {
-            "model": [hashlib.sha256(a.tobytes()).hexdigest() for a in (model.vp_m_s, model.vs_m_s, model.density_kg_m3)],
+            "model": [
+                hashlib.sha256(a.tobytes()).hexdigest() for a in (model.vp_m_s, model.vs_m_s, model.density_kg_m3)
+            ],
             "grid": [model.spacing_m, time_step_s, output_every, config.duration_s, config.pulse_sigma_s],
             "points": [index.tolist(), hashlib.sha256(sources.tobytes()).hexdigest()],
         }

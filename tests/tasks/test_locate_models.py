@@ -25,7 +25,12 @@ def event(tmp_path_factory):
     traces = traces + np.random.default_rng(0).normal(scale=noise_sd, size=traces.shape)
     receivers = model.receivers_km[1:]
     np.savez(
-        folder / "event.npz", traces=traces, sampling_rate_hz=250.0, receivers_km=receivers, noise_sd=noise_sd, source_km=source
+        folder / "event.npz",
+        traces=traces,
+        sampling_rate_hz=250.0,
+        receivers_km=receivers,
+        noise_sd=noise_sd,
+        source_km=source,
     )
     stream, rows = obspy.Stream(), ["station,x_km,y_km,z_km"]
     for number in (2, 0, 3, 1):  # in another order than the model's

@@ -38,7 +38,7 @@ def draw_elastic_model(model, path: str | os.PathLike, receivers_km=None, source
             for side, axis in ((left, 0), (right, 1)):
                 side.set_xticks([0, x[-1] / 2, x[-1]], ["0", f"{x[-1] / 2:g}", f"{x[-1]:g}"])
                 if sources_km is not None:
-                    side.plot(sources_km[:, axis], sources_km[:, 2], ",", color="white", alpha=0.6)
+                    side.plot(sources_km[:, axis], sources_km[:, 2], "o", ms=2.5, color="white", mew=0)
                 if receivers_km is not None:
                     points = np.asarray(receivers_km)
                     side.plot(points[:, axis], points[:, 2], "v", ms=6, color="tab:red", mec="white", mew=0.6)

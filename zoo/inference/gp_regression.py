@@ -56,9 +56,7 @@ def fit_gaussian_process(
     )
     some = np.random.default_rng(seed).permutation(len(inputs))[:_EXAMPLES_FOR_HYPERPARAMETERS]
     exact = gpflow.models.GPR((inputs[some], standardised[some]), kernel)
-    exact.likelihood.variance = gpflow.Parameter(
-        1e-2, transform=gpflow.utilities.positive(lower=_SMALLEST_NOISE)
-    )
+    exact.likelihood.variance = gpflow.Parameter(1e-2, transform=gpflow.utilities.positive(lower=_SMALLEST_NOISE))
     _maximise_evidence(exact, _SEARCH_ITERATIONS)
 
     chosen = pivots(kernel, inputs, inducing_points)
@@ -80,9 +78,7 @@ def fit_gaussian_process(
 
 
 def _maximise_evidence(model: gpflow.models.GPModel, iterations: int) -> None:
-    gpflow.optimizers.Scipy().minimize(
-        model.training_loss, model.trainable_variables, options={"maxiter": iterations}
-    )
+    gpflow.optimizers.Scipy().minimize(model.training_loss, model.trainable_variables, options={"maxiter": iterations})
 
 
 def pivots(kernel: gpflow.kernels.Kernel, inputs: np.ndarray, count: int) -> np.ndarray:

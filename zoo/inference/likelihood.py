@@ -58,10 +58,10 @@ class TraceLikelihood:
     """
 
     def __init__(self, model: Any, receivers: Sequence[int] | None = None) -> None:
-        self.model = model
         count = len(model.receivers_km)
         self.receivers = tuple(range(count) if receivers is None else receivers)
         self._is_subset = self.receivers != tuple(range(count))
+        self.model = model
         error = getattr(model, "emulator_error", None) or {}
 
         def of(name: str) -> np.ndarray:
@@ -70,6 +70,8 @@ class TraceLikelihood:
         self.timing_sd_s = of("timing_sd_s")
         self.log_amplitude_sd = of("log_amplitude_sd")
         self.shape_error = of("shape_error")
+        if self._is_subset and hasattr(model, "for_receivers"):
+            self.model, self._is_subset = model.for_receivers(self.receivers), False
 
     def predict(self, coordinates_km: tf.Tensor) -> tf.Tensor:
         """Return the emulated traces (n, receivers, time) at the receivers in use."""

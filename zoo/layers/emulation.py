@@ -230,6 +230,18 @@ class Emulator(keras.Model):
         """What validation measured, each (receivers,): `ERROR_NAMES`; the shape's is relative to the peak."""
         return dict(zip(ERROR_NAMES, ops.convert_to_numpy(self.errors), strict=True))
 
+    def for_receivers(self, receivers: Sequence[int]) -> Emulator:
+        """Return an emulator of some receivers only, by ascending indices: what the others cost is saved."""
+        indices = sorted(receivers)
+        if len(indices) == len(self.receivers_km):
+            return self
+        part = type(self).from_config({**self.get_config(), "receivers_km": self.receivers_km[indices].tolist()})
+        for whole, some in zip(self.weights, part.weights, strict=True):
+            # Every weight has one axis of receivers: that of another length.
+            axis = [a == b for a, b in zip(whole.shape, some.shape, strict=True)].index(False)
+            some.assign(ops.convert_to_numpy(whole).take(indices, axis))
+        return part
+
     def arrival(self, coordinates_km, features):
         """Return arrival times in s and amplitudes, each (n, receivers), of the peaks.
 
@@ -267,9 +279,7 @@ class Emulator(keras.Model):
             raise ZooError("This emulator has no receivers yet: train it, or give it receivers_km.")
         coordinates = np.asarray(coordinates_km, np.float32)
         if coordinates.ndim != 2 or coordinates.shape[1] != 3 or not np.isfinite(coordinates).all():
-            raise ZooError(
-                f"Source coordinates have shape {coordinates.shape}; expected finite x, y, z in km, (n, 3)."
-            )
+            raise ZooError(f"Source coordinates have shape {coordinates.shape}; expected finite x, y, z in km, (n, 3).")
         tolerance = 1e-4  # km: coordinates in float32
         outside = (coordinates < self.lower_km - tolerance) | (coordinates > self.upper_km + tolerance)
         if outside.any():
@@ -289,10 +299,7 @@ class Emulator(keras.Model):
             "units": list(self.units),
             "features": self.feature_kind,
             "inducing_points": self.inducing_points,
-            **{
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in self.feature_options.items()
-            },
+            **{key: list(value) if isinstance(value, tuple) else value for key, value in self.feature_options.items()},
         }
         if len(self.receivers_km):
             config |= {

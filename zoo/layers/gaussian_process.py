@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-
 # (1 + r) exp(-r) - 1 = sum over n >= 2 of (1 - n) (-r)^n / n!
 _SERIES = [(1 - n) * (-1) ** n / math.factorial(n) for n in range(2, 10)]
 _SERIES_BELOW = 0.7  # where the terms left out are under 2e-8
