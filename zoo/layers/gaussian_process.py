@@ -79,11 +79,11 @@ class GaussianProcess(keras.layers.Layer):
     def call(self, inputs):
         x = ops.transpose(inputs, (1, 0, 2))[:, None] / self.lengthscales[:, :, None]
         points = self.inducing / self.lengthscales[:, :, None]
-        products = ops.matmul(x, ops.transpose(points, (0, 1, 3, 2)))
-        x_norm = ops.sum(x**2, axis=-1)[..., None]
-        point_norm = ops.sum(points**2, axis=-1)[:, :, None]
-        # Cancellation may leave a square slightly below zero.
-        r = ops.sqrt(3.0 * ops.maximum(x_norm + point_norm - 2.0 * products, 1e-12))
+        # Summed input by input: |x|^2 + |p|^2 - 2 x.p would lose the digits that large coefficients need.
+        squared = 1e-12
+        for i in range(x.shape[-1]):
+            squared = squared + (x[..., i, None] - points[..., None, :, i]) ** 2
+        r = ops.sqrt(3.0 * squared)
         means = ops.matmul(_matern32_minus_one(r), self.coefficients[..., None])[..., 0]
         means = means + self.offset[..., None]
         return ops.transpose(means, (2, 0, 1))
