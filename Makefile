@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Quiet libraries: the terminal is for what the zoo says.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
-export TF_ENABLE_ONEDNN_OPTS ?= 0
+# Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: demo test test-all bench lint clean
 

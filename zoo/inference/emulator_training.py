@@ -104,7 +104,13 @@ def adapt(
             targets = (slowness, np.log(height * distance))
         for output, target in enumerate(targets):
             seed = int(np.random.randint(2**31))
-            fitted = fit_gaussian_process(features[used, receiver], target[used], settings["inducing_points"], seed)
+            fitted = fit_gaussian_process(
+                features[used, receiver],
+                target[used],
+                settings["inducing_points"],
+                seed,
+                linear_trend=output == 0 and model.feature_kind == "physics",
+            )
             model.processes.assign(receiver, output, fitted)
     model.pulse_delay_s.assign(delay_s)
 

@@ -27,7 +27,7 @@ def _matern32_minus_one(r):
 class GaussianProcess(keras.layers.Layer):
     """Posterior means of Matern-3/2 ARD processes, one set per receiver (Spurio Mancini et al. 2021, eq. 2).
 
-    mean + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
+    mean + slope . x + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
     train: `assign` takes what `zoo.inference.gp_regression.fit_gaussian_process` returns.
 
     Smooth targets have long lengthscales, kernels near 1 and large coefficients of both signs, whose sum
@@ -56,6 +56,7 @@ class GaussianProcess(keras.layers.Layer):
         self.coefficients = weight("coefficients", (*processes, self.points), "zeros")
         self.lengthscales = weight("lengthscales", (*processes, inputs), "ones")
         self.offset = weight("offset", processes, "zeros")
+        self.slope = weight("slope", (*processes, inputs), "zeros")
         self.built = True
 
     def assign(self, receiver: int, output: int, fitted: Mapping[str, np.ndarray]) -> None:
@@ -66,6 +67,7 @@ class GaussianProcess(keras.layers.Layer):
             (self.inducing, fitted["points"]),
             (self.coefficients, factor * fitted["coefficients"]),
             (self.lengthscales, fitted["lengthscales"]),
+            (self.slope, fitted["slope"]),
             (self.offset, fitted["mean"] + factor * np.sum(fitted["coefficients"], dtype=np.float64)),
         ):
             whole = np.array(variable)
@@ -77,7 +79,8 @@ class GaussianProcess(keras.layers.Layer):
             variable.assign(whole)
 
     def call(self, inputs):
-        x = ops.transpose(inputs, (1, 0, 2))[:, None] / self.lengthscales[:, :, None]
+        raw = ops.transpose(inputs, (1, 0, 2))[:, None]
+        x = raw / self.lengthscales[:, :, None]
         points = self.inducing / self.lengthscales[:, :, None]
         # Summed input by input: |x|^2 + |p|^2 - 2 x.p would lose the digits that large coefficients need.
         squared = 1e-12
@@ -85,7 +88,7 @@ class GaussianProcess(keras.layers.Layer):
             squared = squared + (x[..., i, None] - points[..., None, :, i]) ** 2
         r = ops.sqrt(3.0 * squared)
         means = ops.matmul(_matern32_minus_one(r), self.coefficients[..., None])[..., 0]
-        means = means + self.offset[..., None]
+        means = means + ops.sum(raw * self.slope[:, :, None], axis=-1) + self.offset[..., None]
         return ops.transpose(means, (2, 0, 1))
 
     def compute_output_shape(self, input_shape):
