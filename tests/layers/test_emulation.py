@@ -219,13 +219,3 @@ def test_measured_errors_are_the_errors_made():
     np.testing.assert_allclose(found["timing_sd_s"], np.sqrt((late**2).mean(0)), rtol=1e-3)
     np.testing.assert_allclose(found["log_amplitude_sd"], np.sqrt((loud**2).mean(0)), rtol=1e-3)
     np.testing.assert_allclose(found["shape_error"], 0.0, atol=1e-4)
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_an_emulator_of_some_receivers_gives_their_traces(recipe):
-    model = placed(recipe)
-    points = sources(7)
-    part = model.for_receivers([1])
-    np.testing.assert_allclose(np.asarray(part(points)), np.asarray(model(points))[:, 1:], rtol=1e-4, atol=1e-4)
-    assert part.receivers_km.tolist() == RECEIVERS_KM[1:]
-    assert model.for_receivers([0, 1]) is model

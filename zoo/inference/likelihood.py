@@ -70,8 +70,6 @@ class TraceLikelihood:
         self.timing_sd_s = of("timing_sd_s")
         self.log_amplitude_sd = of("log_amplitude_sd")
         self.shape_error = of("shape_error")
-        if self._is_subset and hasattr(model, "for_receivers"):
-            self.model, self._is_subset = model.for_receivers(self.receivers), False
 
     def predict(self, coordinates_km: tf.Tensor) -> tf.Tensor:
         """Return the emulated traces (n, receivers, time) at the receivers in use."""

@@ -230,18 +230,6 @@ class Emulator(keras.Model):
         """What validation measured, each (receivers,): `ERROR_NAMES`; the shape's is relative to the peak."""
         return dict(zip(ERROR_NAMES, ops.convert_to_numpy(self.errors), strict=True))
 
-    def for_receivers(self, receivers: Sequence[int]) -> Emulator:
-        """Return an emulator of some receivers only, by ascending indices: what the others cost is saved."""
-        indices = sorted(receivers)
-        if len(indices) == len(self.receivers_km):
-            return self
-        part = type(self).from_config({**self.get_config(), "receivers_km": self.receivers_km[indices].tolist()})
-        for whole, some in zip(self.weights, part.weights, strict=True):
-            # Every weight has one axis of receivers: that of another length.
-            axis = [a == b for a, b in zip(whole.shape, some.shape, strict=True)].index(False)
-            some.assign(ops.convert_to_numpy(whole).take(indices, axis))
-        return part
-
     def arrival(self, coordinates_km, features):
         """Return arrival times in s and amplitudes, each (n, receivers), of the peaks.
 

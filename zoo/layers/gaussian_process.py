@@ -82,10 +82,10 @@ class GaussianProcess(keras.layers.Layer):
         raw = ops.transpose(inputs, (1, 0, 2))[:, None]
         x = raw / self.lengthscales[:, :, None]
         points = self.inducing / self.lengthscales[:, :, None]
-        # Summed input by input: |x|^2 + |p|^2 - 2 x.p would lose the digits that large coefficients need.
-        squared = 1e-12
-        for i in range(x.shape[-1]):
-            squared = squared + (x[..., i, None] - points[..., None, :, i]) ** 2
+        products = ops.matmul(x, ops.transpose(points, (0, 1, 3, 2)))
+        norms = ops.sum(x**2, axis=-1)[..., None] + ops.sum(points**2, axis=-1)[:, :, None]
+        # Cancellation may leave a square slightly below zero.
+        squared = ops.maximum(norms - 2.0 * products, 1e-12)
         r = ops.sqrt(3.0 * squared)
         means = ops.matmul(_matern32_minus_one(r), self.coefficients[..., None])[..., 0]
         means = means + ops.sum(raw * self.slope[:, :, None], axis=-1) + self.offset[..., None]
