@@ -17,6 +17,7 @@ import time
 import numpy as np
 from table import print_table
 
+from zoo.metrics import relative_error
 from zoo.physics import design, elastic, marine
 
 STEPS, STEP_S, EVERY = 2500, 0.8e-3, 5
@@ -73,8 +74,7 @@ def reciprocity_errors(model: elastic.ElasticModel) -> dict[str, float]:
                         ratio = modulus / bulk
                         factors[name] = ratio[tuple(receiver)] / ratio[tuple(source)]
                 for name, factor in factors.items():
-                    error = np.linalg.norm(factor * gather[i] - truth) / np.linalg.norm(truth)
-                    errors.setdefault(name, []).append(float(error))
+                    errors.setdefault(name, []).append(relative_error(factor * gather[i], truth))
     return {name: max(e) if name in ("volume", "moment") else min(e) for name, e in errors.items()}
 
 
@@ -92,8 +92,8 @@ def analytic_error() -> float:
         pulse = elastic.gaussian_derivative(np.arange(trace.size) * 0.004 - distance_m / vp, sigma_s)
         scale = model.bulk_modulus_pa[0, 0, 0] ** 2 / (4 * math.pi * density * vp**4 * distance_m)
         truth = scale * steepest * pulse
-        errors.append(np.linalg.norm(trace - truth) / np.linalg.norm(truth))
-    return float(max(errors))
+        errors.append(relative_error(trace, truth))
+    return max(errors)
 
 
 def main() -> None:

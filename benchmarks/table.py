@@ -11,8 +11,8 @@ from rich.table import Table
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under a header."""
     table = Table(title=title, title_justify="left")
-    for name in header:
-        table.add_column(name)
+    for number, name in enumerate(header):
+        table.add_column(name, no_wrap=number == 0)
     for row in rows:
         table.add_row(*[str(cell) for cell in row])
     console = Console()

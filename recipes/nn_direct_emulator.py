@@ -2,14 +2,13 @@
 
 Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method A: R2D 0.9500 on its own corpus
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
-Cost    about 25 CPU-seconds of training for a receiver, and two Gaussian processes of 15 each
+Cost    22 CPU-seconds of training for a receiver, 38 for five, and two Gaussian processes of 16 to 25 each
 Run     zoo train nn_direct_emulator
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 
@@ -52,17 +51,6 @@ def build(
     )
 
 
-def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
-    """Adam with a learning rate that falls to zero along a cosine; mean squared error (eq. 6)."""
-    schedule = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], steps)
-    network.compile(
-        keras.optimizers.Adam(schedule),
-        loss="mse",
-        steps_per_execution=max(1, steps // settings["epochs"]),
-        jit_compile=True,
-    )
-
-
 RECIPE = Recipe(
     name="nn_direct_emulator",
     summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
@@ -88,29 +76,11 @@ RECIPE = Recipe(
     adapt=emulator_training.adapt,
     examples=emulator_training.frames,
     trained_part=lambda model: model.network,
-    compile=compile_network,
+    compile=emulator_training.compile_network,
     finish=emulator_training.measure_errors,
     score=emulator_training.score,
     sample=emulator_training.held_out_sample,
-    card={
-        "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
-        "outputs": "(n, receivers, samples) float32: pressure in the unit of the corpus, from the origin time",
-        "licence": "weights: Apache-2.0",
-        "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
-    },
-    tags={
-        "marine": {"epochs": 200},  # five receivers at once
-        # The paper's own traces. Their earth does not change along y: events mirrored in y have equal
-        # traces. Their simulation is periodic, and the files hold no licence to pass traces on.
-        "kwave2021": {
-            "corpus": "microseismic/spurio_mancini_2021",
-            "train_split": "train[:90%]",
-            "validation_split": "train[90%:]",
-            "uniform_along_y": True,
-            "periodic_spacing_km": [0.0125, 0.0125, 0.010],
-            "periodic_nodes": [81, 81, 301],
-            "share_traces": False,
-        },
-    },
-    smoke={"corpus": "microseismic/marine_small", "epochs": 3, "inducing_points": 64},
+    card=emulator_training.CARD,
+    tags=emulator_training.TAGS,
+    smoke=emulator_training.SMOKE,
 )

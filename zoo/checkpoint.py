@@ -11,7 +11,6 @@ Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered c
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -123,13 +122,6 @@ def save(
     return folder
 
 
-def rewrite_card(folder: str | os.PathLike, changes: Mapping[str, Any]) -> None:
-    """Change fields of a checkpoint's card; the files it vouches for stay as they are."""
-    folder = Path(folder)
-    card = read_card(folder)
-    write_json(folder / CARD, {**card, **changes, "files": card["files"]})
-
-
 def read_card(folder: str | os.PathLike) -> dict[str, Any]:
     """Return the card of a checkpoint folder."""
     folder = Path(folder)
@@ -212,14 +204,6 @@ def _build(described: Mapping[str, Any], what: str) -> keras.Model:
             "code: no Lambda, and classes of your own need a complete get_config, "
             "@keras.saving.register_keras_serializable, and an import before zoo.load."
         ) from error
-
-
-def copy(folder: str | os.PathLike, destination: str | os.PathLike) -> Path:
-    """Copy a verified checkpoint folder, atomically."""
-    verify(folder)
-    with atomic_folder(destination) as temporary:
-        shutil.copytree(folder, temporary, dirs_exist_ok=True)
-    return Path(destination)
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,7 +31,7 @@ def trace_correlation(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
         return np.where(norm > 0, (g * p).sum(-1) / norm, np.nan)
 
 
-def relative_error(true: np.ndarray, approximate: np.ndarray) -> float:
+def relative_error(approximate: np.ndarray, true: np.ndarray) -> float:
     """Return the L2 norm of the difference over that of `true`."""
     true = np.asarray(true, np.float64)
     return float(np.linalg.norm(approximate - true) / np.linalg.norm(true))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
+from zoo.metrics import relative_error
 from zoo.physics import elastic
 from zoo.physics.elastic import ElasticModel
 
@@ -37,10 +38,6 @@ def explosion(model: ElasticModel, distance_m: float, time_s: np.ndarray, sigma_
     steepest = math.exp(-0.5) / (sigma_s**2 * math.sqrt(2 * math.pi))
     volume_acceleration = steepest * elastic.gaussian_derivative(time_s - distance_m / vp, sigma_s)
     return bulk**2 * volume_acceleration / (4 * math.pi * density * vp**4 * distance_m)
-
-
-def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.linalg.norm(got - expected) / np.linalg.norm(expected))
 
 
 def test_homogeneous_medium_matches_the_analytic_explosion_up_to_the_faces():

@@ -46,7 +46,9 @@ def test_heterogeneity_has_the_stated_size_and_length():
 
 
 def test_published_step_pulse_and_grid_pass_the_checks(model):
-    elastic.check_simulation(model, 0.8e-3, 0.014)
+    elastic.check_simulation(model, 0.8e-3, 0.014)  # raises if not
+    assert min(elastic.cells_per_wavelength(model, 0.014).values()) > 3.4
+    assert elastic.largest_time_step_s(model) > 1.3e-3
 
 
 def test_coarse_grid_samples_the_same_earth(model):
