@@ -1,0 +1,256 @@
+"""Radial Earth models: PREM as its published polynomials, and the nine-column deck of normal-mode codes.
+
+Sources
+    Dziewonski & Anderson 1981, Phys. Earth Planet. Inter. 25, 297, table 1: the polynomials of PREM.
+    Masters, Barmine & Kientz, Mineos user manual: the deck.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.files import write_with
+
+EARTH_RADIUS_KM = 6371.0
+COLUMNS = (
+    "radius_km",
+    "density_g_cm3",
+    "vpv_km_s",
+    "vsv_km_s",
+    "qkappa",
+    "qmu",
+    "vph_km_s",
+    "vsh_km_s",
+    "eta",
+)
+
+# PREM, anisotropic, at a reference period of 1 s. Of each region: bottom radius in km, the polynomials in
+# r / 6371 km of density, vpv, vsv, vph, vsh and eta, Qkappa, Qmu (0: infinite).
+_IC_RHO = (13.0885, 0, -8.8381)
+_LM_RHO = (7.9565, -6.4761, 5.5283, -3.0807)
+_ONE = (1.0,)
+_QK = 57823.0
+
+
+def _isotropic(bottom_km, density, vp, vs, qkappa, qmu):
+    return bottom_km, density, vp, vs, vp, vs, _ONE, qkappa, qmu
+
+
+_LID = (
+    (2.6910, 0.6924),
+    (0.8317, 7.2180),
+    (5.8582, -1.4678),
+    (3.5908, 4.6172),
+    (-1.0839, 5.7176),
+    (3.3687, -2.4778),
+)
+PREM_REGIONS = (
+    _isotropic(0.0, _IC_RHO, (11.2622, 0, -6.3640), (3.6678, 0, -4.4475), 1327.7, 84.6),
+    _isotropic(
+        1221.5, (12.5815, -1.2638, -3.6426, -5.5281), (11.0487, -4.0362, 4.8023, -13.5732), (0.0,), _QK, 0.0
+    ),
+    _isotropic(3480.0, _LM_RHO, (15.3891, -5.3181, 5.5242, -2.5514), (6.9254, 1.4672, -2.0834, 0.9783), _QK, 312.0),
+    _isotropic(
+        3630.0, _LM_RHO, (24.9520, -40.4673, 51.4832, -26.6419), (11.1671, -13.7818, 17.4575, -9.2777), _QK, 312.0
+    ),
+    _isotropic(
+        5600.0, _LM_RHO, (29.2766, -23.6027, 5.5242, -2.5514), (22.3459, -17.2473, -2.0834, 0.9783), _QK, 312.0
+    ),
+    _isotropic(5701.0, (5.3197, -1.4836), (19.0957, -9.8672), (9.9839, -4.9324), _QK, 143.0),
+    _isotropic(5771.0, (11.2494, -8.0298), (39.7027, -32.6166), (22.3512, -18.5856), _QK, 143.0),
+    _isotropic(5971.0, (7.1089, -3.8045), (20.3926, -12.2569), (8.9496, -4.4597), _QK, 143.0),
+    (6151.0, *_LID, _QK, 80.0),
+    (6291.0, *_LID, _QK, 600.0),
+    _isotropic(6346.6, (2.900,), (6.800,), (3.900,), _QK, 600.0),
+    _isotropic(6356.0, (2.600,), (5.800,), (3.200,), _QK, 600.0),
+    _isotropic(6368.0, (1.020,), (1.450,), (0.0,), _QK, 0.0),
+)
+PREM_MOHO_KM = 24.4
+_OCEAN_FLOOR_KM = 6368.0
+# Knots of each region in Mineos' deck of PREM: 185 without an ocean.
+_KNOTS = (33, 33, 5, 55, 4, 2, 7, 9, 6, 3, 11, 17, 2)
+
+
+@dataclass(frozen=True)
+class EarthModel:
+    """A spherical, transversely isotropic, anelastic Earth on knots from the centre to the surface.
+
+    All arrays are (knots,) float64. A radius that stands twice is a discontinuity. Velocities hold at
+    the reference period; qkappa and qmu of a knot hold up to the next; qmu 0 (in fluids) is infinite.
+
+    Raises:
+        ZooError: if a value is not finite or not physical, or radii do not ascend.
+    """
+
+    radius_km: np.ndarray
+    density_g_cm3: np.ndarray
+    vpv_km_s: np.ndarray
+    vsv_km_s: np.ndarray
+    qkappa: np.ndarray
+    qmu: np.ndarray
+    vph_km_s: np.ndarray
+    vsh_km_s: np.ndarray
+    eta: np.ndarray
+    title: str = "earth model"
+    reference_period_s: float = 1.0
+
+    def __post_init__(self):
+        for name in COLUMNS:
+            object.__setattr__(self, name, np.array(getattr(self, name), np.float64))
+        _check(self)
+
+    @property
+    def moho_depth_km(self) -> float:
+        """Depth of the Moho: the deepest jump of vsv by 5 % or more, upwards to less, above 150 km."""
+        depth = self.radius_km[-1] - self.radius_km
+        lower, upper = self.vsv_km_s[:-1], self.vsv_km_s[1:]
+        jumps = (np.diff(self.radius_km) == 0) & (upper > 0) & (upper < 0.95 * lower) & (depth[1:] < 150.0)
+        if not jumps.any():
+            raise ZooError(f"{self.title}: no discontinuity above 150 km depth looks like a Moho.")
+        return float(depth[1:][jumps][0])
+
+    @property
+    def mass_kg(self) -> float:
+        """Mass: density is linear between knots."""
+        return 4e12 * np.pi * _moment(self.radius_km, self.density_g_cm3, 2)
+
+    @property
+    def inertia_kg_m2(self) -> float:
+        """Moment of inertia about an axis through the centre."""
+        return 8e18 / 3 * np.pi * _moment(self.radius_km, self.density_g_cm3, 4)
+
+
+def _moment(radius, density, power: int) -> float:
+    """Integrate density * radius^power, both linear between knots."""
+    r0, r1, d0, d1 = radius[:-1], radius[1:], density[:-1], density[1:]
+    step = np.where(r1 > r0, r1 - r0, 1.0)
+    slope = np.where(r1 > r0, (d1 - d0) / step, 0.0)
+    first = (r1 ** (power + 1) - r0 ** (power + 1)) / (power + 1)
+    second = (r1 ** (power + 2) - r0 ** (power + 2)) / (power + 2)
+    return float(np.sum((d0 - slope * r0) * first + slope * second))
+
+
+def prem(ocean: bool = False, moho_depth_km: float | None = None) -> EarthModel:
+    """Return PREM (transversely isotropic), on the 185 knots of its usual deck.
+
+    Args:
+        ocean: with its sea of 3 km; without, the upper crust goes up to the surface.
+        moho_depth_km: another thickness of the crust: its two layers are stretched in proportion and
+            the lid ends at the new Moho (5 to 200 km).
+
+    Raises:
+        ZooError: if there is no such Moho.
+    """
+    moho = PREM_MOHO_KM if moho_depth_km is None else float(moho_depth_km)
+    if not 5.0 <= moho <= 200.0:
+        raise ZooError(f"PREM's Moho can be put between 5 and 200 km; received {moho_depth_km} km.")
+    stretch = moho / PREM_MOHO_KM
+    edges = [region[0] for region in PREM_REGIONS] + [EARTH_RADIUS_KM]
+    edges[10] = EARTH_RADIUS_KM - moho
+    edges[11] = EARTH_RADIUS_KM - (EARTH_RADIUS_KM - edges[11]) * stretch
+    regions, counts = list(PREM_REGIONS), list(_KNOTS)
+    if not ocean:
+        del regions[12], counts[12], edges[12]
+    if edges[9] >= edges[10]:  # the crust reaches below 80 km: no lid
+        del regions[9], counts[9], edges[9]
+    columns: list[list[np.ndarray]] = [[] for _ in COLUMNS]
+    for (_, density, vpv, vsv, vph, vsh, eta, qkappa, qmu), count, bottom, top in zip(
+        regions, counts, edges[:-1], edges[1:], strict=True
+    ):
+        radius = np.linspace(bottom, top, count)
+        density, vpv, vsv, vph, vsh, eta = (_polynomial(p, radius) for p in (density, vpv, vsv, vph, vsh, eta))
+        q = np.full(count, qkappa), np.full(count, qmu)
+        for column, values in zip(columns, (radius, density, vpv, vsv, *q, vph, vsh, eta), strict=True):
+            column.append(values)
+    title = "PREM" + ("" if ocean else ", no ocean") + ("" if moho_depth_km is None else f", Moho at {moho:g} km")
+    return EarthModel(*[np.concatenate(column) for column in columns], title=title)
+
+
+def _polynomial(coefficients, radius_km):
+    return np.polynomial.polynomial.polyval(radius_km / EARTH_RADIUS_KM, np.asarray(coefficients, float))
+
+
+def read_deck(path: str | os.PathLike) -> EarthModel:
+    """Read a nine-column deck (radius in m, density in kg/m3, velocities in m/s), as Mineos takes it.
+
+    Args:
+        path: three header lines (title; anisotropy, reference period in s, deck; number of knots,
+            knots of the inner and the outer core), then a line per knot.
+
+    Raises:
+        ZooError: if the file is missing, cut off, or not such a deck; the message names the line.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise ZooError(f"The deck {path} cannot be read ({error.strerror or error}).") from error
+    try:
+        title, (anisotropic, period_s, is_deck) = lines[0].strip(), (float(v) for v in lines[1].split()[:3])
+        count = int(lines[2].split()[0])
+    except (IndexError, ValueError) as error:
+        raise ZooError(
+            f"{path} does not begin like a deck: a title, then three numbers (anisotropy, reference period, "
+            f"deck), then three (knots, inner core, outer core) ({error})."
+        ) from error
+    if not is_deck:
+        raise ZooError(f"{path} holds polynomials; only decks (third number of line 2 is 1) are read.")
+    rows = []
+    for number, line in enumerate(lines[3 : 3 + count], 4):
+        try:
+            rows.append([float(v) for v in line.split()])
+        except ValueError as error:
+            raise ZooError(f"{path}, line {number}: {error}.") from error
+        if len(rows[-1]) not in (6, 9):
+            raise ZooError(f"{path}, line {number} has {len(rows[-1])} columns; a deck has 9 (6 if isotropic).")
+    if len(rows) < count or len({len(row) for row in rows}) > 1:
+        raise ZooError(f"{path} states {count} knots and holds {len(rows)} whole lines; it seems to be cut off.")
+    table = np.array(rows)
+    if not anisotropic or table.shape[1] == 6:
+        table = np.column_stack([table[:, :6], table[:, 2], table[:, 3], np.ones(count)])
+    table[:, [0, 1, 2, 3, 6, 7]] /= 1e3
+    return EarthModel(*table.T, title=title or path.stem, reference_period_s=period_s or 1.0)
+
+
+def write_deck(model: EarthModel, path: str | os.PathLike) -> Path:
+    """Write a model as a deck that `read_deck` and Mineos read; return the path."""
+    fluid = model.vsv_km_s == 0
+    solid = np.flatnonzero(~fluid)
+    # Knots of the inner core, and up to the top of the outer core, where there is one.
+    core = int(np.argmax(fluid)) if fluid.any() else 0
+    mantle = int(solid[solid > core][0]) if core and (solid > core).any() else core
+    scale = 1e3
+    lines = [model.title.replace("\n", " "), f" 1 {model.reference_period_s:.5f} 1"]
+    lines.append(f" {len(model.radius_km)} {core} {mantle}")
+    for r, density, vpv, vsv, qkappa, qmu, vph, vsh, eta in np.column_stack([getattr(model, c) for c in COLUMNS]):
+        lines.append(
+            f"{r * scale:10.2f} {density * scale:10.4f} {vpv * scale:11.4f} {vsv * scale:11.4f} {qkappa:10.3f} "
+            f"{qmu:9.3f} {vph * scale:11.4f} {vsh * scale:11.4f} {eta:9.6f}"
+        )
+    return write_with(path, lambda temporary: Path(temporary).write_text("\n".join(lines) + "\n", encoding="utf-8"))
+
+
+def _check(model: EarthModel) -> None:
+    table = np.column_stack([getattr(model, name) for name in COLUMNS])
+    if len(table) < 3:
+        raise ZooError(f"{model.title}: an earth model needs at least 3 knots; received {len(table)}.")
+    bad = ~np.isfinite(table)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ZooError(f"{model.title}: {COLUMNS[column]} of knot {row + 1} is not finite.")
+    if (np.diff(model.radius_km) < 0).any():
+        row = int(np.argmax(np.diff(model.radius_km) < 0))
+        raise ZooError(f"{model.title}: radii must ascend; after {model.radius_km[row]:g} km comes less.")
+    for name in ("density_g_cm3", "vpv_km_s", "vph_km_s", "eta"):
+        if (getattr(model, name) <= 0).any():
+            row = int(np.argmax(getattr(model, name) <= 0))
+            raise ZooError(f"{model.title}: {name} of knot {row + 1} is {getattr(model, name)[row]:g}; it must be > 0.")
+    if (model.vsv_km_s < 0).any() or ((model.vsv_km_s == 0) != (model.vsh_km_s == 0)).any():
+        raise ZooError(f"{model.title}: vsv and vsh must be positive, or both zero in a fluid.")
+    if (model.density_g_cm3 > 100).any() or (model.vpv_km_s > 100).any():
+        raise ZooError(f"{model.title}: the unit is g/cm3 and km/s; values above 100 look like kg/m3 or m/s.")
