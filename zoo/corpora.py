@@ -12,12 +12,14 @@ import contextlib
 import importlib
 import os
 import re
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError, did_you_mean
+from zoo import shards
+from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import explain_disk, room
 
 if TYPE_CHECKING:
@@ -114,7 +116,9 @@ def builder(
     if settings:
         if not hasattr(cls, "custom_config"):
             raise ZooError(f"{corpus} takes no --set: its configs are {', '.join(cls.builder_configs)}.")
-        return cls(config=cls.custom_config(config, dict(settings)), data_dir=str(where))
+        own = cls.custom_config(config, dict(settings))
+        with _without_warnings():  # TFDS prints the whole config as one
+            return cls(config=own, data_dir=str(where))
     if config and config not in cls.builder_configs:
         versions = sorted((where / corpus / config).glob("*/dataset_info.json"))
         if not versions:
@@ -124,16 +128,31 @@ def builder(
     return cls(config=config or None, data_dir=str(where))
 
 
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    from absl import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
 def prepare(
     name: str,
     folder: str | os.PathLike | None = None,
     manual_dir: str | os.PathLike | None = None,
     limit: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    beam_options: str | None = None,
 ) -> Path:
     """Download or generate a corpus and write it for `load`; return its folder.
 
-    What an interrupted run has downloaded or simulated is kept, and the next run goes on from it.
+    What an interrupted run has downloaded or generated is kept, and the next run goes on from it. A generated corpus
+    has the same bytes whoever computes it: `zoo.shards`.
 
     Args:
         name: `corpus/config`.
@@ -141,12 +160,24 @@ def prepare(
         manual_dir: a folder with files that cannot be downloaded or are at hand.
         limit: at most this many examples per split (another folder name is best for such a trial).
         settings: what a user's own config changes.
+        workers: threads that generate, default the number of cores.
+        beam_options: options of an Apache Beam pipeline that generates instead (`--runner=... --...`).
+
+    Raises:
+        ZooError: if it cannot be made, or `settings` are not those with which a config of this name is prepared.
     """
     import tensorflow_datasets as tfds
 
     made = builder(name, folder, settings)
     if isinstance(made, tfds.core.read_only_builder.ReadOnlyBuilder):
         return Path(made.data_dir)
+    generated = shards.is_generated(made)
+    if generated:
+        made.workers, made.beam_options, made.limit = workers, beam_options, limit
+    elif workers or beam_options is not None:
+        raise UsageError(f"{name} is not generated: --workers and --beam have nothing to do.")
+    if settings and (Path(made.data_dir) / "dataset_info.json").is_file():
+        _check_settings(name, made, folder)
     config = tfds.download.DownloadConfig(
         manual_dir=str(Path(manual_dir).expanduser()) if manual_dir else None,
         max_examples_per_split=limit,
@@ -155,13 +186,28 @@ def prepare(
     )
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
+    downloads = data_dir(folder) / "downloads" / name.split("/")[0]
+    pieces = shards.shard_folder(made, downloads) if generated else None
     # TFDS prints; stdout is for data.
     with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(sys.stderr):
-        made.download_and_prepare(
-            download_dir=str(data_dir(folder) / "downloads" / name.split("/")[0]),
-            download_config=config,
-        )
+        made.download_and_prepare(download_dir=str(downloads), download_config=config)
+    if pieces:
+        config_name = made.builder_config.name  # of which older code may have left folders, too
+        for leftover in pieces.parent.glob(f"{config_name}-{'[0-9a-f]' * 16}"):
+            shutil.rmtree(leftover, ignore_errors=True)
     return Path(made.data_dir)
+
+
+def _check_settings(name: str, made: tfds.core.DatasetBuilder, folder: str | os.PathLike | None) -> None:
+    """Refuse a name under which something else is prepared: TFDS would silently return that."""
+    there = metadata(name, folder).get("settings", {})
+    asked = shards.fields(made.builder_config)
+    other = [key for key in asked if key in there and there[key] != asked[key]]
+    if other:
+        raise ZooError(
+            f"{name} is prepared with other settings ({', '.join(other)}). Choose another name, or delete "
+            f"{made.data_dir} to make it anew."
+        )
 
 
 def _prepared(name: str, folder: str | os.PathLike | None) -> tfds.core.DatasetBuilder:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo import shards
 from zoo.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import write_with
 from zoo.physics import design, elastic, marine
-from zoo.progress import say
 
 from . import published
 
@@ -56,11 +53,13 @@ class PublishedConfig(tfds.core.BuilderConfig):
     samples: int = published.SAMPLES
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     """Traces of small explosions below the seabed, with their source coordinates."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
+    GENERATED_CONFIG = SimulatedConfig
+    ALONE = True  # numba's threads are not safe in two threads at once on every platform
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Only for spurio_mancini_2021, and only instead of its download: see README.md."
     BUILDER_CONFIGS = [
         SimulatedConfig(
@@ -115,6 +114,33 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)
         return SimulatedConfig(name=name, description="A user's own corpus; synthetic.", **chosen)
 
+    @classmethod
+    def shard_count(cls, config: SimulatedConfig) -> int:
+        """Return the number of receivers: by reciprocity, each costs one simulation for all sources."""
+        return len(config.receivers_km)
+
+    @classmethod
+    def make_shard(cls, config: SimulatedConfig, index: int) -> dict[str, np.ndarray]:
+        """Simulate the traces (sources, samples) at one receiver."""
+        model, receivers, sources = _simulation(config)
+        time_step_s, output_every = _time_step(model, config)
+        traces = elastic.receiver_gathers(
+            model,
+            receivers[index],
+            sources,
+            duration_s=config.duration_s,
+            time_step_s=time_step_s,
+            output_every=output_every,
+            sigma_s=config.pulse_sigma_s,
+            description=f"Receiver {index + 1} of {len(receivers)}",
+        )
+        return {"traces": traces}
+
+    @classmethod
+    def input_files(cls, config: SimulatedConfig) -> list[str]:
+        """Return the path of the user's own velocity model, if there is one."""
+        return [config.velocity_model] if config.velocity_model else []
+
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         simulated = isinstance(config, SimulatedConfig)
@@ -137,8 +163,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "origin": origin,
         }
         if simulated:
-            settings = dataclasses.asdict(config)
-            about["settings"] = {k: v for k, v in settings.items() if isinstance(v, int | float | str | tuple)}
+            about["settings"] = shards.fields(config)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(about),
@@ -148,7 +173,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         folder = Path(dl_manager.download_dir)
         if isinstance(self.builder_config, SimulatedConfig):
-            splits = simulate(self.builder_config, folder)
+            splits = _split(self._simulated(folder))
         else:
             splits = published.read(_published_folder(dl_manager, folder))
         first = {"train": 0, "validation": 2000, "test": 3000}
@@ -157,62 +182,43 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             first = dict(zip(splits, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
         return {split: self._generate_examples(records, first[split]) for split, records in splits.items()}
 
+    def _simulated(self, folder: Path) -> dict[str, np.ndarray]:
+        """Return the records of all sources in the order of the design."""
+        model, _, sources = _simulation(self.builder_config)
+        gathers = shards.make(self, folder, self.workers, self.beam_options)
+        return {
+            "coordinates_km": (sources * (np.array(model.spacing_m) / 1e3)).astype(np.float32),
+            "traces": np.stack([shards.load(file)["traces"] for file in gathers], axis=1),
+            "on_boundary_face": np.zeros(len(sources), bool),
+            "missing_abs_bound": np.zeros(len(sources), np.float32),
+        }
+
     def _generate_examples(self, records: dict[str, np.ndarray], first: int):
         for i in range(len(records["traces"])):
             event = first + i
             yield event, {"event": event, **{key: values[i] for key, values in records.items()}}
 
 
-def simulate(config: SimulatedConfig, folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Simulate a corpus, one run per receiver by reciprocity, and return split -> arrays.
-
-    Each receiver's traces are kept in `folder` as they are finished, under a name that holds what
-    they depend on: an interrupted preparation goes on with the next receiver.
-    """
+def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarray, np.ndarray]:
+    """Return the earth model, and the nodes of receivers (R, 3) and sources (S, 3)."""
     if config.velocity_model:
         model = elastic.read_model(config.velocity_model)
     else:
         model = marine.marine_model(spacing_m=config.spacing_m)
-    sources = design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
-    time_step_s, output_every = _time_step(model, config)
     spacing_km = np.array(model.spacing_m) / 1e3
-    traces = []
-    for number, receiver_km in enumerate(config.receivers_km):
-        index = np.rint(np.array(receiver_km) / spacing_km).astype(int)
+    receivers = np.rint(np.array(config.receivers_km) / spacing_km).astype(int)
+    for number, index in enumerate(receivers):
         if (index < 0).any() or (index >= model.vp_m_s.shape).any():
             size = [round(float(v), 4) for v in (np.array(model.vp_m_s.shape) - 1) * spacing_km]
-            raise ZooError(f"Receiver {number} at {list(receiver_km)} km is outside the model (0 to {size} km).")
-        what = {
-            "model": [
-                hashlib.sha256(a.tobytes()).hexdigest() for a in (model.vp_m_s, model.vs_m_s, model.density_kg_m3)
-            ],
-            "grid": [model.spacing_m, time_step_s, output_every, config.duration_s, config.pulse_sigma_s],
-            "points": [index.tolist(), hashlib.sha256(sources.tobytes()).hexdigest()],
-        }
-        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-        path = folder / "simulated" / f"{config.name}-receiver-{number}-{key}.npy"
-        if path.is_file():
-            say(f"Receiver {number + 1} of {len(config.receivers_km)} is there already.")
-        else:
-            gather = elastic.receiver_gathers(
-                model,
-                index,
-                sources,
-                duration_s=config.duration_s,
-                time_step_s=time_step_s,
-                output_every=output_every,
-                sigma_s=config.pulse_sigma_s,
-                description=f"Receiver {number + 1} of {len(config.receivers_km)}",
-            )
-            write_with(path, lambda temporary, gather=gather: np.save(temporary, gather))
-        traces.append(np.load(path, allow_pickle=False))
-    records = {
-        "coordinates_km": (sources * spacing_km).astype(np.float32),
-        "traces": np.stack(traces, axis=1),
-        "on_boundary_face": np.zeros(len(sources), bool),
-        "missing_abs_bound": np.zeros(len(sources), np.float32),
-    }
-    half, quarter = len(sources) // 2, len(sources) // 4
+            place = list(config.receivers_km[number])
+            raise ZooError(f"Receiver {number} at {place} km is outside the model (0 to {size} km).")
+    return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
+
+
+def _split(records: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """Return split -> records: the first half trains, a quarter each validates and tests."""
+    count = len(records["traces"])
+    half, quarter = count // 2, count // 4
     parts = {"train": slice(0, half), "validation": slice(half, half + quarter), "test": slice(half + quarter, None)}
     return {split: {key: values[part] for key, values in records.items()} for split, part in parts.items()}
 

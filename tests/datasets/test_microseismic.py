@@ -138,7 +138,8 @@ def test_the_small_marine_corpus(small_corpus):
     assert np.corrcoef(np.log(distance), np.log(largest))[0, 1] < -0.8
 
 
-def test_a_corpus_of_ones_own(tmp_path):
+def test_a_corpus_of_ones_own(tmp_path, monkeypatch, capsys):
+    from zoo.physics import elastic
     from zoo.physics.elastic import ElasticModel, write_model
 
     vp = np.full((21, 21, 31), 2500, np.float32)
@@ -155,7 +156,21 @@ def test_a_corpus_of_ones_own(tmp_path):
         "duration_s": "0.4",
         "pulse_sigma_s": "0.028",
     }
+    # Interrupted at the second receiver, it goes on from there.
+    simulate = elastic.receiver_gathers
+
+    def interrupted(*arguments, description, **options):
+        if description == "Receiver 2 of 2":
+            raise KeyboardInterrupt
+        return simulate(*arguments, description=description, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(elastic, "receiver_gathers", interrupted)
+        corpora.prepare("microseismic/field", tmp_path / "data", settings=settings)
+    capsys.readouterr()
     corpora.prepare("microseismic/field", tmp_path / "data", settings=settings)
+    said = capsys.readouterr().err
+    assert "1 of 2 shards are there already" in said and "Receiver 1 of 2" not in said
     train = corpora.arrays("microseismic/field", "train", tmp_path / "data")
     assert train["traces"].shape == (6, 2, 101)
     assert np.abs(train["traces"]).max() > 0

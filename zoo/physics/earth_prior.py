@@ -150,9 +150,7 @@ class EarthPrior:
 
 PRIORS = {
     "cheng2019": EarthPrior(),
-    "continental": EarthPrior(
-        moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS
-    ),
+    "continental": EarthPrior(moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS),
 }
 
 

@@ -68,7 +68,9 @@ def _prem_on_regions() -> np.ndarray:
     for _, knots, bottom, top, pieces in _REGIONS:
         radius = np.linspace(bottom, top, knots)
         x = radius / EARTH_RADIUS_KM
-        values = np.array([np.polynomial.polynomial.polyval(x, p) * np.ones(knots) for p in PREM_REGIONS[pieces[0]][1:7]])
+        values = np.array(
+            [np.polynomial.polynomial.polyval(x, p) * np.ones(knots) for p in PREM_REGIONS[pieces[0]][1:7]]
+        )
         for piece in pieces[1:]:
             above = radius >= PREM_REGIONS[piece][0]
             other = [np.polynomial.polynomial.polyval(x, p) * np.ones(knots) for p in PREM_REGIONS[piece][1:7]]

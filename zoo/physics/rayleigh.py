@@ -7,7 +7,7 @@ found by residual inverse iteration, and the inertia of every factorisation guar
 fundamental's.
 
 Source: Dahlen & Tromp 1998, Theoretical Global Seismology, chapter 8; Dziewonski & Anderson 1981 for
-anelastic dispersion. Figures against a normal-mode code: `benchmarks/rayleigh.py`.
+anelastic dispersion. Figures against a normal-mode code: `benchmarks/crust.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def phase_velocity(
     Args:
         model: the Earth.
         frequency_hz: (n,) or a number, 0.005 to 0.25 Hz, in any order.
-        refinement: divides the length of the elements; 1 is right to 1e-5.
+        refinement: divides the length of the elements, and the mesh goes deeper; 1 is right to 1e-5.
         cowling: leave out the perturbation of the gravity potential.
 
     Returns:

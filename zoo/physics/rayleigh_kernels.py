@@ -100,13 +100,19 @@ def _attenuation(qkappa, qmu, moduli):
 
 
 @njit(cache=True, nogil=True)
+def depth_needed(frequency_hz, refinement):
+    """Return the depth in km below which a mode is taken as zero."""
+    return _DEPTH_WAVELENGTHS * _DEPTH_SPEED / frequency_hz * math.sqrt(refinement)
+
+
+@njit(cache=True, nogil=True)
 def build_mesh(knots, lowest_hz, highest_hz, refinement, mesh):
     """Fill the node arrays of a model's solid outer part and return (elements, first knot of a sea).
 
     Args:
         knots: (9, knots): columns of `zoo.physics.earth.COLUMNS`.
         lowest_hz: decides how deep the mesh goes, highest_hz how fine it is.
-        refinement: divides the length of elements.
+        refinement: divides the length of elements; the mesh goes deeper with its root.
         mesh: (12, MOST_ELEMENTS, 4), filled; elements from below upwards.
 
     Returns:
@@ -122,7 +128,7 @@ def build_mesh(knots, lowest_hz, highest_hz, refinement, mesh):
     bottom = top
     while bottom > 0 and knots[3, bottom - 1] > 0.0:
         bottom -= 1
-    lowest = max(surface - _DEPTH_WAVELENGTHS * _DEPTH_SPEED / lowest_hz, radius[bottom], 1.0)
+    lowest = max(surface - depth_needed(lowest_hz, refinement), radius[bottom], 1.0)
     floor = radius[top - 1] if top > 0 else surface
     finest = _ELEMENT_KM * min(1.0, _ELEMENT_HZ / highest_hz) / refinement
     growth = _ELEMENT_GROWTH / refinement
@@ -156,9 +162,7 @@ def build_mesh(knots, lowest_hz, highest_hz, refinement, mesh):
                 uniform = uniform and knots[4, i] == knots[4, start] and knots[5, i] == knots[5, start]
             if not uniform:
                 for p in range(6):
-                    _curvatures(
-                        radius[start : end + 1], moduli[p, start : end + 1], bends[p, start : end + 1], work
-                    )
+                    _curvatures(radius[start : end + 1], moduli[p, start : end + 1], bends[p, start : end + 1], work)
             i = start
             while i < end:
                 j = end if uniform else i + 1
@@ -473,7 +477,7 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
         knots: (9, knots), columns of `zoo.physics.earth.COLUMNS`.
         frequency_hz: (n,), ascending.
         reference_period_s: at which the velocities hold.
-        refinement: 1; larger divides the elements.
+        refinement: 1; larger divides the elements and goes deeper.
         cowling: leave self-gravitation out.
         with_group: fill group velocities as well.
         mesh, stiff, factors: work arrays, (12, MOST_ELEMENTS, 4), (MOST_ELEMENTS, 15, 4), (MOST_ELEMENTS, 8, 8).
@@ -500,7 +504,7 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
         frequency = frequency_hz[i]
         omega = 2.0 * math.pi * frequency
         log_factor = 2.0 / math.pi * math.log(frequency * reference_period_s)
-        lowest = radius - _DEPTH_WAVELENGTHS * _DEPTH_SPEED / frequency
+        lowest = radius - depth_needed(frequency, refinement)
         while first < elements - 4 and mesh[RADIUS, first + 1, 0] <= lowest:
             first += 1
         x[6 * first] = x[6 * first + 1] = 0.0
@@ -517,9 +521,7 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
                 tangent = True
             else:
                 near = 0.003 if attempt == 1 else 1e-5
-                k = _bisect(
-                    stiff, first, elements, knots, top, omega, log_factor, 0.6 * slowest, 6.5, near, factors
-                )
+                k = _bisect(stiff, first, elements, knots, top, omega, log_factor, 0.6 * slowest, 6.5, near, factors)
                 if k == 0.0:
                     break
                 for j in range(6 * first, size):

@@ -1,0 +1,1 @@
+"""Rayleigh phase velocities of random radial Earths: any band, any prior."""
