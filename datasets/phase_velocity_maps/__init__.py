@@ -1,0 +1,1 @@
+"""Phase-velocity maps of Rayleigh waves: published ones and a user's own."""
