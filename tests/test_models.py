@@ -9,6 +9,16 @@ import zoo
 from zoo import checkpoint, registry
 
 NAMES = registry.list_models()
+# What a model takes, under its name in sample.npz.
+INPUTS = ("coordinates_km", "phase_velocity_km_s")
+
+
+def sample_of(name):
+    """Return the stored input, the stored output, and everything else that a checkpoint brings."""
+    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
+        sample = dict(stored)
+    (key,) = set(INPUTS) & set(sample)
+    return sample.pop(key), sample.pop("predicted"), sample
 
 
 def test_there_are_models():
@@ -38,9 +48,8 @@ def test_the_bare_name_means_one_default(architecture):
 def test_golden_output(name):
     """Stored input -> stored output: a change of code or of a library that moves it is seen here."""
     model = zoo.load(name)
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as sample:
-        found = np.asarray(model(sample["coordinates_km"]))
-        stored = sample["predicted"]
+    x, stored, _ = sample_of(name)
+    found = np.asarray(model(x))
     # Builds of TensorFlow round differently, by 5 microseconds of arrival time: 0.3 % of a peak on a steep flank.
     assert np.linalg.norm(found - stored) < 2e-3 * np.linalg.norm(stored)
     assert (np.abs(found - stored).max(-1) < 0.01 * np.abs(stored).max(-1)).all()
@@ -51,6 +60,22 @@ def test_golden_output(name):
 def test_saving_a_loaded_model_changes_nothing(name, tmp_path):
     model = zoo.load(name)
     again = zoo.load(zoo.save(model, tmp_path / "copy.of", "A copy."))
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as sample:
-        x = sample["coordinates_km"]
+    x, _, _ = sample_of(name)
     np.testing.assert_array_equal(model(x), again(x))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "_crust." in name])
+def test_a_crust_model_knows_its_sample(name):
+    """Held-out curves are familiar; the truth lies where the stated probability says; no period is vital."""
+    model = zoo.load(name)
+    curves, _, rest = sample_of(name)
+    posterior = model.posterior(curves)
+    assert (model.unfamiliarity(curves) < 1).mean() > 0.9
+    z = (rest["moho_depth_km"] - posterior.mean_km) / posterior.sd_km
+    assert 0.5 < np.sqrt(np.mean(z**2)) < 1.6
+    assert (np.abs(model.posterior(curves).cdf(rest["moho_depth_km"]) - 0.5) < 0.475).sum() >= 16
+    if model.uses_error_bars:
+        curves[:, 1] = np.nan
+        without = model.posterior(curves)
+        assert np.abs(without.mean_km - posterior.mean_km).max() < 3 * posterior.sd_km.max()
+        assert without.sd_km.mean() > 0.95 * posterior.sd_km.mean()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import checkpoint, training
+from zoo import checkpoint, corpora, training
 from zoo.epochs import EpochState, batches
 from zoo.errors import UsageError, ZooError
 
@@ -158,7 +158,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_corpus, tmp_pat
     assert killed.returncode == -signal.SIGKILL and not (tmp_path / "killed").exists()
     again, whole = child("killed"), child("whole")
     messages = again.communicate()[1]
-    assert again.returncode == 0 and "Going on after epoch" in messages, messages
+    assert again.returncode == 0 and "going on after epoch" in messages, messages
     assert whole.wait() == 0
     first, second = zoo.load(tmp_path / "killed"), zoo.load(tmp_path / "whole")
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
@@ -171,3 +171,62 @@ def test_another_command_does_not_continue_a_run(small_corpus, tmp_path):
     (folder / "run.json").write_text(json.dumps({"recipe": "other", "settings": {}, "seed": 0}))
     with pytest.raises(ZooError, match="other settings"):
         zoo.recipe(RECIPE).train(out=tmp_path / "run", data_dir=small_corpus, smoke=True)
+
+
+def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, monkeypatch):
+    """Pretraining doubles the first layer's answer; the training after it sees what came out."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
+    monkeypatch.setattr(corpora, "arrays", lambda *a: data)
+    monkeypatch.setattr(corpora, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
+    seen = []
+
+    def build():
+        first, second = (keras.layers.Dense(1, use_bias=False, name=name) for name in ("first", "second"))
+        return keras.Sequential([keras.Input((1,)), first, second])
+
+    def compile_part(part, settings, steps):
+        seen.append(("compile", settings["epochs"], steps))
+        part.compile(keras.optimizers.Adam(0.1), "mse")
+
+    def part_of(model):
+        return keras.Sequential([keras.Input((1,)), model.layers[0]])
+
+    def after(model, records, settings):
+        seen.append(("examples", float(model.layers[0].kernel.numpy().item())))
+        return records["x"], 6 * records["x"]
+
+    recipe = training.Recipe(
+        name="two",
+        summary="Two stages.",
+        settings={
+            "corpus": "",
+            "train_split": "",
+            "validation_split": "",
+            "batch_size": 16,
+            "epochs": 50,
+            "patience": 0,
+        },
+        build=build,
+        pretraining=lambda settings: [
+            training.Stage(
+                "first",
+                part_of,
+                lambda m, r, s: (r["x"], 2 * r["x"]),
+                compile_part,
+                settings={"epochs": 60},
+            )
+        ],
+        examples=after,
+        validation_examples=lambda m, r, s: (r["x"], np.zeros_like(r["x"])),
+        compile=compile_part,
+        score=lambda model, records: {"product": float(np.prod([w.item() for w in model.get_weights()]))},
+        card={},
+    )
+    out = training.NamedRecipe(recipe).train(out=tmp_path / "two")
+    (_, *first), (_, kernel), (_, *second) = seen
+    assert first == [60, 240] and second == [50, 200] and kernel == pytest.approx(2.0, abs=0.05)
+    assert zoo.info(str(out))["scores"]["validation"]["metrics"]["product"] == pytest.approx(6.0, abs=0.1)
+    rows = list(csv.DictReader(open(out / "history.csv")))
+    # Validation targets are zero: the loss there is the answer squared.
+    assert len(rows) == 50 and float(rows[-1]["val_loss"]) == pytest.approx(36 * np.mean(data["x"] ** 2), rel=0.05)

@@ -50,9 +50,10 @@ class EpochState(keras.callbacks.Callback):
     history go into one file, atomically: a kill at any moment loses at most those seconds.
     """
 
-    def __init__(self, path: Path, patience: int, epochs: int):
+    def __init__(self, path: Path, patience: int, epochs: int, name: str = ""):
         super().__init__()
         self.path, self.patience, self.epochs = path, patience, epochs
+        self.title = f"Training {name}".strip()
         self.rows: list[dict[str, float]] = []
         self.best, self.best_weights, self.wait = float("inf"), None, 0
         self.cpu_s_before = self.wall_s_before = 0.0
@@ -82,7 +83,7 @@ class EpochState(keras.callbacks.Callback):
         self.best_weights, self.rows = best, note["rows"]
         self.best, self.wait, self.stopped = note["best"], note["wait"], note["stopped"]
         self.cpu_s_before, self.wall_s_before = note["cpu_s"], note["wall_s"]
-        say(f"Going on after epoch {len(self.rows)}")
+        say(f"{self.title}: going on after epoch {len(self.rows)}")
         return len(self.rows)
 
     def save(self) -> None:
@@ -104,7 +105,7 @@ class EpochState(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
-        self._bar = bar(f"Training, at most {self.epochs} epochs", self.epochs)
+        self._bar = bar(f"{self.title}, at most {self.epochs} epochs", self.epochs)
         self._advance = self._bar.__enter__()
         self._advance(len(self.rows))
 
@@ -136,7 +137,7 @@ class EpochState(keras.callbacks.Callback):
         """Put the best weights into the model (where training stops early) and say how it went."""
         if self.patience and self.best_weights is not None:
             model.set_weights(self.best_weights)
-        say(f"{len(self.rows)} epochs, best validation loss {self.best:.5g}")
+        say(f"{self.title}: {len(self.rows)} epochs, best validation loss {self.best:.5g}")
 
 
 def write_history(rows: Sequence[Mapping[str, float]], path: Path) -> None:

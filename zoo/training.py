@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,19 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Records = Mapping[str, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One call of `fit`: which part of the model it trains, on what. Fields as of `Recipe`."""
+
+    name: str
+    trained_part: Callable[[keras.Model], keras.Model]
+    examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple]
+    compile: Callable[[keras.Model, Mapping[str, Any], int], None]
+    validation_examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Where this stage's settings differ from the recipe's (epochs, batch_size, patience ...)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,11 @@ class Recipe:
     """adapt(model, records, settings, corpus metadata): what is learnt outside `fit` (scaling, GPs)."""
     trained_part: Callable[[keras.Model], keras.Model] = lambda model: model
     """The model inside `model` that `fit` trains."""
+    validation_examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None = None
+    """Like `examples`, of held-out records, where those must differ (fixed noise); default: `examples`."""
+    pretraining: Callable[[Mapping[str, Any]], Sequence[Stage]] | None = None
+    """pretraining(settings) -> the stages before the training that the fields above describe. A stage's
+    examples are made when it begins, so they may come out of what the stages before it trained."""
     finish: Callable[[keras.Model, Records, Mapping[str, Any]], None] | None = None
     """finish(model, validation records, settings): what is measured after `fit`."""
     sample: Callable[[keras.Model, Records, Mapping[str, Any]], dict[str, np.ndarray]] | None = None
@@ -88,6 +106,11 @@ class Recipe:
 
         names = inspect.signature(self.build).parameters
         return self.build(**{key: value for key, value in settings.items() if key in names})
+
+    def stages(self, settings: Mapping[str, Any]) -> list[Stage]:
+        """Return every call of `fit`, in order; the last one is the recipe's own."""
+        before = self.pretraining(settings) if self.pretraining else []
+        return [*before, Stage("", self.trained_part, self.examples, self.compile, self.validation_examples)]
 
 
 @dataclass(frozen=True)
@@ -204,12 +227,8 @@ def train(
         if recipe.adapt:
             recipe.adapt(model, records, chosen, about)
         run.save_adapted(model, recipe, time.process_time() - start)
-    part = recipe.trained_part(model)
-    train_data = recipe.examples(model, records, chosen)
-    validation_data = recipe.examples(model, held_out, chosen)
-    steps = max(1, len(train_data[0]) // chosen["batch_size"])
-    recipe.compile(part, chosen, steps * chosen["epochs"])
-    fit = run.fit(part, train_data, validation_data, chosen, seed, steps)
+    for stage in recipe.stages(chosen):
+        run.fit(stage, model, records, held_out, {**chosen, **stage.settings}, seed)
     if recipe.finish:
         recipe.finish(model, held_out, chosen)
 
@@ -236,8 +255,8 @@ def train(
         "settings": chosen,
         "command": command,
         "seed": seed,
-        "cost": fit["cost"],
-        "epochs": fit["epochs"],
+        "cost": run.cost(),
+        "epochs": len(run.rows),
         "scores": scores,
     }
     extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history}
@@ -257,6 +276,7 @@ class _Run:
         self.out = out
         self.folder = out.with_name(out.name + ".training")
         self.rows: list[dict[str, float]] = []
+        self.cpu_s = self.wall_s = 0.0
 
     @classmethod
     def open(cls, out: Path, what: Mapping[str, Any]) -> _Run:
@@ -285,10 +305,21 @@ class _Run:
         card = {"summary": "What is learnt before fit.", "cpu_s": cpu_s}
         checkpoint.save(model, self.folder / "adapted", card, recipe=recipe.name)
 
-    def fit(self, part, train_data, validation_data, settings, seed, steps) -> dict[str, Any]:
+    def fit(self, stage: Stage, model, records, held_out, settings, seed) -> None:
+        """Train one part, or restore it where an earlier run has trained it; `rows` are its epochs."""
+        import keras
+
         from zoo.epochs import EpochState, batches
 
-        state = EpochState(self.folder / "state.npz", settings["patience"], settings["epochs"])
+        # What a stage draws outside of `fit` is the same whether or not an earlier run did those before it.
+        keras.utils.set_random_seed(seed)
+        part = stage.trained_part(model)
+        train_data = stage.examples(model, records, settings)
+        validation_data = (stage.validation_examples or stage.examples)(model, held_out, settings)
+        steps = max(1, len(train_data[0]) // settings["batch_size"])
+        stage.compile(part, settings, steps * settings["epochs"])
+        name = f"state-{stage.name}.npz" if stage.name else "state.npz"
+        state = EpochState(self.folder / name, settings["patience"], settings["epochs"], stage.name)
         first = state.resume(part)
         cpu, wall = time.process_time(), time.monotonic()
         if first < settings["epochs"] and not state.stopped:
@@ -305,14 +336,16 @@ class _Run:
             )
         state.finish(part)
         self.rows = state.rows
-        cpu_s = state.cpu_s_before + time.process_time() - cpu
-        wall_s = state.wall_s_before + time.monotonic() - wall
+        self.cpu_s += state.cpu_s_before + time.process_time() - cpu
+        self.wall_s += state.wall_s_before + time.monotonic() - wall
+
+    def cost(self) -> str:
+        """Say what training cost, for the card."""
         before_s = checkpoint.read_card(self.folder / "adapted")["cpu_s"]
-        cost = (
-            f"{cpu_s:.0f} CPU-seconds of fit ({wall_s:.0f} s on {os.cpu_count()} shared cores, no GPU) after "
+        return (
+            f"{self.cpu_s:.0f} CPU-seconds of fit ({self.wall_s:.0f} s on {os.cpu_count()} shared cores, no GPU) after "
             f"{before_s:.0f} CPU-seconds of what is learnt before it"
         )
-        return {"cost": cost, "epochs": len(state.rows)}
 
     def write_history(self, path: Path) -> None:
         """Write the history as CSV, a row per epoch, and draw it beside the checkpoint's card."""

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from zoo.layers.crust import CrustModel, MixtureCrustModel, PointCrustModel
+from zoo.layers.dispersion import CurveFeatures, CurvePerceptron, MeasurementNoise, MixtureNetwork
 from zoo.layers.emulation import Emulator, ReceiverPerceptrons, ShiftAndScale
 from zoo.layers.gaussian_process import GaussianProcess
 from zoo.layers.source_features import SourceFeatures
 
-__all__ = ["Emulator", "GaussianProcess", "ReceiverPerceptrons", "ShiftAndScale", "SourceFeatures"]
+__all__ = [
+    "CrustModel",
+    "CurveFeatures",
+    "CurvePerceptron",
+    "Emulator",
+    "GaussianProcess",
+    "MeasurementNoise",
+    "MixtureCrustModel",
+    "MixtureNetwork",
+    "PointCrustModel",
+    "ReceiverPerceptrons",
+    "ShiftAndScale",
+    "SourceFeatures",
+]

@@ -1,0 +1,121 @@
+"""Crustal thickness from Rayleigh phase velocities, as a probability distribution: a mixture density network.
+
+Paper   Cheng et al. 2019 name it as future work (section 4); after Devilee et al. 1999, Meier et al. 2007
+Data    prem_dispersion/cheng2019 (datasets/prem_dispersion), or short_period for periods of 5 to 40 s
+Cost    7 CPU-seconds an epoch of 361,000 curves
+Run     zoo train mdn_crust
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.inference import crust_training
+from zoo.layers import MixtureCrustModel
+from zoo.training import Recipe
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MDNCrust(MixtureCrustModel):
+    """Phase velocities (n, F) in km/s at `frequency_hz`, NaN where missing, to thickness (n, 1) in km.
+
+    A residual network gives the weights, locations and sds of normal distributions of
+    logit((thickness - low) / (high - low)). Called, the model gives the mean for white noise of
+    `noise_relative`; `posterior` gives the distribution for the user's own errors.
+
+    In training every curve gets noise of another kind each time it is seen (`MeasurementNoise`), and the
+    network is told which: relative sd of each velocity, correlation, what is missing. So one network
+    answers for good and bad data, and is calibrated for each. Arguments as of `MixtureCrustModel`.
+    """
+
+    recipe_name = "mdn_crust"
+
+    def call(self, phase_velocity_km_s):
+        log_weight, location, factor = self.network.parameters(self.network(phase_velocity_km_s))
+        return self.expected_km(log_weight, location[..., 0], 1.0 / factor[..., 0, 0])
+
+    def posterior(self, phase_velocity_km_s, sd_km_s=None, noise_correlation: float = 0.0):
+        """Return a `MohoPosterior`; arguments as of `CrustModel`, and the correlation of the noise.
+
+        `noise_correlation` is that at a distance of 0.1 in ln(frequency), 0 for independent errors.
+        """
+        from zoo.inference.mixture import MohoPosterior
+
+        log_weight, location, factor = self.mixture(phase_velocity_km_s, sd_km_s, noise_correlation)
+        return MohoPosterior(log_weight, location[..., 0], 1 / factor[..., 0, 0], self.moho_range_km)
+
+
+def build(
+    width: int,
+    blocks: int,
+    components: int,
+    noise_relative: float,
+    noise_lowest: float,
+    noise_highest: float,
+    uneven: float,
+    correlated: float,
+    incomplete: float,
+) -> MDNCrust:
+    """Return the untrained model; training gives it frequencies."""
+    noise = {"lowest": noise_lowest, "highest": noise_highest}
+    noise |= {"uneven": uneven, "correlated": correlated, "incomplete": incomplete}
+    return MDNCrust(width, blocks, components, noise, noise_relative=noise_relative)
+
+
+def examples(
+    model: MDNCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise-free curves, which get their noise in the network, and what the loss takes."""
+    return records["phase_velocity_km_s"], crust_training.mixture_targets(model, records)
+
+
+def validation_examples(
+    model: MDNCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return curves with white noise of the default sd, always the same."""
+    curves = crust_training.noisy(records["phase_velocity_km_s"], model.noise_relative)
+    return curves, crust_training.mixture_targets(model, records)
+
+
+RECIPE = Recipe(
+    name="mdn_crust",
+    summary="Gives the probability distribution of crustal thickness from Rayleigh phase velocities and their errors.",
+    settings={
+        **crust_training.SETTINGS,
+        "width": 192,
+        "blocks": 4,
+        "components": 8,
+        "noise_lowest": 0.001,
+        "noise_highest": 0.03,
+        "uneven": 0.2,
+        "correlated": 0.2,
+        "incomplete": 0.2,
+        "learning_rate": 2e-3,
+        "batch_size": 1024,
+        "epochs": 80,
+    },
+    build=build,
+    adapt=crust_training.adapt,
+    examples=examples,
+    validation_examples=validation_examples,
+    trained_part=lambda model: model.network,
+    compile=crust_training.compile_mixture,
+    score=crust_training.score,
+    sample=crust_training.held_out_sample,
+    card=crust_training.CARD,
+    tags={
+        "cheng2019": {},
+        # Regional maps, of ambient noise mostly: errors of 1 % and more.
+        "short_period": {
+            "corpus": "prem_dispersion/short_period",
+            "noise_relative": 0.01,
+            "noise_highest": 0.05,
+            "epochs": 150,
+        },
+    },
+    smoke={"corpus": "prem_dispersion/mini", "epochs": 3, "width": 32, "blocks": 1, "batch_size": 128},
+)

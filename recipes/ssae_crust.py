@@ -1,0 +1,159 @@
+"""Crustal thickness from Rayleigh phase velocities: a stacked sparse autoencoder.
+
+Paper   Cheng et al. 2019, sections 2 and 3, table 1
+Data    prem_dispersion/cheng2019 (datasets/prem_dispersion)
+Cost    2 CPU-seconds an epoch of 361,000 curves, and about as much for each epoch of each pretraining
+Run     zoo train ssae_crust
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from zoo.inference import crust_training
+from zoo.layers import PointCrustModel
+from zoo.layers.dispersion import sigmoid_layer
+from zoo.training import Recipe, Stage
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class SSAECrust(PointCrustModel):
+    """Phase velocities (n, F) in km/s at `frequency_hz` to crustal thickness (n, 1) in km.
+
+    Sigmoid layers, each pretrained as an autoencoder of what the layer below gives, with one sigmoid
+    unit on top: 0 and 1 are the ends of the prior's range. A curve with a missing period has NaN for
+    an answer. Arguments as of `PointCrustModel`.
+    """
+
+    recipe_name = "ssae_crust"
+
+
+class SparseAutoencoder(keras.Model):
+    """A layer (eq. 1) with a decoder (eq. 2) that is thrown away after pretraining.
+
+    In training a part of the inputs is set to zero, and the layer pays for activations that are not
+    sparse: beta times `kl_sparsity` (eq. 3).
+
+    Args:
+        layer: the built layer to pretrain, sigmoid.
+        masked: the part of the inputs that is set to zero (C of table 1).
+        beta: weight of the penalty (D of table 1).
+        rho: sparsity parameter.
+    """
+
+    def __init__(self, layer: keras.layers.Dense, masked: float, beta: float, rho: float):
+        super().__init__()
+        self.layer, self.masked, self.beta, self.rho = layer, masked, beta, rho
+        self.decoder = sigmoid_layer(layer.kernel.shape[0])
+        self.decoder.build((None, layer.units))
+        self.random = keras.random.SeedGenerator(0)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        visible = inputs
+        if training:
+            kept = keras.random.uniform(ops.shape(inputs), seed=self.random) >= self.masked
+            visible = inputs * ops.cast(kept, inputs.dtype)
+        code = self.layer(visible)
+        if self.beta:
+            self.add_loss(self.beta * kl_sparsity(code, self.rho))
+        return self.decoder(code)
+
+
+def kl_sparsity(code, rho: float):
+    """Return the sum over units of KL(rho || mean activation) of activations (n, units), eq. 3."""
+    mean = ops.clip(ops.mean(code, axis=0), 1e-6, 1 - 1e-6)
+    return ops.sum(rho * ops.log(rho / mean) + (1 - rho) * ops.log((1 - rho) / (1 - mean)))
+
+
+def build(units: Sequence[int], noise_relative: float) -> SSAECrust:
+    """Return the untrained model; training gives it frequencies."""
+    return SSAECrust(units, noise_relative=noise_relative)
+
+
+def pretraining(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return a stage for each hidden layer; the sparsity penalty is on the first (note D of table 1)."""
+    return [_pretraining_of(number, settings) for number in range(len(settings["units"]))]
+
+
+def _pretraining_of(number: int, settings: Mapping[str, Any]) -> Stage:
+    def part(model):
+        beta = 0.0 if number else settings["sparsity_weight"]
+        return SparseAutoencoder(
+            model.network.hidden[number], settings["masked_fraction"], beta, settings["sparsity_target"]
+        )
+
+    def codes(model, records, settings):
+        curves = crust_training.noisy(records["phase_velocity_km_s"], model.noise_relative, seed=1 + number)
+        codes = model.codes(curves, number)
+        return codes, codes
+
+    changes = {"epochs": settings["pretraining_epochs"]}
+    return Stage(f"layer-{number + 1}", part, codes, crust_training.compile_sigmoid, settings=changes)
+
+
+# Layers between the curve and the output, D: weight of the sparsity penalty, E: epochs, F: batch size.
+TABLE_1 = (
+    ([50, 10], 0.3, 10, 10_000),
+    ([50, 10], 0.3, 10, 1000),
+    ([50, 10], 0.3, 10, 100),
+    ([50, 10], 0.3, 100, 1000),
+    ([50, 10], 0.3, 100, 100),
+    ([50, 10], 0.01, 100, 100),
+    ([10, 2], 0.01, 100, 100),
+    ([100, 50, 20], 0.5, 100, 100),
+    ([200, 50, 20, 10], 0.5, 100, 100),
+    ([200, 100, 50, 20, 10, 5], 0.5, 100, 100),
+    ([200, 100, 50, 20, 10, 5], 0.5, 100, 50),
+    ([50, 40, 30, 20, 10, 5], 0.5, 100, 50),
+)
+
+
+def _table_1() -> dict[str, dict[str, Any]]:
+    tags = {}
+    for row, (units, weight, epochs, batch_size) in enumerate(TABLE_1, start=1):
+        structure = {"units": units, "sparsity_weight": weight, "batch_size": batch_size}
+        epochs_of = {"epochs": epochs, "pretraining_epochs": epochs}
+        tags[f"table1_{row:02d}"] = {**structure, **epochs_of, "schedule": "literal"}
+    return tags
+
+
+RECIPE = Recipe(
+    name="ssae_crust",
+    summary="Gives crustal thickness from Rayleigh phase velocities by a stacked sparse autoencoder.",
+    settings={
+        **crust_training.SETTINGS,
+        "units": [200, 100, 50, 20, 10, 5],  # the starred structure
+        "schedule": "stable",
+        "masked_fraction": 0.5,
+        "sparsity_weight": 0.5,
+        "sparsity_target": 0.05,  # not stated
+        "learning_rate": 3e-3,
+        "batch_size": 1000,
+        "pretraining_epochs": 5,
+        "epochs": 100,
+    },
+    build=build,
+    adapt=crust_training.adapt,
+    pretraining=pretraining,
+    examples=crust_training.thickness_examples,
+    validation_examples=crust_training.noisy_thickness_examples,
+    trained_part=lambda model: model.network,
+    compile=crust_training.compile_sigmoid,
+    finish=crust_training.measure_errors,
+    score=crust_training.score,
+    sample=crust_training.held_out_sample,
+    card=crust_training.CARD,
+    tags={"cheng2019": {}, **_table_1()},
+    smoke={
+        "corpus": "prem_dispersion/mini",
+        "epochs": 3,
+        "pretraining_epochs": 2,
+        "units": [20, 10],
+        "batch_size": 100,
+    },
+)
