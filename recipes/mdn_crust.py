@@ -114,7 +114,7 @@ RECIPE = Recipe(
             "corpus": "prem_dispersion/short_period",
             "noise_relative": 0.01,
             "noise_highest": 0.05,
-            "epochs": 150,
+            "epochs": 60,
         },
     },
     smoke={"corpus": "prem_dispersion/mini", "epochs": 3, "width": 32, "blocks": 1, "batch_size": 128},

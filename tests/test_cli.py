@@ -21,7 +21,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 def test_help_list_and_info_import_nothing_heavy():
     code = (
         "import sys, zoo.cli\n"
-        "for a in (['list'], ['info', 'cvae_emulator'], ['datasets'], ['where'], ['info', 'microseismic']):\n"
+        "commands = 'list', 'info cvae_emulator', 'datasets', 'where', 'reproduce', 'info microseismic'\n"
+        "for a in map(str.split, commands):\n"
         "    assert zoo.cli.main(a) == 0, a\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'obspy', 'matplotlib', 'numba'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
@@ -51,6 +52,11 @@ def test_import_zoo_imports_no_framework():
         (["evaluate", "no_such_model"], 1, "no model"),
         (["locate", "no_such_file.npz", "--out", "x"], 1, "no_such_file.npz"),
         (["locate", "x.npz"], 2, "--out"),
+        (["crust", "no_such_map.csv", "--out", "x"], 1, "There is no file or folder no_such_map.csv"),
+        (["crust", "phase_velocity_maps/yunan_liu2019", "--out", "x"], 1, "Did you mean yunnan_liu2019"),
+        (["crust", "map.csv"], 2, "--out"),
+        (["reproduce", "crust-table"], 2, "Did you mean crust-table-1"),
+        (["reproduce", "crust-split", "--quick"], 1, "zoo prepare prem_dispersion/mini"),
     ],
 )
 def test_errors_are_one_line_with_a_remedy(capsys, monkeypatch, tmp_path, arguments, code, message):
@@ -78,6 +84,13 @@ def test_json_is_one_object_on_stdout():
     info = json.loads(run("info", "cvae_emulator", "--json").stdout)
     assert info["name"] == "cvae_emulator.marine"
     assert "microseismic" in [d["name"] for d in json.loads(run("datasets", "--json").stdout)]
+
+
+def test_reproduce_alone_lists_the_experiments():
+    listed = json.loads(run("reproduce", "--json").stdout)
+    expected = {"crust-table-1", "crust-noise", "crust-split", "crust-depth", "crust-monte-carlo"}
+    assert {experiment["name"] for experiment in listed} == expected
+    assert run("reproduce").stdout.splitlines()[0].startswith("crust-table-1\tCheng et al. 2019, table 1")
 
 
 def test_no_colours_without_a_terminal():

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, ZooError, did_you_mean
@@ -25,11 +26,20 @@ examples:
   zoo train cvae_emulator --seed 1           train a recipe on its corpus
   zoo evaluate cvae_emulator --json          score a model on its test split
   zoo locate traces.npz --model cvae_emulator --out event
+  zoo crust velocities.csv --out crust       crustal thickness from maps of phase velocity
+  zoo reproduce                              which experiments of the papers can be repeated
 """
 
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser that says which command was probably meant."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        args = list(sys.argv[1:] if args is None else args)
+        if "--beam" in args[:-1]:  # argparse takes the dashes of --beam "--runner=..." for another option
+            at = args.index("--beam")
+            args[at : at + 2] = [f"--beam={args[at + 1]}"]
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> None:
         if "invalid choice" in message and self._subparsers:
@@ -93,7 +103,9 @@ def _datasets(args: argparse.Namespace) -> None:
 def _prepare(args: argparse.Namespace) -> None:
     from zoo import corpora
 
-    folder = corpora.prepare(args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set))
+    folder = corpora.prepare(
+        args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set), args.workers, args.beam
+    )
     _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
@@ -132,6 +144,32 @@ def _locate(args: argparse.Namespace) -> None:
     folder = location.write(args.out)
     print(f"zoo: posterior and figures are in {folder}", file=sys.stderr)
     _print_json(location.summary()) if args.json else print(location.report())
+
+
+def _crust(args: argparse.Namespace) -> None:
+    from zoo.tasks import crust
+
+    velocities = crust.read_map(args.map, args.data_dir)
+    reference = crust.read_reference(args.compare, args.data_dir) if args.compare else None
+    name = args.compare and Path(args.compare).stem
+    inverted = crust.invert(velocities, args.model, noise_relative=args.noise, reference=reference, reference_name=name)
+    folder = inverted.write(args.out)
+    print(f"zoo: maps, tables and figures are in {folder}; look at overview.png first", file=sys.stderr)
+    _print_json(inverted.summary()) if args.json else print(inverted.report())
+
+
+def _reproduce(args: argparse.Namespace) -> None:
+    from zoo import reproduce
+
+    if not args.name:
+        rows = [(name, made.paper, made.title) for name, made in reproduce.REPRODUCTIONS.items()]
+        _print_json([dict(zip(("name", "paper", "title"), row, strict=True)) for row in rows]) if args.json else _table(
+            ("name", "paper", "what is repeated"), rows
+        )
+        return
+    settings = _settings(args.set)
+    rows = reproduce.run(args.name, args.out, quick=args.quick, data_dir=args.data_dir, settings=settings)
+    _print_json(rows) if args.json else _table(list(rows[0]), [[str(v) for v in row.values()] for row in rows])
 
 
 def _where(args: argparse.Namespace) -> None:
@@ -190,6 +228,8 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("name", metavar="NAME[/CONFIG]")
     prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
     prepare.add_argument("--limit", type=_positive, metavar="N", help="at most N examples a split")
+    prepare.add_argument("--workers", type=_positive, metavar="N", help="threads that generate, default all cores")
+    prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
     train = command("train", _train, "train a recipe (goes on with an interrupted run)", data, changes)
     train.add_argument("recipe", metavar="RECIPE[.TAG]")
     train.add_argument("--epochs", type=_positive, metavar="N", help="at most N epochs")
@@ -207,6 +247,17 @@ def _parser() -> argparse.ArgumentParser:
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     locate.add_argument("--noise-sd", type=float, metavar="A", help="noise, in the unit of the traces")
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    crust = command("crust", _crust, "invert maps of Rayleigh phase velocity for crustal thickness", data)
+    crust.add_argument("map", metavar="MAP", help="a table, folder or npz, or a corpus like phase_velocity_maps/NAME")
+    crust.add_argument("--model", default="mdn_crust", help="a crust model or its folder (default %(default)s)")
+    crust.add_argument("--out", required=True, metavar="DIR", help="folder for maps, tables and figures")
+    crust.add_argument("--compare", metavar="NAME", help="a known thickness: crust1, or a table")
+    crust.add_argument("--noise", type=float, metavar="R", help="relative sd where there are no error bars, as 0.01")
+    again = "repeat an experiment of a paper (goes on with an interrupted one)"
+    reproduce = command("reproduce", _reproduce, again, data, changes)
+    reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
+    reproduce.add_argument("--out", metavar="DIR", help="folder for checkpoints, table and figure, default runs/NAME")
+    reproduce.add_argument("--quick", action="store_true", help="on a small corpus, to see that all works")
     command("where", _where, "say where models, corpora and downloads are", data)
     demo = command("demo", _demo, "show in minutes what the zoo does")
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")

@@ -64,4 +64,58 @@ def microseismic(folder: Path) -> None:
     print(location.report())
 
 
-CHAPTERS = {"Microseismic location": microseismic}
+def crustal_thickness(folder: Path) -> None:
+    """Invert a synthetic map of phase velocities, of which the truth is known, for crustal thickness."""
+    import dataclasses
+
+    import numpy as np
+
+    from zoo import registry
+    from zoo.files import write_with
+    from zoo.maps import ThicknessMap, read_dispersion_map
+    from zoo.physics.earth_prior import EarthPrior, draw_dispersion
+    from zoo.tasks import crust
+
+    name = registry.full_name("mdn_crust")
+    say(f"   zoo.load({name!r}): a network trained on the curves of synthetic Earths")
+    model = registry.load(name)
+    say("   Synthetic data: a plateau with a root beside a basin; below each point another random Earth with that")
+    say("   thickness, its phase velocities by the solver, 0.5 % of noise. (The solver compiles itself once.)")
+    longitude, latitude = (part.ravel() for part in np.meshgrid(np.arange(90, 106.1, 0.8), np.arange(26, 38.1, 0.8)))
+    plateau = 1 / (1 + np.exp((longitude - 98 - 0.25 * (latitude - 32)) / 0.8))
+    root = np.exp(-(((longitude - 94) / 2.5) ** 2) - ((latitude - 31) / 2) ** 2)
+    basin = np.exp(-(((longitude - 102.5) / 2.2) ** 2) - ((latitude - 30) / 2.5) ** 2)
+    thickness_km = 42 + 21 * plateau + 9 * root - 9 * basin
+    rng = np.random.default_rng(0)
+    curves = []
+    for point, moho_km in enumerate(thickness_km):
+        prior = dataclasses.replace(EarthPrior.named("cheng2019"), moho_km=(moho_km, moho_km))
+        drawn = draw_dispersion(prior, model.frequency_hz, np.zeros(0), seed=100, first=point, count=1)
+        curves.append(drawn["phase_velocity_km_s"][0])
+    sd = 0.005 * np.array(curves)
+    rows = np.stack(
+        np.broadcast_arrays(
+            longitude[:, None], latitude[:, None], 1 / model.frequency_hz, curves + sd * rng.normal(size=sd.shape), sd
+        ),
+        axis=-1,
+    )
+    observed = write_with(
+        folder / "velocities.csv",
+        lambda path: np.savetxt(
+            path,
+            rows.reshape(-1, 5),
+            fmt=("%.1f", "%.1f", "%.4f", "%.4f", "%.4f"),
+            delimiter=",",
+            header="lon,lat,period_s,phase_velocity_km_s,sd_km_s",
+            comments="",
+        ),
+    )
+    say(f"   zoo crust {observed} --model {name} --out {folder}")
+    truth = ThicknessMap(longitude, latitude, thickness_km, "synthetic")
+    inverted = crust.invert(read_dispersion_map(observed), name, reference=truth, reference_name="the truth")
+    inverted.write(folder)
+    print(inverted.report())
+    say("   overview.png has the answer on a page, comparison.png the truth beside it.")
+
+
+CHAPTERS = {"Microseismic location": microseismic, "Crustal thickness": crustal_thickness}

@@ -35,8 +35,8 @@ class DispersionConfig(tfds.core.BuilderConfig):
     """The name of an `EarthPrior`."""
     ranges: tuple[tuple[str, Any], ...] = ()
     """What is changed in the prior: (field, value) pairs."""
-    models: int = 60_000
-    test_models: int = 12_000
+    models: int = 300_000
+    test_models: int = 60_000
     """The last so many of `models` are the test split."""
     depth_km: tuple[float, ...] = DEPTH_KM
     """Where the velocities of a record are taken."""
@@ -68,7 +68,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             description="Periods of 5 to 40 s for regional maps, sedimented continents; synthetic.",
             frequency_hz=tuple(1.0 / period_s for period_s in range(40, 4, -1)),
             prior="continental",
-            models=120_000,
+            models=300_000,
             test_models=20_000,
             seed=1,
         ),

@@ -1,0 +1,153 @@
+"""Experiments of the papers, repeated: `zoo reproduce NAME`.
+
+Each trains or loads what it needs, measures, and leaves table.csv, summary.json and a figure. What it has trained stays
+in the folder as checkpoints: the same command goes on after an interruption, and is quick when all is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import write_json, write_with
+from zoo.progress import say
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """One experiment: what it is, where in which paper, what it costs, and the function that does it."""
+
+    title: str
+    paper: str
+    cost: str
+    function: str
+    """`module:function` below zoo.reproduce; function(workshop) -> rows, dicts of equal keys."""
+
+
+REPRODUCTIONS = {
+    "crust-table-1": Reproduction(
+        "Test error of the twelve structures of stacked sparse autoencoders, in km",
+        "Cheng et al. 2019, table 1",
+        "twelve trainings by the paper's schedule (or --set schedule=stable), about an hour for each deep one",
+        "crust:table_1",
+    ),
+    "crust-noise": Reproduction(
+        "Error of the networks against the noise of the phase velocities, 0 to 2 %",
+        "Cheng et al. 2019, section 3.2 (trained with noise)",
+        "a minute with the shipped checkpoints, and the corpus cheng2019",
+        "crust:noise",
+    ),
+    "crust-split": Reproduction(
+        "Test error against the proportion of training to test data",
+        "Cheng et al. 2019, figure 5",
+        "six trainings of the starred structure, a few CPU-minutes each",
+        "crust:split",
+    ),
+    "crust-depth": Reproduction(
+        "Deep against shallow network at equal epochs, three seeds",
+        "Cheng et al. 2019, figure 10 and section 4",
+        "six trainings, a few CPU-minutes each",
+        "crust:depth",
+    ),
+    "crust-monte-carlo": Reproduction(
+        "One curve inverted by Monte Carlo with the same solver and prior, beside the network",
+        "Cheng et al. 2019, section 3.3 (three weeks against seconds)",
+        "about a CPU-minute of chains, and the corpus cheng2019",
+        "crust:monte_carlo",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where an experiment works: its folder, its corpora, what the user changes; and trainings that are kept.
+
+    Attributes:
+        folder: for everything that the experiment leaves.
+        quick: on the small corpus, few epochs.
+        data_dir: where prepared corpora lie.
+        settings: of every training, beside the experiment's own.
+    """
+
+    folder: Path
+    quick: bool = False
+    data_dir: str | os.PathLike | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def trained(self, name: str, key: str, settings: Mapping[str, Any], seed: int = 0) -> Path:
+        """Train a recipe, or find what an earlier run has trained; return the checkpoint's folder.
+
+        Args:
+            name: of the recipe, with tag.
+            key: of the checkpoint inside the folder.
+            settings: changes to the recipe; the user's own win.
+            seed: of the training.
+
+        Raises:
+            ZooError: if there is a checkpoint of that key that was trained otherwise.
+        """
+        from zoo import checkpoint, registry
+
+        recipe = registry.recipe(name)
+        changes = {**settings, **self.settings}
+        where = self.folder / ("checkpoints-quick" if self.quick else "checkpoints") / key
+        if not (where / checkpoint.CARD).is_file():
+            return recipe.train(settings=changes, seed=seed, out=where, data_dir=self.data_dir)
+        wanted = recipe.recipe.choose(recipe.tag, changes)
+        found = checkpoint.read_card(where)["settings"]
+        if {k: _plain(v) for k, v in found.items()} != {k: _plain(v) for k, v in wanted.items()}:
+            raise ZooError(f"{where} was trained with other settings. Choose another --out, or delete that folder.")
+        say(f"{key}: trained already")
+        return where
+
+
+def run(
+    name: str,
+    out: str | os.PathLike | None = None,
+    *,
+    quick: bool = False,
+    data_dir: str | os.PathLike | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Repeat an experiment and return its table, a dict for each row; goes on with an interrupted run.
+
+    Args:
+        name: one of `REPRODUCTIONS`.
+        out: folder, by default `runs/NAME`.
+        quick: about a minute on a small corpus, to see that all works. Its figures say nothing.
+        data_dir: where prepared corpora lie.
+        settings: changes to every training, such as {"schedule": "stable"}.
+
+    Raises:
+        UsageError: if there is no such experiment.
+    """
+    if name not in REPRODUCTIONS:
+        raise UsageError(f"There is nothing to reproduce called {name!r}.{did_you_mean(name, REPRODUCTIONS)}")
+    made = REPRODUCTIONS[name]
+    folder = Path(out) if out else Path("runs") / name
+    say(f"{made.title} ({made.paper})")
+    say("quick: about a minute, on a small corpus" if quick else f"Cost: {made.cost}")
+    module, function = made.function.split(":")
+    workshop = Workshop(folder, quick, data_dir, dict(settings or {}))
+    rows = getattr(importlib.import_module(f"zoo.reproduce.{module}"), function)(workshop)
+    write_with(folder / "table.csv", lambda path: _write_csv(path, rows))
+    write_json(folder / "summary.json", {"name": name, "paper": made.paper, "quick": quick, "rows": rows})
+    say(f"The table is in {folder / 'table.csv'}")
+    return rows
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, (list, tuple)) else value
