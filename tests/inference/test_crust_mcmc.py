@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.inference import crust_mcmc
+from zoo.inference import crust_mcmc, crust_mcmc_kernels
 from zoo.physics.earth_prior import EarthPrior, draw_dispersion
 
 FREQUENCY_HZ = np.array([0.020, 0.025, 0.030, 0.035])
@@ -73,9 +73,9 @@ def test_the_guide_s_coordinates_are_invertible_and_their_gain_is_the_same_both_
     block = blocks[: ends[0]]
     normal = np.random.default_rng(0).standard_normal(PRIOR.size)
     white, again = np.empty(len(block)), normal.copy()
-    gain = crust_mcmc._to_white(normal, block, *guide, white)
+    gain = crust_mcmc_kernels.to_white(normal, block, *guide, white)
     again[block] = 0
-    assert crust_mcmc._from_white(white, block, *guide, again) == pytest.approx(gain)
+    assert crust_mcmc_kernels.from_white(white, block, *guide, again) == pytest.approx(gain)
     np.testing.assert_allclose(again, normal, atol=1e-9)
 
 

@@ -10,22 +10,21 @@ chains mix, not what they sample.
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy.special import ndtri
 
 from zoo.errors import ZooError
+from zoo.inference import crust_mcmc_kernels as sampling
+from zoo.inference.crust_mcmc_kernels import MOHO
 from zoo.physics import earth_prior_kernels as kernels
 from zoo.physics.earth import COLUMNS
 from zoo.physics.earth_prior import EarthPrior
 from zoo.physics.rayleigh import check_frequencies, work_arrays
-from zoo.physics.rayleigh_kernels import dispersion
 from zoo.progress import bar
 
 # Chains that agree (Vehtari et al. 2021 ask for 1.01; 1.05 leaves an error of a fifth of the sd at worst).
@@ -37,7 +36,6 @@ _DIFFERENCE = 0.5  # of a normal score: slopes over the width of the posterior, 
 _FARTHEST = 1.5  # normal score of the guide's centre: at the ends of a draw's range slopes vanish
 _WIDER = 0.7  # a guide that is narrower than the curved posterior would hold the chains up
 _PARTS = 20  # of a run, between which progress is shown
-_MOHO = 6  # the draw that decides the thickness
 _FLAT_DRAWS, _FLAT_MOHOS = 40_000, 9
 
 
@@ -173,26 +171,17 @@ def weigh(
 
 
 def r_hat(samples: np.ndarray) -> float:
-    """Return the split R-hat (Gelman et al. 2013, section 11.4) of (chains, samples)."""
-    half = samples.shape[1] // 2
-    parts = np.concatenate([samples[:, :half], samples[:, -half:]])
-    within, between = parts.var(axis=1, ddof=1).mean(), half * parts.mean(axis=1).var(ddof=1)
-    return float(np.sqrt(((half - 1) / half * within + between / half) / within)) if within > 0 else np.inf
+    """Return the split R-hat of (chains, samples), by TensorFlow Probability."""
+    import tensorflow_probability as tfp
+
+    return float(tfp.mcmc.potential_scale_reduction(samples.T, independent_chain_ndims=1, split_chains=True))
 
 
 def effective_sample_size(samples: np.ndarray) -> float:
-    """Return the effective sample size of (chains, samples): autocorrelation until Geyer's pairs turn negative."""
-    chains, count = samples.shape
-    centred = samples - samples.mean(axis=1, keepdims=True)
-    spectrum = np.abs(np.fft.rfft(centred, 2 * count, axis=1)) ** 2
-    covariance = np.fft.irfft(spectrum, axis=1)[:, :count].mean(axis=0) / count
-    total = covariance[0] * count / (count - 1) + (samples.mean(axis=1).var(ddof=1) if chains > 1 else 0.0)
-    if total <= 0:
-        return 1.0
-    correlation = 1 - (covariance[0] - covariance) / total
-    pairs = correlation[: count // 2 * 2].reshape(-1, 2).sum(axis=1)
-    stop = int(np.argmax(pairs < 0)) if (pairs < 0).any() else len(pairs)
-    return float(chains * count / max(1.0, 2 * np.minimum.accumulate(pairs[:stop]).sum() - 1))
+    """Return the effective sample size of all of (chains, samples), by TensorFlow Probability."""
+    import tensorflow_probability as tfp
+
+    return float(tfp.mcmc.effective_sample_size(samples.T, cross_chain_dims=1, filter_beyond_positive_pairs=True))
 
 
 class _Chain:
@@ -213,7 +202,7 @@ class _Chain:
             state = np.array([self.random.integers(2**63)], np.uint64)
             kernels.draw_model(state, self.target[0], self.uniform, self.work[0])
             normal = ndtri(np.clip(self.uniform, 1e-12, 1 - 1e-12))
-            value = _log_posterior(normal, self.uniform, *self.target, *self.work, False)
+            value = sampling.log_posterior(normal, self.uniform, *self.target, *self.work, False)
             if value > self.log_likelihood[0]:
                 self.normal[:], self.log_likelihood[0] = normal, value
         if not np.isfinite(self.log_likelihood[0]):
@@ -221,7 +210,7 @@ class _Chain:
 
     def advance(self, first: int, trace: np.ndarray) -> None:
         """Do as many updates as the trace (2, updates) has room for."""
-        _run(
+        sampling.run(
             *(self.random, self.normal, self.uniform, self.log_likelihood, *self.blocks, first, trace),
             *(*self.guide, *self.target, *self.work),
         )
@@ -238,7 +227,7 @@ def _guide(prior: EarthPrior, data: tuple) -> tuple:
     block = blocks[1 : ends[0]]
 
     def residuals(normal: np.ndarray) -> np.ndarray:
-        _log_posterior(normal, uniform, table, data, np.zeros(3), *work, True)
+        sampling.log_posterior(normal, uniform, table, data, np.zeros(3), *work, True)
         return (work[1][0] - observed) / sd
 
     places = np.linspace(0.5, _NODES - 0.5, _NODES) / _NODES
@@ -247,7 +236,7 @@ def _guide(prior: EarthPrior, data: tuple) -> tuple:
         centre = centres[max(0, node - 1)].copy()
         for _ in range(_NEWTON_STEPS):
             at = np.zeros(prior.size)
-            at[_MOHO], at[block] = ndtri(place), centre
+            at[MOHO], at[block] = ndtri(place), centre
             base = residuals(at)
             slopes = np.zeros((len(base), len(block)))
             for column, draw in enumerate(block):
@@ -277,7 +266,7 @@ def _blocks(prior: EarthPrior) -> tuple[np.ndarray, np.ndarray]:
     m = kernels.MANTLE_KNOTS
     upper = np.arange(m - 27, m)  # transition zone, 410 to 220 km, 220 km to Moho
     lid = upper[-9:]
-    shallow = [[_MOHO], [3, 4, 5, 7], np.arange(shares, density), density + upper, np.arange(crust_density, vp)]
+    shallow = [[MOHO], [3, 4, 5, 7], np.arange(shares, density), density + upper, np.arange(crust_density, vp)]
     shallow += [vp + upper, vp + m + lid, vs + upper, vs + m + lid, vs + 2 * m + lid, np.arange(crust, size)]
     deep = [np.arange(3), np.arange(density, density + m - 27)]
     blocks = [np.concatenate(shallow), np.concatenate(deep), np.arange(size)]
@@ -292,155 +281,5 @@ def _flat_correction(prior: EarthPrior) -> np.ndarray:
     places = (np.arange(_FLAT_MOHOS) + 0.5) / _FLAT_MOHOS
     knots = np.empty((len(COLUMNS), prior.knots))
     model = prior.table(), prior.size, knots
-    accepted = [_accepted(place, _FLAT_DRAWS, number, *model) for number, place in enumerate(places)]
+    accepted = [sampling.accepted(place, _FLAT_DRAWS, number, *model) for number, place in enumerate(places)]
     return np.polyfit(places, np.log(np.maximum(accepted, 1) / _FLAT_DRAWS), 2)
-
-
-@njit(cache=True, nogil=True)
-def _accepted(place, draws, seed, prior, size, knots):
-    state = kernels.start(seed, 0)
-    uniform = np.empty(size)
-    needed = kernels.layout(prior.shape[0] - 1)[3]
-    count = 0
-    for _ in range(draws):
-        for i in range(needed):
-            uniform[i] = kernels._uniform(state)
-        uniform[_MOHO] = place
-        count += kernels.fill_density(uniform, prior, knots)
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _uniform(normal):
-    return 0.5 * math.erfc(-normal / math.sqrt(2.0))
-
-
-@njit(cache=True, nogil=True)
-def _log_posterior(normal, uniform, prior, data, correction, knots, curve, arrays, models, anyhow):
-    """Return the log likelihood of a model, -inf where mass, inertia or a missing mode forbid it.
-
-    The curve is computed in any case with `anyhow`.
-    """
-    for i in range(normal.size):
-        uniform[i] = _uniform(normal[i])
-    if not kernels.fill_density(uniform, prior, knots) and not anyhow:
-        return -np.inf
-    kernels.fill_rest(uniform, prior, knots)
-    observed, sd, frequency_hz = data
-    dispersion(knots, frequency_hz, 1.0, 1.0, False, False, arrays[0], arrays[1], arrays[2], curve)
-    models[0] += 1
-    place = uniform[_MOHO]
-    total = -(correction[0] * place * place + correction[1] * place + correction[2])
-    for i in range(observed.size):
-        if math.isnan(curve[0, i]):
-            return -np.inf
-        total -= 0.5 * ((observed[i] - curve[0, i]) / sd[i]) ** 2
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _node(place, places):
-    """Return the node below a place, how far it is on the way to the next (the lines go on beyond the ends), and the
-    nearest node."""
-    last = places.size - 1
-    step = (places[last] - places[0]) / last
-    position = (place - places[0]) / step
-    below = min(max(int(math.floor(position)), 0), last - 1)
-    return below, position - below, min(max(int(round(position)), 0), last)
-
-
-@njit(cache=True, nogil=True)
-def _log_density(strengths):
-    total = 0.0
-    for k in range(strengths.size):
-        total -= 0.5 * math.log(1.0 + strengths[k] ** 2)
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _stretch(vector, axes, strengths, exponent):
-    """Multiply a vector by (I + axes' strengths^2 axes) to the power of the exponent, in place."""
-    for k in range(strengths.size):
-        along = 0.0
-        for j in range(vector.size):
-            along += axes[k, j] * vector[j]
-        along *= (1.0 + strengths[k] ** 2) ** exponent - 1.0
-        for j in range(vector.size):
-            vector[j] += along * axes[k, j]
-
-
-@njit(cache=True, nogil=True)
-def _to_white(normal, block, places, centres, axes, strengths, white):
-    """Fill white with the coordinates that the guide calls standard normal; return what a density there gains."""
-    below, share, nearest = _node(_uniform(normal[_MOHO]), places)
-    white[0] = normal[_MOHO]
-    gain = _log_density(strengths[nearest])
-    for j in range(1, block.size):
-        z = normal[block[j]]
-        white[j] = z - (1.0 - share) * centres[below, j - 1] - share * centres[below + 1, j - 1]
-        gain -= 0.5 * z * z
-    _stretch(white[1:], axes[nearest], strengths[nearest], 0.5)
-    for j in range(1, block.size):
-        gain += 0.5 * white[j] ** 2
-    return gain
-
-
-@njit(cache=True, nogil=True)
-def _from_white(white, block, places, centres, axes, strengths, normal):
-    """The inverse of `_to_white`; destroys white."""
-    normal[_MOHO] = white[0]
-    below, share, nearest = _node(_uniform(white[0]), places)
-    gain = _log_density(strengths[nearest])
-    for j in range(1, block.size):
-        gain += 0.5 * white[j] ** 2
-    _stretch(white[1:], axes[nearest], strengths[nearest], -0.5)
-    for j in range(1, block.size):
-        z = white[j] + (1.0 - share) * centres[below, j - 1] + share * centres[below + 1, j - 1]
-        normal[block[j]] = z
-        gain -= 0.5 * z * z
-    return gain
-
-
-@njit(cache=True, nogil=True)
-def _run(
-    random, normal, uniform, log_likelihood, blocks, ends, first, trace,
-    places, centres, axes, strengths, prior, data, correction, knots, curve, arrays, models,
-):  # fmt: skip
-    """Do updates by elliptical slice sampling of one block after the other; note Moho's draw and log likelihood."""
-    proposal = normal.copy()
-    for update in range(trace.shape[1]):
-        kind = (first + update) % ends.size
-        guided = kind == 0
-        block = blocks[(0 if guided else ends[kind - 1]) : ends[kind]]
-        here, other, white = normal[block], np.empty(block.size), np.empty(block.size)
-        for j in range(block.size):
-            other[j] = random.standard_normal()
-        level = log_likelihood[0] + math.log(1.0 - random.random())
-        if guided:
-            level += _to_white(normal, block, places, centres, axes, strengths, here)
-        angle = random.random() * 2.0 * math.pi
-        low, high = angle - 2.0 * math.pi, angle
-        while True:
-            gain = 0.0
-            for j in range(block.size):
-                white[j] = here[j] * math.cos(angle) + other[j] * math.sin(angle)
-            if guided:
-                gain = _from_white(white, block, places, centres, axes, strengths, proposal)
-            else:
-                proposal[block] = white
-            value = _log_posterior(proposal, uniform, prior, data, correction, knots, curve, arrays, models, False)
-            if value + gain > level:
-                break
-            if angle < 0.0:
-                low = angle
-            else:
-                high = angle
-            if high - low < 1e-12:  # the slice is the point itself, to rounding
-                proposal[block] = normal[block]
-                value = log_likelihood[0]
-                break
-            angle = low + (high - low) * random.random()
-        normal[block] = proposal[block]
-        log_likelihood[0] = value
-        trace[0, update] = _uniform(normal[_MOHO])
-        trace[1, update] = value
