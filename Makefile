@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all bench lint clean
+.PHONY: demo test test-all bench lint clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -32,5 +32,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $@
 
-clean:
+clean-kernels:
+	rm -f zoo/physics/__pycache__/*.nb[ci] zoo/inference/__pycache__/*.nb[ci]
+
+clean: clean-kernels
 	rm -rf $(VENV) demo

@@ -20,8 +20,8 @@ names = zoo.list_models()
 assert names
 for name in names:
     zoo.load(name)
-from zoo import corpora
-assert "marine" in corpora.builder_class("microseismic").builder_configs
+from zoo import builders
+assert "marine" in builders.builder_class("microseismic").builder_configs
 print(len(names))
 """
 

@@ -24,7 +24,7 @@ _FACE = {
     "recipe": "zoo.registry",
     "info": "zoo.registry",
     "list_models": "zoo.registry",
-    "list_datasets": "zoo.corpora",
+    "list_datasets": "zoo.builders",
     "load_dataset": "zoo.corpora",
     "ZooError": "zoo.errors",
 }
@@ -32,7 +32,8 @@ _FACE = {
 __all__ = [*_FACE, "__version__"]
 
 if TYPE_CHECKING:
-    from zoo.corpora import list_datasets, load_dataset  # noqa: F401
+    from zoo.builders import list_datasets  # noqa: F401
+    from zoo.corpora import load_dataset  # noqa: F401
     from zoo.errors import ZooError  # noqa: F401
     from zoo.registry import info, list_models, load, recipe, save  # noqa: F401
 

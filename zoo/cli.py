@@ -86,9 +86,9 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _datasets(args: argparse.Namespace) -> None:
-    from zoo import corpora
+    from zoo import builders, corpora
 
-    found = [corpora.describe(name, args.data_dir) for name in corpora.list_datasets()]
+    found = [corpora.describe(name, args.data_dir) for name in builders.list_datasets()]
     if args.json:
         _print_json([{k: d[k] for k in ("name", "configs", "prepared")} for d in found])
         return

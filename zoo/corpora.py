@@ -7,9 +7,7 @@ Prepared corpora lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tenso
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import importlib
 import os
 import re
 import shutil
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import shards
+from zoo.builders import builder_class, check_name, config_names
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import explain_disk, room
 
@@ -31,58 +30,17 @@ _SHARDS_READ_TOGETHER = 8
 _SHUFFLE_BUFFER = 20_000
 
 
-def list_datasets() -> list[str]:
-    """Return the names of the corpora that the zoo has builders for."""
-    return sorted(path.parent.name for path in room("datasets").glob("*/*_dataset_builder.py"))
-
-
 def data_dir(folder: str | os.PathLike | None = None) -> Path:
     """Return the folder of prepared corpora: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
     chosen = folder or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
     return Path(chosen or "~/tensorflow_datasets").expanduser()
 
 
-def _check_name(name: str) -> tuple[str, str]:
-    corpus, _, config = name.partition("/")
-    if corpus not in list_datasets():
-        raise ZooError(f"There is no corpus {corpus!r}.{did_you_mean(corpus, list_datasets())}")
-    return corpus, config
-
-
-def builder_class(corpus: str) -> type[tfds.core.DatasetBuilder]:
-    """Import the builder class of a corpus, under the module name that `tfds build` gives it."""
-    corpus, _ = _check_name(corpus)
-    module = f"{corpus}.{corpus}_dataset_builder"
-    if module not in sys.modules:
-        sys.path.insert(0, str(room("datasets")))
-        try:
-            importlib.import_module(module)
-        finally:
-            sys.path.remove(str(room("datasets")))
-    import tensorflow_datasets as tfds
-
-    for value in vars(sys.modules[module]).values():
-        is_builder = isinstance(value, type) and issubclass(value, tfds.core.DatasetBuilder)
-        if is_builder and value.__module__ == module:
-            return value
-    raise ZooError(f"datasets/{corpus}/{corpus}_dataset_builder.py defines no TFDS builder.")
-
-
-def _config_names(corpus: str) -> list[str]:
-    """Return a builder's config names from its source, without importing TensorFlow."""
-    source = room("datasets") / corpus / f"{corpus}_dataset_builder.py"
-    names = []
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
-            names += [k.value.value for k in node.keywords if k.arg == "name" and isinstance(k.value, ast.Constant)]
-    return names
-
-
 def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
     """Return what is known of a corpus: its configs, its README, and what is prepared where."""
-    corpus, config = _check_name(name)
+    corpus, config = check_name(name)
     here = room("datasets") / corpus
-    configs = _config_names(corpus)
+    configs = config_names(corpus)
     prepared = sorted(p.parent for p in (data_dir(folder) / corpus).glob("*/*/dataset_info.json"))
     if config and config not in {*configs, *(p.parent.name for p in prepared)}:
         raise ZooError(f"{corpus} has no config {config!r}.{did_you_mean(config, configs)}")
@@ -110,7 +68,7 @@ def builder(
     """
     import tensorflow_datasets as tfds
 
-    corpus, config = _check_name(name)
+    corpus, config = check_name(name)
     cls = builder_class(corpus)
     where = data_dir(folder)
     if settings:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
+from zoo.builders import list_datasets
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import cache_folder, room
 
@@ -145,14 +146,14 @@ def info(name: str) -> dict[str, Any]:
     path = Path(name).expanduser()
     if (path / checkpoint.CARD).is_file():
         return checkpoint.read_card(path)
-    if name.split("/")[0] in corpora.list_datasets():
+    if name.split("/")[0] in list_datasets():
         return corpora.describe(name)
     try:
         return checkpoint.read_card(_checkpoints()[full_name(name)])
     except ZooError:
         if name in list_recipes():
             return {"name": name, "kind": "recipe", "about": _docstring(recipe_path(name))}
-        everything = {*_checkpoints(), *list_recipes(), *corpora.list_datasets()}
+        everything = {*_checkpoints(), *list_recipes(), *list_datasets()}
         raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
 
 

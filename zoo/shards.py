@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from zoo.builders import builder_class
 from zoo.errors import UsageError, ZooError
 from zoo.files import sha256, write_with
 from zoo.progress import bar, say
@@ -167,9 +168,7 @@ def make_file(index: int, corpus: str, config: dict[str, Any], folder: str) -> N
         config: `fields` of its config.
         folder: of the shard files; every worker and the caller must see it under this path.
     """
-    from zoo import corpora
-
-    cls = corpora.builder_class(corpus)
+    cls = builder_class(corpus)
     made = cls.GENERATED_CONFIG(**{name: _tuples(value) for name, value in config.items()})
     if not folder.endswith(_key(cls, made)):
         raise ZooError(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import corpora, shards
+from zoo import builders, corpora, shards
 from zoo.errors import UsageError, ZooError
 
 SMALL = {"models": "60", "models_per_shard": "10", "frequencies_mhz": "20:40:10", "depths_km": "10,50"}
@@ -93,7 +93,7 @@ def test_a_limit_makes_few_shards(tmp_path, capsys):
 
 
 def test_bands_and_priors_of_ones_own():
-    builder = corpora.builder_class("prem_dispersion")
+    builder = builders.builder_class("prem_dispersion")
     config = lambda **settings: builder.custom_config("own", settings)
     np.testing.assert_allclose(config(frequencies_mhz="25:200:5").frequency_hz, np.arange(25, 201, 5) / 1e3)
     by_period = config(periods_s="5:40:1", prior="continental")
@@ -150,12 +150,12 @@ def test_names_are_not_taken_twice(small):
 
 
 def test_no_two_configs_share_their_models():
-    seeds = [config.seed for config in corpora.builder_class("prem_dispersion").BUILDER_CONFIGS]
-    assert len({*seeds, corpora.builder_class("prem_dispersion").custom_config("own", {}).seed}) == len(seeds) + 1
+    seeds = [config.seed for config in builders.builder_class("prem_dispersion").BUILDER_CONFIGS]
+    assert len({*seeds, builders.builder_class("prem_dispersion").custom_config("own", {}).seed}) == len(seeds) + 1
 
 
 def test_failed_draws_are_counted_and_said(tmp_path, monkeypatch, capsys):
-    corpora.builder_class("prem_dispersion")
+    builders.builder_class("prem_dispersion")
     module = sys.modules["prem_dispersion.prem_dispersion_dataset_builder"]
     real = module.draw_dispersion
 
@@ -170,7 +170,7 @@ def test_failed_draws_are_counted_and_said(tmp_path, monkeypatch, capsys):
 
 
 def test_a_worker_with_other_code_is_refused(tmp_path):
-    config = corpora.builder_class("prem_dispersion").custom_config("own", SMALL)
+    config = builders.builder_class("prem_dispersion").custom_config("own", SMALL)
     with pytest.raises(ZooError, match="other code"):
         shards.make_file(0, "prem_dispersion", shards.fields(config), str(tmp_path / "own-0000000000000000"))
     assert not list(tmp_path.iterdir())

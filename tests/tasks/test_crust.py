@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import corpora, registry
+from zoo import builders, corpora, registry
 from zoo.errors import ZooError
 from zoo.maps import DispersionMap, ThicknessMap, read_thickness_map
 from zoo.physics.earth import prem
@@ -174,7 +174,7 @@ def test_periods_that_do_not_fit_say_which_commands_make_a_model_that_does(model
     prepare, train = re.search("zoo (prepare .*?) and then zoo (train .*)$", text).groups()
     words = shlex.split(prepare)
     assert words[:3] == ["prepare", "prem_dispersion/NAME", "--set"] and "minutes" in text
-    config = corpora.builder_class("prem_dispersion").custom_config("own", dict(w.split("=") for w in words[3:]))
+    config = builders.builder_class("prem_dispersion").custom_config("own", dict(w.split("=") for w in words[3:]))
     np.testing.assert_allclose(1 / np.array(config.frequency_hz), np.arange(40, 4, -1))
     assert config.models == 300_000 and config.earth_prior().moho_km == tuple(model.moho_range_km)
     recipe = zoo.recipe("mdn_crust").recipe

@@ -17,6 +17,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.physics import rayleigh_kernels as kernels
 from zoo.physics.earth import COLUMNS, EarthModel
+from zoo.physics.rayleigh_mesh import MOST_ELEMENTS
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 0.250
 
@@ -51,7 +52,7 @@ def group_velocity(model: EarthModel, frequency_hz: np.ndarray, *, refinement: f
 
 def work_arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `rayleigh_kernels.dispersion` works in; each thread needs its own."""
-    most = kernels.MOST_ELEMENTS
+    most = MOST_ELEMENTS
     return np.empty((12, most, 4)), np.empty((most, 15, 4)), np.empty((most, 8, 8))
 
 

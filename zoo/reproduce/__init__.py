@@ -98,7 +98,9 @@ class Workshop:
         changes = {**settings, **self.settings}
         where = self.folder / ("checkpoints-quick" if self.quick else "checkpoints") / key
         if not (where / checkpoint.CARD).is_file():
-            return recipe.train(settings=changes, seed=seed, out=where, data_dir=self.data_dir)
+            made = recipe.train(settings=changes, seed=seed, out=where, data_dir=self.data_dir)
+            _forget()
+            return made
         wanted = recipe.recipe.choose(recipe.tag, changes)
         found = checkpoint.read_card(where)["settings"]
         if {k: _plain(v) for k, v in found.items()} != {k: _plain(v) for k, v in wanted.items()}:
@@ -140,6 +142,16 @@ def run(
     write_json(folder / "summary.json", {"name": name, "paper": made.paper, "quick": quick, "rows": rows})
     say(f"The table is in {folder / 'table.csv'}")
     return rows
+
+
+def _forget() -> None:
+    """Free what a training leaves behind: compiled functions hold its data, some hundred megabytes each time."""
+    import gc
+
+    import keras
+
+    keras.utils.clear_session(free_memory=True)
+    gc.collect()
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -1,0 +1,57 @@
+"""Builders: corpus name -> the TFDS builder's class, found in `datasets/` by name."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from zoo.errors import ZooError, did_you_mean
+from zoo.files import room
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+def list_datasets() -> list[str]:
+    """Return the names of the corpora that the zoo has builders for."""
+    return sorted(path.parent.name for path in room("datasets").glob("*/*_dataset_builder.py"))
+
+
+def check_name(name: str) -> tuple[str, str]:
+    """Return corpus and config of `corpus/config`; refuse a corpus that there is not."""
+    corpus, _, config = name.partition("/")
+    if corpus not in list_datasets():
+        raise ZooError(f"There is no corpus {corpus!r}.{did_you_mean(corpus, list_datasets())}")
+    return corpus, config
+
+
+def builder_class(corpus: str) -> type[tfds.core.DatasetBuilder]:
+    """Import the builder class of a corpus, under the module name that `tfds build` gives it."""
+    corpus, _ = check_name(corpus)
+    module = f"{corpus}.{corpus}_dataset_builder"
+    if module not in sys.modules:
+        sys.path.insert(0, str(room("datasets")))
+        try:
+            importlib.import_module(module)
+        finally:
+            sys.path.remove(str(room("datasets")))
+    import tensorflow_datasets as tfds
+
+    for value in vars(sys.modules[module]).values():
+        is_builder = isinstance(value, type) and issubclass(value, tfds.core.DatasetBuilder)
+        if is_builder and value.__module__ == module:
+            return value
+    raise ZooError(f"datasets/{corpus}/{corpus}_dataset_builder.py defines no TFDS builder.")
+
+
+def config_names(corpus: str) -> list[str]:
+    """Return a builder's config names from its source, without importing TensorFlow."""
+    source = room("datasets") / corpus / f"{corpus}_dataset_builder.py"
+    names = []
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
+            names += [k.value.value for k in node.keywords if k.arg == "name" and isinstance(k.value, ast.Constant)]
+    return names
