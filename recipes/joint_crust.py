@@ -142,7 +142,7 @@ RECIPE = Recipe(
         "incomplete": 0.3,
         "learning_rate": 2e-3,
         "batch_size": 1024,
-        "epochs": 30,
+        "epochs": 60,
     },
     build=build,
     adapt=adapt,

@@ -16,8 +16,8 @@ G = 6.6743e-8
 
 
 def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float) -> float:
-    """Return the root next to `near_km_s`, in km/s, of a solid model integrated from `depth_km` up."""
-    pieces = _pieces(model, frequency_hz, depth_km)
+    """Return the root next to `near_km_s`, in km/s, of a model integrated from `depth_km` up; a sea is allowed."""
+    pieces, seas = _pieces(model, frequency_hz, depth_km)
     omega, radius = 2 * np.pi * frequency_hz, model.radius_km[-1]
 
     def surface(c):
@@ -27,7 +27,13 @@ def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float
             # Minors grow with depth over wavelength: each piece is integrated in its own scale.
             m = solve_ivp(_rates, (r0, r1), m, "DOP853", args=(k, omega, at), rtol=1e-11, atol=1e-13 * np.abs(m).max())
             m = m.y[:, -1] / np.abs(m.y[:, -1]).max()
-        return m[4]
+        if not seas:
+            return m[4]
+        # Without shear stress at the sea's floor the solid has R / U = m34 / m14; the sea must have the same.
+        u, stress = 1.0, 0.0
+        for r0, r1, at in seas[::-1]:
+            u, stress = solve_ivp(_sea_rates, (r1, r0), [u, stress], "DOP853", args=(k, omega, at), rtol=1e-11).y[:, -1]
+        return m[4] * u - m[2] * stress
 
     return brentq(surface, near_km_s * (1 - 2e-4), near_km_s * (1 + 2e-4), xtol=1e-10, rtol=1e-11)
 
@@ -48,7 +54,7 @@ def _pieces(model, frequency_hz, depth_km):
     mass = np.concatenate([[0], np.cumsum(shells)])
     log_factor = 2 / np.pi * np.log(frequency_hz * model.reference_period_s)
     jumps = np.flatnonzero(step == 0)
-    pieces = []
+    pieces, seas = [], []
     for first, last in zip([0, *jumps + 1], [*jumps, len(radius) - 1], strict=True):
         if radius[last] <= surface - depth_km:
             continue
@@ -63,8 +69,10 @@ def _pieces(model, frequency_hz, depth_km):
                 continue
             factors = _dispersion_factors(moduli[:, i], model.qkappa[i], model.qmu[i], log_factor)
             gravity = (mass[i], mass[i + 1], radius[i], radius[i + 1])
-            pieces.append((max(radius[i], surface - depth_km), radius[i + 1], (spline, factors, gravity)))
-    return pieces
+            (pieces if vsv[i] > 0 else seas).append(
+                (max(radius[i], surface - depth_km), radius[i + 1], (spline, factors, gravity))
+            )
+    return pieces, seas
 
 
 def _parabola(r, y, at):
@@ -77,9 +85,10 @@ def _dispersion_factors(moduli, qkappa, qmu, log_factor):
     mu = (a + c - 2 * f + 5 * n + 6 * ll) / 15
     lam = (4 * (a + f - n) + c) / 9 - 2 * mu / 3
     part = 4 * mu / (3 * (lam + 2 * mu))
-    qa = (1 - part) / qkappa + part / qmu
-    qf = ((1 - part) / qkappa - part / (2 * qmu)) / (1 - 1.5 * part)
-    return 1 + log_factor * np.array([0.0, qa, qa, qf, 1 / qmu, 1 / qmu])
+    shear = 1 / qmu if qmu > 0 else 0.0
+    qa = (1 - part) / qkappa + part * shear
+    qf = ((1 - part) / qkappa - part * shear / 2) / (1 - 1.5 * part)
+    return 1 + log_factor * np.array([0.0, qa, qa, qf, shear, shear])
 
 
 def _rates(r, m, k, omega, at):
@@ -99,3 +108,14 @@ def _rates(r, m, k, omega, at):
         (t22 - t11) * m23 + 2 * t21 * m13 - m34 / ll - s11 * m12,
         s11 * m14 - s22 * m23 - 2 * s12 * m13 - (t11 + t22) * m34,
     ]
+
+
+def _sea_rates(r, y, k, omega, at):
+    """Derivatives of U and the normal stress in a fluid, where V follows from them."""
+    spline, factors, (m0, m1, r0, r1) = at
+    rho, kappa = (spline(r) * factors)[:2]
+    g = G * (m0 + (m1 - m0) * (r - r0) / (r1 - r0)) / r**2
+    u, stress = y
+    v = k * (rho * g * u - stress) / (rho * omega**2 * r)
+    du = stress / kappa - (2 * u - k * v) / r
+    return [du, (4 * np.pi * G * rho - 4 * g / r - omega**2) * rho * u + k * rho * g * v / r]

@@ -35,8 +35,11 @@ SEDIMENT = ((20, 6.6, 3.7, 2.9), (10, 6.0, 3.4, 2.7), (5, 2.2, 0.8, 2.0))
 SEA = ((20, 6.6, 3.7, 2.9), (9, 6.0, 3.4, 2.7), (0.6, 1.8, 0.5, 1.8), (5.4, 1.5, 0.0, 1.03))
 
 
-@pytest.mark.parametrize("model", [prem(), EarthPrior().draw(0, 3)[0]], ids=["PREM", "random"])
-@pytest.mark.parametrize("frequency_hz", [0.010, 0.035])
+@pytest.mark.parametrize(
+    "model, frequency_hz",
+    [(prem(), 0.010), (EarthPrior().draw(0, 3)[0], 0.035), (prem(ocean=True), 0.035), (with_crust(*SEA), 0.15)],
+    ids=["PREM", "random", "sea", "deep sea on mud"],
+)
 def test_minors_find_the_same_root(model, frequency_hz):
     fine = phase_velocity(model, frequency_hz, refinement=3, cowling=True)[0]
     expected = minors.phase_velocity(model, frequency_hz, fine, 14.0 / frequency_hz)
@@ -53,6 +56,14 @@ def test_refining_changes_nothing_from_5_to_250_mhz(model):
     usual, fine = (phase_velocity(model, frequency_hz, refinement=r) for r in (1, 3))
     np.testing.assert_allclose(usual, fine, rtol=1e-4)
     assert (np.diff(usual) < 0).all()
+
+
+def test_a_deck_without_a_reference_period_has_no_physical_dispersion():
+    model = prem()
+    columns = {name: getattr(model, name) for name in COLUMNS}
+    elastic = EarthModel(**{**columns, "qmu": 0 * model.qmu, "qkappa": 0 * model.qmu})
+    found = phase_velocity(EarthModel(**columns, reference_period_s=0.0), BAND_HZ)
+    np.testing.assert_allclose(found, phase_velocity(elastic, BAND_HZ), rtol=1e-12)
 
 
 def test_group_velocity_is_the_derivative_of_frequency_by_wavenumber():

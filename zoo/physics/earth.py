@@ -94,6 +94,7 @@ class EarthModel:
     eta: np.ndarray
     title: str = "earth model"
     reference_period_s: float = 1.0
+    """0: the velocities hold at every period, whatever the attenuation."""
 
     def __post_init__(self):
         for name in COLUMNS:
@@ -210,7 +211,7 @@ def read_deck(path: str | os.PathLike) -> EarthModel:
     if not anisotropic or table.shape[1] == 6:
         table = np.column_stack([table[:, :6], table[:, 2], table[:, 3], np.ones(count)])
     table[:, [0, 1, 2, 3, 6, 7]] /= 1e3
-    return EarthModel(*table.T, title=title or path.stem, reference_period_s=period_s or 1.0)
+    return EarthModel(*table.T, title=title or path.stem, reference_period_s=max(period_s, 0.0))
 
 
 def write_deck(model: EarthModel, path: str | os.PathLike) -> Path:

@@ -251,7 +251,7 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
     Args:
         knots: (9, knots), columns of `zoo.physics.earth.COLUMNS`.
         frequency_hz: (n,), ascending.
-        reference_period_s: at which the velocities hold.
+        reference_period_s: at which the velocities hold; 0: at every period.
         refinement: 1; larger divides the elements and goes deeper.
         cowling: leave self-gravitation out.
         with_group: fill group velocities as well.
@@ -278,7 +278,8 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
     for i in range(n):
         frequency = frequency_hz[i]
         omega = 2.0 * math.pi * frequency
-        log_factor = 2.0 / math.pi * math.log(frequency * reference_period_s)
+        anelastic = 2.0 / math.pi if reference_period_s > 0.0 else 0.0
+        log_factor = anelastic * math.log(frequency * max(reference_period_s, 1e-9))
         lowest = radius - depth_needed(frequency, refinement)
         while first < elements - 4 and mesh[RADIUS, first + 1, 0] <= lowest:
             first += 1
@@ -324,9 +325,9 @@ def dispersion(knots, frequency_hz, reference_period_s, refinement, cowling, wit
             r0, r1, r2, rm = quadratic(stiff, first, elements, x)
             by_log = r0 + k * r1 + k * k * r2
             step = 1e-6
-            later = log_factor + 2.0 / math.pi * step
+            later = log_factor + anelastic * step
             nudged, zeros = sea_load(knots, top, omega * (1.0 + step), k, later)
-            by_omega = 2.0 / math.pi / omega * by_log - 2.0 * omega * qm + u2 * (nudged - load) / (omega * step)
+            by_omega = anelastic / omega * by_log - 2.0 * omega * qm + u2 * (nudged - load) / (omega * step)
             out[1, i] = -radius * by_k / by_omega * math.sqrt(k * k + 0.25) / k
 
 
