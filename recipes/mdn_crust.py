@@ -2,7 +2,7 @@
 
 Paper   Cheng et al. 2019 name it as future work (section 4); after Devilee et al. 1999, Meier et al. 2007
 Data    prem_dispersion/cheng2019 (datasets/prem_dispersion), or short_period for periods of 5 to 40 s
-Cost    7 CPU-seconds an epoch of 361,000 curves
+Cost    14 CPU-minutes on 2 cores
 Run     zoo train mdn_crust
 """
 

@@ -2,7 +2,7 @@
 
 Paper   Cheng et al. 2019, section 4, figure 10
 Data    prem_dispersion/cheng2019 (datasets/prem_dispersion)
-Cost    1 CPU-second an epoch of 361,000 curves
+Cost    1 CPU-minute on 2 cores
 Run     zoo train shallow_crust
 """
 
