@@ -113,10 +113,8 @@ def compile_mixture(network: keras.Model, settings: Mapping[str, Any], steps: in
 def compile_sigmoid(part: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Half the squared error, by the paper's schedule or by the one that trains reliably.
 
-    `literal`: gradient descent at rate 1 (B of table 1). `stable`: Adam, as for the mixtures. The reason,
-    measured with the starred structure, one run each: the literal schedule (batches of 100) answers the
-    mean of the prior (RMS 22.7 km) after an epoch for each layer and three for the whole; the stable one
-    (batches of 1000) is at 7.1 km after two for each layer and five for the whole.
+    `literal`: gradient descent at rate 1 (B of table 1). `stable`: Adam, as for the mixtures; recipes/ssae_crust.py
+    says why.
     """
 
     def half_squared_error(true, predicted):
