@@ -42,7 +42,7 @@ def draw_lines(
         axes.set(xlabel=x_label, ylabel=y_label, xscale="log" if log_x else "linear")
         axes.set_xticks(x, [f"{value:.3g}" for value in x])
         axes.set_xticks([], minor=True)
-        figure.legend(loc="outside upper center", ncols=len(lines))
+        figure.legend(loc="outside upper center", ncols=len(lines) if len(lines) <= 3 else 2)
     save_figure(figure, path)
 
 
