@@ -58,7 +58,7 @@ REPRODUCTIONS = {
     "crust-monte-carlo": Reproduction(
         "One curve inverted by Monte Carlo with the same solver and prior, beside the network",
         "Cheng et al. 2019, section 3.3 (three weeks against seconds)",
-        "about three CPU-minutes of chains, and the corpus cheng2019",
+        "about seven CPU-minutes of chains, and the corpus cheng2019",
         "crust:monte_carlo",
     ),
 }

@@ -174,7 +174,7 @@ def monte_carlo(workshop: Workshop) -> list[dict[str, Any]]:
         np.array(about["frequency_hz"]),
         observed,
         sd,
-        updates=400 if workshop.quick else 16_000,
+        updates=400 if workshop.quick else 60_000,
     )
     train = corpora.arrays(_corpus(workshop), "train", workshop.data_dir)
     start = time.perf_counter()
