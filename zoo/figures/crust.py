@@ -23,6 +23,7 @@ from zoo.figures import BLACK, BLUE, GREY, ORANGE, VERMILLION, save_figure, styl
 _THICKNESS, _SD, _VELOCITY, _ERROR, _DIFFERENCE = "viridis", "magma_r", "cividis", "inferno_r", "RdBu_r"
 _NO_DATA = "0.88"
 _LONG_SIDE_INCH = 4.4
+_FEWEST_DRAWN = 50  # effective samples of a histogram
 
 
 def draw_lines(
@@ -57,9 +58,10 @@ def draw_posteriors(
         axes = figure.subplots()
         density = np.diff([float(posterior.cdf(np.array([edge]))[0]) for edge in edges]) / np.diff(edges)
         axes.hist(chains.moho_km.ravel(), edges, density=True, color=GREY, alpha=0.5, label="Markov chains")
-        weights, style_ = weighted.weights, {"histtype": "step", "color": ORANGE, "lw": 1.5}
-        label = f"weighted training corpus ({weighted.ess:.0f} effective)"
-        axes.hist(weighted.moho_km, edges, weights=weights, density=True, label=label, **style_)
+        if weighted.ess > _FEWEST_DRAWN:  # fewer make a misleading picture
+            weights, style_ = weighted.weights, {"histtype": "step", "color": ORANGE, "lw": 1.5}
+            label = f"weighted training corpus ({weighted.ess:.0f} effective)"
+            axes.hist(weighted.moho_km, edges, weights=weights, density=True, label=label, **style_)
         axes.plot(middle, density, color=BLUE, lw=2, label="network")
         axes.axvline(true_km, color=VERMILLION, ls="--", label="true thickness")
         axes.set(xlabel="crustal thickness (km)", ylabel="posterior density (1/km)", xlim=moho_range_km)
