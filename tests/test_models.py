@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -79,3 +85,13 @@ def test_a_crust_model_knows_its_sample(name):
         without = model.posterior(curves)
         assert np.abs(without.mean_km - posterior.mean_km).max() < 3 * posterior.sd_km.max()
         assert without.sd_km.mean() > 0.95 * posterior.sd_km.mean()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_every_model_runs_on_jax():
+    """The golden outputs again, in a process whose Keras has another backend."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "golden", str(Path(__file__))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(NAMES)} passed" in done.stdout

@@ -158,11 +158,12 @@ class CurveFeatures(keras.layers.Layer):
     def call(self, observed):
         curves, relative_sd = observed[:, : self.count], observed[:, self.count : -1]
         present = ops.isfinite(curves)
+        mean = ops.convert_to_tensor(self.mean)  # jax.numpy.where takes no variable
         mask = ops.cast(present, curves.dtype)
-        standard = ops.where(present, self.standardised(ops.where(present, curves, self.mean)), 0.0)
+        standard = ops.where(present, self.standardised(ops.where(present, curves, mean)), 0.0)
         whole = ops.matmul(standard, self.neighbours) / ops.matmul(mask, self.neighbours)
         whole = ops.where(present, standard, whole)
-        noise_sd = relative_sd * self.mean / ops.sqrt(ops.diagonal(self.covariance))
+        noise_sd = relative_sd * mean / ops.sqrt(ops.diagonal(self.covariance))
         noise_variance = ops.sum(mask * noise_sd**2, axis=-1, keepdims=True) / ops.sum(mask, axis=-1, keepdims=True)
         along = ops.matmul(whole, self.axes) / ops.sqrt(self.variance + noise_variance)
         log_noise = mask * ops.log(ops.where(present, relative_sd, self.default) / self.default)
