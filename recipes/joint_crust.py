@@ -2,7 +2,7 @@
 
 Paper   Cheng et al. 2019 name it as future work (section 1); after Devilee et al. 1999, Meier et al. 2007
 Data    prem_dispersion/cheng2019 (datasets/prem_dispersion)
-Cost    16 CPU-minutes on 2 cores
+Cost    15 CPU-minutes on 2 cores
 Run     zoo train joint_crust
 """
 
@@ -58,23 +58,6 @@ class JointCrust(MixtureCrustModel):
         mixture = self.mixture(phase_velocity_km_s, sd_km_s, noise_correlation)
         statistics = (ops.convert_to_numpy(self.vs_mean_km_s), ops.convert_to_numpy(self.vs_scale_km_s))
         return JointPosterior(*mixture, self.moho_range_km, *statistics)
-
-
-def build(
-    width: int,
-    blocks: int,
-    components: int,
-    noise_relative: float,
-    noise_lowest: float,
-    noise_highest: float,
-    uneven: float,
-    correlated: float,
-    incomplete: float,
-) -> JointCrust:
-    """Return the untrained model; training gives it frequencies and depths."""
-    noise = {"lowest": noise_lowest, "highest": noise_highest}
-    noise |= {"uneven": uneven, "correlated": correlated, "incomplete": incomplete}
-    return JointCrust(width, blocks, components, noise, noise_relative=noise_relative)
 
 
 def adapt(
@@ -144,7 +127,7 @@ RECIPE = Recipe(
         "batch_size": 1024,
         "epochs": 60,
     },
-    build=build,
+    build=crust_training.mixture_builder(JointCrust),
     adapt=adapt,
     examples=examples,
     validation_examples=validation_examples,

@@ -49,23 +49,6 @@ class MDNCrust(MixtureCrustModel):
         return MohoPosterior(log_weight, location[..., 0], 1 / factor[..., 0, 0], self.moho_range_km)
 
 
-def build(
-    width: int,
-    blocks: int,
-    components: int,
-    noise_relative: float,
-    noise_lowest: float,
-    noise_highest: float,
-    uneven: float,
-    correlated: float,
-    incomplete: float,
-) -> MDNCrust:
-    """Return the untrained model; training gives it frequencies."""
-    noise = {"lowest": noise_lowest, "highest": noise_highest}
-    noise |= {"uneven": uneven, "correlated": correlated, "incomplete": incomplete}
-    return MDNCrust(width, blocks, components, noise, noise_relative=noise_relative)
-
-
 def examples(
     model: MDNCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +81,7 @@ RECIPE = Recipe(
         "batch_size": 1024,
         "epochs": 80,
     },
-    build=build,
+    build=crust_training.mixture_builder(MDNCrust),
     adapt=crust_training.adapt,
     examples=examples,
     validation_examples=validation_examples,

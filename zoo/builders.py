@@ -6,9 +6,11 @@ import ast
 import importlib
 import re
 import sys
+from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError, did_you_mean
+from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import room
 
 if TYPE_CHECKING:
@@ -55,3 +57,21 @@ def config_names(corpus: str) -> list[str]:
         if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
             names += [k.value.value for k in node.keywords if k.arg == "name" and isinstance(k.value, ast.Constant)]
     return names
+
+
+def manual_folder(dl_manager: tfds.download.DownloadManager) -> Path | None:
+    """Return the folder that --manual-dir names, None where there is none."""
+    try:
+        return Path(dl_manager.manual_dir)
+    except AssertionError:  # TFDS: the folder does not exist or is empty
+        return None
+
+
+def check_own_name(corpus: str, name: str, shipped: Collection[str]) -> None:
+    """Refuse a user's own config without a name of its own.
+
+    Raises:
+        UsageError: if the name is empty or one of the shipped configs'.
+    """
+    if not name or name in shipped:
+        raise UsageError(f"A corpus of your own needs a name of its own: zoo prepare {corpus}/NAME --set ...")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.builders import manual_folder
 from zoo.errors import ZooError
 from zoo.maps import read_thickness_map
 
@@ -75,10 +76,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         config = self.builder_config
-        try:
-            folder = Path(dl_manager.manual_dir)
-        except AssertionError:  # TFDS: the folder does not exist or is empty
-            folder = None
+        folder = manual_folder(dl_manager)
         path = _first(folder, config.files)
         if path is None:
             where = f"{folder} holds none of" if folder else "--manual-dir names no folder with"

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo import shards
+from zoo.builders import check_own_name, manual_folder
 from zoo.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.physics import design, elastic, marine
@@ -93,8 +94,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         """
         known = {f.name: f.default for f in dataclasses.fields(SimulatedConfig)}
         numbers = {k: v for k, v in known.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-        if not name or name in cls.builder_configs:
-            raise UsageError("A corpus of your own needs a name of its own: zoo prepare microseismic/NAME --set ...")
+        check_own_name("microseismic", name, cls.builder_configs)
         chosen: dict[str, Any] = {}
         for key, value in settings.items():
             if key == "receivers":
@@ -246,10 +246,7 @@ def _time_step(model: elastic.ElasticModel, config: SimulatedConfig) -> tuple[fl
 
 def _published_folder(dl_manager: tfds.download.DownloadManager, folder: Path) -> Path:
     """Return the manual folder if there is one, else download the authors' files."""
-    try:
-        manual = Path(dl_manager.manual_dir)
-    except AssertionError:  # TFDS: the folder does not exist or is empty
-        manual = None
+    manual = manual_folder(dl_manager)
     if manual:
         return manual  # what it lacks is said when it is read
     target = folder / "spurio_mancini_2021"

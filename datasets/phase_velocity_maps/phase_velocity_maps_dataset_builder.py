@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.builders import check_own_name, manual_folder
 from zoo.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import sha256
@@ -64,10 +65,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for key in settings:
             if key != "file":
                 raise UsageError(f"phase_velocity_maps has no setting {key!r}.{did_you_mean(key, ['file'])}")
-        if not name or name in cls.builder_configs:
-            raise UsageError(
-                "A map of your own needs a name of its own: zoo prepare phase_velocity_maps/NAME --set ..."
-            )
+        check_own_name("phase_velocity_maps", name, cls.builder_configs)
         path = Path(settings["file"]).expanduser().resolve()
         if not path.exists():
             raise ZooError(f"There is no {path}; file= names a table or a folder with one file per period.")
@@ -98,7 +96,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         elif self.builder_config.name == "yunnan_liu2019":
             found = read_yunnan(_yunnan_file(dl_manager))
         else:
-            found = read_dispersion_map(_manual_folder(dl_manager))
+            found = read_dispersion_map(_authors_folder(dl_manager))
         # TFDS wants shapes before it gives files, and has no public way to set them afterwards.
         self.info.features._feature_dict.update(_curves(len(found.period_s)))
         self.info.metadata["period_s"] = found.period_s.tolist()
@@ -151,9 +149,8 @@ def read_yunnan(path: Path) -> DispersionMap:
 
 def _yunnan_file(dl_manager: tfds.download.DownloadManager) -> Path:
     """Return the file in the manual folder, else download the authors'."""
-    try:
-        folder = Path(dl_manager.manual_dir)
-    except AssertionError:  # TFDS: the folder does not exist or is empty
+    folder = manual_folder(dl_manager)
+    if folder is None:
         target = Path(dl_manager.download_dir) / "yunnan_liu2019" / "Period_Azm_reSmp.inv"
         return fetch(YUNNAN_URL, target, sha256=YUNNAN_SHA256, size_bytes=1_296_000)
     found = next((folder / name for name in YUNNAN_NAMES if (folder / name).is_file()), None)
@@ -162,12 +159,12 @@ def _yunnan_file(dl_manager: tfds.download.DownloadManager) -> Path:
     return found
 
 
-def _manual_folder(dl_manager: tfds.download.DownloadManager) -> Path:
-    try:
-        return Path(dl_manager.manual_dir)
-    except AssertionError:
+def _authors_folder(dl_manager: tfds.download.DownloadManager) -> Path:
+    folder = manual_folder(dl_manager)
+    if folder is None:
         raise ZooError(
             "phase_velocity_maps/xie2013 needs the authors' files: ask the authors of Xie et al. (2013, "
             "doi:10.1002/jgrb.50296), put the Rayleigh phase velocities into a folder of their own (one file per "
             "period, named like R_20s.txt) and name it with --manual-dir."
-        ) from None
+        )
+    return folder

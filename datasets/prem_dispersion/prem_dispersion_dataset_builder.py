@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo import shards
+from zoo.builders import check_own_name
 from zoo.errors import UsageError, did_you_mean
 from zoo.physics.earth_prior import EarthPrior, draw_dispersion
+from zoo.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.progress import say
 
-LOWEST_HZ, HIGHEST_HZ = 0.005, 0.250
 CHENG_FREQUENCY_HZ = tuple(float(f) / 1e3 for f in np.arange(10, 35.01, 1.25))
 DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 150.0, 200.0, 250.0, 300.0)
 # A seed per config: mini must not hold models that cheng2019 trains on.
@@ -92,8 +93,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
                 `prior` (the name of an `EarthPrior`), `models`, `test_models` (default a fifth), `seed`,
                 `models_per_shard`, and any field of the prior (`moho_km=20:80`).
         """
-        if not name or name in cls.builder_configs:
-            raise UsageError("A corpus of your own needs a name of its own: zoo prepare prem_dispersion/NAME --set ...")
+        check_own_name("prem_dispersion", name, cls.builder_configs)
         chosen: dict[str, Any] = {}
         settings = dict(settings)
         if {"frequencies_mhz", "periods_s"} <= settings.keys():

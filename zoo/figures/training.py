@@ -25,10 +25,14 @@ def draw_history(rows: Sequence[Mapping[str, float]], path: str | os.PathLike, t
                 f"lowest {validation[best]:.3g}",
                 (epochs[best], validation[best]),
                 textcoords="offset points",
-                xytext=(-6, 12),
+                xytext=(-6, 16),
                 ha="right",
                 fontsize="small",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )
-        axes.set(xlabel="epoch", ylabel="loss", yscale="log", title=title)
-        axes.legend()
+        losses = [row[key] for row in rows for key in ("loss", "val_loss") if key in row]
+        # A logarithmic axis labels nothing legibly within a decade.
+        wide = bool(losses) and min(losses) > 0 and max(losses) > 10 * min(losses)
+        axes.set(xlabel="epoch", ylabel="loss", yscale="log" if wide else "linear", title=title)
+        axes.legend(loc="upper right", bbox_to_anchor=(0.9, 1.0))
         save_figure(figure, path)

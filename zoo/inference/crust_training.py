@@ -6,7 +6,7 @@ paper does not state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -88,6 +88,27 @@ def measure_errors(model: PointCrustModel, records: Records, settings: Mapping[s
     """Measure on held-out curves how far the answers of a model err, and keep it in the model."""
     curves = noisy(records["phase_velocity_km_s"], model.noise_relative, seed=1)
     model.measure_errors(curves, records["moho_depth_km"])
+
+
+def mixture_builder(model_class: type[MixtureCrustModel]) -> Callable[..., MixtureCrustModel]:
+    """Return the `build` of a recipe: settings to the untrained model; training gives it frequencies."""
+
+    def build(
+        width: int,
+        blocks: int,
+        components: int,
+        noise_relative: float,
+        noise_lowest: float,
+        noise_highest: float,
+        uneven: float,
+        correlated: float,
+        incomplete: float,
+    ) -> MixtureCrustModel:
+        noise = {"lowest": noise_lowest, "highest": noise_highest}
+        noise |= {"uneven": uneven, "correlated": correlated, "incomplete": incomplete}
+        return model_class(width, blocks, components, noise, noise_relative=noise_relative)
+
+    return build
 
 
 def mixture_targets(model: MixtureCrustModel, records: Records) -> np.ndarray:

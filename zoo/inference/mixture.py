@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit, logit, ndtr
 
-_QUADRATURE_POINTS = 20
+from zoo.layers.crust import QUADRATURE_POINTS
 
 
 class MohoPosterior:
@@ -41,7 +41,7 @@ class MohoPosterior:
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         low, high = self.moho_range_km
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_QUADRATURE_POINTS)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_POINTS)
         first = second = 0.0
         for node, weight in zip(nodes, weights / weights.sum(), strict=True):
             part = expit(self.location + self.sd * node)

@@ -21,7 +21,6 @@ import numpy as np
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
 from zoo.maps import DispersionMap, ThicknessMap, read_dispersion_map, read_thickness_map
-from zoo.progress import track
 from zoo.tasks.crust_map import FLAGS, CrustMap, compare, masked_mean
 
 # A period of the map this near to one of the model's is the same.
@@ -267,8 +266,7 @@ def _stretched_prem(frequency_hz: tuple[float, ...], low_km: float, high_km: flo
     from zoo.physics.rayleigh import phase_velocity
 
     mohos = np.linspace(low_km, high_km, _TABLE_MOHOS)
-    found = track(mohos, "Phase velocities of PREM with thin to thick crust (eq. 4)")
-    table = [phase_velocity(prem(moho_depth_km=float(moho)), np.array(frequency_hz)) for moho in found]
+    table = [phase_velocity(prem(moho_depth_km=float(moho)), np.array(frequency_hz)) for moho in mohos]
     return PchipInterpolator(mohos, np.array(table), axis=0, extrapolate=False)
 
 
