@@ -69,24 +69,14 @@ class ThicknessMap:
     @cached_property
     def _grid(self) -> tuple | None:
         """(first longitude, first latitude, steps, values (lat, lon), whether it goes round the Earth), or None."""
-        longitude = np.round(np.asarray(self.longitude_deg, float) % 360, 4) % 360
-        latitude = np.round(np.asarray(self.latitude_deg, float), 4)
-        west, south = np.unique(longitude), np.unique(latitude)
-        if len(west) < 2 or len(south) < 2:
+        found = regular_grid(in_one_piece(self.longitude_deg), np.asarray(self.latitude_deg, float))
+        if found is None:
             return None
-        # Start east of the widest gap, so that a map across 0 or 180 degrees is one piece.
-        start = west[(np.argmax(np.diff(west, append=west[0] + 360)) + 1) % len(west)]
-        east = (longitude - start) % 360
-        steps = _step(np.unique(np.round(east, 4))), _step(south)
-        if not all(steps):
-            return None
-        column, row = np.rint(east / steps[0]).astype(int), np.rint((latitude - south[0]) / steps[1]).astype(int)
-        shape = row.max() + 1, column.max() + 1
-        if shape[0] * shape[1] > 20 * len(row):  # scattered points on a fine lattice
-            return None
-        values = np.full(shape, np.nan)
-        values[row, column] = self.thickness_km
-        return start, south[0], steps, values, abs(shape[1] * steps[0] - 360) < steps[0] / 2
+        west, south, place = found
+        values = np.full((len(south), len(west)), np.nan)
+        values.flat[place] = self.thickness_km
+        steps = west[1] - west[0], south[1] - south[0]
+        return west[0], south[0], steps, values, abs(len(west) * steps[0] - 360) < steps[0] / 2
 
     def _in_grid(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
         start, south, (across, up), values, around = self._grid
@@ -127,15 +117,6 @@ class ThicknessMap:
         distance, index = tree.query(_unit(longitude[asked], latitude[asked]))
         found[asked] = np.where(distance <= reach, values[index], np.nan)
         return found
-
-
-def _step(sorted_values: np.ndarray) -> float | None:
-    """Return the step of an axis of which some values may be absent; None where there is no common step."""
-    step = np.diff(sorted_values).min()
-    steps = (sorted_values - sorted_values[0]) / step
-    # The mean over the axis is better than the smallest difference, which carries all the rounding.
-    step = (sorted_values[-1] - sorted_values[0]) / max(round(steps[-1]), 1)
-    return step if np.abs(steps - np.rint(steps)).max() < 0.02 else None
 
 
 def _unit(longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
@@ -237,3 +218,37 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
     velocity[row, column], deviation[row, column] = c, np.where(sd > 0, sd, np.nan)
     given = deviation if np.isfinite(deviation).any() else None
     return DispersionMap(lon[first[order]], lat[first[order]], periods, velocity, given, source)
+
+
+def regular_grid(
+    longitude_deg: np.ndarray, latitude_deg: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return longitudes, latitudes and each point's row of the flattened (latitude, longitude) grid, if there is one.
+
+    Points count as a grid when they lie on evenly spaced lines and fill at least a third of it, each cell once.
+    """
+    lines, places = [], []
+    for values in (longitude_deg, latitude_deg):
+        unique = np.unique(np.round(np.asarray(values, np.float64), 4))
+        if len(unique) < 2:
+            return None
+        step = np.diff(unique).min()
+        index = np.rint((unique - unique[0]) / step)
+        if np.abs(unique - unique[0] - index * step).max() > 0.02 * step or index[-1] > 20 * len(unique):
+            return None
+        step = (unique[-1] - unique[0]) / index[-1]
+        lines.append(np.round(unique[0] + step * np.arange(index[-1] + 1), 6))
+        places.append(np.rint((values - unique[0]) / step).astype(int))
+    place = places[1] * len(lines[0]) + places[0]
+    if len(np.unique(place)) < len(place) or 3 * len(place) < len(lines[0]) * len(lines[1]):
+        return None
+    return lines[0], lines[1], place
+
+
+def in_one_piece(longitude_deg: np.ndarray) -> np.ndarray:
+    """Return longitudes without a jump inside the map: 179, -179 becomes 179, 181."""
+    longitude = np.asarray(longitude_deg, np.float64)
+    unique = np.unique(longitude % 360)
+    start = unique[(np.argmax(np.diff(unique, append=unique[0] + 360)) + 1) % len(unique)]
+    east = (longitude - start) % 360
+    return start + east if np.ptp(east) < np.ptp(longitude) - 1e-6 else longitude

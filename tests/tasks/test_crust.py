@@ -13,12 +13,12 @@ import pytest
 import zoo
 from zoo import builders, corpora, registry
 from zoo.errors import ZooError
-from zoo.maps import DispersionMap, ThicknessMap, read_thickness_map
+from zoo.maps import DispersionMap, ThicknessMap, read_thickness_map, regular_grid
 from zoo.physics.earth import prem
 from zoo.physics.earth_prior import EarthPrior, draw_dispersion
 from zoo.physics.rayleigh import phase_velocity
 from zoo.tasks.crust import invert, match_periods, read_map, read_reference
-from zoo.tasks.crust_map import FLAGS, regular_grid
+from zoo.tasks.crust_map import FLAGS
 
 CORPUS = "prem_dispersion/mini"
 FREQUENCY_HZ = np.arange(10, 35.01, 1.25) / 1e3

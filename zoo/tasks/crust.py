@@ -20,7 +20,7 @@ import numpy as np
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
-from zoo.maps import DispersionMap, ThicknessMap, read_dispersion_map, read_thickness_map
+from zoo.maps import DispersionMap, ThicknessMap, in_one_piece, read_dispersion_map, read_thickness_map
 from zoo.tasks.crust_map import FLAGS, CrustMap, compare, masked_mean
 
 # A period of the map this near to one of the model's is the same.
@@ -136,7 +136,7 @@ def invert(
     notes, warnings = _remarks(flag, interpolated, velocities, noise_relative, model)
     training = model.network.features
     return CrustMap(
-        longitude_deg=_in_one_piece(velocities.longitude_deg),
+        longitude_deg=in_one_piece(velocities.longitude_deg),
         latitude_deg=np.asarray(velocities.latitude_deg, np.float64),
         **columns,
         relative_error=error,
@@ -204,15 +204,6 @@ def match_periods(
             out_error[:, between] = error[:, left] * (1 - share) + error[:, right] * share
     as_float = None if out_error is None else out_error.astype(np.float32)
     return out.astype(np.float32), as_float, between
-
-
-def _in_one_piece(longitude_deg: np.ndarray) -> np.ndarray:
-    """Return longitudes without a jump inside the map: 179, -179 becomes 179, 181."""
-    longitude = np.asarray(longitude_deg, np.float64)
-    unique = np.unique(longitude % 360)
-    start = unique[(np.argmax(np.diff(unique, append=unique[0] + 360)) + 1) % len(unique)]
-    east = (longitude - start) % 360
-    return start + east if np.ptp(east) < np.ptp(longitude) - 1e-6 else longitude
 
 
 def _loaded(model: Any) -> tuple[Any, str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_json, write_with
-from zoo.maps import ThicknessMap
+from zoo.maps import ThicknessMap, regular_grid
 
 # Bits of a point's flag; 0 is "ok".
 FLAGS = {"missing_periods": 1, "out_of_distribution": 2, "at_prior_edge": 4, "no_data": 8}
@@ -297,31 +297,6 @@ def compare(columns: Mapping[str, np.ndarray], reference: ThicknessMap, points: 
         "z_sd": float(z.std()),
     }
     return Comparison(name, known, scores)
-
-
-def regular_grid(
-    longitude_deg: np.ndarray, latitude_deg: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return longitudes, latitudes and each point's row of the flattened (latitude, longitude) grid, if there is one.
-
-    Points count as a grid when they lie on evenly spaced lines and fill at least a third of it, each cell once.
-    """
-    lines, places = [], []
-    for values in (longitude_deg, latitude_deg):
-        unique = np.unique(np.round(np.asarray(values, np.float64), 4))
-        if len(unique) < 2:
-            return None
-        step = np.diff(unique).min()
-        index = np.rint((unique - unique[0]) / step)
-        if np.abs(unique - unique[0] - index * step).max() > 0.02 * step or index[-1] > 20 * len(unique):
-            return None
-        step = (unique[-1] - unique[0]) / index[-1]
-        lines.append(np.round(unique[0] + step * np.arange(index[-1] + 1), 6))
-        places.append(np.rint((values - unique[0]) / step).astype(int))
-    place = places[1] * len(lines[0]) + places[0]
-    if len(np.unique(place)) < len(place) or 3 * len(place) < len(lines[0]) * len(lines[1]):
-        return None
-    return lines[0], lines[1], place
 
 
 def masked_mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
