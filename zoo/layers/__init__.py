@@ -7,12 +7,15 @@ from zoo.layers.dispersion import CurveFeatures, CurvePerceptron, MeasurementNoi
 from zoo.layers.emulation import Emulator, ReceiverPerceptrons, ShiftAndScale
 from zoo.layers.gaussian_process import GaussianProcess
 from zoo.layers.source_features import SourceFeatures
+from zoo.layers.wave import WaveRNN
+from zoo.layers.wave_cell import FDRNNCell
 
 __all__ = [
     "CrustModel",
     "CurveFeatures",
     "CurvePerceptron",
     "Emulator",
+    "FDRNNCell",
     "GaussianProcess",
     "MeasurementNoise",
     "MixtureCrustModel",
@@ -21,4 +24,5 @@ __all__ = [
     "ReceiverPerceptrons",
     "ShiftAndScale",
     "SourceFeatures",
+    "WaveRNN",
 ]

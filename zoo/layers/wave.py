@@ -1,0 +1,215 @@
+"""Wave propagation as a recurrent layer that owns its loop over time, with the exact gradient (Sun et al., eq. 2, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import UsageError, ZooError
+from zoo.layers.wave_cell import FDRNNCell
+from zoo.physics.acoustic import check_stability
+from zoo.physics.acoustic_propagator import Propagator
+
+GRADIENTS = ("checkpoint", "store", "autodiff")
+_MOST_KEPT_BYTES = 256 << 20
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class VelocityBounds(keras.constraints.Constraint):
+    """Keeps velocities between two values in m/s."""
+
+    def __init__(self, lowest_m_s: float, highest_m_s: float):
+        self.lowest_m_s, self.highest_m_s = float(lowest_m_s), float(highest_m_s)
+
+    def __call__(self, velocity_m_s):
+        return ops.clip(velocity_m_s, self.lowest_m_s, self.highest_m_s)
+
+    def get_config(self):
+        return {"lowest_m_s": self.lowest_m_s, "highest_m_s": self.highest_m_s}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WaveRNN(keras.layers.Layer):
+    """Acoustic waves from sources to receivers: the network of Sun et al. (figure 2), unrolled by compiled kernels.
+
+    Called with `(wavelet (S, T), sources (S, 2))` it gives the records (S, T, R) of S shots: sample n is the field
+    after the step in which sample n of the wavelet acts, for u_tt = v^2 (laplacian u + w at the source). It is
+    differentiable by velocity and wavelet: the kernels have an exact discrete adjoint. Shots run on all cores.
+
+    Args:
+        velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional. It becomes the only weight.
+        spacing_m: of the nodes.
+        time_step_s: must be stable at the highest velocity, that of the bounds if there are some.
+        receivers: (R, 2) indices (z, x).
+        order: of the differences in space, 2, 4 or 8.
+        absorber: "cpml" or "sponge", the simple reference, which needs some 60 cells.
+        width: cells of the strips that absorb, added outside of the grid.
+        free_surface: the field is zero at the top row, where there is no strip.
+        gradient: "checkpoint" keeps the field every sqrt(T) steps, "store" keeps all, "autodiff" unrolls an
+            `FDRNNCell` and is for tests, other equations and other devices than a CPU.
+        store_dtype: of what a gradient keeps of each step, "float32" or "float16".
+        bounds: lowest and highest velocity, kept by a constraint.
+        reference_m_s: velocity for which the absorber is made; default the highest.
+
+    Raises:
+        ZooError: if the time step is unstable, a velocity is not positive or out of bounds, or a receiver outside.
+    """
+
+    def __init__(
+        self,
+        velocity_m_s: np.ndarray,
+        spacing_m: float,
+        time_step_s: float,
+        receivers: Sequence[Sequence[int]],
+        order: int = 4,
+        absorber: str = "cpml",
+        width: int = 14,
+        free_surface: bool = False,
+        gradient: str = "checkpoint",
+        store_dtype: str = "float32",
+        bounds: tuple[float, float] | None = None,
+        reference_m_s: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        start = np.asarray(velocity_m_s, "float32")
+        for name, value, known in (
+            ("gradient", gradient, GRADIENTS),
+            ("absorber", absorber, ("cpml", "sponge")),
+            ("store_dtype", store_dtype, ("float32", "float16")),
+        ):
+            if value not in known:
+                raise UsageError(f"{name} is one of {', '.join(known)}; received {value!r}.")
+        if start.ndim != 2 or not np.isfinite(start).all() or start.min() <= 0:
+            raise ZooError(f"Velocities are a grid (Z, X) of positive numbers in m/s; received {_about(start)}.")
+        self.bounds = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+        if self.bounds and not (0 < self.bounds[0] <= start.min() and start.max() <= self.bounds[1]):
+            raise ZooError(
+                f"Velocities of {start.min():.0f} to {start.max():.0f} m/s are not within the bounds of "
+                f"{self.bounds[0]:.0f} to {self.bounds[1]:.0f} m/s. Widen the bounds or clip the model."
+            )
+        fastest = self.bounds[1] if self.bounds else float(start.max())
+        check_stability(fastest, spacing_m, time_step_s, order, dimensions=1 if start.shape[1] == 1 else 2)
+        self.spacing_m, self.time_step_s = float(spacing_m), float(time_step_s)
+        self.receivers = inside(receivers, start.shape, "receiver")
+        self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
+        self.gradient, self.store_dtype = gradient, store_dtype
+        self.reference_m_s = float(reference_m_s or fastest)
+        self.velocity = self.add_weight(
+            shape=start.shape,
+            initializer=keras.initializers.Constant(start),
+            constraint=VelocityBounds(*self.bounds) if self.bounds else None,
+            name="velocity_m_s",
+        )
+        self.supports_jit = False  # the kernels are compiled by numba, XLA cannot see into them
+        self._propagator = Propagator(
+            start.shape,
+            self.spacing_m,
+            self.time_step_s,
+            self.receivers,
+            self.reference_m_s,
+            order,
+            absorber,
+            width,
+            free_surface,
+            store_dtype,
+            gradient == "store",
+            self.compute_dtype,
+        )
+        self._kept = (0, None)
+
+    def call(self, inputs, velocity_m_s=None):
+        """Return records (S, T, R); of `velocity_m_s` (Z, X), a tensor, instead of the layer's own where given."""
+        wavelet, sources = inputs
+        wavelet = ops.cast(wavelet, self.compute_dtype)
+        velocity = ops.convert_to_tensor(self.velocity if velocity_m_s is None else velocity_m_s)
+        velocity = ops.cast(velocity, self.compute_dtype)
+        if self.gradient == "autodiff" or keras.backend.backend() not in ("tensorflow", "jax"):
+            return self._unrolled(velocity, wavelet, sources)
+        from zoo.layers import wave_backends
+
+        records = getattr(wave_backends, f"{keras.backend.backend()}_records")(self)
+        return records(velocity, wavelet, ops.cast(sources, "int32"))
+
+    def simulate(self, velocity_m_s, wavelet, sources) -> tuple[np.ndarray, np.ndarray]:
+        """Return records and a number by which `differentiate` finds what was kept of this simulation (numpy)."""
+        steps, shots = wavelet.shape[1], len(wavelet)
+        keep = shots * self._propagator.kept_bytes(steps) <= _MOST_KEPT_BYTES
+        self._kept = (self._kept[0] + 1, None)
+        records = self._propagator.records(velocity_m_s, wavelet, sources, keep)
+        if keep:
+            records, checkpoints = records
+            self._kept = (self._kept[0], checkpoints)
+        return records, np.int64(self._kept[0])
+
+    def differentiate(self, velocity_m_s, wavelet, sources, residual, number) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradients by velocity (Z, X) and wavelet (S, T) of sum(residual * records) (numpy)."""
+        kept = self._kept[1] if number == self._kept[0] else None
+        self._kept = (self._kept[0], None)
+        return self._propagator.gradient(velocity_m_s, wavelet, sources, residual, kept)
+
+    def _unrolled(self, velocity, wavelet, sources):
+        cell = FDRNNCell(
+            np.full(self.velocity.shape, self.reference_m_s),
+            self.spacing_m,
+            self.time_step_s,
+            self.receivers,
+            self.order,
+            self.absorber,
+            self.width,
+            self.free_surface,
+            reference_m_s=self.reference_m_s,
+            dtype=self.compute_dtype,
+        )
+        places = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
+        steps = ops.concatenate([wavelet[..., None], places], axis=-1)
+        cell.given_m_s = velocity
+        return keras.layers.RNN(cell, return_sequences=True, dtype=self.compute_dtype)(steps)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "velocity_m_s": tuple(self.velocity.shape),
+            "spacing_m": self.spacing_m,
+            "time_step_s": self.time_step_s,
+            "receivers": self.receivers.tolist(),
+            "order": self.order,
+            "absorber": self.absorber,
+            "width": self.width,
+            "free_surface": self.free_surface,
+            "gradient": self.gradient,
+            "store_dtype": self.store_dtype,
+            "bounds": self.bounds,
+            "reference_m_s": self.reference_m_s,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Return a layer of constant velocity: the weight, to be loaded, holds the real one."""
+        shape = config.pop("velocity_m_s")
+        return cls(
+            np.full(shape, min(config["reference_m_s"], (config["bounds"] or [np.inf])[-1]), "float32"), **config
+        )
+
+
+def inside(indices, shape: tuple[int, int], what: str) -> np.ndarray:
+    """Return indices (n, 2) as int32; names the first that is not on the grid."""
+    indices = np.asarray(indices, "int32").reshape(-1, 2)
+    outside = ((indices < 0) | (indices >= np.array(shape))).any(1)
+    if outside.any():
+        first = int(np.argmax(outside))
+        raise ZooError(
+            f"The {what} {first} is at (z, x) = {tuple(int(i) for i in indices[first])}, outside the grid of "
+            f"{shape[0]} x {shape[1]} nodes ({outside.sum()} of {len(indices)} are). Check their coordinates or take "
+            "a larger model."
+        )
+    return indices
+
+
+def _about(values: np.ndarray) -> str:
+    if not values.size or not np.isfinite(values).all():
+        return f"shape {values.shape} with {int((~np.isfinite(values)).sum())} values that are not finite"
+    return f"shape {values.shape} with values of {values.min():g} to {values.max():g}"

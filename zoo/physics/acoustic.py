@@ -1,0 +1,100 @@
+"""What a grid can carry: finite-difference stencils, limits of time step and wavelength, source wavelets.
+
+For the acoustic wave equation of constant density on a square grid, second order in time (Sun et al., eq. 1 and 2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError
+
+# Central differences of second and first derivative at offsets 0, 1, 2, ..., for a spacing of one (Fornberg 1988).
+_SECOND = {
+    2: (-2.0, 1.0),
+    4: (-5 / 2, 4 / 3, -1 / 12),
+    8: (-205 / 72, 8 / 5, -1 / 5, 8 / 315, -1 / 560),
+}
+_FIRST = {
+    2: (0.0, 1 / 2),
+    4: (0.0, 2 / 3, -1 / 12),
+    8: (0.0, 4 / 5, -1 / 5, 4 / 105, -1 / 280),
+}
+POINTS_PER_WAVELENGTH = {2: 8.0, 4: 5.0, 8: 3.5}
+"""Order -> the fewest grid points in the shortest wavelength; the phase velocity there is 2.5 % off or less."""
+
+
+def laplacian_coefficients(order: int) -> tuple[float, ...]:
+    """Return the weights of the second difference at offsets 0, 1, ..., order / 2 (symmetric)."""
+    return _SECOND[_known(order)]
+
+
+def derivative_coefficients(order: int) -> tuple[float, ...]:
+    """Return the weights of the first difference at offsets 0, 1, ..., order / 2 (antisymmetric)."""
+    return _FIRST[_known(order)]
+
+
+def longest_time_step_s(velocity_max_m_s: float, spacing_m: float, order: int = 4, dimensions: int = 2) -> float:
+    """Return the longest stable time step (von Neumann: the shortest wave must not grow)."""
+    weights = laplacian_coefficients(order)
+    largest = -(weights[0] + 2 * sum(w * (-1) ** k for k, w in enumerate(weights[1:], 1)))
+    return 2 * spacing_m / (velocity_max_m_s * np.sqrt(dimensions * largest))
+
+
+def check_stability(
+    velocity_max_m_s: float, spacing_m: float, time_step_s: float, order: int = 4, dimensions: int = 2
+) -> None:
+    """Refuse a time step with which the field would grow without bound (ZooError, with the longest that works)."""
+    longest = longest_time_step_s(velocity_max_m_s, spacing_m, order, dimensions)
+    if not 0 < time_step_s <= longest:
+        raise ZooError(
+            f"A time step of {time_step_s * 1e3:.4g} ms is unstable at {velocity_max_m_s:.0f} m/s on a grid of "
+            f"{spacing_m:g} m (order {order}): it must be positive and at most {longest * 1e3:.4g} ms. "
+            "Take a shorter time step, a coarser grid, or lower bounds of velocity."
+        )
+
+
+def highest_frequency_hz(wavelet: np.ndarray, time_step_s: float) -> float:
+    """Return the frequency below which 99 % of a wavelet's energy lies, of the highest if there are several.
+
+    Args:
+        wavelet: (..., time).
+        time_step_s: of its samples.
+    """
+    wavelet = np.asarray(wavelet, np.float64)
+    power = np.abs(np.fft.rfft(wavelet, axis=-1)) ** 2
+    share = power.cumsum(-1) / np.maximum(power.sum(-1, keepdims=True), np.finfo(float).tiny)
+    frequency_hz = np.fft.rfftfreq(wavelet.shape[-1], time_step_s)
+    return float(frequency_hz[np.argmax(share >= 0.99, axis=-1)].max())
+
+
+def check_dispersion(velocity_min_m_s: float, spacing_m: float, frequency_hz: float, order: int = 4) -> None:
+    """Refuse waves too short for the grid: they would arrive late (ZooError, with what would do)."""
+    points = velocity_min_m_s / (frequency_hz * spacing_m) if frequency_hz > 0 else np.inf
+    least = POINTS_PER_WAVELENGTH[_known(order)]
+    if points < least:
+        raise ZooError(
+            f"{frequency_hz:.3g} Hz at {velocity_min_m_s:.0f} m/s has {points:.1f} grid points of {spacing_m:g} m in a "
+            f"wavelength; order {order} needs {least:g}. Take a grid of {velocity_min_m_s / frequency_hz / least:.3g} m "
+            f"or frequencies up to {velocity_min_m_s / spacing_m / least:.3g} Hz."
+        )
+
+
+def ricker(peak_hz: float, time_step_s: float, samples: int, delay_s: float | None = None) -> np.ndarray:
+    """Return a Ricker wavelet, float32 (samples,), amplitude one.
+
+    Args:
+        peak_hz: where its spectrum is highest.
+        time_step_s: of the samples.
+        samples: how many.
+        delay_s: time of its peak, by default 1.2 / peak_hz: it then begins at 4e-5 of its height.
+    """
+    delay_s = 1.2 / peak_hz if delay_s is None else delay_s
+    phase = (np.pi * peak_hz * (np.arange(samples) * time_step_s - delay_s)) ** 2
+    return ((1 - 2 * phase) * np.exp(-phase)).astype(np.float32)
+
+
+def _known(order: int) -> int:
+    if order not in _SECOND:
+        raise UsageError(f"The order of the spatial differences is 2, 4 or 8; received {order!r}.")
+    return order

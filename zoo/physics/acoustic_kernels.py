@@ -1,0 +1,303 @@
+"""The numba kernels of the acoustic simulation: a time step forwards, its exact adjoint, and their loops.
+
+With C = (v dt / dx)^2, second differences L and first differences D undivided by dx, and j = z, x, a step is
+
+    psi_j  <- a psi_j + b D_j u                  in the strips of the absorbing layer only
+    zeta_j <- a zeta_j + b (L_j u + D_j psi_j)
+    q       = L_z u + L_x u + sum_j (D_j psi_j + zeta_j) + dx^2 w     (w at the source)
+    u'      = A (2 u - B u_before + C q)                              (A = B = 1 but in a sponge)
+
+(Sun et al., eq. 2, with the convolutional perfectly matched layer of Komatitsch & Martin 2007.) L is symmetric and D
+antisymmetric, so the scaled adjoint field m = A C dJ/du' goes backwards by nearly the same step, with r = dJ/drecord:
+
+    Z_j <- a Z_j + b m
+    Y_j <- a Y_j + b D_j (m + Z_j)
+    m'   = A (2 m - B m_before + C (L_z m + L_x m + sum_j (L_j Z_j + D_j Y_j) + r at the receivers))
+
+and dJ/dC = sum over time of m' q / C. (The paper's eq. A-9 puts C outside of L, which is no adjoint where velocity
+varies.) Fields have a halo of `order / 2` zeros around the grid with its strips. Everything goes row by row along x;
+inner loops write one row and read few, so that LLVM can prove that they do not overlap, and vectorises them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_STILL = 1e-30
+_OPTIONS = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
+
+
+@njit(**_OPTIONS)
+def _laplacian_row(total, field, z, second, along):
+    """Set `total` to (L_z + L_x) field at row z, counted with the halo; `along` are the weights of L_x."""
+    halo = len(second) - 1  # known when compiled, as the length of a tuple is: loops over distances are unrolled
+    near = min(halo, 3)  # with more rows at once LLVM gives up proving that they are apart
+    middle = second[0] + along[0]
+    edge = np.uint64(halo)
+    for x in range(np.uint64(total.size)):
+        value = middle * field[z, x + edge]
+        for k in range(1, halo + 1):
+            value += along[k] * (field[z, x + np.uint64(halo - k)] + field[z, x + np.uint64(halo + k)])
+        for k in range(1, near + 1):
+            value += second[k] * (field[z - k, x + edge] + field[z + k, x + edge])
+        total[x] = value
+    for k in range(near + 1, halo + 1):
+        for x in range(np.uint64(total.size)):
+            total[x] += second[k] * (field[z - k, x + edge] + field[z + k, x + edge])
+
+
+@njit(**_OPTIONS)
+def _across(total, field, z, lo, weights, sign):
+    """Set `total` to the difference of `field` along its first axis at row z, beginning at column `lo`.
+
+    Of weights for an even difference (sign 1; weights[0] counts) or an odd one (sign -1; weights[0] is 0).
+    """
+    start = np.uint64(lo)
+    for x in range(np.uint64(total.size)):
+        value = weights[0] * field[z, x + start]
+        for k in range(1, len(weights)):
+            value += weights[k] * (field[z + k, x + start] + sign * field[z - k, x + start])
+        total[x] = value
+
+
+@njit(**_OPTIONS)
+def _fade(memory, a, b, slope):
+    """memory <- a memory + b slope."""
+    for x in range(memory.size):
+        memory[x] = a * memory[x] + b * slope[x]
+
+
+@njit(**_OPTIONS)
+def _fade_slope(memory, a, b, field, z, lo, first):
+    """memory <- a memory + b D_z field, at row z, beginning at column `lo`."""
+    start = np.uint64(lo)
+    for x in range(np.uint64(memory.size)):
+        value = first[0]
+        for k in range(1, len(first)):
+            value += first[k] * (field[z + k, x + start] - field[z - k, x + start])
+        memory[x] = a * memory[x] + b * value
+
+
+@njit(**_OPTIONS)
+def _fade_both(memory, a, b, part, field, z, first):
+    """memory <- a memory + b (part + D_z field)."""
+    for x in range(np.uint64(memory.size)):
+        value = part[x]
+        for k in range(1, len(first)):
+            value += first[k] * (field[z + k, x] - field[z - k, x])
+        memory[x] = a * memory[x] + b * value
+
+
+@njit(**_OPTIONS)
+def _add_both(total, part, field, z, first):
+    """total <- total + part + D_z field."""
+    for x in range(np.uint64(total.size)):
+        value = part[x]
+        for k in range(1, len(first)):
+            value += first[k] * (field[z + k, x] - field[z - k, x])
+        total[x] += value
+
+
+@njit(**_OPTIONS)
+def _edges(edge, field, halo):
+    """Copy the two strips along x, each a halo wider on both sides, from `field` to `edge` (rows, 2, width)."""
+    width = edge.shape[2]
+    far = field.shape[1] - width
+    for z in range(edge.shape[0]):
+        for x in range(width):
+            edge[z, 0, x] = field[z + halo, x]
+            edge[z, 1, x] = field[z + halo, far + x]
+
+
+@njit(**_OPTIONS)
+def _fade_line(memory, a, b, line, first):
+    """memory <- a memory + b D line, along one axis; a = b = 0 between the strips that follow each other."""
+    halo = len(first) - 1
+    for x in range(np.uint64(line.size - 2 * halo)):
+        i = x + np.uint64(halo)
+        value = first[0]
+        for k in range(1, halo + 1):
+            value += first[k] * (line[x + np.uint64(halo + k)] - line[x + np.uint64(halo - k)])
+        memory[i] = a[i] * memory[i] + b[i] * value
+
+
+@njit(**_OPTIONS)
+def _curve_line(total, line, other, first, second):
+    """total <- L line + D other."""
+    halo = len(first) - 1
+    for x in range(np.uint64(line.size - 2 * halo)):
+        i = x + np.uint64(halo)
+        value = second[0] * line[i]
+        for k in range(1, halo + 1):
+            right, left = x + np.uint64(halo + k), x + np.uint64(halo - k)
+            value += second[k] * (line[right] + line[left]) + first[k] * (other[right] - other[left])
+        total[i] = value
+
+
+@njit(**_OPTIONS)
+def _slope_line(total, part, line, first):
+    """total <- part + D line."""
+    halo = len(first) - 1
+    for x in range(np.uint64(line.size - 2 * halo)):
+        i = x + np.uint64(halo)
+        value = part[i]
+        for k in range(1, halo + 1):
+            value += first[k] * (line[x + np.uint64(halo + k)] - line[x + np.uint64(halo - k)])
+        total[i] = value
+
+
+@njit(**_OPTIONS)
+def _fade_line_by(memory, a, b, slope):
+    """memory <- a memory + b slope, with a and b that change along the line."""
+    for x in range(memory.size):
+        memory[x] = a[x] * memory[x] + b[x] * slope[x]
+
+
+@njit(**_OPTIONS)
+def _sum_line(total, one, other):
+    for x in range(total.size):
+        total[x] = one[x] + other[x]
+
+
+@njit(**_OPTIONS)
+def _update(before, now, c, q, still):
+    """before <- 2 now - before + c q; values below `still` become 0: denormal numbers are ten times slower."""
+    for x in range(q.size):
+        value = now[x] + now[x] - before[x] + c[x] * q[x]
+        before[x] = value if abs(value) > still else value * 0
+
+
+@njit(**_OPTIONS)
+def _update_sponge(before, now, c, q, gain, loss, still):
+    """before <- gain (2 now - loss before + c q)."""
+    for x in range(q.size):
+        value = gain[x] * (now[x] + now[x] - loss[x] * before[x] + c[x] * q[x])
+        before[x] = value if abs(value) > still else value * 0
+
+
+@njit(**_OPTIONS)
+def _advance(now, before, c, sponge, q, z, halo):
+    """Put the next field into row z of `before`."""
+    gain, loss = sponge
+    old, new = before[z + halo, halo : halo + q.size], now[z + halo, halo : halo + q.size]
+    if gain.shape[0]:
+        _update_sponge(old, new, c[z], q, gain[z], loss[z], _STILL)
+    else:
+        _update(old, new, c[z], q, _STILL)
+
+
+@njit(**_OPTIONS)
+def _add_edges(q, edge, z, halo):
+    """Add row z of the x strips' terms (rows, 2, width) to the row q."""
+    n = edge.shape[2] - 2 * halo
+    far = q.size - n
+    for x in range(n):
+        q[x] += edge[z, 0, x + halo]
+    for x in range(n):
+        q[far + x] += edge[z, 1, x + halo]
+
+
+@njit(**_OPTIONS)
+def _mirror(field, halo):
+    """Make the field odd about the top row, where it is zero: a free surface."""
+    for k in range(1, halo + 1):
+        for x in range(field.shape[1]):
+            field[halo - k, x] = -field[halo + k, x]
+
+
+@njit(**_OPTIONS)
+def forward_step(now, before, memory, medium, source, amplitude, q, work):
+    """Replace `before` by the field after `now`; leaves the right-hand sides in `q` (rows, columns), or its last row.
+
+    Args:
+        now, before: fields with halo.
+        memory: psi_z, zeta_z (2, width, columns), psi_x, zeta_x, as lines.
+        medium: C (rows, columns); the strips; A and B (rows, columns) of a sponge, or (0, 0); weights of L_z and of
+            L_x; whether the top is a free surface. The strips are a, b (2, width) in coordinates of a strip with its
+            halo and as much of the inside; sides of z that have one (first, last + 1); a, b of all strips along x
+            as a line (empty where there are none); weights of D.
+        source: row and column.
+        amplitude: dx^2 w.
+        q: (rows, columns) to keep all, (1, columns) to keep none.
+        work: a row (columns,), and two arrays (rows, 2, width).
+    """
+    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free = medium
+    psi_z, zeta_z, psi_x, zeta_x = memory
+    line, edge, terms = work
+    halo = len(second) - 1
+    rows, width = c.shape[0], a.shape[1]
+    reach = width - halo
+    if free:
+        _mirror(now, halo)
+    for side in range(sides[0], sides[1]):
+        for i in range(halo, reach):
+            if b[side, i] != 0:
+                z = i if side == 0 else i + rows + 2 * halo - width
+                _fade_slope(psi_z[side, i], a[side, i], b[side, i], now, z, halo, first)
+    if a_line.size:
+        _edges(edge, now, halo)
+        _fade_line(psi_x, a_line, b_line, edge.ravel(), first)
+        _curve_line(terms.ravel(), edge.ravel(), psi_x, first, second)
+        _fade_line_by(zeta_x, a_line, b_line, terms.ravel())
+        _slope_line(terms.ravel(), zeta_x, psi_x, first)
+    for z in range(rows):
+        right = q[z if q.shape[0] > 1 else 0]
+        _laplacian_row(right, now, z + halo, second, along)
+        for side in range(sides[0], sides[1]):
+            i = z + halo if side == 0 else z - rows - halo + width
+            if halo <= i < reach:
+                if b[side, i] != 0:
+                    _across(line, now, z + halo, halo, second, 1)
+                    _fade_both(zeta_z[side, i], a[side, i], b[side, i], line, psi_z[side], i, first)
+                _add_both(right, zeta_z[side, i], psi_z[side], i, first)
+        if a_line.size:
+            _add_edges(right, terms, z, halo)
+        if z == source[0]:
+            right[source[1]] += amplitude
+        _advance(now, before, c, sponge, right, z, halo)
+
+
+@njit(**_OPTIONS)
+def adjoint_step(now, before, memory, medium, receivers, residual, right, work):
+    """Replace `before` by the adjoint field one step earlier; arguments as of `forward_step`.
+
+    `receivers` (R, 2) are sorted by row, `residual` (R,) is in their order; `right` is a row to work in.
+    """
+    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free = medium
+    z_z, y_z, z_x, y_x = memory
+    line, edge, terms = work
+    halo = len(second) - 1
+    rows, width = c.shape[0], a.shape[1]
+    reach = width - halo
+    if free:
+        _mirror(now, halo)
+    for side in range(sides[0], sides[1]):
+        shift = 0 if side == 0 else rows + 2 * halo - width
+        for i in range(halo, reach):
+            if b[side, i] != 0:
+                _fade(z_z[side, i], a[side, i], b[side, i], now[i + shift, halo : halo + line.size])
+        for i in range(halo, reach):
+            if b[side, i] != 0:
+                _across(line, now, i + shift, halo, first, -1)
+                _fade_both(y_z[side, i], a[side, i], b[side, i], line, z_z[side], i, first)
+    if a_line.size:
+        _edges(edge, now, halo)
+        _fade_line_by(z_x, a_line, b_line, edge.ravel())
+        _sum_line(terms.ravel(), edge.ravel(), z_x)
+        _fade_line(y_x, a_line, b_line, terms.ravel(), first)
+        _curve_line(terms.ravel(), z_x, y_x, first, second)
+    at = 0
+    for z in range(rows):
+        _laplacian_row(right, now, z + halo, second, along)
+        for side in range(sides[0], sides[1]):
+            i = z + halo if side == 0 else z - rows - halo + width
+            if halo <= i < reach:
+                _across(line, z_z[side], i, 0, second, 1)
+                _add_both(right, line, y_z[side], i, first)
+        if a_line.size:
+            _add_edges(right, terms, z, halo)
+        while at < receivers.shape[0] and receivers[at, 0] == z:
+            right[receivers[at, 1]] += residual[at]
+            at += 1
+        _advance(now, before, c, sponge, right, z, halo)
