@@ -10,6 +10,7 @@ Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered c
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -100,7 +101,7 @@ def save(
     described = keras.saving.serialize_keras_object(model)
     described.pop("compile_config", None)
     # A copy made as loading makes it: it shows that loading will work, and has no optimizer to store.
-    bare = _build(described, "The model")
+    bare = _build(copy.deepcopy(described), "The model")  # Keras takes configurations apart as it reads them
     bare.set_weights(model.get_weights())
     with atomic_folder(folder) as temporary:
         write_json(temporary / CONFIG, {"format": FORMAT, "recipe": recipe, "model": described})

@@ -1,4 +1,4 @@
-"""Wave propagation as a recurrent layer that owns its loop over time, with the exact gradient (Sun et al., eq. 2, 6)."""
+"""Wave propagation as a recurrent layer that owns its loop over time, with its exact gradient (Sun et al., eq. 2)."""
 
 from __future__ import annotations
 
@@ -189,6 +189,7 @@ class WaveRNN(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         """Return a layer of constant velocity: the weight, to be loaded, holds the real one."""
+        config = dict(config)
         shape = config.pop("velocity_m_s")
         return cls(
             np.full(shape, min(config["reference_m_s"], (config["bounds"] or [np.inf])[-1]), "float32"), **config

@@ -175,5 +175,6 @@ class FDRNNCell(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         """Return a cell of constant velocity: the weight, to be loaded, holds the real one."""
+        config = dict(config)
         shape = config.pop("velocity_m_s")
         return cls(np.full(shape, config["reference_m_s"], "float32"), **config)

@@ -75,7 +75,8 @@ def check_dispersion(velocity_min_m_s: float, spacing_m: float, frequency_hz: fl
     if points < least:
         raise ZooError(
             f"{frequency_hz:.3g} Hz at {velocity_min_m_s:.0f} m/s has {points:.1f} grid points of {spacing_m:g} m in a "
-            f"wavelength; order {order} needs {least:g}. Take a grid of {velocity_min_m_s / frequency_hz / least:.3g} m "
+            f"wavelength; order {order} needs {least:g}. Take a grid of "
+            f"{velocity_min_m_s / frequency_hz / least:.3g} m "
             f"or frequencies up to {velocity_min_m_s / spacing_m / least:.3g} Hz."
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 _EXPONENT = 1.5
 _REFLECTION = 1e-5
-_ALPHA_HZ = 10.0
+_ALPHA_HZ = 5.0
 _SPONGE = 0.1  # share of the field that its outermost cell takes in a time step
 
 
@@ -16,8 +16,8 @@ def cpml_profile(
     """Return decay a and gain b of the memory in a strip, from its outermost cell inwards; (width,) each.
 
     After Komatitsch & Martin (2007, eq. 25): with k falling linearly from one outside to zero inside, the damping is
-    proportional to k^1.5 for a theoretical reflection of 1e-5 at `velocity_m_s`, and alpha = pi / 2 * 10 Hz (1 - k)
-    keeps waves at low frequency and grazing incidence from returning.
+    proportional to k^1.5 for a theoretical reflection of 1e-5 at `velocity_m_s`, and alpha = pi / 2 * 5 Hz (1 - k)
+    keeps waves at low frequency and grazing incidence from returning (of 5, 10, 20 and 40 Hz, 5 Hz returns least).
     """
     if not width:
         return np.zeros(0), np.zeros(0)
