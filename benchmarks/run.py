@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("elastic.py", "emulators.py", "location.py", "crust.py")
+ORDER = ("elastic.py", "emulators.py", "location.py", "crust.py", "waves.py")
 
 
 def main() -> int:

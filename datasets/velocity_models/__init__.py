@@ -1,0 +1,1 @@
+"""Velocity models for waves and their inversion."""

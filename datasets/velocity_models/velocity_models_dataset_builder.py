@@ -1,0 +1,253 @@
+"""Velocity models for waves and their inversion, each with a start, as TFDS."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo import shards
+from zoo.builders import check_own_name, manual_folder
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import sha256
+from zoo.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, ricker
+from zoo.physics.velocity_models import VelocityModel, folded, layered_1d, read_velocity_model
+
+_MADE: dict[str, Callable[..., VelocityModel]] = {"layered_1d": layered_1d, "folded": folded}
+_MARMOUSI_2 = "Marmousi-II (Martin et al. 2006) on 174 x 500 nodes of 20 m, from --manual-dir"
+_MARMOUSI_2_FILE = {"files": ("marmousi_II_marine.vp",), "spacing_m": 20.0, "shape": (174, 500), "water_m_s": 1510.0}
+_ORDER = 4
+
+
+@dataclasses.dataclass
+class ModelConfig(tfds.core.BuilderConfig):
+    """A velocity model, what is done with its grid, and its start."""
+
+    made_by: str = ""
+    """`layered_1d` or `folded`; or else a file is read:"""
+    files: tuple[str, ...] = ()
+    """Names under which it may lie in the manual folder; the first that is there is read."""
+    file: str = ""
+    """A user's own file."""
+    sha256: str = ""
+    """Of a user's own file, so that a changed file is not taken for the prepared one."""
+    spacing_m: float = 0.0
+    """Of the file's grid; 0: the file states it."""
+    shape: tuple[int, ...] = ()
+    """Of the file's grid, (down, across); (): the file states it."""
+    water_m_s: float = 0.0
+    """Nodes from the top that are not faster are water; 0: the file says, or there is none."""
+    window_m: tuple[float, ...] = ()
+    """Depth from, to, distance from, to; (): all of it."""
+    resample_m: float = 0.0
+    """Spacing of the record's grid; 0: the file's."""
+    smooth_m: float = 200.0
+    """Standard deviation of the Gaussian that makes the start; 0: a start linear in depth."""
+    start_file: str = ""
+    """In the manual folder: a start on the file's grid, instead of a smoothed one."""
+    origin: str = "a user's own file"
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """One record: velocity, a start for its inversion, how many rows of each column are water."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "The Marmousi models need their files in --manual-dir: README.md says which."
+    BUILDER_CONFIGS = [
+        ModelConfig(
+            name="layered_1d",
+            description="2000 to 5000 m/s in four layers, one column of 200 nodes of 10 m (Sun et al.); synthetic.",
+            made_by="layered_1d",
+            smooth_m=0.0,
+            origin="synthetic: zoo.physics.velocity_models.layered_1d",
+        ),
+        ModelConfig(
+            name="synthetic_folded",
+            description="Folded, faulted, eroded sediments with salt and water, 70 x 200 nodes of 12.5 m; synthetic.",
+            made_by="folded",
+            smooth_m=100.0,
+            origin="synthetic: zoo.physics.velocity_models.folded, seed 0",
+        ),
+        ModelConfig(
+            name="marmousi2",
+            description="Marmousi-II, 174 x 500 nodes of 20 m, with the smooth start published beside it.",
+            start_file="marmousi_II_smooth2.vp",
+            origin=_MARMOUSI_2,
+            **_MARMOUSI_2_FILE,
+        ),
+        ModelConfig(
+            name="marmousi2_start_1d",
+            description="The same with the published start that is the same in every column.",
+            start_file="marmousi_II_start_1D.vp",
+            origin=_MARMOUSI_2,
+            **_MARMOUSI_2_FILE,
+        ),
+        ModelConfig(
+            name="marmousi2_fwi",
+            description="All of Marmousi-II on 70 x 200 nodes of 50 m, for a Ricker wavelet of up to 3 Hz.",
+            resample_m=50.0,
+            origin=_MARMOUSI_2,
+            **_MARMOUSI_2_FILE,
+        ),
+        ModelConfig(
+            name="marmousi",
+            description="Marmousi as of 1994, 751 x 2301 nodes of 4 m. Unverified: the files were not at hand.",
+            files=("marmousi_vp.bin", "marmousi.bin", "marmousi.vp", "marmousi.segy", "marmousi.sgy", "velocity.segy"),
+            spacing_m=4.0,
+            shape=(751, 2301),
+            water_m_s=1510.0,
+            origin="Marmousi (Versteeg 1994) on 751 x 2301 nodes of 4 m, from --manual-dir",
+        ),
+    ]
+
+    # TFDS serializes the features of a record in another order in every process.
+    _example_writer = shards.Sharded._example_writer
+
+    @classmethod
+    def custom_config(cls, name: str, settings: dict[str, str]) -> ModelConfig:
+        """Return a user's own config, from `zoo prepare velocity_models/NAME --set file=MODEL ...`.
+
+        Args:
+            name: what to call it.
+            settings: `file`, anything that `zoo.physics.velocity_models.read_velocity_model` reads; `spacing_m` and
+                `shape` (down x across, 174x500) where the file does not state them; `water_m_s`, `smooth_m`,
+                `resample_m`, `window_m` (top:bottom:left:right) as in `ModelConfig`.
+        """
+        check_own_name("velocity_models", name, cls.builder_configs)
+        known = ("file", "spacing_m", "shape", "water_m_s", "smooth_m", "resample_m", "window_m")
+        for key in settings:
+            if key not in known:
+                raise UsageError(f"velocity_models has no setting {key!r}.{did_you_mean(key, known)}")
+        if "file" not in settings:
+            raise UsageError("velocity_models/NAME is made of a file: zoo prepare ... --set file=MODEL.segy")
+        path = Path(settings["file"]).expanduser().resolve()
+        if not path.is_file():
+            raise ZooError(f"There is no {path}; file= names a velocity model.")
+        chosen: dict[str, Any] = {"file": str(path), "sha256": sha256(path)}
+        for key in ("spacing_m", "water_m_s", "smooth_m", "resample_m"):
+            if key in settings:
+                chosen[key] = _numbers(key, str(settings[key]), "", 1)[0]
+        if "shape" in settings:
+            chosen["shape"] = tuple(int(n) for n in _numbers("shape", str(settings["shape"]), "x", 2))
+        if "window_m" in settings:
+            chosen["window_m"] = _numbers("window_m", str(settings["window_m"]), ":", 4)
+        return ModelConfig(name=name, description="A user's own velocity model.", **chosen)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        # The shape may be the file's; before it is read (or found prepared) there is none.
+        prepared = Path(self.data_dir) / "metadata.json"
+        shape = json.loads(prepared.read_text())["shape"] if prepared.is_file() else (0, 0)
+        config = self.builder_config
+        about = {
+            "origin": config.origin,
+            "start": _start_in_words(config),
+            "units": {"velocity_m_s": "m/s", "start_m_s": "m/s", "water_rows": "rows from the top"},
+            "settings": shards.fields(config),
+            "spacing_m": 0.0,  # these are set when the model is there
+            "shape": list(shape),
+            "highest_hz": 0.0,
+            "ricker_peak_hz": 0.0,
+        }
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(_features(shape)),
+            metadata=tfds.core.MetadataDict(about),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        config = self.builder_config
+        model = self._on_its_grid(self._model(dl_manager))
+        if config.start_file:
+            path = _in_folder(config, manual_folder(dl_manager), (config.start_file,))
+            start = self._on_its_grid(self._read(path))
+        else:
+            start = model.smoothed(config.smooth_m) if config.smooth_m else model.linear()
+        # TFDS wants shapes before it gives files, and has no public way to set them afterwards.
+        self.info.features._feature_dict.update(_features(model.shape))
+        highest_hz = float(model.velocity_m_s.min()) / (POINTS_PER_WAVELENGTH[_ORDER] * model.spacing_m)
+        self.info.metadata.update(
+            spacing_m=model.spacing_m,
+            shape=list(model.shape),
+            title=model.title,
+            source=model.source,
+            highest_hz=highest_hz,
+            ricker_peak_hz=highest_hz / _ricker_breadth(),
+        )
+        rows = np.zeros(model.shape[1], np.int32) if model.water_rows is None else model.water_rows
+        record = {"velocity_m_s": model.velocity_m_s, "start_m_s": start.velocity_m_s, "water_rows": rows}
+        return {"model": self._generate_examples(record)}
+
+    def _generate_examples(self, record: dict[str, np.ndarray]):
+        yield 0, record
+
+    def _model(self, dl_manager: tfds.download.DownloadManager) -> VelocityModel:
+        config = self.builder_config
+        if config.made_by:
+            return _MADE[config.made_by]()
+        return self._read(
+            Path(config.file) if config.file else _in_folder(config, manual_folder(dl_manager), config.files)
+        )
+
+    def _read(self, path: Path) -> VelocityModel:
+        config = self.builder_config
+        model = read_velocity_model(path, config.spacing_m or None, config.shape or None)
+        return model.with_water(config.water_m_s) if config.water_m_s else model
+
+    def _on_its_grid(self, model: VelocityModel) -> VelocityModel:
+        config = self.builder_config
+        if config.window_m:
+            model = model.window(config.window_m[:2], config.window_m[2:])
+        return model.resampled(config.resample_m) if config.resample_m else model
+
+
+def _features(shape: tuple[int, int]) -> dict[str, tfds.features.Tensor]:
+    bytes_ = tfds.features.Encoding.BYTES
+    return {
+        "velocity_m_s": tfds.features.Tensor(shape=tuple(shape), dtype=np.float32, encoding=bytes_),
+        "start_m_s": tfds.features.Tensor(shape=tuple(shape), dtype=np.float32, encoding=bytes_),
+        "water_rows": tfds.features.Tensor(shape=(shape[1],), dtype=np.int32, encoding=bytes_),
+    }
+
+
+def _start_in_words(config: ModelConfig) -> str:
+    if config.start_file:
+        return f"the published {config.start_file}"
+    if config.smooth_m:
+        return f"slowness smoothed by a Gaussian, standard deviation {config.smooth_m:g} m; water kept"
+    return "linear in depth, from the top of the rock to the bottom; water kept"
+
+
+def _in_folder(config: ModelConfig, folder: Path | None, names: tuple[str, ...]) -> Path:
+    """Return the first file of these names in the manual folder."""
+    found = next((folder / name for name in names if (folder / name).is_file()), None) if folder else None
+    if found is None:
+        where = f"{folder} holds none of" if folder else "--manual-dir names no folder with"
+        raise ZooError(
+            f"velocity_models/{config.name}: {where} {', '.join(names)}. The model is not redistributed here: "
+            "datasets/velocity_models/README.md says what it is and in which form. Without it: "
+            "zoo prepare velocity_models/synthetic_folded"
+        )
+    return found
+
+
+def _ricker_breadth() -> float:
+    """Return the frequency below which 99 % of a Ricker wavelet's energy lies, in units of its peak frequency."""
+    return highest_frequency_hz(ricker(1.0, 0.01, 4000, delay_s=20.0), 0.01)
+
+
+def _numbers(key: str, text: str, separator: str, count: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in (text.split(separator) if separator else [text]))
+    except ValueError:
+        numbers = ()
+    whole = key != "shape" or all(number > 0 and number.is_integer() for number in numbers)
+    if len(numbers) != count or not np.isfinite(numbers).all() or min(numbers) < 0 or not whole:
+        form = {"shape": "174x500 (cells down x across)", "window_m": "top:bottom:left:right in m"}.get(key, "a number")
+        raise UsageError(f"{key} takes {form}, not negative; received {text!r}.")
+    return numbers
