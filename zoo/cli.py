@@ -27,6 +27,7 @@ examples:
   zoo evaluate cvae_emulator --json          score a model on its test split
   zoo locate traces.npz --model cvae_emulator --out event
   zoo crust velocities.csv --out crust       crustal thickness from maps of phase velocity
+  zoo fwi line.segy --start smooth.npz --out line   velocities by full-waveform inversion
   zoo reproduce                              which experiments of the papers can be repeated
 """
 
@@ -158,6 +159,23 @@ def _crust(args: argparse.Namespace) -> None:
     _print_json(inverted.summary()) if args.json else print(inverted.report())
 
 
+def _fwi(args: argparse.Namespace) -> None:
+    from zoo.tasks.fwi import fwi
+
+    inverted = fwi(
+        args.shots,
+        args.start,
+        args.out,
+        geometry=args.geometry,
+        wavelet=args.wavelet,
+        truth=args.true,
+        settings=_settings(args.set),
+        figure_every=args.every,
+    )
+    print(f"zoo: models, tables and figures are in {args.out}; look at overview.png first", file=sys.stderr)
+    _print_json(inverted.summary()) if args.json else print(inverted.report())
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from zoo import reproduce
 
@@ -253,6 +271,16 @@ def _parser() -> argparse.ArgumentParser:
     crust.add_argument("--out", required=True, metavar="DIR", help="folder for maps, tables and figures")
     crust.add_argument("--compare", metavar="NAME", help="a known thickness: crust1, or a table")
     crust.add_argument("--noise", type=float, metavar="R", help="relative sd where there are no error bars, as 0.01")
+    fwi = command("fwi", _fwi, "invert shot gathers for velocity (goes on with an interrupted run)", changes)
+    fwi.add_argument("shots", metavar="SHOTS", help="npz, SEG-Y, or any file that ObsPy reads with --geometry")
+    fwi.add_argument("--start", required=True, metavar="MODEL", help="the first guess: npz, segy, nc")
+    fwi.add_argument("--out", required=True, metavar="DIR", help="folder for models, tables and figures")
+    fwi.add_argument("--geometry", metavar="CSV", help="shot,source_x_m,source_depth_m,receiver_x_m,receiver_depth_m")
+    fwi.add_argument("--wavelet", metavar="FILE|ricker:HZ", help="default: the one with the shots, else estimated")
+    fwi.add_argument("--true", metavar="MODEL", help="the true model, to measure the error against")
+    fwi.add_argument(
+        "--every", type=_positive, default=10, metavar="N", help="a picture every N iterations, default 10"
+    )
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
     reproduce = command("reproduce", _reproduce, again, data, changes)
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")

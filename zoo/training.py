@@ -316,7 +316,8 @@ class _Run:
         part = stage.trained_part(model)
         train_data = stage.examples(model, records, settings)
         validation_data = (stage.validation_examples or stage.examples)(model, held_out, settings)
-        steps = max(1, len(train_data[0]) // settings["batch_size"])
+        count = len(keras.tree.flatten(train_data[0])[0])  # x may be a tuple of arrays
+        steps = max(1, count // settings["batch_size"])
         stage.compile(part, settings, steps * settings["epochs"])
         name = f"state-{stage.name}.npz" if stage.name else "state.npz"
         state = EpochState(self.folder / name, settings["patience"], settings["epochs"], stage.name)

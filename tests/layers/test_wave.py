@@ -63,6 +63,21 @@ def test_the_adjoint_is_what_automatic_differentiation_gives(options):
         assert relative(one, other) < (1e-12 if options["dtype"] == "float64" else 1e-5)
 
 
+@pytest.mark.parametrize("free_surface", [False, True])
+def test_a_column_too(free_surface):
+    """One dimension, which the kernels lay along the other axis."""
+    options = {"width": 6, "free_surface": free_surface, "dtype": "float64"}
+    found, expected = (
+        np.asarray(
+            WaveRNN(VELOCITY[:, :1], 10.0, 0.001, [[3, 0], [12, 0]], gradient=gradient, **options)(
+                (wavelet("float64"), SOURCES * [1, 0])
+            )
+        )
+        for gradient in ("checkpoint", "autodiff")
+    )
+    assert relative(found, expected) < 1e-12
+
+
 def test_the_cell_is_an_rnn_cell_with_one_weight():
     """The paper's network as Keras builds it: same records, velocity the only weight, and it trains."""
     cell = FDRNNCell(VELOCITY, 10.0, 0.001, RECEIVERS, width=6)

@@ -179,6 +179,35 @@ def test_the_gradient_is_exact(options):
     assert (by_wavelet * other).sum() == pytest.approx(value(VELOCITY, other), rel=1e-11)
 
 
+@pytest.mark.parametrize("options", list(OPTIONS.values())[:3], ids=list(OPTIONS)[:3])
+def test_the_gradient_of_a_column_is_exact(options):
+    rng = np.random.default_rng(4)
+    velocity = 2000 + 800 * rng.random((50, 1))
+    simulator = Propagator((50, 1), 10.0, 0.001, [[3, 0], [40, 0]], 2800.0, width=8, dtype="float64", **options)
+    residual, pulse, source = rng.normal(size=(1, 300, 2)), WAVELET[:1], np.array([[5, 0]])
+    slope, _ = simulator.gradient(velocity, pulse, source, residual)
+    change = rng.normal(size=velocity.shape)
+    ends = [(simulator.records(velocity + h * change, pulse, source) * residual).sum() for h in (-1e-3, 1e-3)]
+    assert slope.shape == velocity.shape
+    assert (slope * change).sum() == pytest.approx((ends[1] - ends[0]) / 2e-3, rel=1e-6)
+
+
+def test_a_column_s_free_surface_turns_the_pulse_over():
+    simulator = Propagator((80, 1), 10.0, 0.002, [[40, 0]], 2000.0, 8, width=20, free_surface=True, dtype="float64")
+    pulse = ricker(8.0, 0.002, 400).astype(np.float64)[None]
+    record = simulator.records(np.full((80, 1), 2000.0), pulse, np.array([[20, 0]]))[0, :, 0]
+    late = round(400.0 / 2000.0 / 0.002)  # up and down again: 400 m further than straight
+    straight = Propagator((80, 1), 10.0, 0.002, [[40, 0]], 2000.0, 8, width=20, dtype="float64").records(
+        np.full((80, 1), 2000.0), pulse, np.array([[20, 0]])
+    )[0, :, 0]
+    assert relative(record[late:], straight[late:] - straight[:-late]) < 0.02
+
+
+def test_a_grid_smaller_than_the_stencil_is_refused():
+    with pytest.raises(ZooError, match="too small: order 8 needs 12"):
+        Propagator((10, 40), 10.0, 0.001, [[3, 3]], 2000.0, 8).records(np.ones((10, 40)), WAVELET, SOURCES)
+
+
 def test_checkpoints_change_nothing():
     residual = np.random.default_rng(2).normal(size=(2, 300, 3))
     simulator = propagator()

@@ -62,9 +62,10 @@ def highest_frequency_hz(wavelet: np.ndarray, time_step_s: float) -> float:
         time_step_s: of its samples.
     """
     wavelet = np.asarray(wavelet, np.float64)
-    power = np.abs(np.fft.rfft(wavelet, axis=-1)) ** 2
+    size = 8 * wavelet.shape[-1]  # with zeros behind it, so that frequencies are close to each other
+    power = np.abs(np.fft.rfft(wavelet, size, axis=-1)) ** 2
     share = power.cumsum(-1) / np.maximum(power.sum(-1, keepdims=True), np.finfo(float).tiny)
-    frequency_hz = np.fft.rfftfreq(wavelet.shape[-1], time_step_s)
+    frequency_hz = np.fft.rfftfreq(size, time_step_s)
     return float(frequency_hz[np.argmax(share >= 0.99, axis=-1)].max())
 
 

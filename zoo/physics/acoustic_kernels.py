@@ -123,15 +123,15 @@ def _fade_line(memory, a, b, line, first):
 
 
 @njit(**_OPTIONS)
-def _curve_line(total, line, other, first, second):
+def _curve_line(total, line, other, first, along):
     """total <- L line + D other."""
     halo = len(first) - 1
     for x in range(np.uint64(line.size - 2 * halo)):
         i = x + np.uint64(halo)
-        value = second[0] * line[i]
+        value = along[0] * line[i]
         for k in range(1, halo + 1):
             right, left = x + np.uint64(halo + k), x + np.uint64(halo - k)
-            value += second[k] * (line[right] + line[left]) + first[k] * (other[right] - other[left])
+            value += along[k] * (line[right] + line[left]) + first[k] * (other[right] - other[left])
         total[i] = value
 
 
@@ -200,10 +200,13 @@ def _add_edges(q, edge, z, halo):
 
 @njit(**_OPTIONS)
 def _mirror(field, halo):
-    """Make the field odd about the top row, where it is zero: a free surface."""
+    """Make the field odd about the top, where it is zero: a free surface. A single row is a column that lies."""
     for k in range(1, halo + 1):
-        for x in range(field.shape[1]):
-            field[halo - k, x] = -field[halo + k, x]
+        if field.shape[0] == 1 + 2 * halo:
+            field[halo, halo - k] = -field[halo, halo + k]
+        else:
+            for x in range(field.shape[1]):
+                field[halo - k, x] = -field[halo + k, x]
 
 
 @njit(**_OPTIONS)
@@ -238,7 +241,7 @@ def forward_step(now, before, memory, medium, source, amplitude, q, work):
     if a_line.size:
         _edges(edge, now, halo)
         _fade_line(psi_x, a_line, b_line, edge.ravel(), first)
-        _curve_line(terms.ravel(), edge.ravel(), psi_x, first, second)
+        _curve_line(terms.ravel(), edge.ravel(), psi_x, first, along)
         _fade_line_by(zeta_x, a_line, b_line, terms.ravel())
         _slope_line(terms.ravel(), zeta_x, psi_x, first)
     for z in range(rows):
@@ -286,7 +289,7 @@ def adjoint_step(now, before, memory, medium, receivers, residual, right, work):
         _fade_line_by(z_x, a_line, b_line, edge.ravel())
         _sum_line(terms.ravel(), edge.ravel(), z_x)
         _fade_line(y_x, a_line, b_line, terms.ravel(), first)
-        _curve_line(terms.ravel(), z_x, y_x, first, second)
+        _curve_line(terms.ravel(), z_x, y_x, first, along)
     at = 0
     for z in range(rows):
         _laplacian_row(right, now, z + halo, second, along)

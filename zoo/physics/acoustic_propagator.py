@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import ZooError
 from zoo.physics import acoustic_loops as loops
 from zoo.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.physics.acoustic_absorber import cpml_profile, sponge_profile
@@ -146,17 +147,20 @@ class _Plan:
         self.store = np.uint16 if of.store_dtype == "float16" else self.dtype
         self.store_all = of.store_all
         self.scale = (of.time_step_s / of.spacing_m) ** 2
-        flat = of.shape[1] == 1
         h = self.halo = of.order // 2
-        width = of.width
-        sides = (not of.free_surface, True, not flat, not flat)
-        self.strip = ((width * sides[0], width), (width * sides[2], width * sides[3]))
-        self.shape = tuple(n + sum(strip) for n, strip in zip(of.shape, self.strip, strict=True))
+        width, top = of.width, 0 if of.free_surface else of.width
+        # A column is laid along the axis that is fast, as a single row.
+        self.lies = of.shape[1] == 1
+        shape = of.shape[::-1] if self.lies else of.shape
+        if min(shape[self.lies :]) < 3 * h:
+            raise ZooError(f"A grid of {of.shape} is too small: order {of.order} needs {3 * h} nodes each way.")
+        self.strip = ((0, 0), (top, width)) if self.lies else ((top, width), (width, width))
+        self.shape = tuple(n + sum(strip) for n, strip in zip(shape, self.strip, strict=True))
         self.free_surface = of.free_surface
         second, first = (
             tuple(map(self.dtype, weights(of.order))) for weights in (laplacian_coefficients, derivative_coefficients)
         )
-        along = tuple(self.dtype(0) for _ in second) if flat else second
+        along, second = second, tuple(self.dtype(0) for _ in second) if self.lies else second
 
         a, b = np.zeros((2, 2, width + 3 * h), self.dtype)
         none = np.zeros((0, 0), self.dtype)
@@ -166,12 +170,16 @@ class _Plan:
             a[0, h : h + width], b[0, h : h + width] = decay, gain
             a[1, 2 * h : 2 * h + width], b[1, 2 * h : 2 * h + width] = decay[::-1], gain[::-1]
         else:
+            sides = (False, False, top > 0, True) if self.lies else (top > 0, True, True, True)
             s = sponge_profile(self.shape, width, sides)
             sponge = ((1 / (1 + s)).astype(self.dtype), (1 - s).astype(self.dtype))
-        lines = self.shape[0] if of.absorber == "cpml" and not flat else 0
-        first_side = 1 if of.free_surface else 0
-        zs = (first_side, 2) if of.absorber == "cpml" else (0, 0)
-        strips = (a, b, zs, np.tile(a.ravel(), lines), np.tile(b.ravel(), lines), first)
+        cpml = of.absorber == "cpml"
+        lines = self.shape[0] if cpml else 0
+        line = np.tile(np.stack([a, b]).reshape(2, -1), lines)
+        if self.lies and of.free_surface:
+            line[:, : width + 3 * h] = 0
+        between = (1 if of.free_surface else 0, 2) if cpml and not self.lies else (0, 0)
+        strips = (a, b, between, line[0], line[1], first)
         self.rest = (strips, sponge, second, along, of.free_surface)
         self.sizes = (
             (2, self.shape[0] + 2 * h, self.shape[1] + 2 * h),
@@ -184,11 +192,15 @@ class _Plan:
 
     def cells(self, indices: np.ndarray) -> np.ndarray:
         """Return indices (n, 2) on the grid with strips."""
-        return np.asarray(indices, np.int64) + [self.strip[0][0], self.strip[1][0]]
+        indices = np.asarray(indices, np.int64).reshape(-1, 2)
+        return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
+
+    def _laid(self, grid: np.ndarray) -> np.ndarray:
+        return grid.T if self.lies else grid
 
     def padded(self, velocity_m_s: np.ndarray) -> np.ndarray:
         """Return velocities (Z, X) continued into the strips."""
-        return np.pad(np.asarray(velocity_m_s, np.float64), self.strip, mode="edge")
+        return np.pad(self._laid(np.asarray(velocity_m_s, np.float64)), self.strip, mode="edge")
 
     def folded(self, gradient: np.ndarray) -> np.ndarray:
         """Return a gradient by velocities with strips as one by those of the grid: the adjoint of `padded`."""
@@ -199,13 +211,13 @@ class _Plan:
         inside = g[:, left : g.shape[1] - right].copy()
         inside[:, 0] += g[:, :left].sum(1)
         inside[:, -1] += g[:, g.shape[1] - right :].sum(1)
-        return inside
+        return self._laid(inside)
 
     def medium(self, velocity_m_s: np.ndarray) -> tuple:
         """Return what the kernels call the medium."""
         c = self.padded(velocity_m_s) ** 2 * self.scale
         if self.free_surface:
-            c[0] = 0
+            c[(slice(None), 0) if self.lies else 0] = 0
         return (c.astype(self.dtype), *self.rest)
 
     def state(self) -> tuple:
@@ -218,7 +230,7 @@ class _Plan:
 
     def source(self, indices: np.ndarray) -> tuple[int, int]:
         """Return row and column of a source on the grid with strips."""
-        row, column = self.cells(indices)
+        ((row, column),) = self.cells(indices)
         return int(row), int(column)
 
     def amplitude(self, wavelet: np.ndarray, height: float) -> np.ndarray:

@@ -1,0 +1,44 @@
+"""Full-waveform inversion of four layers in one dimension as the training of a recurrent network.
+
+Paper   Sun et al., section "The depth-varying model", figures 5 to 15
+Data    velocity_models/layered_1d (datasets/velocity_models): 2000, 3000, 4000, 5000 m/s, a start linear in depth
+Cost    half a CPU-minute
+Run     zoo train fdrnn_1d
+
+One source and one receiver at the top of a column of cells. The paper gives neither spacing nor wavelet nor how the
+data are scaled; ours are scaled to an rms of 1, so its learning rates of GD and momentum are not ours. The observed
+trace comes from the same finite differences that invert it (an "inverse crime") and has no noise.
+"""
+
+from __future__ import annotations
+
+from zoo.inference import fwi_training
+from zoo.training import Recipe
+
+RECIPE = Recipe(
+    name="fdrnn_1d",
+    summary="Models a trace over an inverted stack of layers: a wave equation whose velocities were trained.",
+    settings={
+        **fwi_training.SETTINGS,
+        "corpus": "velocity_models/layered_1d",
+        "shots": 1,
+        "batch_size": 1,
+        "time_samples": 1200,
+        "epochs": 300,
+    },
+    build=fwi_training.build,
+    adapt=fwi_training.adapt,
+    examples=fwi_training.examples,
+    validation_examples=fwi_training.validation_examples,
+    pretraining=fwi_training.bands,
+    compile=fwi_training.compile,
+    score=fwi_training.score,
+    sample=fwi_training.sample,
+    card={**fwi_training.CARD, "licence": "Apache-2.0; the earth is synthetic"},
+    tags={
+        "adam300": {},
+        "cg300": {"optimizer": "cg"},
+        "lbfgs300": {"optimizer": "l-bfgs-b"},
+    },
+    smoke={"epochs": 3, "time_samples": 400, "learning_rate": 4.0},
+)

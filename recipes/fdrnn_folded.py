@@ -1,0 +1,38 @@
+"""Full-waveform inversion of a folded section with salt, made here: the Marmousi experiment without its file.
+
+Paper   Sun et al., section "The synthetic example of Marmousi", on another earth
+Data    velocity_models/synthetic_folded (datasets/velocity_models)
+Cost    100 CPU-seconds on 2 cores
+Run     zoo train fdrnn_folded
+
+As fdrnn_marmousi. The observed shots come from the same finite differences that invert them (an "inverse crime") and
+have no noise.
+"""
+
+from __future__ import annotations
+
+from zoo.inference import fwi_training
+from zoo.training import Recipe
+
+RECIPE = Recipe(
+    name="fdrnn_folded",
+    summary="Models shots over an inverted synthetic section: a wave equation whose velocities were trained.",
+    settings={**fwi_training.SETTINGS, "corpus": "velocity_models/synthetic_folded"},
+    build=fwi_training.build,
+    adapt=fwi_training.adapt,
+    examples=fwi_training.examples,
+    validation_examples=fwi_training.validation_examples,
+    pretraining=fwi_training.bands,
+    compile=fwi_training.compile,
+    score=fwi_training.score,
+    sample=fwi_training.sample,
+    card={**fwi_training.CARD, "licence": "Apache-2.0; the earth is synthetic"},
+    tags={
+        "adam100": {},
+        "cg100": {"optimizer": "cg"},
+        "lbfgs100": {"optimizer": "l-bfgs-b"},
+        # The same number of gradients, four updates with each.
+        "practice100": {"batch_size": 3, "learning_rate": 20.0, "bounds": (1450.0, 4900.0)},
+    },
+    smoke={"epochs": 2, "shots": 2, "batch_size": 2, "validation_shots": 1, "time_samples": 300},
+)

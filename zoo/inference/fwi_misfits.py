@@ -1,0 +1,84 @@
+"""Misfits between observed and predicted records, as Keras losses.
+
+Records are (shots, time, receivers). A misfit is computed per trace, so that Keras's `sample_weight` may be
+(shots, receivers): 0 takes a trace out. The value is the mean over shots.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import UsageError, did_you_mean
+
+# The envelope's square root is rounded off below this part of a trace's largest observed amplitude.
+_ENVELOPE_FLOOR = 1e-3
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class L2Misfit(keras.losses.Loss):
+    """Half the squared difference summed over receivers and time, mean over shots (Sun et al., eq. 3 and A-1)."""
+
+    def __init__(self, name: str = "l2", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, observed, predicted):
+        """Return (shots, receivers): the mean over both, which Keras takes, is the sum over receivers."""
+        return 0.5 * observed.shape[-1] * ops.sum(ops.square(predicted - observed), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class CorrelationMisfit(keras.losses.Loss):
+    """One minus the normalised zero-lag correlation of each trace, mean over traces: blind to amplitudes.
+
+    A trace that is zero throughout counts as uncorrelated.
+    """
+
+    def __init__(self, name: str = "correlation", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, observed, predicted):
+        """Return (shots, receivers), each between 0 and 2."""
+
+        def norm(trace):
+            return ops.sqrt(ops.sum(ops.square(trace), axis=1) + 1e-20)
+
+        return 1 - ops.sum(observed * predicted, axis=1) / (norm(observed) * norm(predicted))
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class EnvelopeMisfit(keras.losses.Loss):
+    """`L2Misfit` of the Hilbert envelopes, which change slowly: tolerant of starts that are half a period off."""
+
+    def __init__(self, name: str = "envelope", **kwargs):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, observed, predicted):
+        """Return (shots, receivers): the mean over both, which Keras takes, is the sum over receivers."""
+        traces = [ops.transpose(record, (0, 2, 1)) for record in (observed, predicted)]
+        floor = _ENVELOPE_FLOOR * ops.max(ops.abs(traces[0]), axis=-1, keepdims=True) + 1e-15
+        # Smooth where an envelope vanishes: the root's slope there is infinite.
+        before, after = (ops.sqrt(t**2 + hilbert(t) ** 2 + floor**2) for t in traces)
+        return 0.5 * observed.shape[-1] * ops.sum(ops.square(after - before), axis=-1)
+
+
+def hilbert(trace):
+    """Return the Hilbert transform along the last axis (that of the trace continued periodically)."""
+    samples = trace.shape[-1]
+    passed = np.ones(samples // 2 + 1, np.float32)
+    passed[0] = 0
+    if samples % 2 == 0:
+        passed[-1] = 0
+    real, imaginary = ops.rfft(trace)
+    return ops.irfft((imaginary * passed, -real * passed), fft_length=samples)
+
+
+MISFITS = {"l2": L2Misfit, "correlation": CorrelationMisfit, "envelope": EnvelopeMisfit}
+
+
+def misfit(name: str) -> keras.losses.Loss:
+    """Return the misfit `l2`, `correlation` or `envelope`."""
+    if name not in MISFITS:
+        raise UsageError(f"There is no misfit {name!r}.{did_you_mean(name, MISFITS)}")
+    return MISFITS[name]()
