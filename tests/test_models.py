@@ -15,16 +15,17 @@ import zoo
 from zoo import checkpoint, registry
 
 NAMES = registry.list_models()
-# What a model takes, under its name in sample.npz.
-INPUTS = ("coordinates_km", "phase_velocity_km_s")
+# What models take, under the names in sample.npz; several are taken as a tuple.
+INPUTS = (("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"))
 
 
 def sample_of(name):
     """Return the stored input, the stored output, and everything else that a checkpoint brings."""
     with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
         sample = dict(stored)
-    (key,) = set(INPUTS) & set(sample)
-    return sample.pop(key), sample.pop("predicted"), sample
+    (names,) = (names for names in INPUTS if set(names) <= set(sample))
+    inputs = tuple(sample.pop(name) for name in names)
+    return inputs if len(inputs) > 1 else inputs[0], sample.pop("predicted"), sample
 
 
 def test_there_are_models():

@@ -43,7 +43,7 @@ CARD_FIELDS = {
     "files": "sha256 and size of every file of the folder",
 }
 
-_LIBRARIES = ("seismic-zoo", "tensorflow", "keras", "numpy", "scipy", "gpflow", "tensorflow-datasets")
+_LIBRARIES = ("seismic-zoo", "tensorflow", "keras", "numpy", "numba", "scipy", "gpflow", "tensorflow-datasets")
 
 
 def library_versions() -> dict[str, str]:
