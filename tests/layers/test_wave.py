@@ -20,15 +20,15 @@ from zoo.physics.acoustic import ricker
 VELOCITY = 2000 + 800 * np.random.default_rng(0).random((16, 20))
 RECEIVERS = [[3, 5], [12, 10], [3, 15]]
 SOURCES = np.array([[4, 12], [10, 7]])
-STEPS = 80
+STEPS, SPACING_M = 112, 6.0
 
 
 def layer(velocity=VELOCITY, **options):
-    return WaveRNN(velocity, 10.0, 0.001, RECEIVERS, **{"width": 6, **options})
+    return WaveRNN(velocity, SPACING_M, 0.001, RECEIVERS, **{"width": 6, **options})
 
 
 def wavelet(dtype="float32"):
-    return np.stack([ricker(25.0, 0.001, STEPS)] * 2).astype(dtype)
+    return np.stack([ricker(20.0, 0.001, STEPS)] * 2).astype(dtype)
 
 
 def relative(found, expected):
@@ -69,7 +69,7 @@ def test_a_column_too(free_surface):
     options = {"width": 6, "free_surface": free_surface, "dtype": "float64"}
     found, expected = (
         np.asarray(
-            WaveRNN(VELOCITY[:, :1], 10.0, 0.001, [[3, 0], [12, 0]], gradient=gradient, **options)(
+            WaveRNN(VELOCITY[:, :1], SPACING_M, 0.001, [[3, 0], [12, 0]], gradient=gradient, **options)(
                 (wavelet("float64"), SOURCES * [1, 0])
             )
         )
@@ -80,7 +80,7 @@ def test_a_column_too(free_surface):
 
 def test_the_cell_is_an_rnn_cell_with_one_weight():
     """The paper's network as Keras builds it: same records, velocity the only weight, and it trains."""
-    cell = FDRNNCell(VELOCITY, 10.0, 0.001, RECEIVERS, width=6)
+    cell = FDRNNCell(VELOCITY, SPACING_M, 0.001, RECEIVERS, width=6)
     network = keras.Sequential([keras.layers.RNN(cell, return_sequences=True)])
     places = np.repeat(SOURCES[:, None].astype("float32"), STEPS, axis=1)
     steps = np.concatenate([wavelet()[..., None], places], axis=-1)
@@ -89,7 +89,7 @@ def test_the_cell_is_an_rnn_cell_with_one_weight():
     assert [tuple(w.shape) for w in network.trainable_weights] == [VELOCITY.shape]
     assert not network.non_trainable_weights
     network.compile(optimizer=keras.optimizers.Adam(5.0), loss="mse")
-    slower = FDRNNCell(VELOCITY * 0.97, 10.0, 0.001, RECEIVERS, width=6)
+    slower = FDRNNCell(VELOCITY * 0.97, SPACING_M, 0.001, RECEIVERS, width=6)
     observed = np.asarray(keras.layers.RNN(slower, return_sequences=True)(steps))
     losses = network.fit(steps, observed, batch_size=2, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
@@ -100,7 +100,7 @@ def test_the_gate_holds_the_output_between_samples():
     steps = np.concatenate([wavelet()[..., None], places], axis=-1)
 
     def record(resample):
-        cell = FDRNNCell(VELOCITY, 10.0, 0.001, RECEIVERS, width=6, resample=resample)
+        cell = FDRNNCell(VELOCITY, SPACING_M, 0.001, RECEIVERS, width=6, resample=resample)
         return np.asarray(keras.layers.RNN(cell, return_sequences=True)(steps))
 
     every, fourth = record(1), record(4)
@@ -110,7 +110,7 @@ def test_the_gate_holds_the_output_between_samples():
 
 def test_it_trains_by_fit_within_bounds():
     """In a model of Keras' own, shots as the batch."""
-    bounds = (2100.0, 2700.0)
+    bounds = (2250.0, 2500.0)
     observed = np.asarray(layer()((wavelet(), SOURCES)))
     waves = layer(np.full(VELOCITY.shape, 2400.0), bounds=bounds)
     pulses, places = keras.Input((STEPS,), batch_size=2), keras.Input((2,), batch_size=2, dtype="int32")
@@ -176,9 +176,23 @@ def test_bad_input_is_refused(options, message):
         layer(**options)
 
 
+def test_waves_too_short_for_the_grid_are_refused():
+    with pytest.raises(
+        ZooError, match=r"1\d\d Hz at 20\d\d m/s has .* grid points of 6 m in a wavelength; order 4 needs 5"
+    ):
+        layer()((ricker(80.0, 0.001, STEPS)[None], SOURCES[:1]))
+
+
+def test_sources_outside_are_refused():
+    with pytest.raises(ZooError, match=r"source 1 is at \(z, x\) = \(16, 7\), outside the grid"):
+        layer()((wavelet(), np.array([[4, 12], [16, 7]])))
+    with pytest.raises(ZooError, match="received 2 and 1"):
+        layer()((wavelet(), SOURCES[:1]))
+
+
 def test_a_receiver_outside_is_named():
     with pytest.raises(ZooError, match=r"receiver 1 is at \(z, x\) = \(3, 20\), outside the grid of 16 x 20.*1 of 2"):
-        WaveRNN(VELOCITY, 10.0, 0.001, [[3, 5], [3, 20]])
+        WaveRNN(VELOCITY, SPACING_M, 0.001, [[3, 5], [3, 20]])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
@@ -189,10 +203,10 @@ import jax, jax.numpy as jnp, numpy as np
 from zoo.layers import WaveRNN
 from zoo.physics.acoustic import ricker
 velocity = 2000 + 800 * np.random.default_rng(0).random((16, 20))
-pulses, sources = jnp.asarray(np.stack([ricker(25.0, 0.001, 80)] * 2)), np.array([[4, 12], [10, 7]])
+pulses, sources = jnp.asarray(np.stack([ricker(20.0, 0.001, 110)] * 2)), np.array([[4, 12], [10, 7]])
 found = []
 for gradient in ("checkpoint", "autodiff"):
-    waves = WaveRNN(velocity, 10.0, 0.001, [[3, 5], [12, 10], [3, 15]], width=6, gradient=gradient)
+    waves = WaveRNN(velocity, 6.0, 0.001, [[3, 5], [12, 10], [3, 15]], width=6, gradient=gradient)
     loss = lambda v, w: (waves((w, sources), velocity_m_s=v) ** 2).sum()
     found.append(jax.jit(jax.grad(loss, argnums=(0, 1)))(jnp.asarray(velocity, "float32"), pulses))
 for one, other in zip(*found):

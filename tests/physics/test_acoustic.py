@@ -208,6 +208,12 @@ def test_a_grid_smaller_than_the_stencil_is_refused():
         Propagator((10, 40), 10.0, 0.001, [[3, 3]], 2000.0, 8).records(np.ones((10, 40)), WAVELET, SOURCES)
 
 
+def test_cells_outside_the_grid_are_refused():
+    for bad in ([-1, 5], [30, 5], [5, 40]):
+        with pytest.raises(ZooError, match=r"on the grid of \(30, 40\)"):
+            propagator().records(VELOCITY, WAVELET[:1], np.array([bad]))
+
+
 def test_checkpoints_change_nothing():
     residual = np.random.default_rng(2).normal(size=(2, 300, 3))
     simulator = propagator()

@@ -56,6 +56,7 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     """
     if name in METHODS:
         return ScipyMinimizer(name)
+    learning_rate = float(learning_rate)  # Keras takes no whole numbers
     makers = {
         "gd": lambda: keras.optimizers.SGD(learning_rate),
         "momentum": lambda: BiasCorrectedMomentum(learning_rate),

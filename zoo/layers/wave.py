@@ -10,7 +10,7 @@ from keras import ops
 
 from zoo.errors import UsageError, ZooError
 from zoo.layers.wave_cell import FDRNNCell
-from zoo.physics.acoustic import check_stability
+from zoo.physics.acoustic import check_dispersion, check_stability, highest_frequency_hz
 from zoo.physics.acoustic_propagator import Propagator
 
 GRADIENTS = ("checkpoint", "store", "autodiff")
@@ -98,6 +98,7 @@ class WaveRNN(keras.layers.Layer):
         self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
         self.gradient, self.store_dtype = gradient, store_dtype
         self.reference_m_s = float(reference_m_s or fastest)
+        self._slowest_m_s = float(start.min())
         self.velocity = self.add_weight(
             shape=start.shape,
             initializer=keras.initializers.Constant(start),
@@ -122,8 +123,19 @@ class WaveRNN(keras.layers.Layer):
         self._kept = (0, None)
 
     def call(self, inputs, velocity_m_s=None):
-        """Return records (S, T, R); of `velocity_m_s` (Z, X), a tensor, instead of the layer's own where given."""
+        """Return records (S, T, R); of `velocity_m_s` (Z, X), a tensor, instead of the layer's own where given.
+
+        Called with numbers (not while Keras traces a model) it refuses sources outside the grid and wavelets too
+        short for it at the slowest velocity that it was made with (ZooError).
+        """
         wavelet, sources = inputs
+        pulses, places = _numbers(wavelet), _numbers(sources)
+        if pulses is not None and places is not None:
+            inside(places, self.velocity.shape, "source")
+            if len(places) != len(pulses):
+                raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(places)}.")
+            highest_hz = highest_frequency_hz(pulses, self.time_step_s)
+            check_dispersion(self._slowest_m_s, self.spacing_m, highest_hz, self.order)
         wavelet = ops.cast(wavelet, self.compute_dtype)
         velocity = ops.convert_to_tensor(self.velocity if velocity_m_s is None else velocity_m_s)
         velocity = ops.cast(velocity, self.compute_dtype)
@@ -194,6 +206,14 @@ class WaveRNN(keras.layers.Layer):
         return cls(
             np.full(shape, min(config["reference_m_s"], (config["bounds"] or [np.inf])[-1]), "float32"), **config
         )
+
+
+def _numbers(values) -> np.ndarray | None:
+    """Return an array, or None for a symbol that a backend traces."""
+    try:
+        return np.asarray(values)
+    except Exception:  # each backend has its own, for tensors without values
+        return None
 
 
 def inside(indices, shape: tuple[int, int], what: str) -> np.ndarray:

@@ -61,6 +61,7 @@ class Propagator:
         state = sum(int(np.prod(size)) for size in plan.sizes) * np.dtype(plan.dtype).itemsize
         return -(-steps // plan.segment(steps)) * state
 
+    @np.errstate(over="ignore", invalid="ignore")  # a field that grew without bound shows in the result
     def records(self, velocity_m_s: np.ndarray, wavelet: np.ndarray, sources: np.ndarray, keep: bool = False) -> Any:
         """Simulate shots.
 
@@ -94,6 +95,7 @@ class Propagator:
         records = np.stack([record for record, _ in done]) * plan.dtype(height * self.spacing_m**2)
         return (records, [marks for _, marks in done]) if keep else records
 
+    @np.errstate(over="ignore", invalid="ignore")
     def gradient(
         self,
         velocity_m_s: np.ndarray,
@@ -115,10 +117,10 @@ class Propagator:
         medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
         height, residual_height = _height(wavelet), _height(residual)
         receivers = plan.receivers[plan.by_row]
+        scaled = np.ascontiguousarray(residual[..., plan.by_row] / residual_height, plan.dtype)
 
         def shot(i):
             source, amplitude = plan.source(sources[i]), plan.amplitude(wavelet[i], height)
-            scaled = np.ascontiguousarray((residual[i] / residual_height)[:, plan.by_row], plan.dtype)
             gradient, by_amplitude = np.zeros(plan.shape, plan.dtype), np.empty(steps, plan.dtype)
             adjoint, last, work, kept = plan.state(), 0, plan.work(plan.shape[0]), plan.kept(segment)
             unused = np.empty((steps, 0), plan.dtype)
@@ -127,7 +129,7 @@ class Propagator:
                 state = tuple(array.copy() for array in mark)
                 loops.run_forward(state, now, medium, source, amplitude[part], receivers[:0], unused[part], kept, work)
                 last = loops.run_adjoint(
-                    adjoint, last, medium, source, receivers, scaled[part], gradient, by_amplitude[part], kept, work
+                    adjoint, last, medium, source, receivers, scaled[i, part], gradient, by_amplitude[part], kept, work
                 )
             return gradient, by_amplitude
 
@@ -148,6 +150,7 @@ class _Plan:
         self.store_all = of.store_all
         self.scale = (of.time_step_s / of.spacing_m) ** 2
         h = self.halo = of.order // 2
+        self.of_shape = tuple(of.shape)
         width, top = of.width, 0 if of.free_surface else of.width
         # A column is laid along the axis that is fast, as a single row.
         self.lies = of.shape[1] == 1
@@ -191,8 +194,12 @@ class _Plan:
         self.by_row = np.lexsort((self.receivers[:, 1], self.receivers[:, 0]))
 
     def cells(self, indices: np.ndarray) -> np.ndarray:
-        """Return indices (n, 2) on the grid with strips."""
+        """Return indices (n, 2) on the grid with strips; the kernels would write wherever they are told."""
         indices = np.asarray(indices, np.int64).reshape(-1, 2)
+        if ((indices < 0) | (indices >= self.of_shape)).any():
+            raise ZooError(
+                f"Sources and receivers must lie on the grid of {self.of_shape}; received {indices.tolist()}."
+            )
         return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
 
     def _laid(self, grid: np.ndarray) -> np.ndarray:

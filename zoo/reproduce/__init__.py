@@ -61,6 +61,24 @@ REPRODUCTIONS = {
         "about seven CPU-minutes of chains, and the corpus cheng2019",
         "crust:monte_carlo",
     ),
+    "fwi-learning-rates": Reproduction(
+        "Five optimizers of full-waveform inversion with four or five learning rates each, on four layers",
+        "Sun et al., figures 6 to 11",
+        "21 inversions of 1000 iterations, about 10 CPU-seconds each",
+        "fwi:learning_rates",
+    ),
+    "fwi-1d": Reproduction(
+        "CG, L-BFGS-B and TNC beside gradient descent and Adam on four layers, with equal gradients",
+        "Sun et al., figures 12 to 15",
+        "five inversions of up to 1000 gradients, about 10 CPU-seconds each",
+        "fwi:one_dimension",
+    ),
+    "fwi-marmousi": Reproduction(
+        "Adam, CG and L-BFGS-B with 100 gradients of 12 shots on Marmousi-II, or on a synthetic section without it",
+        "Sun et al., figures 16 to 22",
+        "four inversions, about 100 CPU-seconds each; Marmousi-II where velocity_models/marmousi2_fwi is prepared",
+        "fwi:marmousi",
+    ),
 }
 
 
