@@ -25,14 +25,7 @@ RECIPE = Recipe(
         "peak_hz": 3.0,  # 99 % of its energy lies below 5.9 Hz; 6 have five points in a wavelength in water
         "time_step_s": 0.0054,  # stable up to 5670 m/s; the fastest rock has 4767
     },
-    build=fwi_training.build,
-    adapt=fwi_training.adapt,
-    examples=fwi_training.examples,
-    validation_examples=fwi_training.validation_examples,
-    pretraining=fwi_training.bands,
-    compile=fwi_training.compile,
-    score=fwi_training.score,
-    sample=fwi_training.sample,
+    **fwi_training.PARTS,
     card={
         **fwi_training.CARD,
         "licence": "code: Apache-2.0; the velocities derive from Marmousi-II, which is cited and not redistributed",

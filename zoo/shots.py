@@ -119,7 +119,8 @@ def read_shots(path: str | os.PathLike, geometry: str | os.PathLike | None = Non
     else:
         from zoo.shots_segy import read_obspy
 
-        found = read_obspy(path, with_geometry=table is not None)
+        segy = path.suffix.lower() in SEGY_SUFFIXES
+        found = read_obspy(path, segy, GEOMETRY if table is None else ())
     if table is not None:
         rows, traces = len(table["shot"]), len(found["traces"])
         if rows != traces:

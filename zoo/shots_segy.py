@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,24 @@ from obspy.core import AttribDict
 from obspy.io.segy.segy import SEGYTraceHeader
 
 from zoo.errors import ZooError
-from zoo.shots import GEOMETRY, SEGY_SUFFIXES, Shots
 
 _MOST_SAMPLES = 32767
 # Coordinates in SEG-Y are whole numbers times this: centimetres.
 _SCALAR = -100
 
 
-def read_obspy(path: Path, with_geometry: bool) -> dict[str, Any]:
-    """Return the fields of `Shots` of a file that ObsPy reads, without the geometry if another is given.
+def read_obspy(path: Path, segy: bool, columns: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the fields of `zoo.shots.Shots` of a file that ObsPy reads.
+
+    Args:
+        path: of the file.
+        segy: whether it must be SEG-Y.
+        columns: of the table of the geometry, for the error where it is missing; empty if one is given, then the
+            file's own is not read.
 
     Raises:
         ZooError: the file is cut short or of no known format, or has traces of different lengths, or no geometry.
     """
-    segy = path.suffix.lower() in SEGY_SUFFIXES
     try:
         stream = obspy.read(path, format="SEGY" if segy else None)
     except Exception as error:  # ObsPy's readers raise whatever their parser met
@@ -34,10 +39,10 @@ def read_obspy(path: Path, with_geometry: bool) -> dict[str, Any]:
     headed = stream and "segy" in stream[0].stats
     if headed:
         _check_size(stream, path)
-    if not (headed or with_geometry):
+    if not headed and columns:
         raise ZooError(
             f"{path} says nothing of sources and receivers. Give --geometry, a CSV with the columns "
-            f"{', '.join(GEOMETRY)} and one row for each of its {len(stream)} traces."
+            f"{', '.join(columns)} and one row for each of its {len(stream)} traces."
         )
     lengths, steps = [len(trace) for trace in stream], [trace.stats.delta for trace in stream]
     for row, (length, step) in enumerate(zip(lengths, steps, strict=True)):
@@ -52,8 +57,8 @@ def read_obspy(path: Path, with_geometry: bool) -> dict[str, Any]:
         headers = [trace.stats.segy.trace_header for trace in stream]
         found["time_step_s"] = _step_s(headers[0], stream.stats)
         found["first_sample_s"] = headers[0].delay_recording_time / 1000
-        if not with_geometry:
-            found |= _geometry(headers, path)
+        if columns:
+            found |= _geometry(headers, path, columns)
     return found
 
 
@@ -72,7 +77,7 @@ def _check_size(stream: Any, path: Path) -> None:
         raise ZooError(f"{path} has {size} bytes; its {len(stream)} traces make {expected}. Copy it again.")
 
 
-def _geometry(headers: list[Any], path: Path) -> dict[str, np.ndarray]:
+def _geometry(headers: list[Any], path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     def column(name: str) -> np.ndarray:
         return np.array([getattr(header, name) for header in headers], np.float64)
 
@@ -87,12 +92,12 @@ def _geometry(headers: list[Any], path: Path) -> dict[str, np.ndarray]:
     if not (np.ptp(source_x) or np.ptp(receiver_x)):
         raise ZooError(
             f"{path}: all sources and receivers are at one x in the trace headers (bytes 73 and 81). Give --geometry, "
-            f"a CSV with the columns {', '.join(GEOMETRY)}."
+            f"a CSV with the columns {', '.join(columns)}."
         )
     if np.ptp(lateral) > 0.01 * max(np.ptp(source_x), np.ptp(receiver_x)):
         raise ZooError(
             f"{path}: y varies over {np.ptp(lateral):.0f} m, so the line does not run along x. Project it and give the "
-            f"distances as --geometry, a CSV with the columns {', '.join(GEOMETRY)}."
+            f"distances as --geometry, a CSV with the columns {', '.join(columns)}."
         )
     shot = column("original_field_record_number")
     if not np.ptp(shot) and np.ptp(source_x):
@@ -107,8 +112,8 @@ def _geometry(headers: list[Any], path: Path) -> dict[str, np.ndarray]:
     }
 
 
-def write_segy(shots: Shots, path: Path) -> None:
-    """Write SEG-Y: IEEE floats, big endian, coordinates in centimetres.
+def write_segy(shots: Any, path: Path) -> None:
+    """Write `zoo.shots.Shots` as SEG-Y: IEEE floats, big endian, coordinates in centimetres.
 
     Raises:
         ZooError: a time step, a delay or a number of samples that SEG-Y cannot hold.

@@ -183,3 +183,16 @@ def sample(model: WaveInversion, records: Records, settings: Mapping[str, Any]) 
         "velocity_m_s": model.velocity_m_s,
         "start_m_s": keras.ops.convert_to_numpy(model.start),
     }
+
+
+PARTS: dict[str, Any] = {
+    "build": build,
+    "adapt": adapt,
+    "examples": examples,
+    "validation_examples": validation_examples,
+    "pretraining": bands,
+    "compile": compile,
+    "score": score,
+    "sample": sample,
+}
+"""The functions of a `Recipe` of these inversions, which differ in their earths and settings only."""

@@ -8,31 +8,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import ZooError
 from zoo.layers.wave_cell import FDRNNCell
-from zoo.physics.acoustic import check_dispersion, check_stability, highest_frequency_hz
+from zoo.layers.wave_grid import WaveGrid, check_choice, inside
+from zoo.physics.acoustic import check_dispersion, highest_frequency_hz
 from zoo.physics.acoustic_propagator import Propagator
 
-GRADIENTS = ("checkpoint", "store", "autodiff")
 _MOST_KEPT_BYTES = 256 << 20
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class VelocityBounds(keras.constraints.Constraint):
-    """Keeps velocities between two values in m/s."""
-
-    def __init__(self, lowest_m_s: float, highest_m_s: float):
-        self.lowest_m_s, self.highest_m_s = float(lowest_m_s), float(highest_m_s)
-
-    def __call__(self, velocity_m_s):
-        return ops.clip(velocity_m_s, self.lowest_m_s, self.highest_m_s)
-
-    def get_config(self):
-        return {"lowest_m_s": self.lowest_m_s, "highest_m_s": self.highest_m_s}
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class WaveRNN(keras.layers.Layer):
+class WaveRNN(WaveGrid):
     """Acoustic waves from sources to receivers: the network of Sun et al. (figure 2), unrolled by compiled kernels.
 
     Called with `(wavelet (S, T), sources (S, 2))` it gives the records (S, T, R) of S shots: sample n is the field
@@ -74,40 +60,14 @@ class WaveRNN(keras.layers.Layer):
         reference_m_s: float | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        start = np.asarray(velocity_m_s, "float32")
-        for name, value, known in (
-            ("gradient", gradient, GRADIENTS),
-            ("absorber", absorber, ("cpml", "sponge")),
-            ("store_dtype", store_dtype, ("float32", "float16")),
-        ):
-            if value not in known:
-                raise UsageError(f"{name} is one of {', '.join(known)}; received {value!r}.")
-        if start.ndim != 2 or not np.isfinite(start).all() or start.min() <= 0:
-            raise ZooError(f"Velocities are a grid (Z, X) of positive numbers in m/s; received {_about(start)}.")
-        self.bounds = None if bounds is None else (float(bounds[0]), float(bounds[1]))
-        if self.bounds and not (0 < self.bounds[0] <= start.min() and start.max() <= self.bounds[1]):
-            raise ZooError(
-                f"Velocities of {start.min():.0f} to {start.max():.0f} m/s are not within the bounds of "
-                f"{self.bounds[0]:.0f} to {self.bounds[1]:.0f} m/s. Widen the bounds or clip the model."
-            )
-        fastest = self.bounds[1] if self.bounds else float(start.max())
-        check_stability(fastest, spacing_m, time_step_s, order, dimensions=1 if start.shape[1] == 1 else 2)
-        self.spacing_m, self.time_step_s = float(spacing_m), float(time_step_s)
-        self.receivers = inside(receivers, start.shape, "receiver")
-        self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
+        places = velocity_m_s, spacing_m, time_step_s, receivers
+        super().__init__(*places, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
+        check_choice("gradient", gradient, ("checkpoint", "store", "autodiff"))
+        check_choice("store_dtype", store_dtype, ("float32", "float16"))
         self.gradient, self.store_dtype = gradient, store_dtype
-        self.reference_m_s = float(reference_m_s or fastest)
-        self._slowest_m_s = float(start.min())
-        self.velocity = self.add_weight(
-            shape=start.shape,
-            initializer=keras.initializers.Constant(start),
-            constraint=VelocityBounds(*self.bounds) if self.bounds else None,
-            name="velocity_m_s",
-        )
         self.supports_jit = False  # the kernels are compiled by numba, XLA cannot see into them
         self._propagator = Propagator(
-            start.shape,
+            tuple(self.velocity.shape),
             self.spacing_m,
             self.time_step_s,
             self.receivers,
@@ -135,7 +95,7 @@ class WaveRNN(keras.layers.Layer):
             if len(places) != len(pulses):
                 raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(places)}.")
             highest_hz = highest_frequency_hz(pulses, self.time_step_s)
-            check_dispersion(self._slowest_m_s, self.spacing_m, highest_hz, self.order)
+            check_dispersion(self.slowest_m_s, self.spacing_m, highest_hz, self.order)
         wavelet = ops.cast(wavelet, self.compute_dtype)
         velocity = ops.convert_to_tensor(self.velocity if velocity_m_s is None else velocity_m_s)
         velocity = ops.cast(velocity, self.compute_dtype)
@@ -182,30 +142,7 @@ class WaveRNN(keras.layers.Layer):
         return keras.layers.RNN(cell, return_sequences=True, dtype=self.compute_dtype)(steps)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "velocity_m_s": tuple(self.velocity.shape),
-            "spacing_m": self.spacing_m,
-            "time_step_s": self.time_step_s,
-            "receivers": self.receivers.tolist(),
-            "order": self.order,
-            "absorber": self.absorber,
-            "width": self.width,
-            "free_surface": self.free_surface,
-            "gradient": self.gradient,
-            "store_dtype": self.store_dtype,
-            "bounds": self.bounds,
-            "reference_m_s": self.reference_m_s,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """Return a layer of constant velocity: the weight, to be loaded, holds the real one."""
-        config = dict(config)
-        shape = config.pop("velocity_m_s")
-        return cls(
-            np.full(shape, min(config["reference_m_s"], (config["bounds"] or [np.inf])[-1]), "float32"), **config
-        )
+        return {**super().get_config(), "gradient": self.gradient, "store_dtype": self.store_dtype}
 
 
 def _numbers(values) -> np.ndarray | None:
@@ -214,23 +151,3 @@ def _numbers(values) -> np.ndarray | None:
         return np.asarray(values)
     except Exception:  # each backend has its own, for tensors without values
         return None
-
-
-def inside(indices, shape: tuple[int, int], what: str) -> np.ndarray:
-    """Return indices (n, 2) as int32; names the first that is not on the grid."""
-    indices = np.asarray(indices, "int32").reshape(-1, 2)
-    outside = ((indices < 0) | (indices >= np.array(shape))).any(1)
-    if outside.any():
-        first = int(np.argmax(outside))
-        raise ZooError(
-            f"The {what} {first} is at (z, x) = {tuple(int(i) for i in indices[first])}, outside the grid of "
-            f"{shape[0]} x {shape[1]} nodes ({outside.sum()} of {len(indices)} are). Check their coordinates or take "
-            "a larger model."
-        )
-    return indices
-
-
-def _about(values: np.ndarray) -> str:
-    if not values.size or not np.isfinite(values).all():
-        return f"shape {values.shape} with {int((~np.isfinite(values)).sum())} values that are not finite"
-    return f"shape {values.shape} with values of {values.min():g} to {values.max():g}"

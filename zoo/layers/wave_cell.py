@@ -8,12 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.physics.acoustic import check_stability, derivative_coefficients, laplacian_coefficients
+from zoo.layers.wave_grid import WaveGrid
+from zoo.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.physics.acoustic_absorber import cpml_profile, sponge_profile
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class FDRNNCell(keras.layers.Layer):
+class FDRNNCell(WaveGrid):
     """A finite-difference time step: a fixed Laplacian filter, velocity as the only weight, the shot record as output.
 
     For `keras.layers.RNN(cell, return_sequences=True)`, on any Keras backend, differentiated automatically. It takes
@@ -30,10 +31,11 @@ class FDRNNCell(keras.layers.Layer):
         width: cells of the strips that absorb, added outside of the grid.
         free_surface: the field is zero at the top row, where there is no strip.
         resample: the gate of the paper: the output changes at every so many-th step only (then take `[:, ::resample]`).
+        bounds: lowest and highest velocity, kept by a constraint.
         reference_m_s: velocity for which the absorber is made; default the highest.
 
     Raises:
-        ZooError: if the time step is unstable.
+        ZooError: as `WaveRNN`.
     """
 
     def __init__(
@@ -47,26 +49,19 @@ class FDRNNCell(keras.layers.Layer):
         width: int = 14,
         free_surface: bool = False,
         resample: int = 1,
+        bounds: tuple[float, float] | None = None,
         reference_m_s: float | None = None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        start = np.asarray(velocity_m_s, "float32")
-        self.spacing_m, self.time_step_s = float(spacing_m), float(time_step_s)
-        self.receivers = np.asarray(receivers, "int32").reshape(-1, 2)
-        self.order, self.absorber, self.width = order, absorber, width
-        self.free_surface, self.resample = free_surface, resample
-        self.reference_m_s = float(reference_m_s or start.max())
-        flat = start.shape[1] == 1
-        check_stability(float(start.max()), spacing_m, time_step_s, order, dimensions=1 if flat else 2)
-        self.velocity = self.add_weight(
-            shape=start.shape, initializer=keras.initializers.Constant(start), name="velocity_m_s"
-        )
+        places = velocity_m_s, spacing_m, time_step_s, receivers
+        super().__init__(*places, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
+        self.resample = resample
+        flat = self.velocity.shape[1] == 1
         self.given_m_s = None  # a tensor to use instead of the weight, from whoever computes velocities
         self._second, self._first = laplacian_coefficients(order), derivative_coefficients(order)
         sides = (not free_surface, True, not flat, not flat)
         self._pad = ((width * sides[0], width), (width * sides[2], width * sides[3]))
-        self._shape = tuple(n + sum(pad) for n, pad in zip(start.shape, self._pad, strict=True))
+        self._shape = tuple(n + sum(pad) for n, pad in zip(self.velocity.shape, self._pad, strict=True))
         self._profiles(sides)
         # Fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
         self.state_size = [self._shape] * 6 + [(len(self.receivers),), (1,)]
@@ -158,23 +153,4 @@ class FDRNNCell(keras.layers.Layer):
         return record, [after, now, *memories, record, step + 1.0]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "velocity_m_s": tuple(self.velocity.shape),
-            "spacing_m": self.spacing_m,
-            "time_step_s": self.time_step_s,
-            "receivers": self.receivers.tolist(),
-            "order": self.order,
-            "absorber": self.absorber,
-            "width": self.width,
-            "free_surface": self.free_surface,
-            "resample": self.resample,
-            "reference_m_s": self.reference_m_s,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """Return a cell of constant velocity: the weight, to be loaded, holds the real one."""
-        config = dict(config)
-        shape = config.pop("velocity_m_s")
-        return cls(np.full(shape, config["reference_m_s"], "float32"), **config)
+        return {**super().get_config(), "resample": self.resample}
