@@ -2,7 +2,7 @@
 
 Paper   Sun et al., section "The depth-varying model", figures 5 to 15
 Data    velocity_models/layered_1d (datasets/velocity_models): 2000, 3000, 4000, 5000 m/s, a start linear in depth
-Cost    half a CPU-minute
+Cost    11 CPU-seconds
 Run     zoo train fdrnn_1d
 
 One source and one receiver at the top of a column of cells. The paper gives neither spacing nor wavelet nor how the

@@ -160,15 +160,15 @@ def _crust(args: argparse.Namespace) -> None:
 
 
 def _fwi(args: argparse.Namespace) -> None:
-    from zoo.tasks.fwi import fwi
+    from zoo.tasks.fwi import fwi, read_model
 
     inverted = fwi(
         args.shots,
-        args.start,
+        read_model(args.start, "start_m_s", args.data_dir),
         args.out,
         geometry=args.geometry,
         wavelet=args.wavelet,
-        truth=args.true,
+        truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
         settings=_settings(args.set),
         figure_every=args.every,
     )
@@ -271,13 +271,15 @@ def _parser() -> argparse.ArgumentParser:
     crust.add_argument("--out", required=True, metavar="DIR", help="folder for maps, tables and figures")
     crust.add_argument("--compare", metavar="NAME", help="a known thickness: crust1, or a table")
     crust.add_argument("--noise", type=float, metavar="R", help="relative sd where there are no error bars, as 0.01")
-    fwi = command("fwi", _fwi, "invert shot gathers for velocity (goes on with an interrupted run)", changes)
+    fwi = command("fwi", _fwi, "invert shot gathers for velocity (goes on with an interrupted run)", data, changes)
     fwi.add_argument("shots", metavar="SHOTS", help="npz, SEG-Y, or any file that ObsPy reads with --geometry")
-    fwi.add_argument("--start", required=True, metavar="MODEL", help="the first guess: npz, segy, nc")
+    fwi.add_argument(
+        "--start", required=True, metavar="MODEL", help="first guess: npz, segy, nc, or velocity_models/CONFIG"
+    )
     fwi.add_argument("--out", required=True, metavar="DIR", help="folder for models, tables and figures")
     fwi.add_argument("--geometry", metavar="CSV", help="shot,source_x_m,source_depth_m,receiver_x_m,receiver_depth_m")
     fwi.add_argument("--wavelet", metavar="FILE|ricker:HZ", help="default: the one with the shots, else estimated")
-    fwi.add_argument("--true", metavar="MODEL", help="the true model, to measure the error against")
+    fwi.add_argument("--true", metavar="MODEL", help="the true model, likewise, to measure the error")
     fwi.add_argument(
         "--every", type=_positive, default=10, metavar="N", help="a picture every N iterations, default 10"
     )

@@ -321,3 +321,16 @@ def test_wrong_use_is_one_line(shots, start, tmp_path, monkeypatch, capsys, chan
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("zoo: ") and message in said
     assert not (tmp_path / "out" / "model.npz").exists()
+
+
+def test_start_and_truth_may_be_those_of_a_corpus(tmp_path):
+    from zoo import corpora
+    from zoo.tasks.fwi import read_model
+
+    corpora.prepare("velocity_models/synthetic_folded", tmp_path)
+    start, true = (read_model("velocity_models/synthetic_folded", f, tmp_path) for f in ("start_m_s", "velocity_m_s"))
+    assert start.shape == true.shape and start.spacing_m == 12.5
+    np.testing.assert_array_equal(start.water_rows, true.water_rows)
+    assert np.std(np.diff(true.velocity_m_s, axis=0)) > np.std(np.diff(start.velocity_m_s, axis=0))
+    with pytest.raises(ZooError, match="zoo prepare velocity_models/layered_1d"):
+        read_model("velocity_models/layered_1d", data_dir=tmp_path)

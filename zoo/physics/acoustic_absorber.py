@@ -17,7 +17,7 @@ def cpml_profile(
 
     After Komatitsch & Martin (2007, eq. 25): with k falling linearly from one outside to zero inside, the damping is
     proportional to k^1.5 for a theoretical reflection of 1e-5 at `velocity_m_s`, and alpha = pi / 2 * 5 Hz (1 - k)
-    keeps waves at low frequency and grazing incidence from returning (of 5, 10, 20 and 40 Hz, 5 Hz returns least).
+    keeps waves at low frequency and grazing incidence from returning.
     """
     if not width:
         return np.zeros(0), np.zeros(0)

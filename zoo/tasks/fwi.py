@@ -29,7 +29,7 @@ from zoo.shots import Shots, read_shots
 from zoo.tasks.fwi_data import to_survey
 from zoo.tasks.fwi_result import Inversion
 
-__all__ = ["Inversion", "fwi", "read_settings"]
+__all__ = ["Inversion", "fwi", "read_model", "read_settings"]
 
 # Bounds, unless given: velocities of the start times these.
 _BOUNDS = (0.75, 1.25)
@@ -127,6 +127,31 @@ def fwi(
     )
     inverted.write(out)
     return inverted
+
+
+def read_model(
+    name_or_path: str | os.PathLike, field: str = "start_m_s", data_dir: str | os.PathLike | None = None
+) -> VelocityModel:
+    """Return a velocity model: a file, or the start or the truth of a prepared corpus `velocity_models/CONFIG`.
+
+    Args:
+        name_or_path: as the command line has it.
+        field: of a corpus, `start_m_s` or `velocity_m_s`.
+        data_dir: where prepared corpora lie.
+
+    Raises:
+        ZooError: there is no such file or corpus, or it cannot be read (see `read_velocity_model`).
+    """
+    name = str(name_or_path)
+    if Path(name).expanduser().exists() or not name.startswith("velocity_models/"):
+        return read_velocity_model(name_or_path)
+    from zoo import corpora
+
+    about = corpora.metadata(name, data_dir)
+    records = corpora.arrays(name, "model", data_dir)
+    return VelocityModel(
+        records[field][0], float(about["spacing_m"]), name, str(about["origin"]), records["water_rows"][0]
+    )
 
 
 def read_settings(changes: Mapping[str, Any]) -> Settings:
