@@ -1,4 +1,7 @@
-"""Keras layers that recipes share. They use `keras.ops` only, so they run on any Keras backend."""
+"""Keras layers that recipes share. They use `keras.ops` only, so they run on any Keras backend.
+
+`WaveRNN` alone hands its loop over time to compiled kernels (TensorFlow and JAX on a CPU) unless told otherwise.
+"""
 
 from __future__ import annotations
 
