@@ -239,6 +239,8 @@ def test_single_and_half_precision():
         )
         assert relative(single / unit, exact) < 1e-5
         assert 1e-6 < relative(half, single) < 2e-4
+    with pytest.raises(UsageError, match="float16 of float32"):
+        propagator(store_dtype="float16").records(VELOCITY, WAVELET, SOURCES)
 
 
 def test_shots_do_not_depend_on_each_other():

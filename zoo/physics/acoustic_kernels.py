@@ -1,4 +1,4 @@
-"""The numba kernels of the acoustic simulation: a time step forwards, its exact adjoint, and their loops.
+"""The numba kernels of the acoustic simulation: a time step forwards, and its exact adjoint.
 
 With C = (v dt / dx)^2, second differences L and first differences D undivided by dx, and j = z, x, a step is
 
@@ -180,11 +180,12 @@ def _update_sponge(before, now, c, q, gain, loss, still):
 def _advance(now, before, c, sponge, q, z, halo):
     """Put the next field into row z of `before`."""
     gain, loss = sponge
+    still = q.dtype.type(_STILL)
     old, new = before[z + halo, halo : halo + q.size], now[z + halo, halo : halo + q.size]
     if gain.shape[0]:
-        _update_sponge(old, new, c[z], q, gain[z], loss[z], _STILL)
+        _update_sponge(old, new, c[z], q, gain[z], loss[z], still)
     else:
-        _update(old, new, c[z], q, _STILL)
+        _update(old, new, c[z], q, still)
 
 
 @njit(**_OPTIONS)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.physics import acoustic_loops as loops
 from zoo.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.physics.acoustic_absorber import cpml_profile, sponge_profile
@@ -147,6 +147,8 @@ class _Plan:
     def __init__(self, of: Propagator):
         self.dtype = np.dtype(of.dtype).type
         self.store = np.uint16 if of.store_dtype == "float16" else self.dtype
+        if self.store is np.uint16 and self.dtype is not np.float32:
+            raise UsageError(f"Steps are kept as float16 of float32 fields; these are {of.dtype}.")
         self.store_all = of.store_all
         self.scale = (of.time_step_s / of.spacing_m) ** 2
         h = self.halo = of.order // 2
