@@ -19,6 +19,7 @@ import time
 import numpy as np
 from table import print_table
 
+from zoo.metrics import relative_error
 from zoo.physics.acoustic import ricker
 from zoo.physics.acoustic_propagator import Propagator
 
@@ -29,10 +30,6 @@ def layers(shape: tuple[int, int]) -> np.ndarray:
     """Return velocities of 2 to 4 km/s that grow downwards in five layers."""
     depth = np.arange(shape[0]) * 5 // shape[0]
     return np.broadcast_to(2000.0 + 500.0 * depth[:, None], shape).copy()
-
-
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
 # ---- reflections: against the same simulation in a grid so large that nothing returns
@@ -74,11 +71,11 @@ def reflections(peer) -> None:
         for options in ({}, {"width": 20}, {"absorber": "sponge", "width": 40}):
             simulator = Propagator(velocity.shape, SPACING_M, STEP_S, receivers, velocity.max(), **options)
             found = simulator.records(velocity, wavelet(peak_hz, steps), np.array([source]))
-            row.append(f"{relative(found, expected):.1e}")
+            row.append(f"{relative_error(found, expected):.1e}")
         if peer:
             found = peer.records(velocity, wavelet(peak_hz, steps), source, receivers, peak_hz)
             free = peer.boundary_free(velocity, wavelet(peak_hz, steps), source, receivers, peak_hz)
-            row.append(f"{relative(found, free):.1e}")
+            row.append(f"{relative_error(found, free):.1e}")
         rows.append(row)
     header = ["case", "CPML 14 (default)", "CPML 20", "sponge 40"] + (["deepwave PML 20"] if peer else [])
     print_table("Reflection of the absorber, relative to a run without boundaries", header, rows)
@@ -114,7 +111,7 @@ def convergence() -> None:
             )
             source = np.array([[middle, middle]])
             found = simulator.records(velocity, ricker(8.0, step_s, steps)[None].astype(np.float64), source)[0, :, 0]
-            errors.append(relative(found, green(8.0, 2000.0, 400.0, steps, step_s, spacing_m)))
+            errors.append(relative_error(found, green(8.0, 2000.0, 400.0, steps, step_s, spacing_m)))
         observed = np.log2(errors[0] / errors[1])
         step = "spacing" if power == 1 else "spacing squared"
         rows.append([order, step, f"{errors[0]:.1e}", f"{errors[1]:.1e}", f"{observed:.2f}"])
@@ -144,7 +141,7 @@ def gradients() -> None:
             with tf.GradientTape() as tape:
                 loss = tf.reduce_sum(layer((pulses, sources)) ** 2)
             found[gradient] = np.asarray(tape.gradient(loss, layer.velocity.value))
-        rows.append([f"adjoint against automatic differentiation, {dtype}", f"{relative(*found.values()):.1e}"])
+        rows.append([f"adjoint against automatic differentiation, {dtype}", f"{relative_error(*found.values()):.1e}"])
 
     shape, steps = (60, 80), 500
     velocity = layers(shape) * (1 + 0.03 * rng.normal(size=shape))
@@ -176,7 +173,7 @@ def gradients() -> None:
     halves = dataclasses.replace(simulator, store_dtype="float16")
     wave = ricker(10.0, STEP_S, steps)[None]
     pair = [s.gradient(velocity, wave, source, residual)[0] for s in (halves, simulator)]
-    rows.append(["gradient with steps kept as float16", f"{relative(*pair):.1e}"])
+    rows.append(["gradient with steps kept as float16", f"{relative_error(*pair):.1e}"])
     print_table("The gradient", ["what", "figure"], rows)
 
 
@@ -237,8 +234,8 @@ def speed(peer, repeats: int) -> None:
     found = simulator.records(velocity, pulse, source)
     large = boundary_free(velocity, 10.0, (2, 150), receivers, steps)
     theirs = peer.boundary_free(*case)
-    rows = [["both without boundaries", f"{relative(large, theirs):.1e}"]]
-    rows += [["both with their absorbers", f"{relative(found, peer.records(*case)):.1e}"]]
+    rows = [["both without boundaries", f"{relative_error(large, theirs):.1e}"]]
+    rows += [["both with their absorbers", f"{relative_error(found, peer.records(*case)):.1e}"]]
     print_table("Traces against deepwave", ["what", "relative difference"], rows)
 
 

@@ -6,7 +6,7 @@ import ast
 import importlib
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,29 @@ def manual_folder(dl_manager: tfds.download.DownloadManager) -> Path | None:
         return Path(dl_manager.manual_dir)
     except AssertionError:  # TFDS: the folder does not exist or is empty
         return None
+
+
+def manual_file(
+    folder: Path | None, config: str, names: Sequence[str], about: str, ends: Sequence[str] = ("",)
+) -> Path:
+    """Return the first file of these names in a user's folder.
+
+    Args:
+        folder: from `manual_folder`.
+        config: `corpus/config`, for the error.
+        names: under which the file may lie.
+        about: what it is and where it comes from, for the error.
+        ends: what may follow a name, like ".gz".
+
+    Raises:
+        ZooError: if none is there.
+    """
+    for path in (folder / f"{name}{end}" for name in names for end in ends) if folder else ():
+        if path.is_file():
+            return path
+    where = f"{folder} holds none of" if folder else "--manual-dir names no folder with"
+    readme = f"datasets/{config.split('/')[0]}/README.md"
+    raise ZooError(f"{config}: {where} {', '.join(names)}. It is not redistributed here: {about}; {readme} says more.")
 
 
 def check_own_name(corpus: str, name: str, shipped: Collection[str]) -> None:

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,27 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(*parts: Any) -> str:
+    """Return the SHA-256 of texts, numbers and arrays (numpy's, or None) that stand one after the other."""
+    import numpy as np
+
+    made = hashlib.sha256()
+    for part in parts:
+        made.update(np.ascontiguousarray(part).tobytes() if hasattr(part, "shape") else f"{part};".encode())
+    return made.hexdigest()
+
+
+def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
+    """Read every array of an .npz file; `remedy` says in the error what to do about one that is damaged."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ZooError(f"{path} is damaged, cut short or no npz ({error}). {remedy}") from error
 
 
 def sync(path: Path) -> None:

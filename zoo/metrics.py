@@ -37,6 +37,11 @@ def relative_error(approximate: np.ndarray, true: np.ndarray) -> float:
     return float(np.linalg.norm(approximate - true) / np.linalg.norm(true))
 
 
+def rms_difference(found: np.ndarray, true: np.ndarray) -> float:
+    """Return the root of the mean squared difference (RMSE), in the unit of both."""
+    return float(np.sqrt(np.mean(np.square(np.asarray(found, np.float64) - true))))
+
+
 def score_traces(true: np.ndarray, predicted: np.ndarray, on_face: np.ndarray | None = None) -> dict[str, float]:
     """Return R2D and the median trace correlation, with and without events on the model's faces.
 

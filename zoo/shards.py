@@ -19,7 +19,6 @@ import os
 import shlex
 import sys
 import threading
-import zipfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.builders import builder_class
 from zoo.errors import UsageError, ZooError
-from zoo.files import sha256, write_with
+from zoo.files import read_npz, sha256, write_with
 from zoo.progress import bar, say
 
 if TYPE_CHECKING:
@@ -148,15 +147,7 @@ def load(file: Path) -> dict[str, np.ndarray]:
     Raises:
         ZooError: if it is not there, truncated, or not what was written (its checksums do not hold).
     """
-    import numpy as np
-
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except FileNotFoundError:
-        raise ZooError(f"The shard {file} is gone. The same command again makes it anew.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"The shard {file} is damaged ({error}). The same command again makes it anew.") from error
+    return read_npz(file, "It is a shard; the same command again makes it anew.")
 
 
 def make_file(index: int, corpus: str, config: dict[str, Any], folder: str) -> None:

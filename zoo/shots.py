@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError, did_you_mean
-from zoo.files import write_with
+from zoo.files import read_npz, write_with
 
 GEOMETRY = ("shot", "source_x_m", "source_depth_m", "receiver_x_m", "receiver_depth_m")
 _FORMS = f"`traces`, `time_step_s`, {', '.join(f'`{n}`' for n in GEOMETRY)}"
@@ -151,11 +150,7 @@ def write_shots(shots: Shots, path: str | os.PathLike) -> Path:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ZooError(f"{path} is damaged or cut short ({error}). Copy it again.") from error
+    held = read_npz(path, "Copy it again.")
     compact = "observed" in held
     _require(held, _COMPACT if compact else ("traces", "time_step_s", *GEOMETRY), path, "keys")
     try:

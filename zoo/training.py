@@ -97,7 +97,7 @@ class Recipe:
         for key, value in (changes or {}).items():
             if key not in chosen:
                 raise UsageError(f"{self.name} has no setting {key!r}.{did_you_mean(key, chosen)}")
-            chosen[key] = _as_type_of(chosen[key], value, key)
+            chosen[key] = as_type_of(chosen[key], value, key)
         return chosen
 
     def create(self, settings: Mapping[str, Any]) -> keras.Model:
@@ -366,7 +366,7 @@ def _split(settings: Mapping[str, Any], split: str) -> str:
     return {"train": settings["train_split"], "validation": settings["validation_split"]}.get(split, split)
 
 
-def _as_type_of(default: Any, value: Any, key: str) -> Any:
+def as_type_of(default: Any, value: Any, key: str) -> Any:
     """Convert a value from the command line to the type of the default."""
     if not isinstance(value, str) or isinstance(default, str):
         return value

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.builders import manual_folder
+from zoo.builders import manual_file, manual_folder
 from zoo.errors import ZooError
 from zoo.maps import read_thickness_map
 
@@ -77,13 +77,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         config = self.builder_config
         folder = manual_folder(dl_manager)
-        path = _first(folder, config.files)
-        if path is None:
-            where = f"{folder} holds none of" if folder else "--manual-dir names no folder with"
-            raise ZooError(
-                f"crust_models/{config.name}: {where} {', '.join(config.files)}. The model is not "
-                f"redistributed here: {config.origin}; datasets/crust_models/README.md says in which form."
-            )
+        path = manual_file(folder, f"crust_models/{config.name}", config.files, config.origin, ("", ".gz"))
         records = crust2.read(folder) if path.name == crust2.TYPES else self._read(path)
         if config.cells and len(records["thickness_km"]) != config.cells:
             raise ZooError(

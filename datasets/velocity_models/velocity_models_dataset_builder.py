@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo import shards
-from zoo.builders import check_own_name, manual_folder
+from zoo.builders import check_own_name, manual_file, manual_folder
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import sha256
 from zoo.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, ricker
@@ -164,8 +164,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         model = self._on_its_grid(self._model(dl_manager))
         if config.start_file:
-            path = _in_folder(config, manual_folder(dl_manager), (config.start_file,))
-            start = self._on_its_grid(self._read(path))
+            start = self._on_its_grid(self._read(self._manual(dl_manager, (config.start_file,))))
         else:
             start = model.smoothed(config.smooth_m) if config.smooth_m else model.linear()
         # TFDS wants shapes before it gives files, and has no public way to set them afterwards.
@@ -190,9 +189,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         if config.made_by:
             return _MADE[config.made_by]()
-        return self._read(
-            Path(config.file) if config.file else _in_folder(config, manual_folder(dl_manager), config.files)
-        )
+        return self._read(Path(config.file) if config.file else self._manual(dl_manager, config.files))
+
+    def _manual(self, dl_manager: tfds.download.DownloadManager, names: tuple[str, ...]) -> Path:
+        about = f"{self.builder_config.origin}. Without it: zoo prepare velocity_models/synthetic_folded"
+        return manual_file(manual_folder(dl_manager), f"velocity_models/{self.builder_config.name}", names, about)
 
     def _read(self, path: Path) -> VelocityModel:
         config = self.builder_config
@@ -221,19 +222,6 @@ def _start_in_words(config: ModelConfig) -> str:
     if config.smooth_m:
         return f"slowness smoothed by a Gaussian, standard deviation {config.smooth_m:g} m; water kept"
     return "linear in depth, from the top of the rock to the bottom; water kept"
-
-
-def _in_folder(config: ModelConfig, folder: Path | None, names: tuple[str, ...]) -> Path:
-    """Return the first file of these names in the manual folder."""
-    found = next((folder / name for name in names if (folder / name).is_file()), None) if folder else None
-    if found is None:
-        where = f"{folder} holds none of" if folder else "--manual-dir names no folder with"
-        raise ZooError(
-            f"velocity_models/{config.name}: {where} {', '.join(names)}. The model is not redistributed here: "
-            "datasets/velocity_models/README.md says what it is and in which form. Without it: "
-            "zoo prepare velocity_models/synthetic_folded"
-        )
-    return found
 
 
 def _ricker_breadth() -> float:

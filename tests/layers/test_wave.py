@@ -15,6 +15,7 @@ import tensorflow as tf
 import zoo
 from zoo.errors import UsageError, ZooError
 from zoo.layers import FDRNNCell, WaveRNN
+from zoo.metrics import relative_error
 from zoo.physics.acoustic import ricker
 
 VELOCITY = 2000 + 800 * np.random.default_rng(0).random((16, 20))
@@ -29,10 +30,6 @@ def layer(velocity=VELOCITY, **options):
 
 def wavelet(dtype="float32"):
     return np.stack([ricker(20.0, 0.001, STEPS)] * 2).astype(dtype)
-
-
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 def records_and_gradients(waves):
@@ -60,7 +57,7 @@ def test_the_adjoint_is_what_automatic_differentiation_gives(options):
     found = records_and_gradients(layer(**options))
     expected = records_and_gradients(layer(gradient="autodiff", **options))
     for one, other in zip(found, expected, strict=True):
-        assert relative(one, other) < (1e-12 if options["dtype"] == "float64" else 1e-5)
+        assert relative_error(one, other) < (1e-12 if options["dtype"] == "float64" else 1e-5)
 
 
 @pytest.mark.parametrize("free_surface", [False, True])
@@ -75,7 +72,7 @@ def test_a_column_too(free_surface):
         )
         for gradient in ("checkpoint", "autodiff")
     )
-    assert relative(found, expected) < 1e-12
+    assert relative_error(found, expected) < 1e-12
 
 
 def test_the_cell_is_an_rnn_cell_with_one_weight():
@@ -85,7 +82,7 @@ def test_the_cell_is_an_rnn_cell_with_one_weight():
     places = np.repeat(SOURCES[:, None].astype("float32"), STEPS, axis=1)
     steps = np.concatenate([wavelet()[..., None], places], axis=-1)
     records = np.asarray(network(steps))
-    assert relative(records, np.asarray(layer()((wavelet(), SOURCES)))) < 1e-5
+    assert relative_error(records, np.asarray(layer()((wavelet(), SOURCES)))) < 1e-5
     assert [tuple(w.shape) for w in network.trainable_weights] == [VELOCITY.shape]
     assert not network.non_trainable_weights
     network.compile(optimizer=keras.optimizers.Adam(5.0), loss="mse")

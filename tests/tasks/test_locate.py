@@ -186,11 +186,11 @@ def test_unusable_files_are_refused(medium, tmp_path):
         read_traces(tmp_path / "absent.npz")
     path = save(tmp_path / "event.npz", medium)
     path.write_bytes(path.read_bytes()[:9000])
-    with pytest.raises(ZooError, match="not a complete .npz"):
+    with pytest.raises(ZooError, match="no npz"):
         read_traces(path)
     with pytest.raises(ZooError, match="has no `receivers_km`"):
         read_traces(save(tmp_path / "bare.npz", medium, receivers_km=None))
-    with pytest.raises(ZooError, match="not a complete .npz"):
+    with pytest.raises(ZooError, match="no npz"):
         read_traces(save(tmp_path / "pickled.npz", medium, traces=np.array([None, "code"], dtype=object)))
 
 

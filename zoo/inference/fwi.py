@@ -9,7 +9,6 @@ Velocities are (z, x) in m/s, records (shots, time, receivers).
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.files import digest
 from zoo.inference.fwi_survey import Survey, free_cells
 from zoo.physics import acoustic
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.inference.fwi_model import WaveInversion
     from zoo.physics.velocity_models import VelocityModel
 
-__all__ = ["Result", "Settings", "Survey", "invert", "simulate"]
+__all__ = ["Result", "Settings", "Survey", "fingerprint", "invert", "simulate"]
 
 _LARGEST_NETWORK_RATE = 0.1
 
@@ -183,7 +183,7 @@ def invert(
     model.place(waves, survey.wavelet, survey.sources, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)
-    plan = {"settings": asdict(settings), "data": _digest(start, survey)}
+    plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
     state = InversionState(model, plan, start.spacing_m, settings, size * (shots // size), folder, true, callback)
     state.open()
     for number, (corner_hz, iterations) in enumerate(settings.stages(), 1):
@@ -222,10 +222,7 @@ def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settin
     acoustic.check_stability(high, start.spacing_m, survey.time_step_s, settings.order, dimensions)
 
 
-def _digest(start: VelocityModel, survey: Survey) -> str:
-    """Return what tells one inversion's data from another's."""
-    digest = hashlib.sha256(f"{start.spacing_m} {survey.time_step_s}".encode())
-    arrays = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
-    for array in arrays:
-        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+def fingerprint(start: VelocityModel, survey: Survey) -> tuple:
+    """Return what tells one inversion's data from another's, for `zoo.files.digest`."""
+    places = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
+    return start.spacing_m, survey.time_step_s, *places

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import write_with
+from zoo.files import read_npz, write_with
 from zoo.inference.fwi_scipy import METHODS
+from zoo.metrics import rms_difference
 from zoo.progress import bar, say
 
 STATE, LAST_GOOD = "state.npz", "last_good.npz"
@@ -63,23 +63,18 @@ class InversionState(keras.callbacks.Callback):
         """Take up the state of an interrupted call, if there is one."""
         if self.folder is None or not (path := self.folder / STATE).is_file():
             return
-        weights = self.inversion.weights
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                note = json.loads(str(stored["note"]))
-                values = [stored[f"weight_{i}"] for i in range(len(weights))] if note["plan"] == self.plan else []
-                count = sum(name.startswith("optimizer_") for name in stored)
-                self._optimizer_values = [stored[f"optimizer_{i}"] for i in range(count)]
-                snapshots = {int(i): stored[f"snapshot_{i}"] for i in note["snapshots"]}
-        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ZooError(f"{path} cannot be read ({error}); delete it to begin anew.") from error
+        stored = read_npz(path, "Delete it to begin anew.")
+        note = json.loads(str(stored["note"]))
         if note["plan"] != self.plan:
             raise ZooError(
                 f"{path} is the state of an inversion with other settings or data. Repeat its call to go on with it, "
                 "choose another folder, or delete the file."
             )
-        for weight, value in zip(weights, values, strict=True):
-            weight.assign(value)
+        for i, weight in enumerate(self.inversion.weights):
+            weight.assign(stored[f"weight_{i}"])
+        count = sum(name.startswith("optimizer_") for name in stored)
+        self._optimizer_values = [stored[f"optimizer_{i}"] for i in range(count)]
+        snapshots = {int(i): stored[f"snapshot_{i}"] for i in note["snapshots"]}
         self.rows, self.stage, self._cpu_before_s = note["rows"], note["stage"], note["cpu_s"]
         self.snapshots, self._now = snapshots, self.inversion.velocity_m_s
         self._good = self._now
@@ -121,7 +116,7 @@ class InversionState(keras.callbacks.Callback):
         row = {"iteration": iteration, "stage": self.stage, "loss": loss, "gradients": iteration * self.gradients}
         row["cpu_s"] = self._cpu_s()
         if self.true_m_s is not None:
-            row["model_rmse_m_s"] = float(np.sqrt(np.mean((self._now - self.true_m_s) ** 2, dtype=np.float64)))
+            row["model_rmse_m_s"] = rms_difference(self._now, self.true_m_s)
         self.rows.append(row)
         if iteration % max(1, self.settings.iterations // _SNAPSHOTS) == 0 or iteration == self.settings.iterations:
             self.snapshots[iteration] = self._now

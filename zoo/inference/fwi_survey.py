@@ -50,16 +50,7 @@ class Survey:
             if cells.ndim != 2 or cells.shape[1] != 2 or not len(cells) or (least and len(cells) != least):
                 expected = f"({least or 'receivers'}, 2)"
                 raise ZooError(f"The {name} must be {expected}, cells (z, x); received the shape {cells.shape}.")
-            if not np.array_equal(cells, np.round(cells)):
-                raise ZooError(f"The {name} must be whole numbers, cells (z, x) of the grid.")
-            outside = np.flatnonzero(((cells < 0) | (cells >= velocity.shape)).any(axis=1))
-            if len(outside):
-                i = outside[0]
-                raise ZooError(
-                    f"{name[:-1].capitalize()} {i} lies at (z, x) = ({cells[i, 0]}, {cells[i, 1]}), outside the grid "
-                    f"of {velocity.shape[0]} x {velocity.shape[1]} cells ({len(outside)} of {len(cells)} do)."
-                )
-            places[name] = cells.astype(np.int32)
+            places[name] = acoustic.check_cells(cells, velocity.shape, name[:-1])
         arrays = {"wavelet": wavelet}
         shapes = {"observed": (shots, samples, len(places["receivers"])), "weights": (shots, len(places["receivers"]))}
         for name, shape in shapes.items():

@@ -18,6 +18,7 @@ from zoo.inference import fwi_misfits, fwi_optimizers
 from zoo.inference.fwi_model import WaveInversion, siren
 from zoo.inference.fwi_survey import Survey, free_cells
 from zoo.layers.wave import WaveRNN
+from zoo.metrics import rms_difference
 from zoo.physics import acoustic
 from zoo.training import Stage
 
@@ -160,13 +161,10 @@ def score(model: WaveInversion, records: Records) -> dict[str, float]:
     def loss(velocity):
         return 0.5 * np.sum(((model.records(velocity) - observed) / unit) ** 2, dtype=np.float64) / len(observed)
 
-    def rmse(velocity):
-        return np.sqrt(np.mean((velocity - true) ** 2, dtype=np.float64))
-
     found = model.velocity_m_s
     return {
-        "model_rmse_m_s": rmse(found),
-        "model_rmse_over_start": rmse(found) / rmse(start),
+        "model_rmse_m_s": rms_difference(found, true),
+        "model_rmse_over_start": rms_difference(found, true) / rms_difference(start, true),
         "loss": loss(found),
         "loss_over_start": loss(found) / loss(start),
     }

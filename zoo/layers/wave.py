@@ -9,9 +9,10 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
+from zoo.layers import wave_backends
 from zoo.layers.wave_cell import FDRNNCell
-from zoo.layers.wave_grid import WaveGrid, check_choice, inside
-from zoo.physics.acoustic import check_dispersion, highest_frequency_hz
+from zoo.layers.wave_grid import WaveGrid, check_choice
+from zoo.physics.acoustic import check_cells, check_dispersion, highest_frequency_hz
 from zoo.physics.acoustic_propagator import Propagator
 
 _MOST_KEPT_BYTES = 256 << 20
@@ -89,9 +90,10 @@ class WaveRNN(WaveGrid):
         short for it at the slowest velocity that it was made with (ZooError).
         """
         wavelet, sources = inputs
-        pulses, places = _numbers(wavelet), _numbers(sources)
-        if pulses is not None and places is not None:
-            inside(places, self.velocity.shape, "source")
+        backend = keras.backend.backend()
+        if not wave_backends.traced(backend, wavelet, sources):
+            pulses, places = ops.convert_to_numpy(wavelet), ops.convert_to_numpy(sources)
+            check_cells(places, self.velocity.shape, "source")
             if len(places) != len(pulses):
                 raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(places)}.")
             highest_hz = highest_frequency_hz(pulses, self.time_step_s)
@@ -99,11 +101,9 @@ class WaveRNN(WaveGrid):
         wavelet = ops.cast(wavelet, self.compute_dtype)
         velocity = ops.convert_to_tensor(self.velocity if velocity_m_s is None else velocity_m_s)
         velocity = ops.cast(velocity, self.compute_dtype)
-        if self.gradient == "autodiff" or keras.backend.backend() not in ("tensorflow", "jax"):
+        if self.gradient == "autodiff" or backend not in wave_backends.RECORDS:
             return self._unrolled(velocity, wavelet, sources)
-        from zoo.layers import wave_backends
-
-        records = getattr(wave_backends, f"{keras.backend.backend()}_records")(self)
+        records = wave_backends.RECORDS[backend](self)
         return records(velocity, wavelet, ops.cast(sources, "int32"))
 
     def simulate(self, velocity_m_s, wavelet, sources) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +143,3 @@ class WaveRNN(WaveGrid):
 
     def get_config(self):
         return {**super().get_config(), "gradient": self.gradient, "store_dtype": self.store_dtype}
-
-
-def _numbers(values) -> np.ndarray | None:
-    """Return an array, or None for a symbol that a backend traces."""
-    try:
-        return np.asarray(values)
-    except Exception:  # each backend has its own, for tensors without values
-        return None

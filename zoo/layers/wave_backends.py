@@ -57,3 +57,24 @@ def jax_records(layer):
 
     records.defvjp(forward, backward)
     return records
+
+
+RECORDS = {"tensorflow": tensorflow_records, "jax": jax_records}
+"""Backend -> what makes the function that simulates for a layer; other backends unroll the cell."""
+
+
+def traced(backend: str, *values) -> bool:
+    """Return whether values are symbols that Keras or its backend traces, without numbers."""
+    import keras
+
+    if any(keras.utils.is_keras_tensor(value) for value in values):
+        return True
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.executing_eagerly()
+    if backend == "jax":
+        import jax
+
+        return any(isinstance(value, jax.core.Tracer) for value in values)
+    return False

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError, ZooError
-from zoo.physics.acoustic import check_stability
+from zoo.physics.acoustic import check_cells, check_stability
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -57,7 +57,7 @@ class WaveGrid(keras.layers.Layer):
         fastest_m_s = self.bounds[1] if self.bounds else float(start.max())
         check_stability(fastest_m_s, spacing_m, time_step_s, order, dimensions=1 if start.shape[1] == 1 else 2)
         self.spacing_m, self.time_step_s = float(spacing_m), float(time_step_s)
-        self.receivers = inside(receivers, start.shape, "receiver")
+        self.receivers = check_cells(receivers, start.shape, "receiver")
         self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
         self.reference_m_s = float(reference_m_s or fastest_m_s)
         self.slowest_m_s = float(start.min())
@@ -96,20 +96,6 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
     """Refuse a value that is not among those known (UsageError)."""
     if value not in known:
         raise UsageError(f"{name} is one of {', '.join(known)}; received {value!r}.")
-
-
-def inside(indices, shape: tuple[int, int], what: str) -> np.ndarray:
-    """Return indices (n, 2) as int32; names the first that is not on the grid (ZooError)."""
-    indices = np.asarray(indices, "int32").reshape(-1, 2)
-    outside = ((indices < 0) | (indices >= np.array(shape))).any(1)
-    if outside.any():
-        first = int(np.argmax(outside))
-        raise ZooError(
-            f"The {what} {first} is at (z, x) = {tuple(int(i) for i in indices[first])}, outside the grid of "
-            f"{shape[0]} x {shape[1]} nodes ({outside.sum()} of {len(indices)} are). Check their coordinates or take "
-            "a larger model."
-        )
-    return indices
 
 
 def _about(values: np.ndarray) -> str:

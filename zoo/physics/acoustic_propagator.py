@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.physics import acoustic_loops as loops
-from zoo.physics.acoustic import derivative_coefficients, laplacian_coefficients
+from zoo.physics.acoustic import check_cells, derivative_coefficients, laplacian_coefficients
 from zoo.physics.acoustic_absorber import cpml_profile, sponge_profile
 
 
@@ -33,7 +33,7 @@ class Propagator:
         absorber: "cpml", or "sponge", the simple reference, which needs 60 cells to be as good.
         width: cells of the strips that absorb, outside of the grid; velocities there are those at its edge.
         free_surface: the field is zero at the top row, where there is no strip.
-        store_dtype: of what a gradient keeps of each step, "float32" or "float16" (half the memory, 5e-5 of error).
+        store_dtype: of what a gradient keeps of each step, "float32" or "float16" (half the memory, an error of 1e-4).
         store_all: keep every step, where memory allows, instead of checkpoints to start again from.
         dtype: of the fields, "float32" or "float64".
     """
@@ -197,11 +197,7 @@ class _Plan:
 
     def cells(self, indices: np.ndarray) -> np.ndarray:
         """Return indices (n, 2) on the grid with strips; the kernels would write wherever they are told."""
-        indices = np.asarray(indices, np.int64).reshape(-1, 2)
-        if ((indices < 0) | (indices >= self.of_shape)).any():
-            raise ZooError(
-                f"Sources and receivers must lie on the grid of {self.of_shape}; received {indices.tolist()}."
-            )
+        indices = check_cells(indices, self.of_shape, "source or receiver").astype(np.int64)
         return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
 
     def _laid(self, grid: np.ndarray) -> np.ndarray:

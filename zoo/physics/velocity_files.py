@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
-from zoo.files import write_with
+from zoo.files import read_npz, write_with
 
 RAW = (".vp", ".bin", ".raw")
 _LARGEST_INTERVAL = 32_767
@@ -73,12 +72,7 @@ def _by_suffix(known: dict[str, Callable], path: Path, verb: str) -> Callable:
 
 
 def _read_npz(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            held = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise ZooError(f"{path} is damaged, cut short or no npz ({error}); copy it again.") from error
-    return _fields(path, held)
+    return _fields(path, read_npz(path, "Copy it again."))
 
 
 def _read_netcdf(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class Workshop:
         where = self.folder / ("checkpoints-quick" if self.quick else "checkpoints") / key
         if not (where / checkpoint.CARD).is_file():
             made = recipe.train(settings=changes, seed=seed, out=where, data_dir=self.data_dir)
-            _forget()
+            forget()
             return made
         wanted = recipe.recipe.choose(recipe.tag, changes)
         found = checkpoint.read_card(where)["settings"]
@@ -162,7 +162,7 @@ def run(
     return rows
 
 
-def _forget() -> None:
+def forget() -> None:
     """Free what a training leaves behind: compiled functions hold its data, some hundred megabytes each time."""
     import gc
 

@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from zoo.metrics import rms_difference
 from zoo.progress import say
 from zoo.reproduce import Workshop
 from zoo.reproduce.fwi_claims import COMPARED, LEARNING_RATES, ONE_DIMENSION, SECTION, judged
-from zoo.reproduce.fwi_problem import Problem, Run, chosen, interfaces, kept_run, prepared, problem, rmse
+from zoo.reproduce.fwi_problem import Problem, Run, chosen, interfaces, kept_run, prepared, problem
 
 # GD and momentum step in proportion to the gradient, which grows with the square of the data's amplitude, and the paper
 # gives none. With data of this rms its rates of GD lie about the limit of stability, 0.4 below it and 0.6 beyond.
@@ -162,7 +163,7 @@ def _run_1d(workshop: Workshop, given: Problem, optimizer: str, rate: float, set
     if rate:
         how = replace(how, learning_rate=rate * unit)
     run = kept_run(workshop, f"{optimizer}_{rate:g}" if rate else optimizer, given, how)
-    ends = run.relative_loss[-1], rmse(run.velocity_m_s, given.truth.velocity_m_s)
+    ends = run.relative_loss[-1], rms_difference(run.velocity_m_s, given.truth.velocity_m_s)
     say(f"{_title(optimizer, rate)}: loss {ends[0]:.3g} of the first, model RMSE {ends[1]:.0f} m/s")
     return run
 
@@ -174,7 +175,7 @@ def _title(optimizer: str, rate: float = 0.0) -> str:
 def _numbers(run: Run, given: Problem) -> dict[str, Any]:
     """Return the columns that every run of one dimension has."""
     first, last = (run.history[i]["loss"] for i in (0, -1))
-    before, after = (rmse(v, given.truth.velocity_m_s) for v in (given.start.velocity_m_s, run.velocity_m_s))
+    before, after = (rms_difference(v, given.truth.velocity_m_s) for v in (given.start.velocity_m_s, run.velocity_m_s))
     columns = (run.velocity_m_s[:, 0], given.truth.velocity_m_s[:, 0])
     count, too_deep_m = interfaces(*columns, given.truth.spacing_m)
     return {
@@ -202,13 +203,13 @@ def _section_row(name: str, run: Run, given: Problem) -> dict[str, Any]:
         "gradients": len(run.history),
         "cpu_s": round(run.history[-1]["cpu_s"], 1),
         "loss_ratio": _round(run.relative_loss[-1]),
-        "start_rmse_m_s": round(rmse(start, true), 1),
-        "last_rmse_m_s": round(rmse(run.velocity_m_s, true), 1),
-        "rmse_ratio": _round(rmse(run.velocity_m_s, true) / rmse(start, true)),
+        "start_rmse_m_s": round(rms_difference(start, true), 1),
+        "last_rmse_m_s": round(rms_difference(run.velocity_m_s, true), 1),
+        "rmse_ratio": _round(rms_difference(run.velocity_m_s, true) / rms_difference(start, true)),
     }
     for part, where in (("shallow", slice(half)), ("deep", slice(half, None))):
         for end, velocity in (("start", start), ("last", run.velocity_m_s)):
-            row[f"{part}_{end}_rmse_m_s"] = round(rmse(velocity[where], true[where]), 1)
+            row[f"{part}_{end}_rmse_m_s"] = round(rms_difference(velocity[where], true[where]), 1)
     return row
 
 

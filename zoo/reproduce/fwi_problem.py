@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import write_with
-from zoo.inference.fwi import Settings, Survey, invert
+from zoo.files import digest, read_npz, write_with
+from zoo.inference.fwi import Settings, Survey, fingerprint, invert
 from zoo.inference.fwi_state import LAST_GOOD
 from zoo.physics.velocity_models import VelocityModel
 from zoo.progress import say
-from zoo.reproduce import Workshop, _forget
+from zoo.reproduce import Workshop, forget
 
 _KEPT = "run.npz"
 _OSCILLATED = 0.05
@@ -94,11 +92,6 @@ class Run:
         return int(below[0]) + 1 if len(below) else "never"
 
 
-def rmse(found: np.ndarray, true: np.ndarray) -> float:
-    """Return the root of the mean squared difference, m/s."""
-    return float(np.sqrt(np.mean((np.asarray(found, np.float64) - true) ** 2)))
-
-
 def interfaces(found: np.ndarray, true: np.ndarray, spacing_m: float) -> tuple[int, float]:
     """Return how many steps of a layered column a model shows, and how much too deep they lie on average, in m.
 
@@ -122,13 +115,13 @@ def interfaces(found: np.ndarray, true: np.ndarray, spacing_m: float) -> tuple[i
 
 def chosen(workshop: Workshop, defaults: Mapping[str, Any], quick: Mapping[str, Any]) -> dict[str, Any]:
     """Return an experiment's settings with the user's changes; unknown names and other types are refused."""
-    from zoo.training import _as_type_of
+    from zoo.training import as_type_of
 
     settings = {**defaults, **(quick if workshop.quick else {})}
     for name, value in workshop.settings.items():
         if name not in defaults:
             raise UsageError(f"This experiment has no setting {name!r}.{did_you_mean(name, defaults)}")
-        settings[name] = _as_type_of(defaults[name], value, name)
+        settings[name] = as_type_of(defaults[name], value, name)
     return settings
 
 
@@ -186,7 +179,8 @@ def kept_run(workshop: Workshop, key: str, given: Problem, settings: Settings) -
         ZooError: if there is a run of that key with other settings or data.
     """
     folder = workshop.folder / ("runs-quick" if workshop.quick else "runs") / key
-    plan = json.dumps({"settings": asdict(settings), "data": _digest(given)}, sort_keys=True)
+    data = digest(given.truth.velocity_m_s, *fingerprint(given.start, given.survey))
+    plan = json.dumps({"settings": asdict(settings), "data": data}, sort_keys=True)
     if (folder / _KEPT).is_file():
         run = _read(folder / _KEPT, plan)
         say(f"{key}: done already")
@@ -214,16 +208,8 @@ def kept_run(workshop: Workshop, key: str, given: Problem, settings: Settings) -
         with np.load(folder / LAST_GOOD, allow_pickle=False) as stored:
             run = Run(stored["velocity_m_s"], rows, snapshots, diverged=True)
     _write(folder / _KEPT, plan, run)
-    _forget()
+    forget()
     return run
-
-
-def _digest(given: Problem) -> str:
-    digest = hashlib.sha256(f"{given.start.spacing_m} {given.survey.time_step_s}".encode())
-    survey = given.survey
-    for array in (given.truth.velocity_m_s, given.start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _write(path: Path, plan: str, run: Run) -> None:
@@ -233,13 +219,9 @@ def _write(path: Path, plan: str, run: Run) -> None:
 
 
 def _read(path: Path, plan: str) -> Run:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            note = json.loads(str(stored["note"]))
-            snapshots = {iteration: stored[f"snapshot_{iteration}"] for iteration in note["snapshots"]}
-            run = Run(stored["velocity_m_s"], note["history"], snapshots, note["diverged"])
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{path} cannot be read ({error}); delete it to begin anew.") from error
+    stored = read_npz(path, "Delete it to begin anew.")
+    note = json.loads(str(stored["note"]))
     if note["plan"] != plan:
         raise ZooError(f"{path} was made with other settings or data. Choose another --out, or delete that folder.")
-    return run
+    snapshots = {iteration: stored[f"snapshot_{iteration}"] for iteration in note["snapshots"]}
+    return Run(stored["velocity_m_s"], note["history"], snapshots, note["diverged"])

@@ -10,7 +10,6 @@ training. The same call goes on after an interruption.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import typing
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import read_json, write_json, write_with
+from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.inference.fwi import Settings, Survey, invert
 from zoo.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz
 from zoo.physics.velocity_models import VelocityModel, read_velocity_model
@@ -212,23 +211,17 @@ def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
 def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings) -> dict[str, Any]:
     """Return what makes two runs the same, plain."""
 
-    def digest(*arrays: Any) -> str:
-        made = hashlib.sha256()
-        for array in arrays:
-            made.update(np.ascontiguousarray(array).tobytes())
-        return made.hexdigest()[:16]
-
     places = (shots.shot, shots.source_x_m, shots.source_depth_m, shots.receiver_x_m, shots.receiver_depth_m)
     if isinstance(wavelet, np.ndarray):
         wavelet = digest(wavelet)
     elif wavelet is not None and Path(wavelet).is_file():
-        wavelet = hashlib.sha256(Path(wavelet).read_bytes()).hexdigest()[:16]
+        wavelet = sha256(Path(wavelet))
     settings_as_lists = {
         name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(settings).items()
     }
     return {
-        "shots": digest(shots.traces, [shots.time_step_s, shots.first_sample_s], *places),
-        "start": digest(start.velocity_m_s, [start.spacing_m]),
+        "shots": digest(shots.traces, shots.time_step_s, shots.first_sample_s, *places),
+        "start": digest(start.velocity_m_s, start.spacing_m),
         "wavelet": None if wavelet is None else str(wavelet),
         **settings_as_lists,
     }

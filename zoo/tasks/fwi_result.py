@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.files import write_json, write_with
 from zoo.inference.fwi import Settings, Survey
+from zoo.metrics import rms_difference
 from zoo.physics.velocity_models import VelocityModel, write_velocity_model
 
 _SHOTS_DRAWN = 4
@@ -74,11 +75,8 @@ class Inversion:
         """Error of the start and of the inverted model; None without the truth."""
         if self.truth is None:
             return None
-        first, last = (
-            float(np.sqrt(np.mean((velocity - self.truth.velocity_m_s) ** 2, dtype=np.float64)))
-            for velocity in (self.start.velocity_m_s, self.velocity_m_s)
-        )
-        return first, last
+        true = self.truth.velocity_m_s
+        return rms_difference(self.start.velocity_m_s, true), rms_difference(self.velocity_m_s, true)
 
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds."""
@@ -112,7 +110,7 @@ class Inversion:
             f"{self.settings.optimizer}, {len(self.history)} iterations, {self.history[-1]['cpu_s']:.0f} CPU-s",
             f"misfit, norm of residuals over norm of data: {first:.3f} of the start, {last:.3f} of the inverted model",
             f"velocities {self.velocity_m_s.min():.0f} to {self.velocity_m_s.max():.0f} m/s; changed by "
-            f"{np.sqrt(np.mean((self.velocity_m_s - self.start.velocity_m_s) ** 2)):.0f} m/s rms",
+            f"{rms_difference(self.velocity_m_s, self.start.velocity_m_s):.0f} m/s rms",
         ]
         if self.rmse_m_s:
             start, end = self.rmse_m_s

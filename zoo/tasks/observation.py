@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.files import read_npz
 
 # Coordinates in files are often rounded to a metre.
 _SAME_PLACE_KM = 0.0015
@@ -207,11 +207,7 @@ def _place(coordinates_km: np.ndarray) -> str:
 
 
 def _read_npz(path: Path) -> Observation:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ZooError(f"{path} is not a complete .npz file ({error}). Copy or write it again.") from error
+    content = read_npz(path, "Copy or write it again.")
     for name in ("traces", "sampling_rate_hz", "receivers_km"):
         if name not in content:
             raise ZooError(
