@@ -334,3 +334,18 @@ def test_start_and_truth_may_be_those_of_a_corpus(tmp_path):
     assert np.std(np.diff(true.velocity_m_s, axis=0)) > np.std(np.diff(start.velocity_m_s, axis=0))
     with pytest.raises(ZooError, match="zoo prepare velocity_models/layered_1d"):
         read_model("velocity_models/layered_1d", data_dir=tmp_path)
+
+
+def test_a_column_has_pictures_of_its_own(tmp_path):
+    """One dimension, one receiver: profiles and lines instead of sections."""
+    velocity = np.repeat([2000.0, 2400.0, 3000.0], 15)[:, None].astype(np.float32)
+    true = VelocityModel(velocity, 10.0, "layers", "synthetic: test")
+    step_s, cell = 0.002, np.array([[1, 0]])
+    pulse = ricker(10.0, step_s, 400)
+    records = simulate(velocity, 10.0, Survey(pulse[None], cell, cell, step_s))
+    place = np.zeros(1), np.full(1, 10.0)
+    shots = Shots(records[:, :, 0], step_s, np.array([1]), *place, *place, pulse, first_sample_s=step_s)
+    found = fwi(shots, true.linear(), tmp_path, truth=true, settings={"iterations": 15})
+    assert found.misfits[1] < 0.6 * found.misfits[0]
+    assert {path.name for path in tmp_path.glob("*.png")} == {"profiles.png", "history.png", "shots.png"}
+    assert not list(tmp_path.glob("iterations/*"))

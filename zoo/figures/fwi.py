@@ -111,7 +111,7 @@ def draw_shots(
 ) -> Path:
     """Draw shot records: a row for each kind (observed, predicted, ...) and a column for each shot (figure 17).
 
-    A single kind is spread over rows of up to five shots.
+    A single kind is spread over rows of up to five shots. Shots with a single receiver become lines, all kinds in one.
 
     Args:
         records: kind -> (S, T, R); all kinds of one shot have the grey scale of the first.
@@ -124,11 +124,13 @@ def draw_shots(
         along: what the line runs along, "x" or "depth".
     """
     kinds, shots = list(records), len(source_m)
+    names = names or [f"shot {number + 1}" for number in range(shots)]
+    if len(receiver_m) == 1:
+        return _draw_traces(records, time_step_s, path, names)
     order = np.argsort(receiver_m, kind="stable")
     edges_km = _edges(np.asarray(receiver_m, float)[order] / 1000)
     samples = records[kinds[0]].shape[1]
     edges_s = _edges((np.arange(samples) + 1) * time_step_s)
-    names = names or [f"shot {number + 1}" for number in range(shots)]
     rows = -(-shots // 5) if len(kinds) == 1 else len(kinds)
     columns = -(-shots // rows) if len(kinds) == 1 else shots
     with style():
@@ -157,6 +159,22 @@ def draw_shots(
                 axes.set_xlabel(f"receiver {along} (km)")
                 axes.tick_params(labelbottom=True)
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
+    return save_figure(figure, path)
+
+
+def _draw_traces(
+    records: Mapping[str, np.ndarray], time_step_s: float, path: str | os.PathLike, names: Sequence[str]
+) -> Path:
+    with style():
+        figure = Figure(figsize=(7.0, 1.9 * len(names) + 0.8))
+        panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for shot, (axes, name) in enumerate(zip(panels, names, strict=True)):
+            for kind, traces in records.items():
+                time_s = (np.arange(traces.shape[1]) + 1) * time_step_s
+                axes.plot(time_s, traces[shot, :, 0], label=kind, lw=1.8 if kind == "observed" else 1.0)
+            axes.set(title=name, ylabel="amplitude")
+        panels[-1].set(xlabel="time (s)", xlim=(0, time_s[-1]))
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(records))
     return save_figure(figure, path)
 
 
