@@ -26,6 +26,7 @@ _FACE = {
     "list_models": "zoo.registry",
     "list_datasets": "zoo.builders",
     "load_dataset": "zoo.corpora",
+    "data_source": "zoo.corpora",
     "ZooError": "zoo.errors",
 }
 
@@ -33,7 +34,7 @@ __all__ = [*_FACE, "__version__"]
 
 if TYPE_CHECKING:
     from zoo.builders import list_datasets  # noqa: F401
-    from zoo.corpora import load_dataset  # noqa: F401
+    from zoo.corpora import data_source, load_dataset  # noqa: F401
     from zoo.errors import ZooError  # noqa: F401
     from zoo.registry import info, list_models, load, recipe, save  # noqa: F401
 

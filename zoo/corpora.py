@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-_SHARDS_READ_TOGETHER = 8
-_SHUFFLE_BUFFER = 20_000
+    from zoo.random_access import RecordSource
+
+_SHARDS_READ_TOGETHER = 16
+_SHUFFLE_BUFFER, _SHUFFLE_BUFFER_BYTES = 20_000, 256_000_000
 
 
 def data_dir(folder: str | os.PathLike | None = None) -> Path:
@@ -118,7 +120,7 @@ def prepare(
         manual_dir: a folder with files that cannot be downloaded or are at hand.
         limit: at most this many examples per split (another folder name is best for such a trial).
         settings: what a user's own config changes.
-        workers: threads that generate, default the number of cores.
+        workers: threads that generate or read, default the number of cores.
         beam_options: options of an Apache Beam pipeline that generates instead (`--runner=... --...`).
 
     Raises:
@@ -131,9 +133,13 @@ def prepare(
         return Path(made.data_dir)
     generated = shards.is_generated(made)
     if generated:
-        made.workers, made.beam_options, made.limit = workers, beam_options, limit
-    elif workers or beam_options is not None:
-        raise UsageError(f"{name} is not generated: --workers and --beam have nothing to do.")
+        made.beam_options, made.limit = beam_options, limit
+    elif beam_options is not None:
+        raise UsageError(f"{name} is not made of shards: --beam has nothing to do.")
+    if generated or hasattr(made, "blocks_folder"):
+        made.workers = workers
+    elif workers:
+        raise UsageError(f"{name} is neither generated nor read in blocks: --workers has nothing to do.")
     if settings and (Path(made.data_dir) / "dataset_info.json").is_file():
         _check_settings(name, made, folder)
     config = tfds.download.DownloadConfig(
@@ -152,6 +158,9 @@ def prepare(
     if pieces:
         config_name = made.builder_config.name  # of which older code may have left folders, too
         for leftover in pieces.parent.glob(f"{config_name}-{'[0-9a-f]' * 16}"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    if getattr(made, "blocks_folder", None):
+        for leftover in made.blocks_folder.parent.glob(f"{made.builder_config.name}-{'[0-9a-f]' * 16}"):
             shutil.rmtree(leftover, ignore_errors=True)
     return Path(made.data_dir)
 
@@ -191,6 +200,7 @@ def load_dataset(
     split: str,
     batch_size: int | None = None,
     *,
+    features: Sequence[str] | None = None,
     data_dir: str | os.PathLike | None = None,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
@@ -203,6 +213,7 @@ def load_dataset(
         name: `corpus/config`.
         split: `train`, `validation`, `test`, or a part of one as TFDS writes it (`train[:90%]`).
         batch_size: examples per batch; None gives single examples.
+        features: names of those that are wanted, default all; the others are not parsed.
         data_dir: where prepared corpora lie.
         shuffle_seed: seed of the order; None keeps the order of the files.
 
@@ -210,17 +221,14 @@ def load_dataset(
         A dataset of dicts; numbers in the unit that the corpus's README states.
 
     Raises:
-        ZooError: if the corpus is not prepared or has no such split.
+        ZooError: if the corpus is not prepared, or has no such split or feature.
     """
     import numpy as np
     import tensorflow as tf
 
     found = _prepared(name, data_dir)
-    base = re.split(r"[\[+]", split)[0].strip()
-    if base not in found.info.splits and base != "all":
-        near = did_you_mean(base, found.info.splits)
-        raise ZooError(f"{name} has no split {base!r}.{near}")
-    specs, finish = _parser(found.info.features)
+    _check_split(found, name, split)
+    specs, finish = _parser(_chosen(found, name, features))
     # (file, records to skip, records to take): how TFDS writes any part of a split.
     pieces = found.info.splits[split].file_instructions
     places = (
@@ -228,14 +236,19 @@ def load_dataset(
         np.array([piece.skip for piece in pieces], np.int64),
         np.array([piece.take for piece in pieces], np.int64),
     )
-    records = tf.data.Dataset.from_tensor_slices(places).interleave(
+    files = tf.data.Dataset.from_tensor_slices(places)
+    if shuffle_seed is not None:  # neighbours in an archive lie in the same file: another mixture in every epoch
+        files = files.shuffle(len(pieces), seed=shuffle_seed)
+    records = files.interleave(
         lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take),
         cycle_length=_SHARDS_READ_TOGETHER if shuffle_seed is not None else 1,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     if shuffle_seed is not None:
-        records = records.shuffle(_SHUFFLE_BUFFER, seed=shuffle_seed)
+        record_bytes = os.path.getsize(pieces[0].filename) // pieces[0].examples_in_shard
+        buffer = min(_SHUFFLE_BUFFER, max(_SHUFFLE_BUFFER_BYTES // record_bytes, 1))
+        records = records.shuffle(buffer, seed=shuffle_seed)
     examples = records.batch(batch_size or 1).map(
         lambda r: finish(tf.io.parse_example(r, specs)), num_parallel_calls=tf.data.AUTOTUNE
     )
@@ -243,7 +256,50 @@ def load_dataset(
     return examples.prefetch(tf.data.AUTOTUNE)
 
 
-def _parser(features: tfds.features.FeaturesDict):
+def data_source(
+    name: str,
+    split: str,
+    *,
+    features: Sequence[str] | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> RecordSource:
+    """Return a split of a prepared corpus for random access: `source[17]`, `len(source)`.
+
+    The same files as those of `load_dataset`; also what a torch DataLoader or Grain takes for a data set.
+
+    Args:
+        name, split, features, data_dir: as of `load_dataset`.
+
+    Returns:
+        A sequence of dicts of numpy arrays, numbers and texts.
+
+    Raises:
+        ZooError: as `load_dataset`.
+    """
+    from zoo.random_access import RecordSource
+
+    found = _prepared(name, data_dir)
+    _check_split(found, name, split)
+    pieces = [(str(p.filename), p.skip, p.take) for p in found.info.splits[split].file_instructions]
+    return RecordSource(pieces, _chosen(found, name, features))
+
+
+def _check_split(found: tfds.core.DatasetBuilder, name: str, split: str) -> None:
+    base = re.split(r"[\[+]", split)[0].strip()
+    if base not in found.info.splits and base != "all":
+        raise ZooError(f"{name} has no split {base!r}.{did_you_mean(base, found.info.splits)}")
+
+
+def _chosen(found: tfds.core.DatasetBuilder, name: str, wanted: Sequence[str] | None) -> dict[str, Any]:
+    """Return the features of these names, default all."""
+    there = dict(found.info.features.items())
+    for feature in wanted or ():
+        if feature not in there:
+            raise ZooError(f"The records of {name} have no {feature!r}.{did_you_mean(feature, there)}")
+    return {key: there[key] for key in wanted} if wanted else there
+
+
+def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
     """Return the specification for `tf.io.parse_example` and what makes tensors of its result.
 
     Tensors stored as bytes (`Encoding.BYTES`) come back as raw strings and are reinterpreted.

@@ -1,0 +1,75 @@
+"""Records as serialized `tf.train.Example`s, a block at a time.
+
+TensorFlow's own serializer takes a Python object per value, 0.2 ms for a seismogram with its columns; here every value
+of a column is put behind the same bytes. Features stand in the order of their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+_BYTES_LIST, _INT64_LIST = 0x0A, 0x1A  # fields 1 and 3 of tf.train.Feature
+
+
+def serialize(columns: Mapping[str, Any]) -> list[bytes]:
+    """Return one serialized example per row.
+
+    Args:
+        columns: by feature name, arrays (n, ...) or lists of n texts. Whole numbers become an Int64List, texts and
+            everything else (the bytes of each row, little endian) a BytesList with one value.
+    """
+    parts = [_entries(name.encode(), columns[name]) for name in sorted(columns)]
+    return [_message(0x0A, b"".join(row)) for row in zip(*parts, strict=True)]
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _message(tag: int, content: bytes) -> bytes:
+    return bytes((tag,)) + _varint(len(content)) + content
+
+
+def _entry(name: bytes, field: int, value: bytes) -> bytes:
+    """Return an entry of the map of features: its name, and a feature that is a list of one value."""
+    return _message(0x0A, _message(0x0A, name) + _message(0x12, _message(field, value)))
+
+
+def _entries(name: bytes, values: Any) -> list[bytes]:
+    """Return the entries of one feature, row by row."""
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "iuSUO":
+        rows = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).reshape(len(values), -1)
+        size = rows.shape[1] * rows.itemsize
+        prefix = _entry(name, _BYTES_LIST, _message(0x0A, bytes(size)))[:-size]
+        raw = rows.tobytes()
+        return [prefix + raw[at : at + size] for at in range(0, len(raw), size)]
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        made = {number: _whole(name, number) for number in set(values.tolist())}
+        return [made[number] for number in values.tolist()]
+    return _texts(name, values)
+
+
+def _whole(name: bytes, number: int) -> bytes:
+    packed = _varint(number % (1 << 64))  # negative ones in two's complement, as protocol buffers have them
+    return _entry(name, _INT64_LIST, _message(0x0A, packed))
+
+
+def _texts(name: bytes, values: Sequence[str]) -> list[bytes]:
+    prefixes: dict[int, bytes] = {}  # what stands before a text depends on its length alone
+    out = []
+    for value in values:
+        raw = value.encode()
+        prefix = prefixes.get(len(raw))
+        if prefix is None:
+            whole = _entry(name, _BYTES_LIST, _message(0x0A, raw))
+            prefix = prefixes[len(raw)] = whole[: len(whole) - len(raw)]
+        out.append(prefix + raw)
+    return out

@@ -1,0 +1,87 @@
+"""Archives that keep each seismogram in an HDF5 dataset of its own, read without h5py's costly objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from h5py import h5d, h5s, h5t
+
+from zoo.errors import ZooError
+
+
+def open_hdf5(path: str | os.PathLike) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        ZooError: if it is not there, cut short, or no HDF5.
+    """
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError as error:
+        raise ZooError(f"There is no {path}.") from error
+    except OSError as error:
+        text = str(error)
+        if "truncated" in text:
+            raise ZooError(
+                f"{path} is cut short ({os.path.getsize(path):,} bytes are there; {text.split('(')[-1].rstrip(')')}): "
+                "download or copy it again; an interrupted download goes on where it stopped."
+            ) from error
+        raise ZooError(f"{path} cannot be read as HDF5 ({text}): is it the right file, and whole?") from error
+
+
+class TraceFile:
+    """The datasets of an HDF5 file by name. h5py has one lock for all threads, so they may share it.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ZooError: see `open_hdf5`.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self._file = open_hdf5(path)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file
+
+    def read_into(self, name: str, out: np.ndarray) -> str | None:
+        """Read a dataset into a contiguous array (any number type is converted); return None or what is wrong.
+
+        Args:
+            name: path of the dataset in the file.
+            out: array of the shape that the dataset must have.
+        """
+        try:
+            dataset = h5d.open(self._file.id, name.encode())
+        except (KeyError, ValueError, TypeError):
+            return "not in the HDF5 file"
+        if dataset.shape != out.shape:
+            return f"shape {dataset.shape} instead of {out.shape}"
+        try:
+            dataset.read(h5s.ALL, h5s.ALL, out, h5t.py_create(out.dtype))
+        except (OSError, ValueError, TypeError) as error:
+            return f"unreadable ({' '.join(str(error).split())[:80]})"
+        return None
+
+    def attributes(self, name: str) -> dict[str, object]:
+        """Return the attributes of a dataset."""
+        return dict(self._file[name].attrs)
+
+    def names(self, group: str) -> Iterator[str]:
+        """Yield the names in a group, in the order of their names; nothing where there is no such group."""
+        if group in self._file:
+            yield from self._file[group]
+
+    def count(self, group: str) -> int:
+        """Return how many datasets a group has, 0 where there is no such group."""
+        return len(self._file[group]) if group in self._file else 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
