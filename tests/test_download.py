@@ -95,3 +95,23 @@ def test_a_full_disk_is_seen_before_the_download(server, tmp_path, monkeypatch):
 def test_no_server_says_what_to_do(tmp_path):
     with pytest.raises(ZooError, match="--manual-dir"):
         download.fetch("http://127.0.0.1:9/a.bin", tmp_path / "a.bin", sha256=SHA)
+
+
+def test_a_published_md5_is_checked_and_the_sha256_pinned(server, tmp_path, capsys):
+    server.content = CONTENT
+    md5 = hashlib.md5(CONTENT).hexdigest()
+    with pytest.raises(ZooError, match="its MD5 is .* expected 00000000"):
+        download.fetch(f"{server.url}/a.bin", tmp_path / "a.bin", md5="0" * 32)
+    assert not (tmp_path / "a.bin").exists()
+    download.fetch(f"{server.url}/a.bin", tmp_path / "a.bin", md5=md5)
+    assert "the MD5 is right; pinned SHA-256 " + SHA in capsys.readouterr().err
+    asked = len(server.requests)
+    download.fetch(f"{server.url}/a.bin", tmp_path / "a.bin", md5=md5)
+    assert len(server.requests) == asked
+
+
+def test_a_long_wait_is_announced(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(download, "_LARGE_BYTES", 1_000_000)
+    server.content = CONTENT
+    download.fetch(f"{server.url}/a.bin", tmp_path / "a.bin", sha256=SHA)
+    assert "a.bin: 0.0 GB to come, about 0.0 h at 10 MB/s" in capsys.readouterr().err

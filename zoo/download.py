@@ -1,12 +1,14 @@
 """Downloads that resume, are verified, try mirrors and look at the disk first.
 
 Every finished file is compared with its SHA-256. Where the publisher states none, the first download
-pins it (in `pins.json` beside the file) and says so; later downloads must match the pin.
+pins it (in `pins.json` beside the file) and says so, after comparing the MD5 where that is stated; later downloads must
+match the pin.
 `ZOO_MIRROR` names a base address that is tried first: `$ZOO_MIRROR/<file name>`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import shutil
@@ -23,6 +25,7 @@ from zoo.progress import bar, say
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30
+_LARGE_BYTES, _USUAL_BYTES_PER_S = 200_000_000, 10_000_000  # from which on the wait is announced, and at what rate
 _ATTEMPTS = 4  # per address; each goes on from the bytes that are there
 _TRANSIENT = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
@@ -32,6 +35,7 @@ def fetch(
     path: str | os.PathLike,
     *,
     sha256: str | None = None,
+    md5: str | None = None,
     size_bytes: int | None = None,
 ) -> Path:
     """Download a file, going on from what an earlier attempt left, and verify it.
@@ -40,6 +44,7 @@ def fetch(
         urls: addresses of the same bytes, tried in turn.
         path: where to; an existing file with the right checksum is kept as it is.
         sha256: the expected checksum in hexadecimal; None pins what comes first.
+        md5: a publisher's checksum where there is no better one.
         size_bytes: the expected size, for the disk check before the server is asked.
 
     Returns:
@@ -63,19 +68,28 @@ def fetch(
     for url in urls:
         failure = _from_one(url, part, size_bytes)
         if failure is None:
-            found = sha256_of(part)
-            if expected in (None, found):
-                os.replace(part, path)
+            failure = _difference(part, expected, md5)
+            if failure is None:
                 if expected is None:
-                    _pin(path, found)
+                    _pin(path, sha256_of(part), md5)
+                os.replace(part, path)
                 return path
-            failure = f"its SHA-256 is {found[:16]}..., expected {expected[:16]}..."
             part.unlink()
         failures.append(f"{url}: {failure}")
     raise ZooError(
         f"Could not download {path.name}. " + "; ".join(failures) + ". What has arrived is kept and the "
         "next run goes on from it; or put the file into a folder and name it with --manual-dir."
     )
+
+
+def _difference(part: Path, sha256: str | None, md5: str | None) -> str | None:
+    """Return in what a file differs from its checksum, None where it does not."""
+    name, wanted, function = ("SHA-256", sha256, "sha256") if sha256 else ("MD5", md5, "md5")
+    if wanted is None:
+        return None
+    with open(part, "rb") as file:
+        found = hashlib.file_digest(file, function).hexdigest()
+    return None if found == wanted else f"its {name} is {found[:16]}..., expected {wanted[:16]}..."
 
 
 def _from_one(url: str, part: Path, size_bytes: int | None) -> str | None:
@@ -115,7 +129,14 @@ def _stream(url: str, part: Path, size_bytes: int | None) -> None:
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else size_bytes
-        _check_disk(part, (total or 0) - have)
+        free = _check_disk(part, (total or 0) - have)
+        if total and total - have > _LARGE_BYTES:
+            left = (total - have) / 1e9
+            hours = left * 1e9 / _USUAL_BYTES_PER_S / 3600
+            say(
+                f"{part.name.removesuffix('.part')}: {left:.1f} GB to come, about {hours:.1f} h at "
+                f"{_USUAL_BYTES_PER_S / 1e6:.0f} MB/s; {free / 1e9:.0f} GB are free. It can be interrupted."
+            )
         mode = "ab" if have else "wb"
         size = f"{total / 1e6:.1f} MB" if total else "unknown size"
         with bar(f"{part.name.removesuffix('.part')} ({size})", total or 0) as advance:
@@ -130,13 +151,15 @@ def _stream(url: str, part: Path, size_bytes: int | None) -> None:
             raise ConnectionError(f"the connection ended at {arrived} of {total} bytes")
 
 
-def _check_disk(part: Path, needed: int) -> None:
+def _check_disk(part: Path, needed: int) -> int:
+    """Return the free bytes; refuse what does not fit."""
     free = shutil.disk_usage(part.parent).free
     if needed > free:
         raise ZooError(
             f"{part.name.removesuffix('.part')} needs {needed / 1e9:.2f} GB more and {part.parent} has "
             f"{free / 1e9:.2f} GB free. Free some space or choose another folder (--data-dir)."
         )
+    return free
 
 
 def _pins(path: Path) -> dict[str, str]:
@@ -144,9 +167,7 @@ def _pins(path: Path) -> dict[str, str]:
     return read_json(pins, "Pinned checksums") if pins.is_file() else {}
 
 
-def _pin(path: Path, checksum: str) -> None:
+def _pin(path: Path, checksum: str, md5: str | None) -> None:
     write_json(path.parent / "pins.json", {**_pins(path), path.name: checksum})
-    say(
-        f"{path.name}: the publisher states no checksum; pinned SHA-256 {checksum} in "
-        f"{path.parent / 'pins.json'} and enforced from now on."
-    )
+    known = "the MD5 is right" if md5 else "the publisher states no checksum"
+    say(f"{path.name}: {known}; pinned SHA-256 {checksum} in {path.parent / 'pins.json'} and enforced from now on.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from zoo.waveforms.encoding import serialize
+from zoo.waveforms.encoding import serialize, write_tfrecord
 
 
 def test_examples_are_those_that_tensorflow_writes():
@@ -28,3 +28,12 @@ def test_examples_are_those_that_tensorflow_writes():
 
 def test_the_order_of_the_columns_does_not_matter():
     assert serialize({"a": ["x"], "b": ["y"]}) == serialize({"b": ["y"], "a": ["x"]})
+
+
+def test_record_files_are_those_that_tensorflow_writes(tmp_path):
+    records = [b"", b"a", np.random.default_rng(0).bytes(10_000)]
+    write_tfrecord(tmp_path / "ours", records)
+    with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
+        for record in records:
+            writer.write(record)
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()

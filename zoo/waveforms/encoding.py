@@ -1,14 +1,17 @@
-"""Records as serialized `tf.train.Example`s, a block at a time.
+"""Records as serialized `tf.train.Example`s in TFRecord files, a block at a time and without TensorFlow.
 
-TensorFlow's own serializer takes a Python object per value, 0.2 ms for a seismogram with its columns; here every value
-of a column is put behind the same bytes. Features stand in the order of their names.
+TensorFlow's own serializer takes a Python object per value, and importing it takes more memory than all the rest of a
+preparation; here every value of a column is put behind the same bytes. Features stand in the order of their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import google_crc32c
 import numpy as np
 
 _BYTES_LIST, _INT64_LIST = 0x0A, 0x1A  # fields 1 and 3 of tf.train.Feature
@@ -23,6 +26,20 @@ def serialize(columns: Mapping[str, Any]) -> list[bytes]:
     """
     parts = [_entries(name.encode(), columns[name]) for name in sorted(columns)]
     return [_message(0x0A, b"".join(row)) for row in zip(*parts, strict=True)]
+
+
+def write_tfrecord(path: str | os.PathLike, records: Iterable[bytes]) -> None:
+    """Write records into a TFRecord file: each after its length and between two checksums."""
+    with open(path, "wb") as file:
+        for record in records:
+            length = struct.pack("<Q", len(record))
+            file.write(b"".join((length, _masked_crc(length), record, _masked_crc(record))))
+
+
+def _masked_crc(content: bytes) -> bytes:
+    """Return the CRC-32C as a TFRecord has it: turned by 15 bits, and a constant added."""
+    crc = google_crc32c.value(content)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def _varint(number: int) -> bytes:

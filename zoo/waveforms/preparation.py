@@ -34,10 +34,10 @@ from zoo.files import atomic_path, digest, read_json, sha256, write_json
 from zoo.progress import bar, say
 from zoo.waveforms.checks import SKIPPED, Problem, check
 from zoo.waveforms.columns import COLUMNS, kind_of
-from zoo.waveforms.encoding import serialize
+from zoo.waveforms.encoding import serialize, write_tfrecord
 
 PROBLEMS_FILE = "problems.csv"
-_BLOCK_BYTES = 1 << 26
+_BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27
 _FILES_LAST = ".json"  # of a block: written when its record files are whole
 
 
@@ -139,7 +139,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
     """The base of a builder of waveforms; see the module. A builder gives the five methods that are not here."""
 
     SPLITS: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
-    ROWS_AT_ONCE: ClassVar[int] = 256
+    ROWS_AT_ONCE: ClassVar[int] = 128
     """How many rows `_read` gets at most."""
 
     workers: int | None = None
@@ -201,7 +201,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
     def _blocks(self, sources: list[Path], limit: int | None) -> Iterator[tuple[dict[str, list[Row]], list[Problem]]]:
         """Gather rows into blocks; refuse names that were there before."""
         layout = self._layout()
-        size = max(self.ROWS_AT_ONCE, _BLOCK_BYTES // (4 * layout.samples * len(layout.components)))
+        size = min(_BLOCK_ROWS, max(_BLOCK_BYTES // (4 * layout.samples * len(layout.components)), 1))
         seen: set[int] = set()  # hashes: a million names would take a hundred megabytes more
         taken: Counter[str] = Counter()
         rows: dict[str, list[Row]] = {}
@@ -270,7 +270,6 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
     def _write_block(self, sources, folder, number, rows, problems, advance, stop) -> dict[str, Any]:
         layout = self._layout()
-        adapter = file_adapters.ADAPTER_FOR_FORMAT[self.info.file_format]
         complete = getattr(self.builder_config, "complete", False)
         splits = {}
         for split, part in rows.items():
@@ -294,7 +293,10 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
                     advance(len(some))
 
             with atomic_path(folder / f"{number:06d}-{split}") as temporary:
-                adapter.write_examples(temporary, records())
+                if self.info.file_format == file_adapters.FileFormat.TFRECORD:
+                    write_tfrecord(temporary, (record for _, record in records()))
+                else:
+                    file_adapters.ADAPTER_FOR_FORMAT[self.info.file_format].write_examples(temporary, records())
             path = folder / f"{number:06d}-{split}"
             splits[split] = {"file": path.name, "examples": written, "bytes": path.stat().st_size}
         report = {"splits": splits, "problems": problems}
