@@ -33,7 +33,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean-kernels:
-	rm -f zoo/physics/__pycache__/*.nb[ci] zoo/inference/__pycache__/*.nb[ci]
+	find zoo -name "*.nb[ci]" -delete
 
 clean: clean-kernels
 	rm -rf $(VENV) demo

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import re
 import subprocess
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 from table import print_table
+
+from zoo.files import cores
 
 DIFFERENT = 2000
 COLUMNS = (
@@ -101,11 +102,11 @@ def main() -> None:
         data = Path(folder) / "data"
         prepare(archives[few], "stead/kong2021_picking", data / "warm", 1)  # kernels compiled, files in the page cache
         runs = {}
-        cores = os.cpu_count() or 1
-        for number, workers in ((few, 1), (chosen.traces, 1), (chosen.traces, cores)):
+        threads = cores()
+        for number, workers in ((few, 1), (chosen.traces, 1), (chosen.traces, threads)):
             into = data / f"{number}-{workers}"
             runs[number, workers] = prepare(archives[number], "stead/kong2021_picking", into, workers)
-        same = _same(data / f"{chosen.traces}-1", data / f"{chosen.traces}-{cores}")
+        same = _same(data / f"{chosen.traces}-1", data / f"{chosen.traces}-{threads}")
         rows = [
             [f"{n:,} traces ({n * 72e-6:.1f} GB), {w} thread{'s' * (w > 1)}", f"{c:.1f}", f"{s:.1f}", f"{m:.2f}"]
             for (n, w), (c, s, m) in runs.items()
@@ -119,7 +120,7 @@ def main() -> None:
         per_trace = (runs[chosen.traces, 1][0] - runs[few, 1][0]) / (chosen.traces - few)
         print(f"{1 / per_trace:,.0f} traces per CPU-second ({per_trace * 1e6:.0f} CPU-us each); target >= 6,000")
         print(f"largest memory {max(run[2] for run in runs.values()):.2f} GB; target <= 1 GB")
-        print(f"records of 1 and {cores} threads {'are equal' if same else 'DIFFER'}")
+        print(f"records of 1 and {threads} threads {'are equal' if same else 'DIFFER'}")
 
 
 def _same(one: Path, other: Path) -> bool:

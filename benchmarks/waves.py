@@ -19,6 +19,7 @@ import time
 import numpy as np
 from table import print_table
 
+from zoo.files import cores
 from zoo.metrics import relative_error
 from zoo.physics.acoustic import ricker
 from zoo.physics.acoustic_propagator import Propagator
@@ -312,7 +313,7 @@ def cores() -> None:
             function()
             waits.append(time.monotonic() - start)
         found.append(min(waits))
-    threads = len(os.sched_getaffinity(0))
+    threads = cores()
     rows = [[f"{shots} shots", f"{found[0]:.2f}", f"{found[1]:.2f}", f"{found[0] / found[1]:.2f}"]]
     print_table(f"Gradient of several shots, seconds, {threads} cores", ["what", "one", "all cores", "gain"], rows)
 

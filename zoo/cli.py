@@ -110,6 +110,21 @@ def _prepare(args: argparse.Namespace) -> None:
     _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
+def _export(args: argparse.Namespace) -> None:
+    from zoo.waveforms.export import export
+
+    folder = export(args.name, args.out, args.split, args.data_dir)
+    _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
+
+
+def _show(args: argparse.Namespace) -> None:
+    from zoo.waveforms.show import show
+
+    out = args.out or f"{args.name.replace('/', '_')}.png"
+    picture = show(args.name, out, args.split, args.count, args.seed, args.data_dir)
+    _print_json({"corpus": args.name, "picture": str(picture)}) if args.json else print(picture)
+
+
 def _train(args: argparse.Namespace) -> None:
     from zoo import registry
 
@@ -246,8 +261,20 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("name", metavar="NAME[/CONFIG]")
     prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
     prepare.add_argument("--limit", type=_positive, metavar="N", help="at most N examples a split")
-    prepare.add_argument("--workers", type=_positive, metavar="N", help="threads that generate, default all cores")
+    prepare.add_argument(
+        "--workers", type=_positive, metavar="N", help="threads, default one for each core"
+    )
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
+    export = command("export", _export, "write a corpus of waveforms as a SeisBench dataset", data)
+    export.add_argument("name", metavar="NAME/CONFIG")
+    export.add_argument("--out", required=True, metavar="DIR", help="a new folder: metadata.csv and waveforms.hdf5")
+    export.add_argument("--split", nargs="+", metavar="SPLIT", help="train, validation, test or parts, default all")
+    show = command("show", _show, "draw some waveforms of a corpus with their picks", data)
+    show.add_argument("name", metavar="NAME/CONFIG")
+    show.add_argument("--split", default="train", help="train (default), validation, test, or a part of one")
+    show.add_argument("--count", type=_positive, default=12, metavar="N", help="how many, default 12")
+    show.add_argument("--out", metavar="PNG", help="default NAME_CONFIG.png")
+    show.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice, default 0")
     train = command("train", _train, "train a recipe (goes on with an interrupted run)", data, changes)
     train.add_argument("recipe", metavar="RECIPE[.TAG]")
     train.add_argument("--epochs", type=_positive, metavar="N", help="at most N epochs")

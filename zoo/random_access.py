@@ -27,14 +27,12 @@ class RecordSource(Sequence):
     """A sequence of records, each a dict of numpy arrays, numbers and texts.
 
     Args:
-        pieces: (file, records to skip, records to take), in order; -1 takes all that are left.
+        pieces: (file, records to skip, records to take), in order.
         features: the TFDS features to decode.
     """
 
-    def __init__(
-        self, pieces: Sequence[tuple[str, int, int]], features: Mapping[str, tfds.features.FeatureConnector]
-    ):
-        self._pieces = [(file, skip, len(_places(file)) - skip if take < 0 else take) for file, skip, take in pieces]
+    def __init__(self, pieces: Sequence[tuple[str, int, int]], features: Mapping[str, tfds.features.FeatureConnector]):
+        self._pieces = list(pieces)
         self._ends = list(accumulate(take for _, _, take in self._pieces))
         self._features = dict(features)
         self._open: dict[str, tuple[mmap.mmap, np.ndarray]] = {}

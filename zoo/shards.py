@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.builders import builder_class
 from zoo.errors import UsageError, ZooError
-from zoo.files import read_npz, sha256, write_with
+from zoo.files import cores, read_npz, sha256, write_with
 from zoo.progress import bar, say
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def make(
         for number in missing:
             _write(cls, config, number, where)
     else:
-        _make_with_threads(cls, config, missing, where, workers or _cores())
+        _make_with_threads(cls, config, missing, where, workers or cores())
     return files
 
 
@@ -215,11 +215,6 @@ def _write(cls: type[Sharded], config: Any, number: int, where: Path) -> None:
     else:
         shard = cls.make_shard(config, number)
     write_with(_file(where, number), lambda temporary: np.savez(temporary, **shard))
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _make_with_threads(cls: type[Sharded], config: Any, missing: list[int], where: Path, workers: int) -> None:

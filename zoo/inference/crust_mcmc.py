@@ -10,7 +10,6 @@ chains mix, not what they sample.
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from zoo.errors import ZooError
+from zoo.files import cores
 from zoo.inference import crust_mcmc_kernels as sampling
 from zoo.inference.crust_mcmc_kernels import MOHO
 from zoo.physics import earth_prior_kernels as kernels
@@ -131,7 +131,7 @@ def sample(
     edges = np.linspace(0, updates, _PARTS + 1).astype(int)
     with (
         bar(f"{chains} chains of {updates} updates", chains * _PARTS) as advance,
-        ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(min(chains, cores())) as pool,
     ):
 
         def work(chain: int) -> None:

@@ -5,7 +5,6 @@ Usable alone, with numpy arrays; `zoo.layers.WaveRNN` makes a Keras layer of it.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.files import cores
 from zoo.physics import acoustic_loops as loops
 from zoo.physics.acoustic import check_cells, derivative_coefficients, laplacian_coefficients
 from zoo.physics.acoustic_absorber import cpml_profile, sponge_profile
@@ -271,7 +271,7 @@ def _stretches(steps: int, segment: int) -> list[slice]:
 
 def _parallel(function, count: int) -> list:
     """Return function(0), ... in threads: the kernels let go of Python's lock."""
-    threads = min(count, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    threads = min(count, cores())
     if threads < 2:
         return [function(i) for i in range(count)]
     with ThreadPoolExecutor(threads) as pool:

@@ -30,7 +30,7 @@ from tensorflow_datasets.core.splits import SplitDict, SplitInfo
 
 from zoo import shards
 from zoo.errors import ZooError
-from zoo.files import atomic_path, digest, read_json, sha256, write_json
+from zoo.files import atomic_path, cores, digest, read_json, sha256, write_json
 from zoo.progress import bar, say
 from zoo.waveforms.checks import SKIPPED, Problem, check
 from zoo.waveforms.columns import COLUMNS, kind_of
@@ -231,7 +231,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
     def _write_blocks(self, sources: list[Path], folder: Path, limit: int | None) -> list[dict[str, Any]]:
         """Write the blocks that are not there yet; return the reports of all, in order."""
-        workers = self.workers or os.cpu_count() or 1
+        workers = self.workers or cores()
         stop = threading.Event()
         running: dict[Future, int] = {}
         reports: dict[int, dict[str, Any]] = {}
