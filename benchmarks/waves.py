@@ -290,7 +290,7 @@ def compilation() -> None:
     print_table("Compilation, CPU-seconds, for all sizes", ["when", "forward", "gradient, more"], rows)
 
 
-def cores() -> None:
+def shots_in_parallel() -> None:
     shape, steps, shots = (100, 300), 600, 8
     velocity, sources = layers(shape), np.stack([np.full(8, 2), np.linspace(10, 290, 8).astype(int)], 1)
     receivers = np.stack([np.full(300, 2), np.arange(300)], 1)
@@ -376,7 +376,7 @@ def main() -> None:
     reflections(peer)
     convergence()
     speed(peer, repeats)
-    cores()
+    shots_in_parallel()
     memory()
 
 

@@ -128,6 +128,8 @@ def prepare(
     """
     import tensorflow_datasets as tfds
 
+    if manual_dir and not Path(manual_dir).expanduser().is_dir():  # TFDS would go on without it, and download
+        raise ZooError(f"There is no folder {manual_dir}: --manual-dir names one with files that are at hand.")
     made = builder(name, folder, settings)
     if isinstance(made, tfds.core.read_only_builder.ReadOnlyBuilder):
         return Path(made.data_dir)

@@ -45,7 +45,7 @@ def fetch(
         path: where to; an existing file with the right checksum is kept as it is.
         sha256: the expected checksum in hexadecimal; None pins what comes first.
         md5: a publisher's checksum where there is no better one.
-        size_bytes: the expected size, for the disk check before the server is asked.
+        size_bytes: the exact size, for servers that do not state it.
 
     Returns:
         The path.

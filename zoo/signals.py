@@ -185,11 +185,7 @@ def draws(names: Sequence[str], seed: int, count: int = 1) -> np.ndarray:
 
     So neither a selection nor the order of the work changes how a trace is cut.
     """
-    made = np.empty((len(names), count))
-    for row, name in enumerate(names):
-        digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8 * min(count, 8)).digest()
-        if count > 8:
-            made[row] = np.random.default_rng(int.from_bytes(digest, "little")).random(count)
-        else:
-            made[row] = np.frombuffer(digest, "<u8") >> np.uint64(11)
-    return made if count > 8 else made * 2.0**-53
+    size = 8 * count
+    shake = hashlib.shake_128
+    raw = b"".join([shake(f"{seed}/{name}".encode()).digest(size) for name in names])
+    return (np.frombuffer(raw, "<u8").reshape(len(names), count) >> np.uint64(11)) * 2.0**-53

@@ -1,0 +1,1 @@
+"""STEAD, the Stanford earthquake dataset: 1.2 million local seismograms."""
