@@ -261,9 +261,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("name", metavar="NAME[/CONFIG]")
     prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
     prepare.add_argument("--limit", type=_positive, metavar="N", help="at most N examples a split")
-    prepare.add_argument(
-        "--workers", type=_positive, metavar="N", help="threads, default one for each core"
-    )
+    prepare.add_argument("--workers", type=_positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
     export = command("export", _export, "write a corpus of waveforms as a SeisBench dataset", data)
     export.add_argument("name", metavar="NAME/CONFIG")

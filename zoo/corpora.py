@@ -83,7 +83,8 @@ def builder(
         versions = sorted((where / corpus / config).glob("*/dataset_info.json"))
         if not versions:
             known = did_you_mean(config, cls.builder_configs)
-            raise ZooError(f"{corpus} has no config {config!r} and none is prepared in {where}.{known}")
+            own = f" One of your own: zoo prepare {name} --set ..." if hasattr(cls, "custom_config") else ""
+            raise ZooError(f"{corpus} has no config {config!r} and none is prepared in {where}.{known}{own}")
         return tfds.builder_from_directory(str(versions[-1].parent))
     return cls(config=config or None, data_dir=str(where))
 

@@ -16,9 +16,9 @@ from zoo import signals
 from zoo.builders import check_own_name, manual_folder
 from zoo.download import fetch
 from zoo.errors import ZooError
+from zoo.settings import flag, parse, some_of, whole
 from zoo.waveforms.checks import SKIPPED, Problem
 from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
-from zoo.waveforms.settings import flag, parse, some_of, whole
 
 from . import archive
 

@@ -17,6 +17,7 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.physics.earth_prior import EarthPrior, draw_dispersion
 from zoo.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.progress import say
+from zoo.settings import whole
 
 CHENG_FREQUENCY_HZ = tuple(float(f) / 1e3 for f in np.arange(10, 35.01, 1.25))
 DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 150.0, 200.0, 250.0, 300.0)
@@ -106,7 +107,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             chosen["depth_km"] = _grid("depths_km", settings.pop("depths_km"))
         for key in _NUMBERS:
             if key in settings:
-                chosen[key] = _whole_number(key, settings.pop(key), at_least=0 if key == "seed" else 1)
+                chosen[key] = whole(0 if key == "seed" else 1)(key, settings.pop(key))
         chosen["prior"] = settings.pop("prior", "cheng2019")
         chosen["ranges"] = tuple(_prior_changes(chosen["prior"], settings))
         models = chosen.setdefault("models", DispersionConfig.models)
@@ -219,12 +220,6 @@ def _grid(key: str, text: str) -> tuple[float, ...]:
     if len(set(numbers)) < len(numbers):
         raise UsageError(f"{key}={text} holds a number twice.")
     return tuple(sorted(numbers))
-
-
-def _whole_number(key: str, text: str, at_least: int) -> int:
-    if not text.isdigit() or int(text) < at_least:
-        raise UsageError(f"{key} takes a whole number of at least {at_least}; received {text!r}.")
-    return int(text)
 
 
 def _prior_changes(prior: str, settings: dict[str, str]) -> Iterator[tuple[str, Any]]:

@@ -15,10 +15,10 @@ import tensorflow_datasets as tfds
 from zoo import signals
 from zoo.builders import check_own_name, manual_folder
 from zoo.errors import UsageError, ZooError
+from zoo.settings import flag, one_of, parse, real, some_of, whole
 from zoo.waveforms.checks import KEPT, SKIPPED, Problem
 from zoo.waveforms.hdf5 import TraceFile
 from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
-from zoo.waveforms.settings import flag, one_of, parse, real, some_of, whole
 
 from . import files, splits, table, windows
 from .azimuth import back_azimuth_deg

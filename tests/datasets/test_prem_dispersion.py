@@ -145,7 +145,7 @@ def test_names_are_not_taken_twice(small):
     with pytest.raises(ZooError, match=r"prepared with other settings \(models, test_models\)"):
         corpora.prepare(OWN, small, settings={**SMALL, "models": "50"})
     assert corpora.prepare(OWN, small, settings=SMALL).is_dir()  # the same again is no work
-    with pytest.raises(UsageError, match="is not generated"):
+    with pytest.raises(UsageError, match="is neither generated nor read in blocks"):
         corpora.prepare("microseismic/spurio_mancini_2021", small, workers=2)
 
 

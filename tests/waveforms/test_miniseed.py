@@ -124,6 +124,7 @@ def test_sampling_rates(tmp_path):
     assert piece(tmp_path, [trace(), trace("HHN", rate=50.0)]) == "more than one sampling rate in one instrument"
 
 
+@pytest.mark.filterwarnings("ignore::obspy.io.mseed.InternalMSEEDWarning")
 def test_a_folder_in_any_shape(tmp_path):
     (tmp_path / "2014" / "204").mkdir(parents=True)
     Stream([trace(), trace(station="S2")]).write(str(tmp_path / "2014" / "204" / "day"), format="MSEED", reclen=512)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-
 import toy_corpus as toy
+
 from zoo import corpora
 from zoo.errors import ZooError
 from zoo.waveforms import preparation
@@ -102,6 +102,12 @@ def test_a_limit_ends_reading_when_every_split_has_enough(tmp_path):
         "test": 10,
     }
     assert max(made.read) < 60
+
+
+def test_some_rows_at_once_may_all_be_lost(tmp_path):
+    made = toy.prepare(tmp_path, gone=frozenset(range(400)))
+    assert made.info.metadata["problems"]["lost: skipped"] == 399
+    assert sum(split.num_examples for split in made.info.splits.values()) == 590
 
 
 def test_nothing_left_is_an_error(tmp_path):

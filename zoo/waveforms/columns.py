@@ -61,7 +61,7 @@ COLUMNS: dict[str, Column] = {
     "path_ep_distance_km": Column("number", "km, epicentral"),
     "path_azimuth_deg": Column("number", "degrees, from the source to the station"),
     "path_back_azimuth_deg": Column("number", "degrees, from the station to the source"),
-    "path_back_azimuth_archive_deg": Column("number", "degrees, the back azimuth that the archive states, where ours differs"),
+    "path_back_azimuth_archive_deg": Column("number", "degrees, as the archive states it"),
 }
 
 

@@ -283,6 +283,10 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
                     some = part[first : first + self.ROWS_AT_ONCE]
                     traces = self._read(sources, [row.data for row in some])
                     names = traces.columns["trace_name"]
+                    advance(len(some))
+                    if not len(names):
+                        problems.extend(traces.problems)
+                        continue
                     keep, found = check(traces.waveforms, names, layout.components, complete)
                     problems.extend([*traces.problems, *found])
                     encoded = layout.encode(traces)
@@ -290,7 +294,6 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
                         if wanted:
                             written += 1
                             yield name, record
-                    advance(len(some))
 
             with atomic_path(folder / f"{number:06d}-{split}") as temporary:
                 if self.info.file_format == file_adapters.FileFormat.TFRECORD:

@@ -22,6 +22,7 @@ class Toy(WaveformBuilder, skip_registration=True):
         WaveformConfig(name="complete", description="toy", complete=True),
     ]
     ROWS_AT_ONCE = 32
+    gone = frozenset((500,))  # numbers that reading does not find
     name = "toy"
     numbers = range(ROWS)
     fail_at: int | None = None  # a number at which reading breaks
@@ -61,14 +62,14 @@ class Toy(WaveformBuilder, skip_registration=True):
                 waves[index, :, 2] = 0
             elif number == 400:
                 waves[index] = waves[index, :, :1]
-        keep = [index for index, number in enumerate(rows) if number != 500]
+        keep = [index for index, number in enumerate(rows) if number not in self.gone]
         columns = {
             "trace_name": [f"n{rows[i]}" for i in keep],
             "trace_category": [("even", "odd")[rows[i] % 2] for i in keep],
             "source_magnitude": [rows[i] / 7 for i in keep],
             "trace_snr_db": [(rows[i], 2.0, np.nan) for i in keep],
         }
-        problems = [Problem("n500", "lost", "skipped")] if len(keep) < len(rows) else []
+        problems = [Problem(f"n{number}", "lost", "skipped") for number in rows if number in self.gone]
         return Traces(waves[keep], columns, problems)
 
 

@@ -1,0 +1,153 @@
+"""Settings of a user's own corpus of explosions and earthquakes: text to config."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UsageError, ZooError
+from zoo.files import sha256
+from zoo.settings import flag, one_of, parse, real, whole
+from zoo.waveforms.preparation import WaveformConfig
+
+KONG_RATE_HZ, KONG_SAMPLES, KONG_EARLIEST_S = 20.0, 540, -22.5
+_QUERY = "fdsn?"
+
+
+@dataclasses.dataclass
+class ExplosionConfig(WaveformConfig):
+    """Waveforms of explosions and earthquakes: from where, and how they are cut."""
+
+    events: str = ""
+    """A file, or `fdsn?QUERY`."""
+    stations: str = ""
+    waveforms: str = ""
+    """A folder of miniSEED."""
+    fdsn: str = ""
+    """A web service."""
+    checksums: tuple[str, ...] = ()
+    """SHA-256 of the event table and the station list, so that changed ones are not taken for the prepared."""
+    cut: str = "whole"
+    components: str = "ZNE"
+    sampling_rate_hz: float = 100.0
+    window_s: tuple[float, ...] = (-30.0, 60.0)
+    """Relative to the origin."""
+    radius_km: float = 100.0
+    channels: str = "HH? BH? EH? SH? EP? DP? GP?"
+    """Patterns, the preferred first."""
+    max_gap_s: float = 1.0
+    shares: tuple[float, ...] = (70.0, 10.0, 20.0)
+    """Of the events of each class in train, validation and test."""
+    seed: int = 0
+
+    @property
+    def event_query(self) -> str:
+        """What the service is asked for events; empty where they stand in a file."""
+        return self.events.removeprefix(_QUERY) if self.events.startswith(_QUERY) else ""
+
+    @property
+    def samples(self) -> int:
+        """Of a record."""
+        if self.cut == "kong2021":
+            return KONG_SAMPLES
+        return round((self.window_s[1] - self.window_s[0]) * self.sampling_rate_hz)
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """From the first to the last sample that a record can need, relative to the origin."""
+        earliest, latest = (KONG_EARLIEST_S, 0.0) if self.cut == "kong2021" else (self.window_s[0],) * 2
+        return earliest, latest + (self.samples - 1) / self.sampling_rate_hz
+
+
+def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
+    """Return the config that `zoo prepare explosions/NAME --set ...` asks for."""
+    chosen = parse("explosions", settings, _PARSERS)
+    if "events" not in chosen:
+        raise UsageError("events=TABLE is missing: a CSV or QuakeML file (datasets/explosions/README.md).")
+    if ("waveforms" in chosen) == ("fdsn" in chosen):
+        raise UsageError("Say where waveforms come from: waveforms=FOLDER_OF_MINISEED or fdsn=SERVICE, one of them.")
+    if chosen["events"].startswith(_QUERY) and "fdsn" not in chosen:
+        raise UsageError("events=fdsn?... asks the service that fdsn= names; it is missing.")
+    if chosen.get("cut") == "kong2021":
+        fixed = {"sampling_rate_hz", "window_s"} & chosen.keys()
+        if fixed:
+            raise UsageError(f"cut=kong2021 has its own {' and '.join(sorted(fixed))}: 540 samples at 20 Hz.")
+        chosen["sampling_rate_hz"] = KONG_RATE_HZ
+    tables = [Path(chosen[key]) for key in ("events", "stations") if not chosen.get(key, _QUERY).startswith(_QUERY)]
+    config = ExplosionConfig(
+        name=name,
+        description="A user's own explosions and earthquakes.",
+        checksums=tuple(sha256(table) for table in tables),
+        **chosen,
+    )
+    if config.samples < 1:
+        raise UsageError(f"window_s is start:end in s relative to the origin; received {settings['window_s']!r}.")
+    return config
+
+
+def _events(key: str, text: str) -> str:
+    return text if text.startswith(_QUERY) else _file(key, text)
+
+
+def _file(key: str, text: str) -> str:
+    path = Path(text).expanduser().resolve()
+    if not path.is_file():
+        raise ZooError(f"{key}={text}: there is no such file ({path}).")
+    return str(path)
+
+
+def _folder(key: str, text: str) -> str:
+    path = Path(text).expanduser().resolve()
+    if not path.is_dir():
+        raise ZooError(f"{key}={text}: there is no such folder ({path}).")
+    return str(path)
+
+
+def _patterns(key: str, text: str) -> str:
+    patterns = " ".join(text.replace(",", " ").replace(";", " ").split())
+    if not patterns:
+        raise UsageError(f"{key} takes patterns like 'HH? BH?'; received {text!r}.")
+    return patterns
+
+
+def _several(count: int, about: str, low: float) -> Any:
+    """Return a parser of numbers with colons between."""
+
+    def parser(key: str, text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(":"))
+        except ValueError:
+            values = ()
+        if len(values) != count or not all(low <= value < math.inf for value in values):
+            raise UsageError(f"{key} takes {about}; received {text!r}.")
+        return values
+
+    return parser
+
+
+def _shares(key: str, text: str) -> tuple[float, ...]:
+    about = "the shares of train:validation:test, like 70:10:20"
+    values = _several(3, about, 0.0)(key, text)
+    if not sum(values):
+        raise UsageError(f"{key} takes {about}; received {text!r}.")
+    return values
+
+
+_PARSERS = {
+    "events": _events,
+    "stations": _file,
+    "waveforms": _folder,
+    "fdsn": lambda key, text: text,
+    "cut": one_of(("whole", "kong2021")),
+    "components": one_of(("ZNE", "Z")),
+    "sampling_rate_hz": real(0.1, 10_000),
+    "window_s": _several(2, "start:end in s relative to the origin", -math.inf),
+    "radius_km": real(0.001, 20_100),
+    "channels": _patterns,
+    "max_gap_s": real(0, 3600),
+    "complete": flag,
+    "shares": _shares,
+    "seed": whole(0),
+}
