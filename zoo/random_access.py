@@ -68,10 +68,10 @@ class RecordSource(Sequence):
         return content[start + _HEADER : start + _HEADER + length]
 
     def _decode(self, record: bytes) -> dict[str, Any]:
-        import tensorflow as tf
         import tensorflow_datasets as tfds
+        from tensorflow_datasets.proto import tf_example_pb2  # TensorFlow's, without TensorFlow
 
-        stored = tf.train.Example.FromString(record).features.feature
+        stored = tf_example_pb2.Example.FromString(record).features.feature
         out = {}
         for name, feature in self._features.items():
             values = stored[name]

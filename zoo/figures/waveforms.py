@@ -81,7 +81,7 @@ def _draw(panel: Axes, record: Mapping[str, Any], sampling_rate_hz: float, unit:
     where, what = _about(record)
     panel.set_title(where, loc="left", fontsize=8.5, pad=13)
     panel.text(0, 1.02, what, transform=panel.transAxes, fontsize=7.5, color="0.35", va="bottom")
-    text = f"max {largest * scale:.3g} {unit}"
+    text = f"max {float(f'{largest * scale:.3g}'):,.10g} {unit}"
     panel.text(1.0, 0.0, text, transform=panel.transAxes, fontsize=7, color="0.35", ha="right", va="bottom")
     return drawn
 
