@@ -8,6 +8,7 @@ Prepared corpora lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tenso
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -155,8 +156,8 @@ def prepare(
         tfds.disable_progress_bar()
     downloads = data_dir(folder) / "downloads" / name.split("/")[0]
     pieces = shards.shard_folder(made, downloads) if generated else None
-    # TFDS prints; stdout is for data.
-    with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(sys.stderr):
+    # TFDS prints that a size is unknown; what there is to say, builders say on stderr.
+    with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(io.StringIO()):
         made.download_and_prepare(download_dir=str(downloads), download_config=config)
     if pieces:
         config_name = made.builder_config.name  # of which older code may have left folders, too

@@ -73,12 +73,13 @@ def show(
     for record in chosen:
         if "label" in record and "trace_category" not in record:
             record["trace_category"] = features["label"].int2str(int(record["label"]))
+    synthetic = " (SYNTHETIC)" if str(about["origin"]).lower().startswith("synthetic") else ""
     figure = waveforms_figure(
         chosen,
         about["sampling_rate_hz"],
         about.get("component_order", "ZNE"),
         about.get("unit", "unknown unit"),
-        f"{name}, {split}: {len(chosen)} of {len(source):,}",
+        f"{name}{synthetic}, {split}: {len(chosen)} of {len(source):,}",
     )
     return save_figure(figure, out)
 
