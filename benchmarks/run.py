@@ -7,7 +7,16 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ORDER = ("elastic.py", "emulators.py", "location.py", "crust.py", "waves.py")
+ORDER = (
+    "elastic.py",
+    "emulators.py",
+    "location.py",
+    "crust.py",
+    "waves.py",
+    "seismograms.py",
+    "waveforms.py",
+    "reading.py",
+)
 
 
 def main() -> int:

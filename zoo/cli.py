@@ -23,6 +23,8 @@ examples:
   zoo info cvae_emulator                     what one does, its units, its scores
   zoo datasets                               which corpora there are
   zoo prepare microseismic/marine_small      download or simulate a corpus
+  zoo prepare stead/mini --manual-dir STEAD  ... or read an archive's own files
+  zoo show stead/mini                        draw some of its seismograms with their picks
   zoo train cvae_emulator --seed 1           train a recipe on its corpus
   zoo evaluate cvae_emulator --json          score a model on its test split
   zoo locate traces.npz --model cvae_emulator --out event

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from zoo.random_access import RecordSource
 
-_SHARDS_READ_TOGETHER = 16
+_STREAMS, _FILES_TOGETHER = 2, 16
+_PARSED_TOGETHER = 256
 _SHUFFLE_BUFFER, _SHUFFLE_BUFFER_BYTES = 20_000, 64_000_000
 
 
@@ -210,7 +211,7 @@ def load_dataset(
 ) -> tf.data.Dataset:
     """Return a split of a prepared corpus as a tf.data.Dataset of dicts of tensors.
 
-    The fast path for training: shards are interleaved, records shuffled while still serialized, and
+    The fast path for training: files are interleaved, records shuffled while still serialized, and
     whole batches parsed at once.
 
     Args:
@@ -236,34 +237,46 @@ def load_dataset(
     # (file, records to skip, records to take): how TFDS writes any part of a split.
     pieces = found.info.splits[split].file_instructions
     places = (
-        [str(piece.filename) for piece in pieces],
+        np.array([str(piece.filename) for piece in pieces]),
         np.array([piece.skip for piece in pieces], np.int64),
         np.array([piece.take for piece in pieces], np.int64),
     )
     files = tf.data.Dataset.from_tensor_slices(places)
-    if shuffle_seed is not None:  # neighbours in an archive lie in the same file: another mixture in every epoch
-        files = files.shuffle(len(pieces), seed=shuffle_seed)
     if all(piece.take == piece.examples_in_shard for piece in pieces):  # counting records would cost a tenth
         read = lambda file, skip, take: tf.data.TFRecordDataset(file)  # noqa: E731
     else:
         read = lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take)  # noqa: E731
-    records = files.interleave(
-        read,
-        cycle_length=_SHARDS_READ_TOGETHER if shuffle_seed is not None else 1,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    )
-    if shuffle_seed is not None:
+
+    def batches(records: tf.data.Dataset) -> tf.data.Dataset:
+        return records.batch(batch_size or _PARSED_TOGETHER).map(lambda r: finish(tf.io.parse_example(r, specs)))
+
+    if shuffle_seed is None:
+        examples = batches(files.flat_map(read))
+    else:
+        # Neighbours in an archive lie in the same file: files are mixed anew in every epoch, too. They are dealt to
+        # streams that are shuffled side by side, for one alone keeps one core busy; how many does not depend on
+        # the machine, so that the order does not.
         record_bytes = os.path.getsize(pieces[0].filename) // pieces[0].examples_in_shard
-        buffer = min(_SHUFFLE_BUFFER, max(_SHUFFLE_BUFFER_BYTES // record_bytes, 1))
-        records = records.shuffle(buffer, seed=shuffle_seed)
-    examples = records.batch(batch_size or 1, num_parallel_calls=tf.data.AUTOTUNE).map(
-        lambda r: finish(tf.io.parse_example(r, specs)), num_parallel_calls=tf.data.AUTOTUNE
-    )
+        buffer = -(-shuffle_buffer(record_bytes) // _STREAMS)
+        groups = files.shuffle(len(pieces), seed=shuffle_seed).batch(-(-len(pieces) // _STREAMS))
+        seeds = tf.data.Dataset.random(seed=shuffle_seed, rerandomize_each_iteration=True)
+
+        def stream(group, seed):
+            records = tf.data.Dataset.from_tensor_slices(group).interleave(read, cycle_length=_FILES_TOGETHER)
+            return batches(records.shuffle(buffer, seed=seed)).prefetch(1)
+
+        streams = tf.data.Dataset.zip(groups, seeds)
+        examples = streams.interleave(stream, cycle_length=_STREAMS, num_parallel_calls=_STREAMS, deterministic=True)
+        examples = examples.rebatch(batch_size) if batch_size else examples
     examples = examples if batch_size else examples.unbatch()
     options = tf.data.Options()
     options.threading.private_threadpool_size = cores()  # TensorFlow's own has threads that wait for each other
     return examples.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def shuffle_buffer(record_bytes: int) -> int:
+    """Return how many records of a size `load_dataset` shuffles among each other (besides the files)."""
+    return min(_SHUFFLE_BUFFER, max(_SHUFFLE_BUFFER_BYTES // record_bytes, 1))
 
 
 def data_source(

@@ -179,10 +179,8 @@ def waveform_archives(folder: Path) -> None:
     export(name, folder / "seisbench", data_dir=data)
     source = corpora.data_source(name, "train", data_dir=data)
     first = source[0]
-    p, s, samples = first["trace_p_arrival_sample"], first["trace_s_arrival_sample"], len(first["waveform"])
-    print(
-        f"{len(source)} records to train on; the first: {first['trace_category']}, P at {p:.0f}, S at {s:.0f} of {samples}"
-    )
+    p, s = first["trace_p_arrival_sample"], first["trace_s_arrival_sample"]
+    print(f"{len(source)} records to train on; the first: {first['trace_category']}, P at {p:.0f}, S at {s:.0f}")
     say(f"   {picture.name} shows some of them; seisbench/ opens with SeisBench.")
 
 
