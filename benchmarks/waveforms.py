@@ -37,7 +37,8 @@ COLUMNS = (
 def write_archive(folder: Path, traces: int) -> None:
     """Write merge.hdf5, merge.csv and EQTransformer's kind of list of test traces."""
     rng = np.random.default_rng(0)
-    names = [f"S{i % 800}.XX_2015{i:012d}_EV" for i in range(traces)]
+    stations = [f"S{i * 800 // traces:03d}" for i in range(traces)]  # STEAD's rows are sorted by station
+    names = [f"{station}.XX_2015{i:012d}_EV" for i, station in enumerate(stations)]
     with (
         h5py.File(folder / "merge.hdf5", "w") as file,
         open(folder / "merge.csv", "w", newline="", encoding="utf-8") as text,
@@ -53,7 +54,7 @@ def write_archive(folder: Path, traces: int) -> None:
             p, s = rng.uniform(400, 1000), rng.uniform(1200, 2500)
             numbers = rng.uniform(1, 80, 12)
             table.writerow(
-                ["XX", f"S{number % 800}", "HH", "32.8889", "-117.1051", "150.0", f"{p:.1f}", "manual", "0.5"]
+                ["XX", stations[number], "HH", "32.8889", "-117.1051", "150.0", f"{p:.1f}", "manual", "0.5"]
                 + [f"{numbers[0]:.9f}", f"{s:.1f}", "manual", "0.5", str(number // 4), "2015-07-23 15:58:50.88"]
                 + ["0.47", f"{numbers[1] - 40:.4f}", f"{numbers[2]:.4f}", f"{numbers[3]:.4f}", f"{numbers[4]:.3f}"]
                 + [f"{numbers[5]:.4f}", f"{numbers[6]:.2f}", "None", "3.6", "ml", "None", "None", "0.92", "52.09"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 from h5py import h5d, h5s, h5t
 
 from zoo.errors import ZooError
+
+_type = functools.lru_cache(h5t.py_create)
 
 
 def open_hdf5(path: str | os.PathLike) -> h5py.File:
@@ -64,7 +67,7 @@ class TraceFile:
         if dataset.shape != out.shape:
             return f"shape {dataset.shape} instead of {out.shape}"
         try:
-            dataset.read(h5s.ALL, h5s.ALL, out, h5t.py_create(out.dtype))
+            dataset.read(h5s.ALL, h5s.ALL, out, _type(out.dtype))
         except (OSError, ValueError, TypeError) as error:
             return f"unreadable ({' '.join(str(error).split())[:80]})"
         return None
