@@ -1,0 +1,1 @@
+"""SYNTHETIC local earthquakes, explosions and noise: nothing here was recorded."""
