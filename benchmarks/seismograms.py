@@ -22,7 +22,8 @@ import numpy as np
 from scipy import signal
 from table import print_table
 
-from zoo.physics.seismograms import SeismogramModel, seismograms
+from zoo.physics.seismogram_model import SeismogramModel
+from zoo.physics.seismograms import seismograms
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 RATE_HZ = 100.0

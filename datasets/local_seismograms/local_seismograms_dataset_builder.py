@@ -13,7 +13,8 @@ import tensorflow_datasets as tfds
 from zoo import signals
 from zoo.builders import check_own_name
 from zoo.errors import UsageError
-from zoo.physics.seismograms import BLOCK, CATEGORIES, NUMBERS, WINDOWS, SeismogramModel, seismograms
+from zoo.physics.seismogram_model import CATEGORIES, WINDOWS, SeismogramModel
+from zoo.physics.seismograms import BLOCK, NUMBERS, seismograms
 from zoo.settings import flag, one_of, parse, real, whole
 from zoo.waveforms.columns import COLUMNS
 from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig

@@ -117,19 +117,24 @@ class Builder(WaveformBuilder):
         Args:
             name: what to call it.
             settings: `categories` (earthquake_local, noise), `min_magnitude`, `max_distance_km` (of earthquakes),
-                `sampling_rate_hz` (up to 100), `samples` (default: the whole trace), `normalise`, `window` (begin,
-                before_p), `seed`, `split` (published, event), `complete`. Default: as `whole`.
+                `sampling_rate_hz` (up to 100; then `samples` are the whole trace's), `samples`, `normalise`, `window`
+                (begin, before_p), `seed`, `split` (published, event), `complete`; `like`, the shipped config that
+                stands behind the others, default `whole`.
         """
         check_own_name("stead", name, cls.builder_configs)
-        chosen = parse("stead", settings, _SETTINGS)
-        rate = chosen.get("sampling_rate_hz", RATE_HZ)
+        chosen = parse("stead", settings, {**_SETTINGS, "like": one_of(cls.builder_configs)})
+        like = cls.builder_configs[chosen.pop("like", "whole")]
+        rate = chosen.get("sampling_rate_hz", like.sampling_rate_hz)
         signals.polyphase_filter(RATE_HZ, rate)  # refuses what has no ratio of small numbers
         longest = int(SAMPLES * rate / RATE_HZ)
-        if chosen.setdefault("samples", longest) > longest:
+        if rate != like.sampling_rate_hz:
+            chosen.setdefault("samples", longest)
+        config = dataclasses.replace(like, name=name, description="A user's own selection.", **chosen)
+        if config.samples > longest:
             raise UsageError(
-                f"A trace of 60 s has {longest} samples at {rate:g} Hz; received samples={chosen['samples']}."
+                f"A trace of 60 s has {longest} samples at {rate:g} Hz; received samples={config.samples}."
             )
-        return SteadConfig(name=name, description="A user's own selection.", **chosen)
+        return config
 
     def _layout(self) -> Layout:
         config = self.builder_config

@@ -266,9 +266,18 @@ def test_selection(folder, tmp_path):
     assert found[name]["trace_start_time"].decode() == row["trace_start_time"]
 
 
+def test_a_config_like_a_shipped_one(folder, tmp_path):
+    made = corpora.builder("stead/mine", tmp_path, {"like": "kong2021_picking", "split": "event"}).builder_config
+    kong = corpora.builder("stead/kong2021_picking", tmp_path).builder_config
+    assert made == dataclasses.replace(kong, name="mine", description=made.description, split="event")
+    whole = corpora.builder("stead/mine", tmp_path, {"sampling_rate_hz": "50"}).builder_config
+    assert whole.samples == 3000 and not whole.normalise
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [
+        ({"like": "kong"}, "Did you mean kong2021"),
         ({"min_magntude": "2"}, "no setting 'min_magntude'.*Did you mean min_magnitude"),
         ({"categories": "earthquake"}, "Did you mean earthquake_local"),
         ({"sampling_rate_hz": "200"}, "number from 0.1 to 100; received '200'"),

@@ -10,10 +10,11 @@ import pytest
 from zoo.errors import ZooError
 from zoo.physics import seismogram_noise as noises
 from zoo.physics import seismogram_sources as sources
+from zoo.physics.seismogram_model import CATEGORIES, SeismogramModel
 from zoo.physics.seismogram_paths import arrivals, random_crusts
 from zoo.physics.seismogram_radiation import double_couple, free_surface
 from zoo.physics.seismogram_waves import Waves, sequences
-from zoo.physics.seismograms import BLOCK, CATEGORIES, NUMBERS, SeismogramModel, seismograms
+from zoo.physics.seismograms import BLOCK, NUMBERS, seismograms
 
 RATE = 100.0
 CLEAN = {"second_event_share": 0.0, "faulty_share": 0.0, "vertical_only_share": 0.0, "disturbed_share": 0.0}

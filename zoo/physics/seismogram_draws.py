@@ -6,18 +6,15 @@ Ranges follow what the literature reports for local earthquakes of the crust; wh
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.physics import seismogram_noise as noises
 from zoo.physics import seismogram_sources as sources
+from zoo.physics.seismogram_model import SeismogramModel
 from zoo.physics.seismogram_paths import Crusts, arrivals, layer_of, random_crusts
 from zoo.physics.seismogram_radiation import lognormal, radiation
 from zoo.physics.seismogram_waves import Waves
-
-if TYPE_CHECKING:
-    from zoo.physics.seismograms import SeismogramModel
 
 _SHOTS = 12
 _BANDS_HZ = ((1.0, 4.0), (4.0, 12.0), (12.0, 35.0))

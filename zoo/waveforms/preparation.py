@@ -192,7 +192,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
             *sorted(Path(sys.modules[type(self).__module__].__file__).parent.glob("*.py")),
             *sorted(here.glob("*.py")),
             here.parent / "signals.py",
-            *sorted((here.parent / "physics").glob("seismograms*.py")),
+            *sorted((here.parent / "physics").glob("seismogram*.py")),
         ]
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources if path.is_file()]
         settings = json.dumps(shards.fields(self.builder_config))
