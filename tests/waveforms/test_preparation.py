@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import toy_corpus as toy
 from zoo import corpora
 from zoo.errors import ZooError
 from zoo.waveforms import preparation
+from zoo.waveforms.encoding import write_tfrecord
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +77,24 @@ def test_bytes_do_not_depend_on_workers_nor_on_an_interruption(tmp_path):
     made = toy.prepare(tmp_path / "c")
     assert toy.files(made) == whole
     assert 0 < len(made.read) < 700  # the blocks before the interruption were there
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    whole = toy.files(toy.prepare(tmp_path / "a"))
+    calls = []
+
+    def write(path, records):
+        calls.append(path)
+        if len(calls) > 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_tfrecord(path, records)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "write_tfrecord", write)
+        with pytest.raises(ZooError, match="No space left while writing .*run the same command again"):
+            toy.prepare(tmp_path / "b", workers=1)
+    made = toy.prepare(tmp_path / "b")
+    assert toy.files(made) == whole and len(made.read) < 800
 
 
 def test_a_damaged_block_is_made_anew(tmp_path, capsys):

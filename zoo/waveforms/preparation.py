@@ -38,7 +38,7 @@ from zoo.waveforms.encoding import serialize, write_tfrecord
 
 PROBLEMS_FILE = "problems.csv"
 _BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27
-_FILES_LAST = ".json"  # of a block: written when its record files are whole
+_REPORT = ".json"  # of a block: written last, when its record files are whole
 
 
 class Row(NamedTuple):
@@ -270,7 +270,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
     def _write_block(self, sources, folder, number, rows, problems, advance, stop) -> dict[str, Any]:
         layout = self._layout()
-        complete = getattr(self.builder_config, "complete", False)
+        complete = self.builder_config.complete
         splits = {}
         for split, part in rows.items():
             written = 0
@@ -303,7 +303,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
             path = folder / f"{number:06d}-{split}"
             splits[split] = {"file": path.name, "examples": written, "bytes": path.stat().st_size}
         report = {"splits": splits, "problems": problems}
-        write_json(folder / f"{number:06d}{_FILES_LAST}", report)
+        write_json(folder / f"{number:06d}{_REPORT}", report)
         return report
 
     def _assemble(self, reports: list[dict[str, Any]]) -> None:
@@ -336,7 +336,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
 def _finished(folder: Path, number: int) -> dict[str, Any] | None:
     """Return the report of a block that is there and whole."""
-    report = folder / f"{number:06d}{_FILES_LAST}"
+    report = folder / f"{number:06d}{_REPORT}"
     if not report.is_file():
         return None
     said = read_json(report, "A block of a corpus")
