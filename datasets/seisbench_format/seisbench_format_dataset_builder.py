@@ -11,7 +11,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from zoo.builders import check_own_name
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError, ZooError
+from zoo.settings import flag, parse, real, whole
 from zoo.signals import draws
 from zoo.waveforms.columns import COLUMNS
 from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
@@ -19,7 +20,13 @@ from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuil
 from . import buckets, records
 from .folder import Chunk, Survey, Table, find_chunks, places_by_bucket, row_rate_hz, survey, text
 
-_SETTINGS = {"folder": str, "samples": int, "sampling_rate_hz": float, "seed": int, "complete": str}
+_SETTINGS = {
+    "folder": lambda key, text: text,
+    "samples": whole(1),
+    "sampling_rate_hz": real(1e-3, 1e6),
+    "seed": whole(0),
+    "complete": flag,
+}
 _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 _SPLIT_RULE = "80 % of the events train, 10 % validate, 10 % test, by a hash of source_id (no event: of the trace)"
 
@@ -68,7 +75,9 @@ class Builder(WaveformBuilder):
             settings: `folder`, and perhaps `samples`, `sampling_rate_hz`, `seed`, `complete`: README.md.
         """
         check_own_name("seisbench_format", name, cls.builder_configs)
-        given = _given(settings)
+        given = parse("seisbench_format", settings, _SETTINGS)
+        if "folder" not in given:
+            raise UsageError("Which folder? zoo prepare seisbench_format/NAME --set folder=DIR")
         folder = Path(given.pop("folder")).expanduser().resolve()
         chunks = find_chunks(folder)
         stated = buckets.read_format(chunks)
@@ -160,27 +169,6 @@ class Builder(WaveformBuilder):
 
     def _read(self, sources: list[Path], rows: list[tuple[int, list[str]]]) -> Traces:
         return records.read(self.builder_config, find_chunks(Path(self.builder_config.folder)), rows)
-
-
-def _given(settings: dict[str, str]) -> dict[str, Any]:
-    """Return the settings as values; refuse unknown and impossible ones."""
-    given: dict[str, Any] = {}
-    for key, value in settings.items():
-        if key not in _SETTINGS:
-            raise UsageError(f"seisbench_format has no setting {key!r}.{did_you_mean(key, _SETTINGS)}")
-        try:
-            given[key] = _SETTINGS[key](value)
-        except ValueError:
-            raise UsageError(f"{key} is a number; received {value!r}.") from None
-        if key in ("samples", "sampling_rate_hz") and not 0 < given[key] < 1e9:
-            raise UsageError(f"{key} must be positive; received {value}.")
-    if "complete" in given:
-        if given["complete"].lower() not in ("true", "false"):
-            raise UsageError(f"complete is true or false; received {given['complete']!r}.")
-        given["complete"] = given["complete"].lower() == "true"
-    if "folder" not in given:
-        raise UsageError("Which folder? zoo prepare seisbench_format/NAME --set folder=DIR")
-    return given
 
 
 def _made(header: list[str]) -> set[str]:

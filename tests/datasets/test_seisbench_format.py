@@ -283,7 +283,7 @@ def test_folders_that_are_refused(tmp_path):
     refused(tmp_path / "empty", "holds no metadata.csv, waveforms.hdf5")
     folder = write_folder(tmp_path / "set", good, nodes)
     refused(folder, "sampels.*Did you mean samples", sampels="5")
-    refused(folder, "samples must be positive", samples="-5")
+    refused(folder, "samples takes a whole number from 1", samples="-5")
     refused(folder, "sampling_rate_hz is a number; received 'fast'", sampling_rate_hz="fast")
     refused(folder, "complete is true or false", complete="maybe")
     (folder / "metadata.csv").rename(folder / "kept.csv")
