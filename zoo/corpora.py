@@ -256,17 +256,20 @@ def load_dataset(
         # Neighbours in an archive lie in the same file: files are mixed anew in every epoch, too. They are dealt to
         # streams that are shuffled side by side, for one alone keeps one core busy; how many does not depend on
         # the machine, so that the order does not.
+        count = min(_STREAMS, len(pieces))
         record_bytes = os.path.getsize(pieces[0].filename) // pieces[0].examples_in_shard
-        buffer = -(-shuffle_buffer(record_bytes) // _STREAMS)
-        groups = files.shuffle(len(pieces), seed=shuffle_seed).batch(-(-len(pieces) // _STREAMS))
-        seeds = tf.data.Dataset.random(seed=shuffle_seed, rerandomize_each_iteration=True)
-
-        def stream(group, seed):
-            records = tf.data.Dataset.from_tensor_slices(group).interleave(read, cycle_length=_FILES_TOGETHER)
-            return batches(records.shuffle(buffer, seed=seed)).prefetch(1)
-
-        streams = tf.data.Dataset.zip(groups, seeds)
-        examples = streams.interleave(stream, cycle_length=_STREAMS, num_parallel_calls=_STREAMS, deterministic=True)
+        buffer = -(-shuffle_buffer(record_bytes) // count)
+        streams = [
+            batches(
+                files.shuffle(len(pieces), seed=shuffle_seed)  # each its own, in the same order: parts of one mixture
+                .shard(count, number)
+                .interleave(read, cycle_length=_FILES_TOGETHER)
+                .shuffle(buffer, seed=shuffle_seed + number)
+            ).prefetch(2)
+            for number in range(count)
+        ]
+        turns = tf.data.Dataset.range(count).repeat()
+        examples = tf.data.Dataset.choose_from_datasets(streams, turns, stop_on_empty_dataset=False)
         examples = examples.rebatch(batch_size) if batch_size else examples
     examples = examples if batch_size else examples.unbatch()
     options = tf.data.Options()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 import toy_corpus as toy
 
@@ -166,10 +167,30 @@ def test_random_access_to_the_files_of_training(tmp_path, monkeypatch):
         corpora.data_source("toy", "train")[0]
 
 
-def test_only_wanted_features_are_read_and_every_epoch_is_another(tmp_path, monkeypatch):
+def test_only_wanted_features_are_read(tmp_path, monkeypatch):
     made = toy.prepare(tmp_path)
     monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
     data = corpora.load_dataset("toy", "train", 64, features=("label", "waveform"), shuffle_seed=1)
-    epochs = [np.concatenate([batch["waveform"][:, 0, 0] for batch in data.as_numpy_iterator()]) for _ in range(2)]
     assert set(next(data.as_numpy_iterator())) == {"label", "waveform"}
-    assert sorted(epochs[0]) == sorted(epochs[1]) and (epochs[0] != epochs[1]).any()
+
+
+@pytest.mark.parametrize("split", ["train", "train[:70]"])
+def test_every_epoch_has_every_record_once_in_another_order(tmp_path, monkeypatch, split):
+    made = toy.prepare(tmp_path)
+    monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
+    tf.random.set_seed(0)  # as a training does
+
+    def epochs(seed):
+        data = corpora.load_dataset("toy", split, 64, shuffle_seed=seed)
+        for _ in range(2):
+            batches = [batch["waveform"][:, 0, 0] for batch in data.as_numpy_iterator()]
+            assert {len(batch) for batch in batches[:-1]} <= {64}
+            yield np.concatenate(batches)
+
+    first, second = epochs(1)
+    plain = corpora.arrays("toy", split)["waveform"][:, 0, 0]
+    assert sorted(first) == sorted(second) == sorted(plain)
+    assert (first != second).any() and (first != plain).any()
+    for again, before in zip(epochs(1), (first, second), strict=True):
+        np.testing.assert_array_equal(again, before)
+    assert (next(epochs(2)) != first).any()
