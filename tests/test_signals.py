@@ -74,16 +74,30 @@ def test_demean_and_normalise():
     assert scale[2] == 1 and traces[0, 0, 0] != scaled[0, 0, 0]
 
 
-def test_the_band_pass_is_that_of_obspy():
+@pytest.mark.parametrize(
+    "edges, kind",
+    [
+        ((1.0, 20.0), {"type": "bandpass", "freqmin": 1.0, "freqmax": 20.0}),
+        ((1.0, None), {"type": "highpass", "freq": 1.0}),
+        ((None, 20.0), {"type": "lowpass", "freq": 20.0}),
+    ],
+)
+def test_the_filters_are_those_of_obspy(edges, kind):
     import obspy
 
     traces = np.random.default_rng(3).normal(size=(2, 3000, 3)).astype(np.float32)
-    made = signals.bandpass(traces, 100.0, 1.0, 20.0)
+    made = signals.bandpass(traces, 100.0, *edges)
     trace = obspy.Trace(traces[1, :, 2].astype(float), {"sampling_rate": 100.0})
-    trace.filter("bandpass", freqmin=1.0, freqmax=20.0, corners=4)
+    trace.filter(corners=4, **kind)
     np.testing.assert_allclose(made[1, :, 2], trace.data, atol=1e-6)
+
+
+def test_corners_that_are_none():
+    traces = np.zeros((1, 100, 1), np.float32)
     with pytest.raises(ZooError, match="Corners must rise"):
         signals.bandpass(traces, 100.0, 20.0, 1.0)
+    with pytest.raises(ZooError, match="Corners must rise"):
+        signals.bandpass(traces, 100.0, None, None)
 
 
 def test_draws_belong_to_the_name():

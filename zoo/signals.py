@@ -176,7 +176,7 @@ def bandpass(
     if not edges or not all(0 < edge < sampling_rate_hz / 2 for edge in edges) or edges != sorted(edges):
         raise ZooError(f"Corners must rise between 0 and {sampling_rate_hz / 2:g} Hz; received {low_hz} and {high_hz}.")
     kind = "bandpass" if len(edges) == 2 else "highpass" if high_hz is None else "lowpass"
-    sos = scipy.signal.butter(corners, edges, kind, fs=sampling_rate_hz, output="sos")
+    sos = scipy.signal.butter(corners, edges if len(edges) == 2 else edges[0], kind, fs=sampling_rate_hz, output="sos")
     return scipy.signal.sosfilt(sos, traces, axis=1).astype(np.float32)
 
 
