@@ -16,6 +16,8 @@ ORDER = (
     "seismograms.py",
     "waveforms.py",
     "reading.py",
+    "picking.py",
+    "annotate.py",
 )
 
 

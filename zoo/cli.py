@@ -30,6 +30,7 @@ examples:
   zoo locate traces.npz --model cvae_emulator --out event
   zoo crust velocities.csv --out crust       crustal thickness from maps of phase velocity
   zoo fwi line.segy --start smooth.npz --out line   velocities by full-waveform inversion
+  zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms
   zoo reproduce                              which experiments of the papers can be repeated
 """
 
@@ -193,6 +194,14 @@ def _fwi(args: argparse.Namespace) -> None:
     _print_json(inverted.summary()) if args.json else print(inverted.report())
 
 
+def _annotate(args: argparse.Namespace) -> None:
+    from zoo.tasks.waveforms import annotate_files
+
+    annotated = annotate_files(args.files, args.model, args.out, args.threshold)
+    print(f"zoo: tables, probabilities and figures are in {args.out}; look at overview.png first", file=sys.stderr)
+    _print_json(annotated.summary()) if args.json else print(annotated.report())
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from zoo import reproduce
 
@@ -310,6 +319,11 @@ def _parser() -> argparse.ArgumentParser:
     fwi.add_argument(
         "--every", type=_positive, default=10, metavar="N", help="a picture every N iterations, default 10"
     )
+    annotate = command("annotate", _annotate, "pick phases in continuous seismograms, or label their windows")
+    annotate.add_argument("files", nargs="+", metavar="FILE", help="anything that ObsPy reads, folders, wildcards")
+    annotate.add_argument("--model", default="phase_picker", help="a picker or classifier (default %(default)s)")
+    annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
+    annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick, default 0.3")
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
     reproduce = command("reproduce", _reproduce, again, data, changes)
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")

@@ -360,11 +360,20 @@ def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
     return specs, finish
 
 
-def arrays(name: str, split: str, folder: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """Return a split of a prepared corpus that fits in memory, as a dict of numpy arrays."""
+def arrays(
+    name: str, split: str, folder: str | os.PathLike | None = None, features: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Return a split of a prepared corpus that fits in memory, as a dict of numpy arrays.
+
+    Args:
+        name, split, folder: as of `load_dataset`.
+        features: names of those that are wanted, where the corpus has them; default all.
+    """
     import numpy as np
 
-    batches = list(load_dataset(name, split, 1024, data_dir=folder).as_numpy_iterator())
+    there = _prepared(name, folder).info.features
+    wanted = [feature for feature in features if feature in there]
+    batches = list(load_dataset(name, split, 1024, features=wanted, data_dir=folder).as_numpy_iterator())
     if not batches:
         raise ZooError(f"The split {split} of {name} is empty.")
     return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}

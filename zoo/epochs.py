@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -41,6 +42,25 @@ def batches(arrays: Sequence, batch_size: int, seed: int, first_epoch: int = 0) 
 
     epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
     return epochs.flat_map(order).map(pick, num_parallel_calls=2).prefetch(4)
+
+
+def drawn_batches(
+    draw: Callable[[np.random.Generator], tuple], steps: int, seed: int, first_epoch: int = 0
+) -> tf.data.Dataset:
+    """Return endless batches that are made one by one; step k of epoch n gets the same generator in every run.
+
+    Args:
+        draw: of a generator, gives a batch: a tuple of arrays, always of the same shapes and dtypes.
+        steps: of an epoch.
+        seed, first_epoch: as of `batches`.
+    """
+
+    def made():
+        for number in itertools.count(first_epoch * steps):
+            yield draw(np.random.default_rng((seed, number)))
+
+    specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in draw(np.random.default_rng(seed)))
+    return tf.data.Dataset.from_generator(made, output_signature=specs).prefetch(4)
 
 
 class EpochState(keras.callbacks.Callback):

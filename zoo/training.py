@@ -44,6 +44,7 @@ class Stage:
     validation_examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Where this stage's settings differ from the recipe's (epochs, batch_size, patience ...)."""
+    draws: Callable[[keras.Model, Records, Mapping[str, Any]], Callable] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class Recipe:
     summary: str
     settings: Mapping[str, Any]
     """Every hyperparameter. Always there: corpus, train_split, validation_split, batch_size, epochs,
-    patience (epochs without a better validation loss before training stops; 0 never stops)."""
+    patience (epochs without a better validation loss before training stops; 0 never stops). May be there: scored_on,
+    what the card's scores are of, by default validation and test: these splits, and other corpora, each as a whole,
+    where they are prepared."""
     build: Callable[..., keras.Model]
     """build(**hyperparameters) -> the model; takes those settings that it names."""
     examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple]
@@ -76,6 +79,12 @@ class Recipe:
     """The model inside `model` that `fit` trains."""
     validation_examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None = None
     """Like `examples`, of held-out records, where those must differ (fixed noise); default: `examples`."""
+    draws: Callable[[keras.Model, Records, Mapping[str, Any]], Callable] | None = None
+    """draws(model, records, settings) -> a function of a numpy Generator that gives one batch (x, y) or (x, y,
+    weight), for examples that are made anew in every step. `fit` then sees these instead of `examples`, which are
+    only the validation's, and an epoch has `steps_per_epoch` (a setting) of them."""
+    features: Sequence[str] = ()
+    """Names of the features of a record that are read, where the corpus has them; default all."""
     pretraining: Callable[[Mapping[str, Any]], Sequence[Stage]] | None = None
     """pretraining(settings) -> the stages before the training that the fields above describe. A stage's
     examples are made when it begins, so they may come out of what the stages before it trained."""
@@ -110,7 +119,8 @@ class Recipe:
     def stages(self, settings: Mapping[str, Any]) -> list[Stage]:
         """Return every call of `fit`, in order; the last one is the recipe's own."""
         before = self.pretraining(settings) if self.pretraining else []
-        return [*before, Stage("", self.trained_part, self.examples, self.compile, self.validation_examples)]
+        own = Stage("", self.trained_part, self.examples, self.compile, self.validation_examples, draws=self.draws)
+        return [*before, own]
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,13 @@ def evaluate(
 
 
 def _evaluate(recipe, model, settings, split, data_dir) -> dict[str, float]:
-    records = corpora.arrays(settings["corpus"], _split(settings, split), data_dir)
+    about = corpora.metadata(settings["corpus"], data_dir)
+    rate_hz = getattr(model, "sampling_rate_hz", None)
+    if rate_hz and about.get("sampling_rate_hz", rate_hz) != rate_hz:
+        raise UsageError(
+            f"{settings['corpus']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at {rate_hz:g} Hz."
+        )
+    records = corpora.arrays(settings["corpus"], _split(settings, split), data_dir, recipe.features)
     return {metric: float(value) for metric, value in recipe.score(model, records).items()}
 
 
@@ -216,8 +232,8 @@ def train(
     run = _Run.open(out, {"recipe": named.name, "settings": chosen, "seed": seed})
 
     about = corpora.metadata(chosen["corpus"], data_dir)
-    records = corpora.arrays(chosen["corpus"], chosen["train_split"], data_dir)
-    held_out = corpora.arrays(chosen["corpus"], chosen["validation_split"], data_dir)
+    read = lambda split: corpora.arrays(chosen["corpus"], split, data_dir, recipe.features)  # noqa: E731
+    records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
 
     keras.utils.set_random_seed(seed)
     model = run.adapted_model(recipe)
@@ -237,14 +253,17 @@ def train(
     command += f" --epochs {chosen['epochs']}" if "epochs" in changes else ""
     command += f" --seed {seed}"
     scores = {}
-    for split in ("validation", "test"):
-        if split == "validation" or split in about["splits"]:
-            data = held_out
-            if split == "test":
-                data = corpora.arrays(chosen["corpus"], "test", data_dir)
-            values = {k: round(float(v), 5) for k, v in recipe.score(model, data).items()}
-            metrics = {"metrics": values, "examples": len(next(iter(data.values())))}
-            scores[split] = {**metrics, "command": f"zoo evaluate {named.name} --split {split}"}
+    for where in chosen.get("scored_on", ("validation", "test")):
+        if "/" in where:
+            try:
+                data = corpora.arrays(where, "all", data_dir, recipe.features)
+            except ZooError as error:
+                say(f"Not scored on {where}: {error}")
+                continue
+            scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --corpus {where} --split all")
+        elif where == "validation" or where in about["splits"]:
+            data = held_out if where == "validation" else read("test")
+            scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --split {where}")
     card = {
         "name": named.name,
         "default": named.tag in ("", next(iter(recipe.tags), "")),
@@ -261,12 +280,18 @@ def train(
     }
     extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history}
     if recipe.sample:
-        held = corpora.arrays(chosen["corpus"], "test", data_dir) if "test" in scores else held_out
+        held = read("test") if "test" in scores else held_out
         arrays = recipe.sample(model, held, chosen)
         extras["sample.npz"] = lambda path: _save_npz(path, arrays)
     checkpoint.save(model, out, card, recipe=recipe.name, extras=extras)
     run.close()
     return out
+
+
+def _scored(recipe: Recipe, model: keras.Model, data: Records, command: str) -> dict[str, Any]:
+    """Return the card's entry of a score."""
+    metrics = {key: round(float(value), 5) for key, value in recipe.score(model, data).items()}
+    return {"metrics": metrics, "examples": len(next(iter(data.values()))), "command": command}
 
 
 class _Run:
@@ -309,15 +334,20 @@ class _Run:
         """Train one part, or restore it where an earlier run has trained it; `rows` are its epochs."""
         import keras
 
-        from zoo.epochs import EpochState, batches
+        from zoo.epochs import EpochState, batches, drawn_batches
 
         # What a stage draws outside of `fit` is the same whether or not an earlier run did those before it.
         keras.utils.set_random_seed(seed)
         part = stage.trained_part(model)
-        train_data = stage.examples(model, records, settings)
+        if stage.draws:
+            steps, draw = settings["steps_per_epoch"], stage.draws(model, records, settings)
+            train_batches = lambda first: drawn_batches(draw, steps, seed, first)  # noqa: E731
+        else:
+            train_data = stage.examples(model, records, settings)
+            count = len(keras.tree.flatten(train_data[0])[0])  # x may be a tuple of arrays
+            steps = max(1, count // settings["batch_size"])
+            train_batches = lambda first: batches(train_data, settings["batch_size"], seed, first)  # noqa: E731
         validation_data = (stage.validation_examples or stage.examples)(model, held_out, settings)
-        count = len(keras.tree.flatten(train_data[0])[0])  # x may be a tuple of arrays
-        steps = max(1, count // settings["batch_size"])
         stage.compile(part, settings, steps * settings["epochs"])
         name = f"state-{stage.name}.npz" if stage.name else "state.npz"
         state = EpochState(self.folder / name, settings["patience"], settings["epochs"], stage.name)
@@ -325,7 +355,7 @@ class _Run:
         cpu, wall = time.process_time(), time.monotonic()
         if first < settings["epochs"] and not state.stopped:
             part.fit(
-                batches(train_data, settings["batch_size"], seed, first),
+                train_batches(first),
                 steps_per_epoch=steps,
                 initial_epoch=first,
                 epochs=settings["epochs"],

@@ -10,11 +10,13 @@ import pytest
 from zoo.errors import ZooError
 from zoo.physics import seismogram_noise as noises
 from zoo.physics import seismogram_sources as sources
+from zoo.physics.seismogram_days import continuous
 from zoo.physics.seismogram_model import CATEGORIES, SeismogramModel
 from zoo.physics.seismogram_paths import arrivals, random_crusts
 from zoo.physics.seismogram_radiation import double_couple, free_surface
 from zoo.physics.seismogram_waves import Waves, sequences
 from zoo.physics.seismograms import BLOCK, NUMBERS, seismograms
+from zoo.signals import bandpass
 
 RATE = 100.0
 CLEAN = {"second_event_share": 0.0, "faulty_share": 0.0, "vertical_only_share": 0.0, "disturbed_share": 0.0}
@@ -337,3 +339,18 @@ def test_other_rates():
 def test_wrong_models(changes, message):
     with pytest.raises(ZooError, match=message):
         SeismogramModel(**changes)
+
+
+def test_a_continuous_record_has_its_earthquakes_where_it_says():
+    wanted = [8_000, 20_000]
+    record, planted = continuous(5, 2, seed=3, snr=(20.0, 40.0), p_samples=wanted)
+    assert record.shape == (3, 30_000) and record.dtype == np.int32
+    assert [event.p_sample for event in planted] == wanted
+    again, _ = continuous(5, 2, seed=3, snr=(20.0, 40.0), p_samples=wanted)
+    np.testing.assert_array_equal(again, record)
+    vertical = bandpass(record[:1, :, None].astype(np.float32), RATE, 1.0, 20.0)[0, :, 0]
+    for event in planted:
+        p = int(event.p_sample)
+        assert vertical[p : p + 100].std() > 8 * vertical[p - 300 : p - 10].std() and event.s_sample > p
+    _, anywhere = continuous(5, 3, seed=3)
+    assert len({event.p_sample for event in anywhere}) == 3

@@ -9,11 +9,14 @@ from zoo.layers.crust import CrustModel, MixtureCrustModel, PointCrustModel
 from zoo.layers.dispersion import CurveFeatures, CurvePerceptron, MeasurementNoise, MixtureNetwork
 from zoo.layers.emulation import Emulator, ReceiverPerceptrons, ShiftAndScale
 from zoo.layers.gaussian_process import GaussianProcess
+from zoo.layers.picking import CausalHighPass, ChannelScaling, PickingNetwork
 from zoo.layers.source_features import SourceFeatures
 from zoo.layers.wave import WaveRNN
 from zoo.layers.wave_cell import FDRNNCell
 
 __all__ = [
+    "CausalHighPass",
+    "ChannelScaling",
     "CrustModel",
     "CurveFeatures",
     "CurvePerceptron",
@@ -23,6 +26,7 @@ __all__ = [
     "MeasurementNoise",
     "MixtureCrustModel",
     "MixtureNetwork",
+    "PickingNetwork",
     "PointCrustModel",
     "ReceiverPerceptrons",
     "ShiftAndScale",

@@ -1,0 +1,104 @@
+"""A day of one station through `zoo annotate`: time, memory, and what it finds of events whose times are known.
+
+    python benchmarks/annotate.py [--model NAME] [--hours H] [--events N] [--keep FOLDER]
+
+The day is SYNTHETIC (`zoo.physics.seismogram_days`): three components at 100 Hz, noise with people and machines, and
+local earthquakes at random times, scaled to signal-to-noise ratios (amplitude, P's first second on Z, 1 to 20 Hz) drawn
+log-uniformly from 2 to 60. CPU time and largest memory are the command's, from its start to its last figure. A pick is
+right within 0.5 s; S counts where it stands out as `zoo.inference.picking` asks (`CLEAR_S_DB`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from table import print_table
+
+from zoo.inference.picking import CLEAR_S_DB
+from zoo.physics.seismogram_days import RATE_HZ, Planted, continuous
+
+RIGHT_S = 0.5
+SNR = (2.0, 60.0)
+START = "2020-01-01T00:00:00"
+
+
+def write(record: np.ndarray, path: Path) -> None:
+    """Write the record as miniSEED."""
+    from obspy import Stream, Trace, UTCDateTime
+
+    header = {"network": "XX", "station": "DAY", "starttime": UTCDateTime(START), "sampling_rate": RATE_HZ}
+    traces = [Trace(data, {**header, "channel": f"HH{c}"}) for c, data in zip("ZNE", record, strict=True)]
+    Stream(traces).write(str(path), format="MSEED", encoding="STEIM2")
+
+
+def found(planted: list[Planted], picks_csv: Path, hours: float) -> list[list[str]]:
+    """Compare the picks with the planted arrivals."""
+    from obspy import UTCDateTime
+
+    with open(picks_csv, newline="", encoding="utf-8") as file:
+        picks = [(row["phase"], UTCDateTime(row["time"]) - UTCDateTime(START)) for row in csv.DictReader(file)]
+    rows = []
+    for phase in "PS":
+        known = [event for event in planted if phase == "P" or event.s_snr_db >= CLEAR_S_DB]
+        true_s = np.array([event.p_sample if phase == "P" else event.s_sample for event in known]) / RATE_HZ
+        snr = np.array([event.snr for event in known])
+        picked_s = np.sort([time_s for name, time_s in picks if name == phase])
+        if not len(picked_s):
+            rows.append([f"{phase} picks", "none", ""])
+            continue
+        residual_s = (picked_s - true_s[:, np.newaxis])[
+            np.arange(len(true_s)), np.abs(picked_s - true_s[:, np.newaxis]).argmin(axis=1)
+        ]
+        right = np.abs(residual_s) <= RIGHT_S
+        for low, high in ((SNR[0], 5.0), (5.0, 15.0), (15.0, SNR[1])):
+            inside = (snr >= low) & (snr < high)
+            text = f"{right[inside].mean():.2f} of {inside.sum()}"
+            rows.append([f"{phase} found, SNR of P {low:g} to {high:g}", text, ""])
+        near = np.abs(picked_s[:, np.newaxis] - true_s).min(axis=1) <= RIGHT_S
+        rows.append([f"{phase} residual, median and 68 % half-width", _spread(residual_s[right]), ""])
+        rows.append([f"{phase} picks that are none of the planted", f"{(~near).sum() / hours:.2f} per hour", ""])
+    return rows
+
+
+def _spread(residual_s: np.ndarray) -> str:
+    low, middle, high = 1e3 * np.percentile(residual_s, [16, 50, 84])
+    return f"{middle:+.0f} ms, {(high - low) / 2:.0f} ms"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="phase_picker")
+    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--events", type=int, default=240)
+    parser.add_argument("--keep", help="folder for the record and the command's output")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(args.keep or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        record, planted = continuous(round(60 * args.hours), args.events, seed=0, snr=SNR)
+        write(record, folder / "day.mseed")
+        del record
+        command = [sys.executable, "-m", "zoo.cli", "annotate", str(folder / "day.mseed")]
+        command += ["--model", args.model, "--out", str(folder / "out")]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        whole_day = args.hours == 24
+        rows = [
+            ["whole command", f"{used.ru_utime + used.ru_stime:.0f} CPU-s", "<= 60 CPU-s" if whole_day else ""],
+            ["largest memory", f"{used.ru_maxrss / 1024**2:.2f} GB", "<= 1.5 GB" if whole_day else ""],
+            *found(planted, folder / "out" / "picks.csv", args.hours),
+        ]
+    title = f"{args.hours:g} h of a SYNTHETIC station, 3 components, 100 Hz, {args.events} events: {args.model}"
+    print_table(title, ("", "measured", "target"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What a phase picker is made of: a causal high-pass, normalisation of a window, and a U-Net along time.
+
+After PhaseNet (Zhu & Beroza 2019, figure 3), with channel counts of this zoo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import scipy.fft
+import scipy.signal
+from keras import ops
+
+_KERNEL, _STRIDE = 7, 4
+_RESPONSE_S = 3.0  # at 1 Hz the impulse response has fallen to 1e-6 of its start
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class CausalHighPass(keras.layers.Layer):
+    """Butterworth high-pass (two corners) of (n, samples, channels), in any unit and with any offset.
+
+    Nothing moves ahead of an onset, as it would with a zero-phase filter. Each channel starts from zero: its first
+    sample is taken off. The recursion is a product of spectra with its impulse response, which every backend has.
+
+    Args:
+        corner_hz: of the filter.
+        sampling_rate_hz: of the windows.
+    """
+
+    def __init__(self, corner_hz: float, sampling_rate_hz: float, **kwargs):
+        super().__init__(**kwargs)
+        self.corner_hz, self.sampling_rate_hz = corner_hz, sampling_rate_hz
+        impulse = np.zeros(int(_RESPONSE_S / corner_hz * sampling_rate_hz))
+        impulse[0] = 1.0
+        sos = scipy.signal.butter(2, corner_hz, "highpass", fs=sampling_rate_hz, output="sos")
+        self.response = scipy.signal.sosfilt(sos, impulse)
+
+    def call(self, waveforms):
+        traces = ops.transpose(waveforms - waveforms[:, :1], (0, 2, 1))
+        samples = traces.shape[-1]
+        length = scipy.fft.next_fast_len(samples + len(self.response), real=True)
+        spectrum = np.fft.rfft(self.response, length).astype(np.complex64)
+        real, imaginary = ops.rfft(traces, length)
+        product = (
+            real * spectrum.real - imaginary * spectrum.imag,
+            real * spectrum.imag + imaginary * spectrum.real,
+        )
+        return ops.transpose(ops.irfft(product, length)[..., :samples], (0, 2, 1))
+
+    def get_config(self):
+        return {**super().get_config(), "corner_hz": self.corner_hz, "sampling_rate_hz": self.sampling_rate_hz}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class ChannelScaling(keras.layers.Layer):
+    """Every channel of (n, samples, channels) less its mean, over its standard deviation; zeros stay zeros."""
+
+    def call(self, waveforms):
+        waveforms = waveforms - ops.mean(waveforms, axis=1, keepdims=True)
+        largest = ops.max(ops.abs(waveforms), axis=1, keepdims=True)  # first: squares of m/s would underflow
+        waveforms = waveforms / ops.where(largest > 0, largest, 1.0)
+        sd = ops.std(waveforms, axis=1, keepdims=True)
+        return waveforms / ops.where(sd > 0, sd, 1.0)
+
+
+class ConvolutionBlock(keras.layers.Layer):
+    """Convolution, batch normalisation, ReLU. Padding is explicit, so that output k lies on input `stride` k."""
+
+    def __init__(self, filters: int, stride: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = keras.layers.ZeroPadding1D(_KERNEL // 2)
+        self.convolution = keras.layers.Conv1D(filters, _KERNEL, stride, use_bias=False)
+        # As fast as a fine-tuning of a hundred steps needs.
+        self.normalisation = keras.layers.BatchNormalization(momentum=0.95)
+
+    def build(self, shape):
+        self.convolution.build(shape)
+        self.normalisation.build((*shape[:-1], self.convolution.filters))
+
+    def call(self, x, training=False):
+        return ops.relu(self.normalisation(self.convolution(self.padding(x)), training=training))
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class PickingNetwork(keras.Model):
+    """Waveforms (n, samples, 3) to logits (n, samples, labels): high-pass, scaling, U-Net.
+
+    Args:
+        sampling_rate_hz: of the windows.
+        filters: of each level; each is `_STRIDE` times as coarse as the one above it.
+        labels: how many outputs a sample has.
+        corner_hz: of the high-pass.
+    """
+
+    def __init__(self, sampling_rate_hz: float, filters: Sequence[int], labels: int = 3, corner_hz: float = 1.0):
+        super().__init__()
+        self.sampling_rate_hz, self.filters = sampling_rate_hz, list(filters)
+        self.labels, self.corner_hz = labels, corner_hz
+        self.high_pass = CausalHighPass(corner_hz, sampling_rate_hz)
+        self.scaling = ChannelScaling()
+        self.stem = ConvolutionBlock(self.filters[0])
+        self.down = [ConvolutionBlock(count, _STRIDE) for count in self.filters[1:]]
+        self.level = [ConvolutionBlock(count) for count in self.filters[1:]]
+        self.up = [ConvolutionBlock(count) for count in self.filters[:-1]]
+        self.logits = keras.layers.Conv1D(labels, 1)
+
+    def build(self, shape):
+        self.stem.build((None, None, shape[-1]))
+        for number, (above, here) in enumerate(zip(self.filters[:-1], self.filters[1:], strict=True)):
+            self.down[number].build((None, None, above))
+            self.level[number].build((None, None, here))
+            self.up[number].build((None, None, above + here))
+        self.logits.build((None, None, self.filters[0]))
+
+    def call(self, waveforms, training=False):
+        x = self.stem(self.scaling(self.high_pass(waveforms)), training=training)
+        finer = []
+        for down, level in zip(self.down, self.level, strict=True):
+            finer.append(x)
+            x = level(down(x, training=training), training=training)
+        for up in reversed(self.up):
+            beside = finer.pop()
+            x = ops.repeat(x, _STRIDE, axis=1)[:, : beside.shape[1]]
+            x = up(ops.concatenate([x, beside], axis=-1), training=training)
+        return self.logits(x)
+
+    def get_config(self):
+        return {
+            "sampling_rate_hz": self.sampling_rate_hz,
+            "filters": self.filters,
+            "labels": self.labels,
+            "corner_hz": self.corner_hz,
+        }
