@@ -17,6 +17,7 @@ ORDER = (
     "waveforms.py",
     "reading.py",
     "picking.py",
+    "autoencoder.py",
     "annotate.py",
 )
 

@@ -128,7 +128,8 @@ def sample(model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapp
 
 RECIPE = Recipe(
     name="phase_picker",
-    summary="Gives the probability of P, S and noise at every sample of a local seismogram of three components.",
+    summary="Gives the probability of P, S and noise at every sample of a local seismogram. As shipped: trained on "
+    "SYNTHETIC seismograms, the tag ncedc fine-tuned on 40 real ones.",
     settings={
         "corpus": "local_seismograms/local_100hz",
         "train_split": "train",

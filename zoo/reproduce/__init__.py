@@ -79,6 +79,18 @@ REPRODUCTIONS = {
         "four inversions, about 100 CPU-seconds each; Marmousi-II where velocity_models/marmousi2_fwi is prepared",
         "fwi:marmousi",
     ),
+    "kong-figure-3": Reproduction(
+        "Reconstruction error of autoencoders over bottleneck and feature maps",
+        "Kong et al. 2021, figure 3",
+        "nine trainings on 8,000 windows (--set windows=N), half a CPU-minute to a minute each",
+        "kong:figure_3",
+    ),
+    "kong-figures-5-6-7": Reproduction(
+        "Noise or earthquake, explosion or earthquake, P arrival: scores over the number of labels, three schemas",
+        "Kong et al. 2021, figures 5 to 7",
+        "135 trainings of 10 to 20 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=noise_earthquake",
+        "kong:figures_5_6_7",
+    ),
 }
 
 

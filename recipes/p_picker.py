@@ -1,0 +1,150 @@
+"""Where P arrives in a window: an encoder of seismograms with application layers that give one number.
+
+The paper's regression. A model that gives a probability in time (`phase_picker`) says where it is unsure, finds S, and
+works at the rate of the recording; this one shows what features of an autoencoder are worth.
+
+Paper   Kong et al. 2021, sections 3.4 and 4.2, figures 7 to 9
+Data    local_seismograms/kong2021_picking (synthetic); the paper's is stead/kong2021_picking
+Cost    151 CPU-seconds of training, with an autoencoder at hand
+Run     zoo train p_picker
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.inference import waveform_scores, waveform_training
+from zoo.inference.waveform_training import WaveformRecipe
+from zoo.layers.waveforms import EncoderAndHead, WaveformModel
+
+LOSS = "mean_absolute_error"
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class PPicker(WaveformModel):
+    """Windows (n, 540, 3) of 20 Hz, components Z, N, E, any unit and offset, to the sample of P (n, 1).
+
+    Every window gets an answer, also one without P. The output is a ReLU (section 2.3) of parts of a window, which
+    begins in the middle: one that begins at 0 may stay there.
+
+    Args:
+        encoder: configuration of the `WaveformEncoder`.
+        head: as of `EncoderAndHead`.
+        **window: as of `WaveformModel`.
+    """
+
+    recipe_name = "p_picker"
+    output_kind = "arrival"
+
+    def __init__(self, encoder: dict, head: str = "cnn", **window):
+        super().__init__(**window)
+        self.network = EncoderAndHead(encoder, head, 1, "relu", 0.5, name="network")
+
+    def answer(self, output):
+        return self.samples * output
+
+    def get_config(self):
+        network = self.network.get_config()
+        return {**super().get_config(), "encoder": network["encoder"], "head": network["head"]}
+
+
+def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> PPicker:
+    """Return the model with the pretrained encoder, or with one of that structure from scratch (schema baseline)."""
+    return waveform_training.on_encoder(PPicker, encoder, head, schema, high_pass_hz)
+
+
+def _examples(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    arrival = np.asarray(records["trace_p_arrival_sample"])[:, None] / model.samples
+    return model.prepared(records["waveform"]), arrival.astype(np.float32)
+
+
+def with_p(records: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the records with P in the window."""
+    there = np.isfinite(records["trace_p_arrival_sample"])
+    return {key: values[there] for key, values in records.items()}
+
+
+def examples(
+    model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return normalised windows of the labelled training records, and where P is in them, 0 to 1."""
+    return _examples(model, waveform_training.training_subset(with_p(records), settings))
+
+
+def validation_examples(
+    model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same of the labelled validation records."""
+    return _examples(model, waveform_training.validation_subset(with_p(records), settings))
+
+
+def compile(network: EncoderAndHead, settings: Mapping[str, Any], steps: int) -> None:
+    """Mean absolute error (table 1)."""
+    waveform_training.compile_application(network, settings, steps, LOSS)
+
+
+def score(model: PPicker, records: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return errors in s, predicted less labelled, of the windows with P.
+
+    `sd_of_absolute_s` is the measure of figure 7; `mae_of_median_s`: mean absolute error of always the median.
+    """
+    records = with_p(waveform_scores.windows(records, model, latest=1.0))
+    true_s = np.asarray(records["trace_p_arrival_sample"]) / model.sampling_rate_hz
+    error_s = model.answers(records["waveform"])[:, 0] / model.sampling_rate_hz - true_s
+    absolute_s = np.abs(error_s)
+    return {
+        "sd_of_absolute_s": float(absolute_s.std()),
+        "mae_s": float(absolute_s.mean()),
+        "median_s": float(np.median(error_s)),
+        "within_0.1_s": float((absolute_s <= 0.1).mean()),
+        "within_0.5_s": float((absolute_s <= 0.5).mean()),
+        "mae_of_median_s": float(np.abs(true_s - np.median(true_s)).mean()),
+    }
+
+
+def sample(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return eight held-out windows, the model's answers and the labelled samples."""
+    some = {key: values[:8] for key, values in with_p(records).items()}
+    answers = model.answers(some["waveform"])
+    return {"waveform": some["waveform"], "predicted": answers, "p_sample": some["trace_p_arrival_sample"]}
+
+
+def finish(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+    """Let the encoder be trained again, by whoever goes on with the model."""
+    model.network.encoder.trainable = True
+
+
+RECIPE = WaveformRecipe(
+    name="p_picker",
+    summary="Says where in 27 s of a seismogram P arrives (one number, the paper's regression). As "
+    "shipped: trained on SYNTHETIC local earthquakes.",
+    settings={
+        "corpus": "local_seismograms/kong2021_picking",
+        **waveform_training.APPLICATION,
+        "labels": 0,
+        "epochs": 12,
+        "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+    },
+    build=build,
+    features=waveform_scores.FEATURES,
+    examples=examples,
+    validation_examples=validation_examples,
+    pretraining=waveform_training.application_stages(examples, validation_examples, LOSS),
+    trained_part=lambda model: model.network,
+    compile=compile,
+    finish=finish,
+    score=score,
+    sample=sample,
+    card={
+        "inputs": waveform_training.INPUTS,
+        "outputs": "(n, 1) float32: sample of P in the window (20 Hz); also where there is none",
+        "licence": waveform_training.LICENCE,
+        "citation": waveform_training.CITATION,
+    },
+    tags={"synthetic": {}},
+    smoke={"labels": 100, "epochs": 2, "batch_size": 16},
+)

@@ -1,0 +1,153 @@
+"""The transfer study of Kong et al. (2021): is an autoencoder's encoder worth having when labels are few?
+
+Run on the archives' corpora where they are prepared, else on the synthetic stand-ins: the tables say which. Scores on
+synthetic test splits say nothing of real seismograms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.progress import say
+from zoo.reproduce import Workshop, forget
+
+BOTTLENECKS, MAPS = (68, 34, 17), (8, 32, 128)
+LABELS, REPEATS = (100, 500, 2000), 5
+AUTOENCODER_CORPORA = ("stead/kong2021_autoencoder", "local_seismograms/earthquakes_20hz")
+TASKS = {
+    "noise_earthquake": ("len_db/kong2021_noise_earthquake", "local_seismograms/kong2021_noise_earthquake"),
+    "explosion_earthquake": ("local_seismograms/kong2021_explosion_earthquake",),
+    "p_picker": ("stead/kong2021_picking", "local_seismograms/kong2021_picking"),
+}
+"""Recipe -> the corpora on which it may be run, the first that is prepared."""
+MEASURES = {"noise_earthquake": "accuracy", "explosion_earthquake": "accuracy", "p_picker": "sd_of_absolute_s"}
+_UPDATES, _BATCH = 600, 32
+_OWN = {"sizes": LABELS, "repeats": REPEATS, "tasks": tuple(TASKS), "windows": 8000}
+
+
+def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
+    """Train an autoencoder for each bottleneck and number of maps; `--set windows=N` are the training windows."""
+    from zoo import checkpoint
+    from zoo.figures.kong import draw_reconstruction
+    from zoo.inference.waveform_training import CollapsedRun
+
+    own, workshop = _settings(workshop)
+    corpus = _corpus(workshop, AUTOENCODER_CORPORA)
+    rows = []
+    for maps in MAPS[:1] if workshop.quick else MAPS:
+        for bottleneck in BOTTLENECKS[:1] if workshop.quick else BOTTLENECKS:
+            windows = 200 if workshop.quick else own["windows"]
+            settings = {"corpus": corpus, "train_split": f"train[:{windows}]", "scored_on": ["test"]}
+            # The undercomplete code needs no penalty (section 2.2).
+            settings |= {"bottleneck": bottleneck, "maps": maps, "sparsity_weight": 0.0 if maps <= 8 else 1e-5}
+            settings |= {"epochs": 2, "batch_size": 16} if workshop.quick else {"epochs": 10, "batch_size": 32}
+            scores: Mapping[str, float] = {}
+            try:
+                where = _trained(workshop, "waveform_autoencoder", f"bottleneck_{bottleneck}_maps_{maps}", settings, 0)
+                scores = checkpoint.read_card(where)["scores"]["test"]["metrics"]
+            except CollapsedRun as error:
+                say(str(error))
+            shown = {key: round(scores[key], 5) for key in ("mae", "mae_of_zero", "correlation")} if scores else {}
+            rows.append(
+                {
+                    "bottleneck": bottleneck,
+                    "layers": {68: 3, 34: 4, 17: 5}[bottleneck],
+                    "maps": maps,
+                    "mae": shown.get("mae", ""),
+                    "mae_of_zero": shown.get("mae_of_zero", ""),
+                    "correlation": shown.get("correlation", ""),
+                    "collapsed": not scores,
+                    "corpus": corpus,
+                }
+            )
+    draw_reconstruction(rows, workshop.folder / "figure_3.png")
+    return rows
+
+
+def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
+    """Train each task and schema with few and more labels, several times; `--set sizes=100,500 repeats=5 tasks=...`.
+
+    Every repeat draws other labels and initial weights. A run has failed if its error is above 0.9 of that of the best
+    constant answer; failed runs are counted, and are in mean and standard deviation.
+    """
+    from zoo import checkpoint
+    from zoo.figures.kong import draw_learning
+    from zoo.inference.waveform_training import SCHEMAS
+
+    own, workshop = _settings(workshop)
+    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
+    rows = []
+    for task in own["tasks"]:
+        corpus = _corpus(workshop, TASKS[task])
+        for schema in SCHEMAS:
+            for labels in sizes:
+                updates = 10 if workshop.quick else _UPDATES
+                settings = {"corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+                if workshop.settings.get("schedule") != "literal":
+                    epochs = min(max(round(updates * _BATCH / (0.8 * labels)), 2), 60)
+                    settings |= {"batch_size": _BATCH, "epochs": epochs}
+                found = []
+                for seed in range(repeats):
+                    where = _trained(workshop, task, f"{task}_{schema}_{labels}_{seed}", settings, seed)
+                    found.append(checkpoint.read_card(where)["scores"]["test"]["metrics"])
+                values = [scores[MEASURES[task]] for scores in found]
+                rows.append(
+                    {
+                        "task": task,
+                        "schema": schema,
+                        "labels": labels,
+                        "measure": MEASURES[task],
+                        "mean": round(float(np.mean(values)), 4),
+                        "sd": round(float(np.std(values)), 4),
+                        "repeats": repeats,
+                        "failed": sum(_failed(scores) for scores in found),
+                        "corpus": corpus,
+                    }
+                )
+    draw_learning(rows, workshop.folder / "figures_5_6_7.png")
+    return rows
+
+
+def _failed(scores: Mapping[str, float]) -> bool:
+    from zoo.inference.waveform_scores import COLLAPSED
+
+    if "accuracy" in scores:
+        return 1 - scores["accuracy"] > COLLAPSED * (1 - scores["of_commonest"])
+    return scores["mae_s"] > COLLAPSED * scores["mae_of_median_s"]
+
+
+def _settings(workshop: Workshop) -> tuple[dict[str, Any], Workshop]:
+    """Return the experiment's own settings, and the workshop with those of the trainings alone."""
+    from zoo.training import as_type_of
+
+    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+    unknown = [task for task in own["tasks"] if task not in TASKS]
+    if unknown:
+        raise ZooError(f"There is no task {unknown[0]!r}: {', '.join(TASKS)}.")
+    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
+    return own, dataclasses.replace(workshop, settings=rest)
+
+
+def _corpus(workshop: Workshop, candidates: Sequence[str]) -> str:
+    """Return the user's corpus, or the first of the candidates that is prepared."""
+    from zoo import corpora
+
+    for name in [workshop.settings["corpus"]] if "corpus" in workshop.settings else candidates:
+        try:
+            corpora.metadata(name, workshop.data_dir)
+        except ZooError:
+            continue
+        return name
+    raise ZooError(f"None of {', '.join(candidates)} is prepared. Make one: zoo prepare {candidates[-1]}")
+
+
+def _trained(workshop: Workshop, name: str, key: str, settings: Mapping[str, Any], seed: int) -> Path:
+    where = workshop.trained(name, key, settings, seed)
+    forget()
+    return where
