@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import waveform_scores, waveform_training
+from zoo.inference import waveform_training
 from zoo.inference.waveform_training import WaveformRecipe
 from zoo.layers.waveforms import WaveformClassifier
 
 LABELS = ("explosion", "earthquake")
-LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -35,11 +34,6 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> Explosio
     return waveform_training.on_encoder(ExplosionEarthquake, encoder, head, schema, high_pass_hz, labels=LABELS)
 
 
-def compile(network, settings, steps):
-    """Cross entropy (table 1)."""
-    waveform_training.compile_application(network, settings, steps, LOSS)
-
-
 RECIPE = WaveformRecipe(
     name="explosion_earthquake",
     summary="Says of 27 s of a seismogram whether they hold an earthquake or an explosion. As shipped: trained "
@@ -52,17 +46,6 @@ RECIPE = WaveformRecipe(
         "scored_on": ["validation", "test", "explosions/pnw_kong2021"],
     },
     build=build,
-    features=waveform_scores.FEATURES,
-    examples=waveform_training.class_examples,
-    validation_examples=waveform_training.class_validation_examples,
-    pretraining=waveform_training.application_stages(
-        waveform_training.class_examples, waveform_training.class_validation_examples, LOSS
-    ),
-    trained_part=lambda model: model.network,
-    compile=compile,
-    finish=waveform_training.calibrate,
-    score=waveform_scores.class_score,
-    sample=waveform_training.class_sample,
     card={
         "inputs": waveform_training.INPUTS,
         "outputs": "(n, 2) float32: probability of explosion, of earthquake; calibrated on the validation split",
@@ -72,6 +55,5 @@ RECIPE = WaveformRecipe(
         "licence": waveform_training.LICENCE,
         "citation": waveform_training.CITATION,
     },
-    tags={"synthetic": {}},
-    smoke={"labels": 100, "epochs": 2, "batch_size": 16},
+    **waveform_training.CLASSIFIER,
 )

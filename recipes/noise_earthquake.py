@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import waveform_scores, waveform_training
+from zoo.inference import waveform_training
 from zoo.inference.waveform_training import WaveformRecipe
 from zoo.layers.waveforms import WaveformClassifier
 
 LABELS = ("noise", "earthquake")
-LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -33,11 +32,6 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> NoiseEar
     return waveform_training.on_encoder(NoiseEarthquake, encoder, head, schema, high_pass_hz, labels=LABELS)
 
 
-def compile(network, settings, steps):
-    """Cross entropy (table 1)."""
-    waveform_training.compile_application(network, settings, steps, LOSS)
-
-
 RECIPE = WaveformRecipe(
     name="noise_earthquake",
     summary="Says of 27 s of a seismogram whether they hold an earthquake or noise. As shipped: trained on SYNTHETIC "
@@ -49,23 +43,11 @@ RECIPE = WaveformRecipe(
         "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
     },
     build=build,
-    features=waveform_scores.FEATURES,
-    examples=waveform_training.class_examples,
-    validation_examples=waveform_training.class_validation_examples,
-    pretraining=waveform_training.application_stages(
-        waveform_training.class_examples, waveform_training.class_validation_examples, LOSS
-    ),
-    trained_part=lambda model: model.network,
-    compile=compile,
-    finish=waveform_training.calibrate,
-    score=waveform_scores.class_score,
-    sample=waveform_training.class_sample,
     card={
         "inputs": waveform_training.INPUTS,
         "outputs": "(n, 2) float32: probability of noise, of earthquake; calibrated on the validation split",
         "licence": waveform_training.LICENCE,
         "citation": waveform_training.CITATION,
     },
-    tags={"synthetic": {}},
-    smoke={"labels": 100, "epochs": 2, "batch_size": 16},
+    **waveform_training.CLASSIFIER,
 )

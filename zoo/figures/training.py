@@ -33,6 +33,7 @@ def draw_history(rows: Sequence[Mapping[str, float]], path: str | os.PathLike, t
         losses = [row[key] for row in rows for key in ("loss", "val_loss") if key in row]
         # A logarithmic axis labels nothing legibly within a decade.
         wide = bool(losses) and min(losses) > 0 and max(losses) > 10 * min(losses)
-        axes.set(xlabel="epoch", ylabel="loss", yscale="log" if wide else "linear", title=title)
-        axes.legend(loc="upper right", bbox_to_anchor=(0.9, 1.0))
+        axes.set(xlabel="epoch", ylabel="loss", yscale="log" if wide else "linear")
+        figure.suptitle(title, fontsize="medium", x=0.01, ha="left")
+        figure.legend(loc="outside upper right", ncols=2)
         save_figure(figure, path)

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
-from zoo.inference.waveform_scores import COLLAPSED, classes, reconstruction_score
+from zoo.inference.waveform_scores import COLLAPSED, FEATURES, class_score, classes, reconstruction_score
 from zoo.layers.waveforms import EncoderAndHead, WaveformClassifier, WaveformModel
 from zoo.training import Recipe, Stage
 
@@ -45,6 +45,7 @@ INPUTS = (
     "(n, 540, 3) float: windows of 27 s at 20 Hz, components Z, N, E, any unit and offset (mean removed and divided "
     "by the largest absolute value inside); zeros where a component was not recorded"
 )
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 LICENCE = "weights: Apache-2.0; data: that of the corpus (local_seismograms is synthetic)"
 
 
@@ -219,3 +220,24 @@ def class_sample(model: WaveformClassifier, records: Records, settings: Mapping[
     some = {key: values[:8] for key, values in records.items()}
     waveform = some["waveform"]
     return {"waveform": waveform, "predicted": model.answers(waveform), "class": classes(some, model.labels)}
+
+
+def compile_classifier(network: EncoderAndHead, settings: Mapping[str, Any], steps: int) -> None:
+    """Compile with cross entropy (table 1)."""
+    compile_application(network, settings, steps, CROSS_ENTROPY)
+
+
+CLASSIFIER = {
+    "features": FEATURES,
+    "examples": class_examples,
+    "validation_examples": class_validation_examples,
+    "pretraining": application_stages(class_examples, class_validation_examples, CROSS_ENTROPY),
+    "trained_part": lambda model: model.network,
+    "compile": compile_classifier,
+    "finish": calibrate,
+    "score": class_score,
+    "sample": class_sample,
+    "tags": {"synthetic": {}},
+    "smoke": {"labels": 100, "epochs": 2, "batch_size": 16},
+}
+"""Fields of the recipes that tell two classes apart."""

@@ -55,13 +55,25 @@ def layer_lengths(samples: int, bottleneck: int) -> list[int]:
 class _Convolutions(keras.layers.Layer):
     """What encoder and decoder share: their sizes, and one- or two-dimensional kernels."""
 
-    def __init__(self, samples: int, bottleneck: int, maps: int, stem: Sequence[int], dimensions: int = 1, **kwargs):
+    def __init__(
+        self,
+        samples: int = 540,
+        bottleneck: int = 68,
+        maps: int = 128,
+        stem: Sequence[int] = (16, 32),
+        dimensions: int = 1,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.samples, self.bottleneck, self.maps, self.dimensions = samples, bottleneck, maps, dimensions
         self.stem = tuple(int(number) for number in stem)
         self.lengths = layer_lengths(samples, bottleneck)
         count = len(self.lengths) - 1
         self.channels = [len(COMPONENT_ORDER), *self.stem[:count], *[maps] * (count - len(self.stem))]
+        self.layers = self.make_layers()
+
+    def make_layers(self) -> list[keras.layers.Layer]:
+        raise NotImplementedError
 
     def layer(self, transposed: bool, channels: int, activation: str | None, name: str) -> keras.layers.Layer:
         shape = (_KERNEL,) if self.dimensions == 1 else (_KERNEL, 1)
@@ -93,17 +105,8 @@ class WaveformEncoder(_Convolutions):
         dimensions: 1, or 2 for kernels of (3, 1).
     """
 
-    def __init__(
-        self,
-        samples: int = 540,
-        bottleneck: int = 68,
-        maps: int = 128,
-        stem: Sequence[int] = (16, 32),
-        dimensions: int = 1,
-        **kwargs,
-    ):
-        super().__init__(samples, bottleneck, maps, stem, dimensions, **kwargs)
-        self.layers = [
+    def make_layers(self):
+        return [
             self.layer(False, channels, "relu", f"convolution_{number}")
             for number, channels in enumerate(self.channels[1:], 1)
         ]
@@ -129,17 +132,8 @@ class WaveformDecoder(_Convolutions):
     counterpart. The last layer is linear. Arguments as of `WaveformEncoder`.
     """
 
-    def __init__(
-        self,
-        samples: int = 540,
-        bottleneck: int = 68,
-        maps: int = 128,
-        stem: Sequence[int] = (16, 32),
-        dimensions: int = 1,
-        **kwargs,
-    ):
-        super().__init__(samples, bottleneck, maps, stem, dimensions, **kwargs)
-        self.layers = [
+    def make_layers(self):
+        return [
             self.layer(True, channels, "relu" if number else None, f"transposed_{number}")
             for number, channels in reversed(list(enumerate(self.channels[:-1])))
         ]
