@@ -242,7 +242,7 @@ def load_dataset(
         np.array([piece.take for piece in pieces], np.int64),
     )
     files = tf.data.Dataset.from_tensor_slices(places)
-    if all(piece.take == piece.examples_in_shard for piece in pieces):  # counting records would cost a tenth
+    if all(piece.take == piece.examples_in_shard for piece in pieces):  # skipping counts every record
         read = lambda file, skip, take: tf.data.TFRecordDataset(file)  # noqa: E731
     else:
         read = lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take)  # noqa: E731

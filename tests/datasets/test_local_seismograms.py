@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -104,3 +107,14 @@ def test_configs_have_seeds_of_their_own():
 def test_wrong_settings(settings, message):
     with pytest.raises((UsageError, ZooError), match=message):
         builder_class("local_seismograms").custom_config("own", settings)
+
+
+def test_preparing_looking_and_reading_need_no_tensorflow(tmp_path):
+    program = (
+        "import sys; from zoo import corpora; from zoo.waveforms.show import show; "
+        f"corpora.prepare('local_seismograms/mini', {str(tmp_path)!r}, limit=5); "
+        f"show('local_seismograms/mini', {str(tmp_path / 'some.png')!r}, data_dir={str(tmp_path)!r}); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+    assert (tmp_path / "some.png").stat().st_size > 10_000
