@@ -87,14 +87,20 @@ def compile(network: EncoderAndHead, settings: Mapping[str, Any], steps: int) ->
     waveform_training.compile_application(network, settings, steps, LOSS)
 
 
+def arrivals_s(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return P of the windows with P, labelled and found, in s after the window's start."""
+    records = with_p(waveform_scores.windows(records, model, latest=1.0))
+    found = model.answers(records["waveform"])[:, 0]
+    return np.asarray(records["trace_p_arrival_sample"]) / model.sampling_rate_hz, found / model.sampling_rate_hz
+
+
 def score(model: PPicker, records: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Return errors in s, predicted less labelled, of the windows with P.
 
     `sd_of_absolute_s` is the measure of figure 7; `mae_of_median_s`: mean absolute error of always the median.
     """
-    records = with_p(waveform_scores.windows(records, model, latest=1.0))
-    true_s = np.asarray(records["trace_p_arrival_sample"]) / model.sampling_rate_hz
-    error_s = model.answers(records["waveform"])[:, 0] / model.sampling_rate_hz - true_s
+    true_s, found_s = arrivals_s(model, records)
+    error_s = found_s - true_s
     absolute_s = np.abs(error_s)
     return {
         "sd_of_absolute_s": float(absolute_s.std()),

@@ -51,6 +51,21 @@ def test_scores_over_labels_are_kept_cell_by_cell(folder, encoder, tmp_path, mon
         run(tasks="picker")
 
 
+def test_errors_and_costs_of_trainings(folder, encoder, tmp_path, monkeypatch):
+    monkeypatch.setitem(kong.TASKS, "p_picker", ("stead/none", "local_seismograms/quakes"))
+    run = lambda name, **more: reproduce.run(  # noqa: E731
+        name, tmp_path, quick=True, data_dir=folder, settings={"encoder": str(encoder), **more}
+    )
+    rows = run("kong-figure-9")
+    assert [(row["labels"], row["schema"]) for row in rows] == [(100, s) for s in ("baseline", "frozen", "finetune")]
+    for row in rows:
+        assert row["p16_s"] < row["median_s"] < row["p84_s"] and 0 <= row["within_0.5_s"] <= row["within_1_s"] <= 1
+        assert row["windows"] > 30 and row["corpus"] == "local_seismograms/quakes"
+    rows = run("kong-figure-10", tasks="p_picker")
+    assert all(row["mean_cpu_s"] > 0.1 and row["mean_epochs"] == 2 for row in rows) and len(rows) == 3
+    assert all((tmp_path / f"figure_{number}.png").stat().st_size > 10_000 for number in (9, 10))
+
+
 def test_a_run_fails_that_is_no_better_than_a_constant():
     assert kong._failed({"accuracy": 0.54, "of_commonest": 0.5})
     assert not kong._failed({"accuracy": 0.56, "of_commonest": 0.5})

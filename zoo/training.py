@@ -275,6 +275,7 @@ def train(
         "command": command,
         "seed": seed,
         "cost": run.cost(),
+        "training_cpu_s": round(run.cpu_s, 1),
         "epochs": len(run.rows),
         "scores": scores,
     }

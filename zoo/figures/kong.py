@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zoo.figures import BLUE, GREEN, GREY, ORANGE, save_figure, style
@@ -54,21 +55,71 @@ def draw_learning(rows: Rows, path: Path) -> None:
         figure = Figure(figsize=(3.6 * len(tasks), 3.8))
         for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
             of_task = [row for row in rows if row["task"] == task]
-            for schema, (name, colour) in _SCHEMAS.items():
-                some = [row for row in of_task if row["schema"] == schema]
-                labels, mean, sd = (np.array([row[key] for row in some], float) for key in ("labels", "mean", "sd"))
-                axes.plot(labels, mean, "o-", ms=4, color=colour, label=name)
-                axes.fill_between(labels, mean - sd, mean + sd, color=colour, alpha=0.2, lw=0)
+            _lines(axes, of_task, "mean", "sd")
             failed, runs = (sum(row[key] for row in of_task) for key in ("failed", "repeats"))
             title = f"{_TASKS[task]}\n{failed} of {runs} runs failed"
-            axes.set(xscale="log", xlabel="labels", ylabel=_MEASURES[of_task[0]["measure"]], title=title)
-            sizes = sorted({row["labels"] for row in of_task})
-            axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-            axes.set_xticks([], minor=True)
+            axes.set(xlabel="labels", ylabel=_MEASURES[of_task[0]["measure"]], title=title)
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
         figure.suptitle(_corpora(rows), fontsize="small")
     save_figure(figure, path)
+
+
+def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], path: Path) -> None:
+    """Draw the errors of P, predicted less labelled, a panel for each number of labels (figure 9).
+
+    Args:
+        rows: of the table, for the title.
+        errors: (labels, schema) -> errors in s.
+        path: of the figure.
+    """
+    sizes = sorted({labels for labels, _ in errors})
+    bins = np.linspace(-6, 6, 49)
+    with style():
+        figure = Figure(figsize=(3.4 * len(sizes), 3.6))
+        panels = figure.subplots(1, len(sizes), squeeze=False, sharey=True)[0]
+        for axes, labels in zip(panels, sizes, strict=True):
+            for schema, (name, colour) in _SCHEMAS.items():
+                error_s = np.clip(errors[labels, schema], bins[0], bins[-1])  # what lies outside is counted at the ends
+                share = np.histogram(error_s, bins)[0] / len(error_s)
+                axes.stairs(share, bins, color=colour, lw=1.5, label=name)
+            axes.axvline(0, color=GREY, lw=0.8, zorder=0)
+            axes.set(xlabel="predicted less labelled P (s)", title=f"{labels:,} labels", xlim=(bins[0], bins[-1]))
+        panels[0].set_ylabel("part of the test windows")
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3)
+        figure.suptitle(_corpora(rows), fontsize="small")
+    save_figure(figure, path)
+
+
+def draw_cost(rows: Rows, path: Path) -> None:
+    """Draw the CPU time to convergence over the number of labels, a panel for each task (figure 10)."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    with style():
+        figure = Figure(figsize=(3.6 * len(tasks), 3.8))
+        panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
+        for axes, task in zip(panels, tasks, strict=True):
+            of_task = [row for row in rows if row["task"] == task]
+            _lines(axes, of_task, "mean_cpu_s", "sd_cpu_s")
+            axes.set(xlabel="labels", title=_TASKS[task])
+        panels[0].set(ylabel="CPU-seconds to convergence", yscale="log")
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3)
+        figure.suptitle(_corpora(rows), fontsize="small")
+    save_figure(figure, path)
+
+
+def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
+    """Draw a line for each schema over the number of labels, with a band of one standard deviation."""
+    for schema, (name, colour) in _SCHEMAS.items():
+        some = [row for row in rows if row["schema"] == schema]
+        labels, middle, half = (np.array([row[key] for row in some], float) for key in ("labels", mean, sd))
+        axes.plot(labels, middle, "o-", ms=4, color=colour, label=name)
+        axes.fill_between(labels, middle - half, middle + half, color=colour, alpha=0.2, lw=0)
+    sizes = sorted({row["labels"] for row in rows})
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_xticks([], minor=True)
 
 
 def _corpora(rows: Rows) -> str:

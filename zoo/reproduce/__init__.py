@@ -91,6 +91,18 @@ REPRODUCTIONS = {
         "135 trainings of 10 to 20 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=noise_earthquake",
         "kong:figures_5_6_7",
     ),
+    "kong-figure-9": Reproduction(
+        "Errors of P arrivals over the number of labels, three schemas",
+        "Kong et al. 2021, figure 9",
+        "nine trainings of 10 to 20 CPU-seconds (none in the folder of kong-figures-5-6-7)",
+        "kong:figure_9",
+    ),
+    "kong-figure-10": Reproduction(
+        "CPU time to convergence over the number of labels, three schemas",
+        "Kong et al. 2021, figure 10",
+        "135 trainings of 5 to 60 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=p_picker",
+        "kong:figure_10",
+    ),
 }
 
 
