@@ -19,6 +19,8 @@ ORDER = (
     "picking.py",
     "autoencoder.py",
     "annotate.py",
+    "seismicity.py",
+    "catalogue.py",
 )
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -29,6 +30,20 @@ def test_a_users_model_round_trips_and_is_found_by_name(model, tmp_path, monkeyp
     assert "mine.first" in zoo.list_models("mine*")
     np.testing.assert_array_equal(zoo.load("mine")(x), model(x))
     assert zoo.info("mine")["summary"] == "Doubles nothing."
+
+
+def test_weights_that_float16_holds_take_half_the_bytes_and_stay_the_same(model, tmp_path):
+    kernel, *rest = model.get_weights()
+    kernel[0, 0] = 1e6  # beyond float16
+    rounded = [kernel, *(np.float32(np.float16(weight)) for weight in rest)]
+    model.set_weights(rounded)
+    folder = zoo.save(model, tmp_path / "rounded.one", "x")
+    for loaded, weight in zip(zoo.load(folder).get_weights(), rounded, strict=True):
+        assert loaded.dtype == np.float32 and np.array_equal(loaded, weight)
+    kinds = []
+    with h5py.File(folder / checkpoint.WEIGHTS) as file:
+        file.visititems(lambda _, item: kinds.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
+    assert sorted(str(kind) for kind in kinds) == ["float16"] * 3 + ["float32"]
 
 
 @pytest.mark.parametrize("name", [checkpoint.CONFIG, checkpoint.WEIGHTS])

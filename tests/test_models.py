@@ -16,7 +16,7 @@ from zoo import checkpoint, registry
 
 NAMES = registry.list_models()
 # What models take, under the names in sample.npz; several are taken as a tuple.
-INPUTS = (("waveform",), ("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"))
+INPUTS = (("waveform",), ("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"), ("seismicity_map",))
 
 
 def sample_of(name):

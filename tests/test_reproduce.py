@@ -40,9 +40,9 @@ def test_noise_makes_the_networks_worse_and_a_finished_training_is_kept(out, min
     capsys.readouterr()
     assert quick("crust-noise", out, mini) == rows
     assert "mdn_crust: trained already" in capsys.readouterr().err and card.stat().st_mtime_ns == written
-    with open(out / "table.csv", newline="") as file:
+    with open(out / "crust-noise.csv", newline="") as file:
         assert [float(row["rms_km_mdn_crust"]) for row in csv.DictReader(file)] == found
-    assert read_json(out / "summary.json", "summary")["quick"] is True
+    assert read_json(out / "crust-noise.json", "summary")["quick"] is True
     assert (out / "noise.png").stat().st_size > 10_000
     with pytest.raises(ZooError, match="trained with other settings"):
         quick("crust-noise", out, mini, epochs=7)

@@ -31,6 +31,7 @@ examples:
   zoo crust velocities.csv --out crust       crustal thickness from maps of phase velocity
   zoo fwi line.segy --start smooth.npz --out line   velocities by full-waveform inversion
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms
+  zoo seismicity catalogue.csv --out found   anomalous periods and places of a catalogue
   zoo reproduce                              which experiments of the papers can be repeated
 """
 
@@ -202,6 +203,32 @@ def _annotate(args: argparse.Namespace) -> None:
     _print_json(annotated.summary()) if args.json else print(annotated.report())
 
 
+def _seismicity(args: argparse.Namespace) -> None:
+    from zoo import catalogues
+    from zoo.tasks.seismicity import find_anomalies
+    from zoo.tasks.seismicity_manual import read_periods
+
+    manual = read_periods(args.manual) if args.manual else []
+    found = find_anomalies(
+        catalogues.read(args.catalogue, _settings(args.columns, "--columns")),
+        args.model,
+        region=args.region,
+        pixel_km=args.pixel_km,
+        window_days=args.window,
+        stride_days=args.stride,
+        completeness=args.completeness,
+        false_alarms_per_year=args.false_alarms,
+    )
+    found.manual = manual
+    found.write(args.out, movie=not args.no_movie)
+    print(f"zoo: tables, figures and movie are in {args.out}; look at overview.png first", file=sys.stderr)
+    if args.json:
+        _print_json(found.summary())
+        return
+    print(found.report())
+    _table(*found.table())
+
+
 def _reproduce(args: argparse.Namespace) -> None:
     from zoo import reproduce
 
@@ -324,6 +351,24 @@ def _parser() -> argparse.ArgumentParser:
     annotate.add_argument("--model", default="phase_picker", help="a picker or classifier (default %(default)s)")
     annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
     annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick, default 0.3")
+    seismicity = command("seismicity", _seismicity, "find anomalous periods and places in an earthquake catalogue")
+    seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, ComCat GeoJSON, QuakeML, or what ObsPy reads")
+    seismicity.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and a movie")
+    seismicity.add_argument("--model", default="seismicity_resnet18.history", help="on maps (default %(default)s)")
+    seismicity.add_argument(
+        "--columns", metavar="WHAT=NAME", nargs="+", action="extend", default=[],
+        help="which columns are time, latitude, longitude (or x_km, y_m ...), depth, magnitude: names or numbers",
+    )  # fmt: skip
+    seismicity.add_argument(
+        "--region", metavar=("W", "E", "S", "N"), nargs=4, type=float, help="degrees, or km; default: nearly all events"
+    )
+    seismicity.add_argument("--pixel-km", type=float, metavar="KM", help="default: 64 pixels span the region")
+    seismicity.add_argument("--window", type=float, metavar="DAYS", help="default 1, or what holds enough events")
+    seismicity.add_argument("--stride", type=float, metavar="DAYS", help="default half a window")
+    seismicity.add_argument("--completeness", metavar="M", help="magnitude, or none; default by maximum curvature")
+    seismicity.add_argument("--false-alarms", type=float, default=4.0, metavar="N", help="a year, default 4")
+    seismicity.add_argument("--manual", metavar="CSV", help="start,end of periods picked by hand, to compare with")
+    seismicity.add_argument("--no-movie", action="store_true", help="leave the movie out")
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
     reproduce = command("reproduce", _reproduce, again, data, changes)
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
@@ -365,10 +410,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _settings(pairs: Sequence[str]) -> dict[str, str]:
+def _settings(pairs: Sequence[str], option: str = "--set") -> dict[str, str]:
     for pair in pairs:
         if "=" not in pair:
-            raise UsageError(f"--set takes KEY=VALUE; received {pair!r}.")
+            raise UsageError(f"{option} takes KEY=VALUE; received {pair!r}.")
     return dict(pair.split("=", 1) for pair in pairs)
 
 

@@ -224,10 +224,18 @@ def phase_picking(folder: Path) -> None:
     say("   picked/overview.png has all picks, event-1-stations.png traces with their probabilities.")
 
 
+def anomalous_seismicity(folder: Path) -> None:
+    """Find a swarm, a burst and a mainshock in a simulated catalogue."""
+    from zoo.tasks.seismicity_demo import chapter
+
+    chapter(folder)
+
+
 CHAPTERS = {
     "Microseismic location": microseismic,
     "Crustal thickness": crustal_thickness,
     "Full-waveform inversion": waveform_inversion,
     "Waveform archives": waveform_archives,
     "Phase picking": phase_picking,
+    "Anomalous seismicity": anomalous_seismicity,
 }

@@ -60,8 +60,8 @@ class Recipe:
     settings: Mapping[str, Any]
     """Every hyperparameter. Always there: corpus, train_split, validation_split, batch_size, epochs,
     patience (epochs without a better validation loss before training stops; 0 never stops). May be there: scored_on,
-    what the card's scores are of, by default validation and test: these splits, and other corpora, each as a whole,
-    where they are prepared."""
+    what the card's scores are of, by default validation and test: these splits, and other corpora where they are
+    prepared, as a whole (NAME/CONFIG) or a split of them (NAME/CONFIG:test)."""
     build: Callable[..., keras.Model]
     """build(**hyperparameters) -> the model; takes those settings that it names."""
     examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple]
@@ -255,12 +255,14 @@ def train(
     scores = {}
     for where in chosen.get("scored_on", ("validation", "test")):
         if "/" in where:
+            corpus, _, split = where.partition(":")
+            split = split or "all"
             try:
-                data = corpora.arrays(where, "all", data_dir, recipe.features)
+                data = corpora.arrays(corpus, split, data_dir, recipe.features)
             except ZooError as error:
                 say(f"Not scored on {where}: {error}")
                 continue
-            scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --corpus {where} --split all")
+            scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --corpus {corpus} --split {split}")
         elif where == "validation" or where in about["splits"]:
             data = held_out if where == "validation" else read("test")
             scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --split {where}")

@@ -52,7 +52,7 @@ def draw_learning(rows: Rows, path: Path) -> None:
     """Draw scores over the number of labels, a panel for each task (figures 5 to 7), with bands of one sd."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     with style():
-        figure = Figure(figsize=(3.6 * len(tasks), 3.8))
+        figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
         for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
             of_task = [row for row in rows if row["task"] == task]
             _lines(axes, of_task, "mean", "sd")
@@ -74,9 +74,9 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
         path: of the figure.
     """
     sizes = sorted({labels for labels, _ in errors})
-    bins = np.linspace(-6, 6, 49)
+    bins = np.linspace(-13, 13, 53)
     with style():
-        figure = Figure(figsize=(3.4 * len(sizes), 3.6))
+        figure = Figure(figsize=(max(3.4 * len(sizes), 5.6), 3.6))
         panels = figure.subplots(1, len(sizes), squeeze=False, sharey=True)[0]
         for axes, labels in zip(panels, sizes, strict=True):
             for schema, (name, colour) in _SCHEMAS.items():
@@ -96,13 +96,16 @@ def draw_cost(rows: Rows, path: Path) -> None:
     """Draw the CPU time to convergence over the number of labels, a panel for each task (figure 10)."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     with style():
-        figure = Figure(figsize=(3.6 * len(tasks), 3.8))
+        figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
         panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
         for axes, task in zip(panels, tasks, strict=True):
             of_task = [row for row in rows if row["task"] == task]
             _lines(axes, of_task, "mean_cpu_s", "sd_cpu_s")
             axes.set(xlabel="labels", title=_TASKS[task])
-        panels[0].set(ylabel="CPU-seconds to convergence", yscale="log")
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
+        panels[0].set_ylabel("CPU-seconds to convergence")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
         figure.suptitle(_corpora(rows), fontsize="small")

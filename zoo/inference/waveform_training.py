@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.inference.temperature import best_temperature
 from zoo.inference.waveform_scores import COLLAPSED, FEATURES, class_score, classes, reconstruction_score
 from zoo.layers.waveforms import EncoderAndHead, WaveformClassifier, WaveformModel
 from zoo.training import Recipe, Stage
@@ -198,21 +199,10 @@ def class_validation_examples(model: WaveformClassifier, records: Records, setti
 
 def calibrate(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> None:
     """Choose the temperature with the lowest cross entropy on the labelled validation records (Guo et al. 2017)."""
-    from scipy.optimize import minimize_scalar
-
     model.network.encoder.trainable = True
     some = validation_subset(records, settings)
     model.temperature.assign(1.0)
-    log = np.log(np.maximum(model.answers(some["waveform"]).astype(np.float64), 1e-30))
-    true = classes(some, model.labels)
-
-    def cross_entropy(log_temperature: float) -> float:
-        logits = log / np.exp(log_temperature)
-        return np.mean(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(true)), true])
-
-    # A fifth of a few hundred labels may have no error in it, and so no finite best.
-    found = minimize_scalar(cross_entropy, bounds=(np.log(0.2), np.log(10.0)), method="bounded")
-    model.temperature.assign(np.exp(found.x))
+    model.temperature.assign(best_temperature(model.answers(some["waveform"]), classes(some, model.labels)))
 
 
 def class_sample(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -1,0 +1,1 @@
+"""Artificial maps of epicentres, background alone or with a burst in it."""

@@ -1,0 +1,222 @@
+"""Artificial maps of epicentres, background alone or with a burst in it, as TFDS."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from zoo import shards
+from zoo.builders import check_own_name
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.physics.seismicity import CENTRES, MAP_PIXELS, TASKS, MapTask, draw_maps
+from zoo.physics.seismicity_sequences import KINDS, draw_sequence_maps
+from zoo.settings import one_of, whole
+
+SPLITS = ("train", "validation", "test")
+MAPS_PER_SHARD = 500  # no setting: which maps a seed gives depends on it
+_USERS_SEED = 100
+_MOST_EVENTS = 255  # in a pixel, as counts are stored
+
+
+@dataclasses.dataclass
+class MapsConfig(tfds.core.BuilderConfig):
+    """A corpus of maps: a task, what is changed in it, how many maps."""
+
+    task: str = "medium"
+    """One of `zoo.physics.seismicity.TASKS` or `zoo.physics.seismicity_sequences.KINDS`."""
+    changes: tuple[tuple[str, Any], ...] = ()
+    """What is changed in the task: (field of `MapTask`, value) pairs."""
+    train: int = 4_000
+    """Few: recipes draw fresh maps of the same task for every epoch."""
+    validation: int = 4_000
+    test: int = 10_000
+    seed: int = _USERS_SEED
+
+    def map_task(self) -> MapTask:
+        """Return the task with the changes of this config; there is none behind a kind of sequences."""
+        return dataclasses.replace(TASKS[self.task], **dict(self.changes))
+
+    def about(self) -> str:
+        """Return one sentence on what the maps hold."""
+        return TASKS[self.task].summary if self.task in TASKS else KINDS[self.task]
+
+
+class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
+    """Event counts of a window on 64 x 64 pixels, the rate that the region's past suggests, and the truth."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}
+    GENERATED_CONFIG = MapsConfig
+    BUILDER_CONFIGS = [
+        MapsConfig(name="medium", description="Bursts of 10 to 25 events where the rate puts them.", seed=1),
+        MapsConfig(
+            name="medium_uniform",
+            description="Bursts of 15 to 25 events anywhere on the map.",
+            task="medium_uniform",
+            seed=2,
+        ),
+        MapsConfig(name="hard", description="Bursts as wide as 4 pixels.", task="hard", seed=3),
+        MapsConfig(
+            name="figure_s1",
+            description="Scattered or concentrated: is there a pixel of more than five events?",
+            task="figure_s1",
+            seed=4,
+        ),
+        MapsConfig(name="etas", description="Aftershock sequences on a background.", task="etas", seed=5),
+        MapsConfig(name="swarms", description="Swarms that migrate along a line.", task="swarms", seed=6),
+        MapsConfig(
+            name="completeness",
+            description="Bursts and aftershocks while small events are missed.",
+            task="completeness",
+            seed=7,
+        ),
+        MapsConfig(
+            name="location_error",
+            description="Bursts and aftershocks with mislocated events.",
+            task="location_error",
+            seed=8,
+        ),
+    ]
+
+    @classmethod
+    def custom_config(cls, name: str, settings: dict[str, str]) -> MapsConfig:
+        """Return a user's own config, from `zoo prepare seismicity_maps/NAME --set ...`.
+
+        Args:
+            name: what to call it.
+            settings: `task` (default medium), `train`, `validation`, `test`, `seed`, and any range or choice of the
+                task: `events=50:400`, `burst_events=10:25`, `burst_sd_px=0.7:2`, `centre=uniform` ...
+        """
+        check_own_name("seismicity_maps", name, cls.builder_configs)
+        settings = dict(settings)
+        task = one_of([*TASKS, *KINDS])("task", settings.pop("task", "medium"))
+        numbers = {}
+        for key in (*SPLITS, "seed"):
+            if key in settings:
+                numbers[key] = whole(0 if key == "seed" else 1)(key, settings.pop(key))
+        if task in KINDS and settings:
+            raise UsageError(f"The maps of {task} take the settings task, {', '.join(SPLITS)} and seed only.")
+        changes = () if task in KINDS else tuple(_changes(TASKS[task], settings))
+        return MapsConfig(name=name, description="A user's own corpus.", task=task, changes=changes, **numbers)
+
+    @classmethod
+    def shard_count(cls, config: MapsConfig) -> int:
+        """Return how many shards there are, those of train before those of validation and test."""
+        return sum(len(numbers) for numbers in _numbers(config).values())
+
+    @classmethod
+    def make_shard(cls, config: MapsConfig, index: int) -> dict[str, np.ndarray]:
+        """Draw the maps of a shard, which depend on the seed, the split and the number within the split alone."""
+        of_split = _numbers(config)
+        split = next(split for split, numbers in of_split.items() if index in numbers)
+        part = index - of_split[split].start
+        rng = np.random.default_rng([config.seed, SPLITS.index(split), part])
+        if config.task in KINDS:
+            maps = draw_sequence_maps(config.task, MAPS_PER_SHARD, rng)
+        else:
+            maps = draw_maps(config.map_task(), MAPS_PER_SHARD, rng)
+        count = min(MAPS_PER_SHARD, getattr(config, split) - part * MAPS_PER_SHARD)
+        most = int(maps["counts"][:count].max())
+        if most > _MOST_EVENTS:
+            raise ZooError(
+                f"A pixel holds {most} events; a corpus holds up to {_MOST_EVENTS}. Lower events or burst_events."
+            )
+        return {key: maps[key][:count].astype(dtype) for key, (_, dtype) in _FEATURES.items()}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        def feature(shape: tuple[int, ...], dtype: type) -> Any:
+            if not shape:
+                return dtype
+            return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=tfds.features.Encoding.BYTES)
+
+        about = {
+            "summary": self.builder_config.about(),
+            "origin": "synthetic: maps drawn by zoo.physics.seismicity and zoo.physics.seismicity_sequences",
+            "units": {
+                "counts": "events of a window in each pixel; row 0 is south, column 0 is west",
+                "past": "events of a window expected from the region's past",
+                "expected": "events of a window truly expected from the background",
+                "label": "0 background, 1 anomalous",
+                "burst_events": "events that are not background",
+                "burst_row_px": "row of the burst's centre",
+                "burst_column_px": "column of the burst's centre",
+                "burst_sd_px": "standard deviation of the burst in pixels",
+            },
+            "settings": shards.fields(self.builder_config),
+        }
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({key: feature(*what) for key, what in _FEATURES.items()}),
+            metadata=tfds.core.MetadataDict(about),
+            disable_shuffling=True,  # draws are independent; the order is that of their numbers
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        config = self.builder_config
+        numbers = _numbers(config)
+        if self.limit:
+            numbers = {split: part[: -(-self.limit // MAPS_PER_SHARD)] for split, part in numbers.items()}
+        wanted = list(itertools.chain(*numbers.values()))
+        files = shards.make(self, dl_manager.download_dir, self.workers, self.beam_options, only=wanted)
+        files = dict(zip(wanted, files, strict=True))
+        return {split: self._generate_examples([files[n] for n in part], split) for split, part in numbers.items()}
+
+    def _generate_examples(self, files: list[Path], split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        left = min(getattr(self.builder_config, split), self.limit or np.inf)
+        example = 0
+        for file in files:
+            shard = shards.load(file)
+            for row in range(len(shard["label"])):
+                if example < left:
+                    yield example, {key: values[row] for key, values in shard.items()}
+                example += 1
+
+
+_MAP = (MAP_PIXELS, MAP_PIXELS)
+# Maps as small on disk as they can be: what reads them makes them float32.
+_FEATURES: dict[str, tuple[tuple[int, ...], type]] = {
+    "counts": (_MAP, np.uint8),
+    "past": (_MAP, np.float16),
+    "expected": (_MAP, np.float16),
+    "label": ((), np.int64),
+    "burst_events": ((), np.int64),
+    "burst_row_px": ((), np.float32),
+    "burst_column_px": ((), np.float32),
+    "burst_sd_px": ((), np.float32),
+}
+
+
+def _numbers(config: MapsConfig) -> dict[str, range]:
+    """Return the numbers of the shards of each split."""
+    sizes = [-(-getattr(config, split) // MAPS_PER_SHARD) for split in SPLITS]
+    ends = list(itertools.accumulate(sizes))
+    return {split: range(end - size, end) for split, size, end in zip(SPLITS, sizes, ends, strict=True)}
+
+
+def _changes(task: MapTask, settings: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Yield (field, value) of the settings that are fields of the task; refuse the others by name."""
+    stated = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
+    ranges = [name for name, value in stated.items() if isinstance(value, tuple)]
+    for key, text in settings.items():
+        if key == "centre":
+            yield key, one_of(CENTRES)(key, text)
+        elif key == "above":
+            yield key, whole(0)(key, text)
+        elif key in ranges:
+            kind = type(stated[key][0])
+            try:
+                low, high = (kind(number) for number in text.split(":"))
+            except ValueError:
+                low, high = 0, -1
+            if not 0 <= low <= high < np.inf or (kind is int and low < 1):
+                near = ":".join(f"{number:g}" for number in stated[key])
+                raise UsageError(f"{key} takes low:high, like {near} of {task.name}; received {text!r}.")
+            yield key, (low, high)
+        else:
+            near = did_you_mean(key, ["task", *SPLITS, "seed", "centre", "above", *ranges])
+            raise UsageError(f"seismicity_maps has no setting {key!r}.{near}")
