@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from zoo.catalogues import from_columns, read
 from zoo.catalogues.projection import Projection
 from zoo.catalogues.times import from_numbers, moments
-from zoo.catalogues import from_columns, read
 from zoo.errors import UsageError, ZooError
 
 COUNT = 40

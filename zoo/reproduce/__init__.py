@@ -103,6 +103,12 @@ REPRODUCTIONS = {
         "135 trainings of 5 to 60 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=p_picker",
         "kong:figure_10",
     ),
+    "seismicity-grid": Reproduction(
+        "Validation loss over weight decay and learning rate, ResNet-18, -34 and -101 on seismicity maps",
+        "Zhang & Yang, tables S1 to S6",
+        "37 trainings at width 16, one to five CPU-minutes each; fewer by --set networks=18 maps=16000",
+        "seismicity:grid",
+    ),
     "seismicity-calibration": Reproduction(
         "False alarms a year and bursts found, networks beside scan, boosting, largest pixel and event count",
         "ours: simulated regions of 50 to 400 events a day",
