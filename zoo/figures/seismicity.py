@@ -40,7 +40,7 @@ from zoo.tasks.seismicity_scores import BASELINES
 
 _LARGE = 3
 """So many of the largest events are marked by a star."""
-_NAME = 0.07
+_NAME = 0.09
 """Width of a star's name, of the axes."""
 
 
@@ -142,22 +142,24 @@ def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.date
     top = axes.get_ylim()[1]
     axes.plot(catalogue.time[large], np.full(len(large), top), "*", color=VERMILLION, ms=9, clip_on=False)
     at = (catalogue.time[large] - start) / (end - start)
-    for number, event in enumerate(large):
-        beside = np.delete(at, number) - at[number]
-        if (np.abs(beside[:number]) < _NAME).any():
-            continue  # a larger one is too near
-        right = at[number] < 1 - _NAME and not ((beside > 0) & (beside < _NAME)).any()
-        if right or not ((beside < 0) & (beside > -_NAME)).any():
+    taken: list[tuple[float, float]] = []  # where names stand already, the largest events' first
+    for event, place in zip(large, at, strict=True):
+        for low, high, offset, side in ((place, place + _NAME, 7, "left"), (place - _NAME, place, -7, "right")):
+            stars = ((at > low) & (at < high)).any()
+            if stars or not 0 <= low < high <= 1 or any(low < stop and begin < high for begin, stop in taken):
+                continue
+            taken.append((low, high))
             axes.annotate(
                 f"M {catalogue.magnitude[event]:.1f}",
                 (catalogue.time[event], top),
-                (7 if right else -7, 1),
+                (offset, 1),
                 textcoords="offset points",
-                ha="left" if right else "right",
+                ha=side,
                 va="top",
                 fontsize=8,
                 color=VERMILLION,
             )
+            break
 
 
 def _draw_score(axes: Axes, found: Any) -> None:
