@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from zoo.errors import ZooError
+from zoo.inference.seismicity_scan import significant_pixels
 from zoo.tasks.seismicity_manual import agreement, read_periods
 from zoo.tasks.seismicity_places import (
     Sequence,
     connected,
     densest,
     most_improbable,
-    significant_pixels,
     subregions_of,
     surges,
 )

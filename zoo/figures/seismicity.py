@@ -36,7 +36,7 @@ from zoo.figures.seismicity_axes import (
     set_score,
     set_time,
 )
-from zoo.tasks.seismicity_scores import BASELINES
+from zoo.inference.seismicity_scan import BASELINES
 
 _LARGE = 3
 """So many of the largest events are marked by a star."""
@@ -200,8 +200,6 @@ def _bar(axes: Axes, row: float, start: np.datetime64, end: np.datetime64, color
 
 def intervals_figure(found: Any) -> Figure:
     """Draw anomalous periods as bars: picked by hand (red), the network's (green), the baselines'; figure S3."""
-    from zoo.tasks.seismicity_manual import agreement
-
     rows = [("by hand", VERMILLION, found.manual)] if found.manual else []
     rows += [(found.method.replace(".", "\n."), GREEN, found.periods())]
     rows += [(label, GREY, found.periods(name)) for name, label in BASELINES.items()]
@@ -217,8 +215,7 @@ def intervals_figure(found: Any) -> Figure:
         if found.manual:
             right = bars.secondary_yaxis("right")
             marks = []
-            for _, _, periods in rows[1:]:
-                fit = agreement(periods, found.manual, found.span)
+            for fit in found.comparison().values():
                 marks.append(f"{fit['precision']:.2f}   {fit['recall']:.2f}   {fit['f1']:.2f}")
             right.set_yticks(range(len(rows)), ["precision, recall, F1", *marks])
             right.tick_params(axis="y", length=0)

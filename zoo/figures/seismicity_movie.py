@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 from zoo.figures import BLACK, GREEN, VERMILLION, style
 from zoo.figures.seismicity_axes import COUNTS, count_ticks, draw_scale, outline, set_map, set_score, set_time
 from zoo.files import write_with
+from zoo.inference.seismicity_scan import significant_pixels
 from zoo.physics.seismicity import MAP_PIXELS
 from zoo.progress import track
-from zoo.tasks.seismicity_places import significant_pixels
 
 FRAMES = 240
 """At most; of a longer catalogue, every second window or less is shown."""

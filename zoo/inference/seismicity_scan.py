@@ -32,6 +32,11 @@ FEATURES = (
 )
 """What `scan_features` returns, in order."""
 
+BASELINES = {"scan": "Poisson scan", "count": "event count", "pixel": "largest pixel"}
+"""The scores of a map beside the network's, and what to call them."""
+SIGNIFICANCE = 0.05
+"""Of `significant_pixels`, for a whole map: shared among its pixels (Bonferroni)."""
+
 _OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
 _APART_PX = 8.0  # the second highest ratio is that of a circle so far from the highest
 _LEAST = 1e-6  # an expectation of zero would make a single event infinitely unlikely
@@ -69,6 +74,31 @@ def poisson_scan(
     table = _circles(RADII_PX)
     score, row, column, which = _scan(counts, expected, *table)
     return score, row, column, np.array(RADII_PX, np.float32)[which]
+
+
+def significant_pixels(counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels of one map with significantly more events than expected.
+
+    That is a pixel with an event which together with its eight neighbours holds so many that chance gives as many with
+    a probability below 0.05 divided by the pixels of the map (Poisson).
+
+    Args:
+        counts, expected: (rows, columns) events of a window.
+
+    Returns:
+        (rows, columns) bool; (rows, columns) that probability, 1 where there is no event.
+    """
+    from scipy import ndimage
+    from scipy.stats import poisson
+
+    around = np.ones((3, 3))
+    near, near_expected = (
+        ndimage.convolve(values.astype(float), around, mode="constant") for values in (counts, expected)
+    )
+    chance = np.ones(counts.shape)
+    held = counts > 0
+    chance[held] = poisson.sf(near[held] - 1, near_expected[held])
+    return chance < SIGNIFICANCE / counts.size, chance
 
 
 def scan_features(counts: np.ndarray, expected: np.ndarray | None = None) -> np.ndarray:
@@ -173,6 +203,15 @@ def _ratio(inside, expected, events):
 
 
 @njit(**_OPTIONS)
+def _all_sums(counts, half, reach, sums):
+    """Write the sums of a map in circles of every radius, and return its sum."""
+    prefix = _prefixes(counts, half.shape[1])
+    for r in range(len(reach)):
+        _sums(prefix, half[r], reach[r], sums[r])
+    return prefix[:, -1].sum()
+
+
+@njit(**_OPTIONS)
 def _scan(counts, background, half, reach):
     number, size, radii = len(counts), counts.shape[1], len(reach)
     score, which = np.zeros(number, np.float32), np.zeros(number, np.int64)
@@ -180,10 +219,7 @@ def _scan(counts, background, half, reach):
     inside, expected = np.empty((size, size), np.float64), np.empty((radii, size, size), np.float64)
     for n in range(number):
         if n == 0 or len(background) > 1:
-            prefix = _prefixes(background[n], half.shape[1])
-            total = prefix[:, -1].sum()
-            for r in range(radii):
-                _sums(prefix, half[r], reach[r], expected[r])
+            total = _all_sums(background[n], half, reach, expected)
         prefix = _prefixes(counts[n], half.shape[1])
         events = prefix[:, -1].sum()
         if events == 0 or total <= 0:
@@ -213,10 +249,7 @@ def _features(counts, background, half, reach):
     ratios = np.empty((radii, size, size), np.float32)
     for n in range(number):
         if n == 0 or len(background) > 1:
-            prefix = _prefixes(background[n], half.shape[1])
-            total = prefix[:, -1].sum()
-            for r in range(radii):
-                _sums(prefix, half[r], reach[r], expected[r])
+            total = _all_sums(background[n], half, reach, expected)
         prefix = _prefixes(counts[n], half.shape[1])
         events = prefix[:, -1].sum()
         if events == 0 or total <= 0:

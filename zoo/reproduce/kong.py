@@ -7,7 +7,8 @@ synthetic test splits say nothing of real seismograms.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,36 +79,23 @@ def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
     Every repeat draws other labels and initial weights. A run has failed if its error is above 0.9 of that of the best
     constant answer; failed runs are counted, and are in mean and standard deviation.
     """
-    from zoo import checkpoint
     from zoo.figures.kong import draw_learning
-    from zoo.inference.waveform_training import SCHEMAS
 
     own, workshop = _settings(workshop)
-    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
     rows = []
-    for task in own["tasks"]:
-        corpus = _corpus(workshop, TASKS[task])
-        for schema in SCHEMAS:
-            for labels in sizes:
-                settings = _by_updates(workshop, corpus, schema, labels)
-                found = []
-                for seed in range(repeats):
-                    where = _trained(workshop, task, f"{task}_{schema}_{labels}_{seed}", settings, seed)
-                    found.append(checkpoint.read_card(where)["scores"]["test"]["metrics"])
-                values = [scores[MEASURES[task]] for scores in found]
-                rows.append(
-                    {
-                        "task": task,
-                        "schema": schema,
-                        "labels": labels,
-                        "measure": MEASURES[task],
-                        "mean": round(float(np.mean(values)), 4),
-                        "sd": round(float(np.std(values)), 4),
-                        "repeats": repeats,
-                        "failed": sum(_failed(scores) for scores in found),
-                        "corpus": corpus,
-                    }
-                )
+    for what, cards in _cells(workshop, own, "", _by_updates):
+        found = [card["scores"]["test"]["metrics"] for card in cards]
+        measure = MEASURES[what["task"]]
+        values = [scores[measure] for scores in found]
+        rows.append(
+            {
+                **what,
+                "measure": measure,
+                "mean": round(float(np.mean(values)), 4),
+                "sd": round(float(np.std(values)), 4),
+                "failed": sum(_failed(scores) for scores in found),
+            }
+        )
     draw_learning(rows, workshop.folder / "figures_5_6_7.png")
     return rows
 
@@ -157,40 +145,44 @@ def figure_10(workshop: Workshop) -> list[dict[str, Any]]:
 
     `--set sizes=100,500 repeats=5 tasks=...`, as figures 5 to 7.
     """
-    from zoo import checkpoint
     from zoo.figures.kong import draw_cost
-    from zoo.inference.waveform_training import SCHEMAS
 
     own, workshop = _settings(workshop)
-    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
     rows = []
-    for task in own["tasks"]:
-        corpus = _corpus(workshop, TASKS[task])
-        for schema in SCHEMAS:
-            for labels in sizes:
-                settings = {**CONVERGENCE, "corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
-                if workshop.quick:
-                    settings |= {"epochs": 2}
-                cards = []
-                for seed in range(repeats):
-                    where = _trained(workshop, task, f"converged_{task}_{schema}_{labels}_{seed}", settings, seed)
-                    cards.append(checkpoint.read_card(where))
-                cost, epochs = (np.array([card[key] for card in cards], float) for key in ("training_cpu_s", "epochs"))
-                rows.append(
-                    {
-                        "task": task,
-                        "schema": schema,
-                        "labels": labels,
-                        "mean_cpu_s": round(float(cost.mean()), 1),
-                        "sd_cpu_s": round(float(cost.std()), 1),
-                        "mean_epochs": round(float(epochs.mean()), 1),
-                        "failed": sum(_failed(card["scores"]["test"]["metrics"]) for card in cards),
-                        "repeats": repeats,
-                        "corpus": corpus,
-                    }
-                )
+    for what, cards in _cells(workshop, own, "converged_", _to_convergence):
+        cost, epochs = (np.array([card[key] for card in cards], float) for key in ("training_cpu_s", "epochs"))
+        rows.append(
+            {
+                **what,
+                "mean_cpu_s": round(float(cost.mean()), 1),
+                "sd_cpu_s": round(float(cost.std()), 1),
+                "mean_epochs": round(float(epochs.mean()), 1),
+                "failed": sum(_failed(card["scores"]["test"]["metrics"]) for card in cards),
+            }
+        )
     draw_cost(rows, workshop.folder / "figure_10.png")
     return rows
+
+
+def _cells(
+    workshop: Workshop, own: Mapping[str, Any], prefix: str, settings_of: Callable[[Workshop, str, str, int], dict]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Train every task, schema and number of labels, and yield what a row begins with, and the cards."""
+    from zoo import checkpoint
+    from zoo.inference.waveform_training import SCHEMAS
+
+    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
+    for task, schema, labels in itertools.product(own["tasks"], SCHEMAS, sizes):
+        corpus = _corpus(workshop, TASKS[task])
+        settings = settings_of(workshop, corpus, schema, labels)
+        keys = [f"{prefix}{task}_{schema}_{labels}_{seed}" for seed in range(repeats)]
+        cards = [checkpoint.read_card(_trained(workshop, task, key, settings, seed)) for seed, key in enumerate(keys)]
+        yield {"task": task, "schema": schema, "labels": labels, "repeats": repeats, "corpus": corpus}, cards
+
+
+def _to_convergence(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:
+    settings = {**CONVERGENCE, "corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+    return settings | ({"epochs": 2} if workshop.quick else {})
 
 
 def _by_updates(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:

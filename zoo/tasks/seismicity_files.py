@@ -1,22 +1,19 @@
-"""The tables of what was found in a catalogue, and its places as GeoJSON."""
+"""The tables of what was found in a catalogue (a `Seismicity`), and its places as GeoJSON."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zoo.files import write_json, write_with
-from zoo.tasks.seismicity_scores import BASELINES
-
-if TYPE_CHECKING:
-    from zoo.tasks.seismicity_report import Seismicity
+from zoo.inference.seismicity_scan import BASELINES
 
 
-def write_tables(found: Seismicity, folder: Path) -> None:
+def write_tables(found: Any, folder: Path) -> None:
     """Write every table and the GeoJSON."""
     _write(folder / "intervals.csv", *_intervals(found))
     _write(folder / "sequences.csv", *_sequences(found))
@@ -43,23 +40,23 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _where(found: Seismicity, x_km: np.ndarray, y_km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _where(found: Any, x_km: np.ndarray, y_km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the coordinates of a table: degrees, or km where the catalogue has metric ones."""
     return found.catalogue.projection.inverse(x_km, y_km) if found.catalogue.projection else (x_km, y_km)
 
 
-def _names(found: Seismicity) -> tuple[str, str]:
+def _names(found: Any) -> tuple[str, str]:
     return ("longitude_deg", "latitude_deg") if found.catalogue.geographic else ("x_km", "y_km")
 
 
-def _coordinates(found: Seismicity, x_km: np.ndarray, y_km: np.ndarray) -> list[tuple[str, str]]:
+def _coordinates(found: Any, x_km: np.ndarray, y_km: np.ndarray) -> list[tuple[str, str]]:
     """Return coordinates as text: to a metre, or a hundred thousandth of a degree."""
     first, second = _where(found, x_km, y_km)
     digits = 5 if found.catalogue.geographic else 3
     return [(f"{a:.{digits}f}", f"{b:.{digits}f}") for a, b in zip(np.ravel(first), np.ravel(second), strict=True)]
 
 
-def _intervals(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
+def _intervals(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
     header = ("interval", "start", "end", "peak_window", "probability", "log_odds", "threshold_log_odds", "map",
               "sequences", "subregions", *BASELINES)  # fmt: skip
     rows = []
@@ -73,7 +70,7 @@ def _intervals(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
     return header, rows
 
 
-def _sequences(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
+def _sequences(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
     header = ("sequence", "interval", "subregion", "start", "end", "densest_start", "densest_end", "events", "expected",
               *_names(found), "pixels", "probability_by_chance", "significant", "largest_magnitude",
               "largest_time")  # fmt: skip
@@ -91,7 +88,7 @@ def _sequences(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
     return header, rows
 
 
-def _pixels(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
+def _pixels(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
     header = ("sequence", "subregion", "row", "column", *_names(found), "events")
     row, column = found.grid.place(found.catalogue.x_km, found.catalogue.y_km)
     rows = []
@@ -103,7 +100,7 @@ def _pixels(found: Seismicity) -> tuple[Sequence[str], list[list[Any]]]:
     return header, rows
 
 
-def _windows(found: Seismicity) -> tuple[Sequence[str], Iterable[list[Any]]]:
+def _windows(found: Any) -> tuple[Sequence[str], Iterable[list[Any]]]:
     header = ("map", "start", "end", "past_windows", "events", "probability", "log_odds", "network_above")
     header += tuple(part for name in BASELINES for part in (name, f"{name}_above"))
     start, end = found.windows.start, found.windows.end
@@ -123,7 +120,7 @@ def _windows(found: Seismicity) -> tuple[Sequence[str], Iterable[list[Any]]]:
     return header, rows()
 
 
-def _geojson(found: Seismicity) -> dict[str, Any]:
+def _geojson(found: Any) -> dict[str, Any]:
     """Return a feature for each sequence and each subregion, its pixels as a MultiPolygon."""
     features = []
     for s in found.sequences:
@@ -139,7 +136,7 @@ def _geojson(found: Seismicity) -> dict[str, Any]:
     return made | {"features": features}
 
 
-def _feature(found: Seismicity, rows: np.ndarray, columns: np.ndarray, properties: dict[str, Any]) -> dict[str, Any]:
+def _feature(found: Any, rows: np.ndarray, columns: np.ndarray, properties: dict[str, Any]) -> dict[str, Any]:
     x_km, y_km = found.grid.centre_km(rows, columns)
     half = found.grid.pixel_km / 2
     # Anticlockwise and closed, as RFC 7946 asks.

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.catalogues import Catalogue
 from zoo.inference.seismicity_maps import PixelGrid, TileMaps, Windows
+from zoo.inference.seismicity_scan import BASELINES, significant_pixels
 from zoo.physics.seismicity import MAP_PIXELS
 from zoo.tasks.seismicity_places import (
     FEWEST_EVENTS,
@@ -17,10 +18,8 @@ from zoo.tasks.seismicity_places import (
     connected,
     densest,
     most_improbable,
-    significant_pixels,
     surges,
 )
-from zoo.tasks.seismicity_scores import BASELINES
 
 
 def on_map(first_row: int, first_column: int, row: np.ndarray, column: np.ndarray) -> np.ndarray:

@@ -11,8 +11,6 @@ from scipy import ndimage
 from scipy.special import xlogy
 from scipy.stats import poisson
 
-SIGNIFICANCE = 0.05
-"""Of a whole map: shared among its pixels (Bonferroni)."""
 FEWEST_EVENTS = 5
 """A sequence or a subregion with fewer is none."""
 SURGE_FACTOR, SURGE_EVENTS, SURGE_CHANCE = 3.0, 10, 1e-6
@@ -68,27 +66,6 @@ class Subregion:
     """numbers"""
     member: np.ndarray = field(repr=False)
     """all events that ever happened in it, as indices of the catalogue"""
-
-
-def significant_pixels(counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels with significantly more events than expected.
-
-    That is a pixel with an event which together with its eight neighbours holds so many that chance gives as many with
-    a probability below 0.05 divided by the pixels of the map (Poisson).
-
-    Args:
-        counts, expected: (rows, columns) events of a window.
-
-    Returns:
-        (rows, columns) bool; (rows, columns) that probability, 1 where there is no event.
-    """
-    near, near_expected = (
-        ndimage.convolve(values.astype(float), _AROUND, mode="constant") for values in (counts, expected)
-    )
-    chance = np.ones(counts.shape)
-    held = counts > 0
-    chance[held] = poisson.sf(near[held] - 1, near_expected[held])
-    return chance < SIGNIFICANCE / counts.size, chance
 
 
 def most_improbable(chance: np.ndarray) -> np.ndarray:

@@ -12,10 +12,10 @@ import numpy as np
 from zoo.catalogues import Catalogue
 from zoo.errors import ZooError
 from zoo.inference.seismicity_maps import PixelGrid, Windows
+from zoo.inference.seismicity_scan import BASELINES
 from zoo.tasks.seismicity_intervals import Interval, Tile, periods_of
 from zoo.tasks.seismicity_manual import Period, agreement
 from zoo.tasks.seismicity_places import Sequence, Subregion
-from zoo.tasks.seismicity_scores import BASELINES
 
 METHODS = {"network": "network", **BASELINES}
 

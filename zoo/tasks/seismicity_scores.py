@@ -17,7 +17,6 @@ from zoo.inference.seismicity_scan import event_count, largest_pixel, poisson_sc
 from zoo.inference.seismicity_threshold import YEAR_DAYS, background_scores, threshold_for
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
-BASELINES = {"scan": "Poisson scan", "count": "event count", "pixel": "largest pixel"}
 _BATCH = 64
 _SIMULATED_WINDOWS = 7305
 """As many as ten years have, of a day every half day."""
