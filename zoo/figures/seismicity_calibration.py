@@ -62,16 +62,16 @@ def draw_calibration(cells: Cells, path: Path, asked: float, subtitle: str) -> N
 
 def _draw_thresholds(axes: Axes, name: str, found: Sequence[Mapping[str, Any]], asked: float) -> None:
     """Draw false alarms a year over the threshold of one score, a line per region, and the threshold that is set."""
-    shades = np.linspace(0.25, 1.0, len(found))
+    shades = np.linspace(0.2, 1.25, len(found))
     for shade, cell in zip(shades, sorted(found, key=lambda cell: cell["events_per_window"]), strict=True):
         threshold, rate = np.array(cell["curve"], float).T
         colour = (0.0, 0.45 * shade, 0.7 * shade)
-        axes.plot(threshold, rate, color=colour)
-        axes.text(threshold[0], rate[0], f"{cell['events_per_window']:.0f}", color=colour, ha="center", va="bottom")
+        axes.plot(threshold, rate, color=colour, label=f"{cell['events_per_window']:.0f}")
         axes.plot([cell["thresholds"][f"{asked:g}"]], [cell["measured"][f"{asked:g}"]], "o", ms=5, color=colour)
     axes.axhline(asked, color=GREY, lw=0.8, ls="--")
     axes.set(yscale="log", xlabel=f"threshold of the score ({name})", ylabel="false alarms a year")
-    axes.set_title("each region, named by its events a window, has its own threshold (dots)", fontsize=9)
+    axes.set_title("each region has its own threshold (dots)", fontsize=9)
+    axes.legend(title="events a window", loc="lower left", fontsize=8)
 
 
 def _draw_asked(axes: Axes, cells: Cells, looks: Mapping[str, tuple[str, str]]) -> None:
