@@ -194,13 +194,19 @@ def test_files_and_report(found, tmp_path):
         ({"completeness": 9.0}, ZooError, "No event reaches magnitude 9"),
         ({"completeness": "high"}, UsageError, "or none"),
         ({"pixel_km": 0.3, "region": (-20, 400, -20, 400)}, UsageError, "larger pixels"),
-        ({"region": (-2, 2, -2, 2)}, ZooError, "larger pixels"),
+        ({"region": (-2, 2, -2, 2)}, ZooError, "expected at least 20"),
         ({"false_alarms_per_year": 0.0}, UsageError, "False alarms"),
     ],
 )
 def test_wrong_settings_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
         find_anomalies(synthetic(2), Scan(), **SETTINGS | settings)
+
+
+def test_a_handful_of_events_is_no_catalogue():
+    few = synthetic(2)
+    with pytest.raises(ZooError, match=": 7 events in this region; expected at least 20"):
+        find_anomalies(few.select(np.arange(len(few)) < 7), Scan(), **SETTINGS)
 
 
 def test_another_model_is_refused():

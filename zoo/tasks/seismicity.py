@@ -82,6 +82,12 @@ def find_anomalies(
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
+    complete_from = f" from magnitude {completeness:g} on" if np.isfinite(completeness) else ""
+    if len(catalogue) < _FEWEST_EVENTS:
+        raise ZooError(
+            f"{catalogue.name}: {len(catalogue)} events{complete_from} in this region; expected at least "
+            f"{_FEWEST_EVENTS}. Choose another region, --completeness none, or give a longer catalogue."
+        )
     row, column = grid.place(catalogue.x_km, catalogue.y_km)
     corners = grid.tiles()
     if len(corners) > _MOST_MAPS:
@@ -94,8 +100,8 @@ def find_anomalies(
     notes: list[str] = []
     if not held:
         raise ZooError(
-            f"No map of 64 x 64 pixels of {grid.pixel_km:g} km holds {_FEWEST_EVENTS} events (from magnitude "
-            f"{completeness:g}). Choose larger pixels (--pixel-km), another region or --completeness none."
+            f"No map of 64 x 64 pixels of {grid.pixel_km:g} km holds {_FEWEST_EVENTS} events{complete_from}. Choose "
+            "larger pixels (--pixel-km), another region or --completeness none."
         )
     if len(held) < len(corners):
         quiet = len(corners) - len(held)
