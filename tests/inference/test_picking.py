@@ -213,7 +213,7 @@ def test_noise_and_second_events_are_mixed_in_and_labelled():
             before, after = np.diff(window[at - 250 : at - 20, 0]), np.diff(window[at : at + 90, 0])
             ratios.append(after.std() / max(before.std(), 1e-9))
     assert 1.2 < np.median(ratios) < 15
-    assert 0.0 < np.mean(weight == 1) <= 1.0
+    assert 0.8 < np.mean(weight == 1) <= 1.0  # only an S that the noise hides is masked
 
 
 def test_a_faint_s_is_masked_in_the_loss():

@@ -53,7 +53,7 @@ def layer_lengths(samples: int, bottleneck: int) -> list[int]:
 
 
 class _Convolutions(keras.layers.Layer):
-    """What encoder and decoder share: their sizes, and one- or two-dimensional kernels."""
+    """What encoder and decoder share: their sizes, and one- or two-dimensional kernels; each has its `make_layers`."""
 
     def __init__(
         self,
@@ -71,9 +71,6 @@ class _Convolutions(keras.layers.Layer):
         count = len(self.lengths) - 1
         self.channels = [len(COMPONENT_ORDER), *self.stem[:count], *[maps] * (count - len(self.stem))]
         self.layers = self.make_layers()
-
-    def make_layers(self) -> list[keras.layers.Layer]:
-        raise NotImplementedError
 
     def layer(self, transposed: bool, channels: int, activation: str | None, name: str) -> keras.layers.Layer:
         shape = (_KERNEL,) if self.dimensions == 1 else (_KERNEL, 1)
