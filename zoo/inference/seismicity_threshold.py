@@ -32,6 +32,7 @@ def region_threshold(
     years: float = 10.0,
     seed: int = 0,
     past_windows: float | None = None,
+    advance: Callable[[int], object] = lambda windows: None,
 ) -> float:
     """Return the score above which a region's background alone gives at most so many false alarms a year.
 
@@ -45,6 +46,7 @@ def region_threshold(
         seed: of the simulation.
         past_windows: how many windows of the past `expected` was estimated from. The score then gets another past,
             drawn from so many windows, for each simulated year, as it would in earnest. None: `expected` itself.
+        advance: is told how many windows have been scored.
 
     Returns:
         The threshold: a window is an alarm where its score is greater.
@@ -52,9 +54,9 @@ def region_threshold(
     Raises:
         ZooError: if the background is no map of finite numbers with events in it, or years and windows do not fit.
     """
-    scores = background_scores(
-        score, expected, window_days, stride_days, years, np.random.default_rng(seed), past_windows=past_windows
-    )
+    rng = np.random.default_rng(seed)
+    how = {"past_windows": past_windows, "advance": advance}
+    scores = background_scores(score, expected, window_days, stride_days, years, rng, **how)
     return threshold_for(scores, window_days, stride_days, false_alarms_per_year)
 
 
@@ -75,10 +77,9 @@ def background_scores(
     Windows overlap as they do in a catalogue: an event is in all that it falls into.
 
     Args:
-        score, expected, window_days, stride_days, years, past_windows: as of `region_threshold`.
+        score, expected, window_days, stride_days, years, past_windows, advance: as of `region_threshold`.
         rng: where chance comes from.
         past: (64, 64) what the score is told of the past, where that is not `expected`.
-        advance: is told how many windows have been scored.
     """
     expected = _checked(expected)
     if not (window_days > 0 and stride_days > 0 and years > 0):

@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import UsageError
 from zoo.inference.seismicity_maps import TRAINED_EVENTS, TileMaps, spread
 from zoo.inference.seismicity_scan import event_count, largest_pixel, poisson_scan
-from zoo.inference.seismicity_threshold import YEAR_DAYS, background_scores, threshold_for
+from zoo.inference.seismicity_threshold import YEAR_DAYS, region_threshold
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _BATCH = 64
@@ -112,17 +112,17 @@ def score_tile(
     past_windows = maps.typical_past_windows
     thresholds = {}
     for name, score in scores.items():
-        simulated = background_scores(
+        thresholds[name] = region_threshold(
             lambda counts, past, score=score: score(counts, spread(past)),
             maps.background,
             windows.window_days,
             windows.stride_days,
+            false_alarms_per_year,
             years,
-            np.random.default_rng(seed),  # the same maps for every score
-            past_windows=past_windows,
-            advance=advance if name == "network" else lambda windows: None,
+            seed,  # the same maps for every score
+            past_windows,
+            advance if name == "network" else lambda windows: None,
         )
-        thresholds[name] = threshold_for(simulated, windows.window_days, windows.stride_days, false_alarms_per_year)
     return values, thresholds
 
 
