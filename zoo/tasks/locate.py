@@ -13,7 +13,7 @@ own error in the likelihood, and with a check against the false modes such poste
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,16 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_json, write_with
-from zoo.inference.convergence import Convergence, sample_checked
+from zoo.inference.convergence import sample_checked
 from zoo.inference.likelihood import (
     TraceLikelihood,
     estimate_noise_sd,
     noise_normalisation,
     silence_log_likelihood,
 )
-from zoo.inference.smc import Sampler, Samples, Settings
+from zoo.inference.smc import Sampler, Settings
 from zoo.tasks.observation import Observation, match, read_traces
+from zoo.tasks.posterior import AXES, Posterior
 
 __all__ = ["Location", "Observation", "locate", "read_traces"]
 
@@ -42,44 +43,28 @@ _MIN_LOG_BAYES_FACTOR = 3.0
 _BAND_SAMPLES = 128
 # Normalised misfit beyond which the emulator does not explain a trace.
 _MAX_MISFIT = 1.5
-_AXES = ("x_km", "y_km", "z_km")
 
 
-@dataclass(frozen=True)
-class Location:
-    """Posterior of the coordinates of one event.
+@dataclass(frozen=True, kw_only=True)
+class Location(Posterior):
+    """Posterior of the coordinates of one event, by its waveforms.
 
-    Attributes:
-        mean_km, sd_km: (3,) x, y, z, z up.
-        interval_68_km, interval_95_km: (3, 2) central credible intervals.
+    Attributes beside those of `Posterior`:
         log_evidence, log_evidence_sd: log density of the traces, averaged over the prior.
         log_bayes_factor: log evidence of an event minus that of noise alone.
-        ess: effective sample size of the importance draws behind the evidence.
         misfit: (receivers,) mean squared residual at the posterior mean over its predicted variance;
             about 1 where the emulator and noise explain the trace.
-        samples: of the sampler.
-        convergence: of its two runs.
         observed, predicted, predictive_sd: (receivers, time) traces, those of the posterior mean,
             and the standard deviation of data about them.
         noise_sd: (receivers,) used.
         receivers_km: (receivers, 3) used.
         time_step_s, unit: of the traces.
-        source_km: (3,) truth, where known.
-        notes, warnings: sentences.
-        seed: of the sampler.
     """
 
-    mean_km: np.ndarray
-    sd_km: np.ndarray
-    interval_68_km: np.ndarray
-    interval_95_km: np.ndarray
     log_evidence: float
     log_evidence_sd: float
     log_bayes_factor: float
-    ess: float
     misfit: np.ndarray
-    samples: Samples
-    convergence: Convergence
     observed: np.ndarray
     predicted: np.ndarray
     predictive_sd: np.ndarray
@@ -87,66 +72,29 @@ class Location:
     receivers_km: np.ndarray
     time_step_s: float
     unit: str
-    source_km: np.ndarray | None
-    notes: tuple[str, ...]
-    warnings: tuple[str, ...]
-    seed: int
-
-    @property
-    def converged(self) -> bool:
-        """True when the two runs agree and no other place explains the traces as well."""
-        return self.convergence.converged
 
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds: plain numbers, by coordinate."""
-        result: dict[str, Any] = {
-            axis: {
-                "mean": self.mean_km[index],
-                "sd": self.sd_km[index],
-                "interval_68": self.interval_68_km[index],
-                "interval_95": self.interval_95_km[index],
-            }
-            for index, axis in enumerate(_AXES)
-        }
-        result |= {
+        return super().summary() | {
             "log_evidence": self.log_evidence,
             "log_evidence_sd": self.log_evidence_sd,
             "log_bayes_factor_over_noise": self.log_bayes_factor,
-            "effective_sample_size": self.ess,
-            "acceptance": self.samples.acceptance,
-            "stages": self.samples.stages,
-            "likelihood_calls": self.samples.calls,
-            "converged": self.converged,
-            "convergence": {key: _finite(value) for key, value in asdict(self.convergence).items()},
             "misfit": self.misfit,
             "noise_sd": self.noise_sd,
             "receivers_km": self.receivers_km,
             "unit": self.unit,
-            "seed": self.seed,
-            "notes": self.notes,
-            "warnings": self.warnings,
         }
-        if self.source_km is not None:
-            result["source_km"] = self.source_km
-            result["source_offset_sd"] = (self.source_km - self.mean_km) / self.sd_km
-        return result
 
     def report(self) -> str:
         """Say where the event is, how sure that is, and what to doubt."""
         lines = [
-            f"{axis[0]} = {mean:.4f} ± {sd:.4f} km   68 % [{low:.4f}, {high:.4f}]   95 % [{lower:.4f}, {upper:.4f}]"
-            for axis, mean, sd, (low, high), (lower, upper) in zip(
-                _AXES, self.mean_km, self.sd_km, self.interval_68_km, self.interval_95_km, strict=True
-            )
-        ]
-        lines.append(
+            *self.parameter_lines(),
             f"log evidence {self.log_evidence:.2f} ± {self.log_evidence_sd:.2f}, over noise alone "
-            f"{self.log_bayes_factor:.1f}; effective sample size {self.ess:.0f}"
-        )
-        lines.append("misfit at each receiver (1 is expected): " + ", ".join(f"{v:.2f}" for v in self.misfit))
-        lines.append(self.convergence.report())
-        lines += [f"note: {note}" for note in self.notes]
-        lines += [f"warning: {warning}" for warning in self.warnings]
+            f"{self.log_bayes_factor:.1f}; effective sample size {self.samples.ess:.0f}",
+            "misfit at each receiver (1 is expected): " + ", ".join(f"{v:.2f}" for v in self.misfit),
+            self.convergence.report(),
+            *self.remark_lines(),
+        ]
         return "\n".join(lines)
 
     def write(self, folder: str | os.PathLike) -> Path:
@@ -237,17 +185,11 @@ def locate(
     )
     misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
     log_bayes_factor = samples.log_evidence - silence_log_likelihood(matched.traces, noise)
-    percentiles = np.percentile(samples.samples, [16, 84, 2.5, 97.5], axis=0).T
     source_km = None if observation.source_km is None else np.asarray(observation.source_km, np.float64)
     return Location(
-        mean_km=mean,
-        sd_km=samples.sd,
-        interval_68_km=percentiles[:, :2],
-        interval_95_km=percentiles[:, 2:],
         log_evidence=samples.log_evidence + noise_normalisation(noise, matched.traces.shape[1]),
         log_evidence_sd=samples.log_evidence_sd,
         log_bayes_factor=log_bayes_factor,
-        ess=samples.ess,
         misfit=misfit,
         samples=samples,
         convergence=convergence,
@@ -287,16 +229,11 @@ def _predictive(
     return spread[0], np.hypot(likelihood.predictive_sd(mean, traces, noise_sd), posterior_sd)
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: a comparison with nothing is null."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
 def _warnings(
     mean: np.ndarray, sd: np.ndarray, sampler: Sampler, log_bayes_factor: float, misfit: np.ndarray
 ) -> list[str]:
     warnings = []
-    for index, axis in enumerate(_AXES):
+    for index, axis in enumerate(AXES):
         for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
             if abs(mean[index] - edge) < 3.0 * sd[index]:
                 warnings.append(
