@@ -30,6 +30,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[eikonal]" || echo "scikit-fmm could not be built (is there a C++ compiler?): location by arrival times is left out."
 	touch $@
 
 clean-kernels:

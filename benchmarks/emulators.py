@@ -3,36 +3,20 @@
     python benchmarks/emulators.py [--data-dir DIR] [--models PATTERN]
 
 Accuracy is scored on the corpus where it is prepared; where it is not, the figure of the card is printed
-and marked so. Times are CPU-seconds of this machine, the best of several repeats.
+and marked so. Times are CPU-milliseconds of this machine, the best of several repeats; sizes and those of batches
+are for one receiver.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 
-import numpy as np
 from table import print_table
-
-PAPER = {"nn_direct_emulator": (0.9500, 9.9, 2.32), "cvae_emulator": (0.9477, 9.3, 4.37)}
-
-
-def milliseconds(model, count: int, repeats: int) -> float:
-    """Return CPU-milliseconds per source and receiver of `model(coordinates_km)`, best of `repeats`."""
-    rng = np.random.default_rng(0)
-    points = rng.uniform(model.lower_km, model.upper_km, (count, 3)).astype(np.float32)
-    model(points)
-    best = np.inf
-    for _ in range(repeats):
-        start = time.process_time()
-        np.asarray(model(points))
-        best = min(best, time.process_time() - start)
-    return best * 1e3 / count / len(model.receivers_km)
 
 
 def main() -> None:
-    from zoo import checkpoint, registry, training
-    from zoo.errors import ZooError
+    from zoo import registry
+    from zoo.reproduce.microseismic import PAPER, describe
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir")
@@ -40,46 +24,29 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     for name in registry.list_models(args.models):
-        folder = registry.find(name)
-        card = checkpoint.read_card(folder)
-        split = "test" if "test" in card["scores"] else "validation"
-        try:
-            scores, origin = training.evaluate(name, split, args.data_dir), "measured"
-        except ZooError:
-            scores, origin = card["scores"][split]["metrics"], "card"
-        model = registry.load(name)
-        paper = PAPER.get(name.split(".")[0], (np.nan,) * 3)
-        size_mb = sum(file["bytes"] for file in card["files"].values()) / 1e6
+        paper = PAPER.get(name.split(".")[0])
+        if paper is None:
+            continue
+        found = describe(name, args.data_dir)
         rows.append(
             [
                 name,
-                f"{split} ({origin})",
-                f"{scores['r2d']:.4f}",
-                f"{scores.get('r2d_without_faces', scores['r2d']):.4f}",
-                f"{scores['median_trace_correlation']:.4f}",
-                f"{paper[0]:.4f}",
-                f"{milliseconds(model, 1, 200) * len(model.receivers_km):.2f}",
-                f"{milliseconds(model, 1000, 5):.4f}",
-                f"{paper[1]:.1f}",
-                f"{size_mb / len(model.receivers_km):.2f}",
-                f"{paper[2]:.2f}",
-                card["cost"],
+                found["scored_on"],
+                f"{found['r2d']:.4f}",
+                f"{found['r2d_without_faces']:.4f}",
+                f"{found['median_trace_correlation']:.4f}",
+                f"{paper.r2d:.4f}",
+                f"{found['one_source_cpu_ms']:.2f}",
+                f"{found['of_1000_sources_cpu_ms']:.4f}",
+                f"{paper.evaluation_ms:.1f}",
+                f"{found['size_mb']:.2f}",
+                f"{paper.size_mb:.2f}",
+                f"{found['training_cpu_s']:.0f}",
+                f"{paper.training_s:.0f}",
             ]
         )
-    header = [
-        "model",
-        "split",
-        "R2D",
-        "R2D no faces",
-        "median corr.",
-        "paper R2D",
-        "ms, 1 source",
-        "ms a source and receiver, 1000",
-        "paper ms",
-        "MB a receiver",
-        "paper MB",
-        "training",
-    ]
+    header = ["model", "split", "R2D", "no faces", "median corr.", "paper R2D", "ms, 1 source", "ms of 1000"]
+    header += ["paper ms", "MB", "paper MB", "training CPU-s", "paper s"]
     print_table("Emulators (Spurio Mancini et al. 2021, table 1)", header, rows)
 
 

@@ -90,9 +90,16 @@ def test_reproduce_alone_lists_the_experiments():
     listed = json.loads(run("reproduce", "--json").stdout)
     expected = {"crust-table-1", "crust-noise", "crust-split", "crust-depth", "crust-monte-carlo"}
     expected |= {"fwi-learning-rates", "fwi-1d", "fwi-marmousi", "kong-figure-3", "kong-figures-5-6-7"}
-    expected |= {"kong-figure-9", "kong-figure-10", "seismicity-grid", "seismicity-calibration"}
+    expected |= {
+        "microseismic-table-1",
+        "microseismic-table-2",
+        "kong-figure-9",
+        "kong-figure-10",
+        "seismicity-grid",
+        "seismicity-calibration",
+    }
     assert {experiment["name"] for experiment in listed} == expected
-    assert run("reproduce").stdout.splitlines()[0].startswith("crust-table-1\tCheng et al. 2019, table 1")
+    assert run("reproduce").stdout.splitlines()[0].startswith("microseismic-table-1\tSpurio Mancini")
 
 
 def test_no_colours_without_a_terminal():

@@ -8,6 +8,7 @@ imported inside the command that needs it, so that `zoo --help`, `list` and `inf
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -155,12 +156,36 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _locate(args: argparse.Namespace) -> None:
-    from zoo.tasks.locate import locate, read_traces
+    from zoo.tasks.observation import read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    from zoo import registry
+    if args.noise_sd is not None:
+        observation = dataclasses.replace(observation, noise_sd=args.noise_sd, noise=None)
+    unknown = args.origin_time == "unknown"
+    if args.by == "waveforms":
+        from zoo import registry
+        from zoo.tasks.locate import UNKNOWN_ORIGIN_TIME_S, locate
 
-    location = locate(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+        location = locate(
+            observation,
+            registry.load(args.model),
+            seed=args.seed,
+            sampler=args.sampler,
+            origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
+        )
+    else:
+        from zoo.tasks.locate_arrivals import locate_arrivals
+
+        location = locate_arrivals(
+            observation,
+            args.velocity_model,
+            likelihood=args.likelihood,
+            pick_sd_s=args.pick_sd,
+            pulse_sigma_s=args.pulse_sigma,
+            origin_time_known=not unknown,
+            seed=args.seed,
+            sampler=args.sampler,
+        )
     folder = location.write(args.out)
     print(f"zoo: posterior and figures are in {folder}", file=sys.stderr)
     _print_json(location.summary()) if args.json else print(location.report())
@@ -239,8 +264,13 @@ def _reproduce(args: argparse.Namespace) -> None:
         )
         return
     settings = _settings(args.set)
-    rows = reproduce.run(args.name, args.out, quick=args.quick, data_dir=args.data_dir, settings=settings)
-    _print_json(rows) if args.json else _table(list(rows[0]), [[str(v) for v in row.values()] for row in rows])
+    rows = reproduce.run(
+        args.name, args.out, quick=args.quick, data_dir=args.data_dir, settings=settings, train=args.train
+    )
+    if args.json:
+        _print_json(rows)
+        return
+    _table(list(rows[0]), [["" if v is None else str(v) for v in row.values()] for row in rows])
 
 
 def _where(args: argparse.Namespace) -> None:
@@ -321,12 +351,35 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
     evaluate.add_argument("--corpus", metavar="NAME/CONFIG", help="another corpus than the model's own")
-    locate = command("locate", _locate, "locate an event by its waveforms")
+    locate = command("locate", _locate, "locate an event by its waveforms or its arrival times")
     locate.add_argument("traces", help="npz, or any file that ObsPy reads")
     locate.add_argument("--model", default="cvae_emulator", help="an emulator (default %(default)s)")
     locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
-    locate.add_argument("--noise-sd", type=float, metavar="A", help="noise, in the unit of the traces")
+    locate.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
+    locate.add_argument("--sampler", default="smc", help="smc, tfp-smc, ultranest or pymultinest (default smc)")
+    locate.add_argument(
+        "--origin-time", choices=("known", "unknown"), default="known", help="known: it is the first sample (default)"
+    )
+    locate.add_argument("--by", choices=("waveforms", "arrivals"), default="waveforms", help="default waveforms")
+    locate.add_argument(
+        "--velocity-model", metavar="NPZ", help="by arrivals: the earth; default the marine model at its receivers"
+    )
+    locate.add_argument("--likelihood", default="gaussian", help="by arrivals: gaussian (default) or edt")
+    locate.add_argument(
+        "--pick-sd",
+        type=_seconds_or("auto"),
+        default=0.005,
+        metavar="S|auto",
+        help="by arrivals: their error, default 0.005; auto takes it from the noise",
+    )
+    locate.add_argument(
+        "--pulse-sigma",
+        type=_seconds_or("unknown"),
+        default=0.014,
+        metavar="S|unknown",
+        help="by arrivals: of the source's pulse, default 0.014; unknown picks onsets",
+    )
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     crust = command("crust", _crust, "invert maps of Rayleigh phase velocity for crustal thickness", data)
     crust.add_argument("map", metavar="MAP", help="a table, folder or npz, or a corpus like phase_velocity_maps/NAME")
@@ -374,6 +427,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
     reproduce.add_argument("--out", metavar="DIR", help="folder for checkpoints, table and figure, default runs/NAME")
     reproduce.add_argument("--quick", action="store_true", help="on a small corpus, to see that all works")
+    reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
     command("where", _where, "say where models, corpora and downloads are", data)
     demo = command("demo", _demo, "show in minutes what the zoo does")
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
@@ -442,6 +496,15 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def _seconds_or(word: str) -> Any:
+    """Return a reader of seconds, or None for that word."""
+
+    def seconds(text: str) -> float | None:
+        return None if text == word else float(text)
+
+    return seconds
 
 
 def _entry(key: str, value: Any) -> None:

@@ -11,13 +11,20 @@ from zoo.errors import ZooError
 from zoo.inference.likelihood import (
     SHAPE_ERROR_DENSITY,
     TraceLikelihood,
-    estimate_noise_sd,
-    noise_normalisation,
-    silence_log_likelihood,
+    noise_log_density,
+    normalisation,
     woodbury_log_density,
 )
+from zoo.inference.noise import Noise, estimate_noise_sd
 
 SOURCE_KM = np.array([[0.375, 0.3, 1.57]])
+
+
+def absolute(likelihood, points, traces, noise_sd):
+    """Return log densities (n,) of the traces given sources, in white noise."""
+    whitened, taps = likelihood.data(traces, Noise.white(noise_sd))
+    data = tf.constant(whitened, tf.float32), tf.constant(taps, tf.float32)
+    return likelihood(tf.constant(points, tf.float32), *data).numpy() + normalisation(whitened, taps)
 
 
 def dense_log_density(residual, covariance):
@@ -51,29 +58,31 @@ def test_emulator_error_against_dense_covariance():
         covariance = variance * np.eye(medium.samples) + np.outer(late, late) + np.outer(loud, loud)
         expected += dense_log_density(traces[r] - predicted[r], covariance)
 
-    relative = TraceLikelihood(medium)(SOURCE_KM, tf.constant(traces, tf.float32), tf.constant(noise_sd, tf.float32))
-    received = float(relative[0]) + noise_normalisation(noise_sd, medium.samples)
-    assert received == pytest.approx(expected, abs=0.02)
+    likelihood = TraceLikelihood(medium)
+    assert absolute(likelihood, SOURCE_KM, traces, noise_sd)[0] == pytest.approx(expected, abs=0.02)
 
     shape_sd = error["shape_error"][1] * np.abs(traces[1]).max()
     expected_sd = np.sqrt(noise_sd[1] ** 2 + shape_sd**2 + late**2 + loud**2)
-    received_sd = TraceLikelihood(medium).predictive_sd(SOURCE_KM[0], traces, noise_sd)[1]
-    np.testing.assert_allclose(received_sd[1:-1], expected_sd[1:-1], rtol=1e-3)
+    trace, received_sd, misfit = likelihood.predictive(SOURCE_KM[0], SOURCE_KM, traces, Noise.white(noise_sd))
+    np.testing.assert_allclose(trace, predicted, rtol=1e-5)
+    np.testing.assert_allclose(received_sd[1, 1:-1], expected_sd[1:-1], rtol=1e-3)
+    assert misfit[1] == pytest.approx(np.mean(((traces[1] - predicted[1]) / received_sd[1]) ** 2), rel=1e-4)
 
 
 def test_without_emulator_error_it_is_the_plain_gaussian():
     medium = HomogeneousMedium()
-    noise_sd = np.full(4, 50.0, np.float32)
     traces = np.random.default_rng(2).normal(size=(4, 501)).astype(np.float32) * 50
     misfit = np.sum(((traces - medium(SOURCE_KM)[0]) / 50.0) ** 2)
-    assert float(TraceLikelihood(medium)(SOURCE_KM, traces, noise_sd)[0]) == pytest.approx(-0.5 * misfit, rel=1e-5)
+    expected = -0.5 * misfit - traces.size * np.log(50.0 * np.sqrt(2 * np.pi))
+    received = absolute(TraceLikelihood(medium), SOURCE_KM, traces, np.full(4, 50.0))
+    assert received[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_silence_is_the_likelihood_of_a_source_nobody_hears():
     medium = HomogeneousMedium()
     traces = medium(SOURCE_KM)[0].numpy()
-    far = TraceLikelihood(medium)(np.array([[0.5, 0.5, -1e6]]), traces, np.full(4, 50.0, np.float32))
-    assert float(far[0]) == pytest.approx(silence_log_likelihood(traces, np.full(4, 50.0)), rel=1e-5)
+    far = absolute(TraceLikelihood(medium), np.array([[0.5, 0.5, -1e6]]), traces, np.full(4, 50.0))
+    assert far[0] == pytest.approx(noise_log_density(traces, Noise.white(np.full(4, 50.0))), rel=1e-6)
 
 
 def test_the_level_of_the_misfit_says_nothing_of_the_amplitude():
@@ -85,7 +94,8 @@ def test_the_level_of_the_misfit_says_nothing_of_the_amplitude():
     likelihood = TraceLikelihood(medium)
     likelihood.predict = lambda factor: factor[:, None, None] * predicted
     factor = np.linspace(0.8, 1.2, 81, dtype=np.float32)
-    values = likelihood(factor, traces, np.full(4, 1.0, np.float32))
+    data = [part.astype(np.float32) for part in likelihood.data(traces, Noise.white(np.ones(4)))]
+    values = likelihood(factor, *data)
     assert factor[np.argmax(values)] == pytest.approx(1.0, abs=0.02)
 
 

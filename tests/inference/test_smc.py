@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from zoo.inference.convergence import check, sample_checked
 from zoo.inference.smc import Sampler, Settings, draw_screened, next_inverse_temperature, systematic_indices
-from zoo.inference.tfp_smc import tfp_samples
 
 SMALL = Settings(screen=4_096, particles=512, evidence_draws=1_024, batch=1_024)
 
@@ -148,10 +147,3 @@ def test_two_runs_agree_and_are_joined(gaussian_sampler):
     assert len(samples.samples) == 2 * SMALL.particles
     assert verdict.log_share_elsewhere < -20
     assert verdict.mean_difference_sd.max() < 0.3 and verdict.sd_ratio.max() < 1.15
-
-
-def test_tensorflow_probability_agrees_on_the_samples(gaussian_sampler):
-    other = tfp_samples(gaussian_sampler, seed=1)
-    sd = np.sqrt(np.diag(COVARIANCE))
-    assert np.all(np.abs(other.mean(axis=0) - MEAN) < 0.25 * sd)
-    np.testing.assert_allclose(other.std(axis=0), sd, rtol=0.2)

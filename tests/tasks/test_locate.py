@@ -9,9 +9,9 @@ import obspy
 import pytest
 from analytic_medium import RECEIVERS_KM, HomogeneousMedium
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.inference.smc import Settings
-from zoo.tasks.locate import Observation, _compiled, locate, read_traces
+from zoo.tasks.locate import UNKNOWN_ORIGIN_TIME_S, Observation, _compiled, locate, read_traces
 
 SMALL = Settings(screen=8_192, particles=512, evidence_draws=1_024, batch=1_024)
 SOURCE_KM = np.array([0.375, 0.3, 1.57])
@@ -48,7 +48,7 @@ def test_truth_is_recovered_for_several_events_compiled_once(medium, located):
         z_scores.append((result.mean_km - source_km) / result.sd_km)
     assert np.abs(z_scores).max() < 3.5
     assert np.sqrt(np.mean(np.square(z_scores))) < 1.8
-    _, sampler = _compiled(medium, (0, 1, 2, 3), SMALL)
+    _, sampler = _compiled(medium, (0, 1, 2, 3), SMALL, None)
     assert sampler._anneal.experimental_get_tracing_count() == 1
 
 
@@ -156,6 +156,72 @@ def test_damaged_traces_are_refused(medium, damage, message):
         locate(damage(record(medium)), medium, settings=SMALL)
 
 
+def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
+    """The window starts 0.2 s after the origin: depth becomes less sure, and all four are covered."""
+    samples = 50
+    traces = np.pad(medium(SOURCE_KM[None])[0].numpy()[:, samples:], ((0, 0), (0, samples)))
+    traces = traces + NOISE_SD * np.random.default_rng(0).normal(size=traces.shape)
+    known = locate(record(medium), medium, noise_sd=NOISE_SD, settings=SMALL)
+    unknown = locate(
+        traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=UNKNOWN_ORIGIN_TIME_S
+    )  # fmt: skip
+    truth = np.append(SOURCE_KM, -samples * medium.time_step_s)
+    assert unknown.converged, unknown.report()
+    assert unknown.parameters == ("x_km", "y_km", "z_km", "origin_time_s")
+    assert np.abs((unknown.samples.mean - truth) / unknown.samples.sd).max() < 3.5
+    assert unknown.sd_km[2] > 3 * known.sd_km[2]
+    assert "origin time = -0." in unknown.report()
+    assert not unknown.warnings
+
+    folder = unknown.write(tmp_path / "event")
+    with np.load(folder / "samples.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["samples_km"], unknown.samples.samples[:, :3])
+        np.testing.assert_array_equal(file["origin_time_s"], unknown.samples.samples[:, 3])
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["origin_time_s"]["mean"] == pytest.approx(-0.2, abs=0.02)
+
+    early = locate(traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=(-0.195, 0.3))
+    assert any("lower end of the origin times, -0.195 s" in warning for warning in early.warnings)
+
+
+@pytest.mark.parametrize(
+    ("origin_time_s", "message"),
+    [
+        ((0.3, -0.3), "earliest < latest"),
+        ((-3.0, 0.0), "2 s of the emulated"),
+        (0.5, "expected two numbers, earliest and latest"),
+    ],
+)
+def test_a_range_of_origin_times_that_cannot_be_is_refused(medium, origin_time_s, message):
+    with pytest.raises(ZooError, match=message):
+        locate(record(medium), medium, settings=SMALL, origin_time_s=origin_time_s)
+
+
+def test_noise_before_the_event_gives_its_colour(medium):
+    """Each sample of the noise is the mean of five: neighbours agree, and white noise would be too sure."""
+    rng = np.random.default_rng(6)
+    noise = NOISE_SD * np.lib.stride_tricks.sliding_window_view(rng.normal(size=(4, 1506)), 5, axis=1).mean(axis=-1)
+    traces = medium(SOURCE_KM[None])[0].numpy() + noise[:, -501:]
+    order = [1, 0, 3, 2]
+    observation = observe(
+        medium, traces=traces[order], receivers_km=medium.receivers_km[order], noise=noise[order, :1001]
+    )  # fmt: skip
+    coloured = locate(observation, medium, settings=SMALL)
+    white = locate(observation, medium, noise_sd=coloured.noise_sd[order], settings=SMALL)
+    np.testing.assert_allclose(coloured.noise_sd, noise.std(axis=1), rtol=0.1)
+    assert any("1001 samples before the event" in note for note in coloured.notes)
+    assert np.abs((coloured.mean_km - SOURCE_KM) / coloured.sd_km).max() < 3.5
+    assert np.all(coloured.sd_km > 1.5 * white.sd_km)
+    np.testing.assert_allclose(coloured.misfit, 1.0, atol=0.25)
+    with pytest.raises(ZooError, match=r"noise before the event has shape \(3, 1001\)"):
+        locate(observe(medium, noise=noise[:3, :1001]), medium, settings=SMALL)
+
+
+def test_an_unknown_sampler_is_refused(medium):
+    with pytest.raises(UsageError, match="no sampler 'scm'. Did you mean smc"):
+        locate(record(medium), medium, settings=SMALL, sampler="scm")
+
+
 def test_a_negative_seed_is_refused(medium):
     with pytest.raises(ZooError, match="seed is -1"):
         locate(record(medium), medium, seed=-1, settings=SMALL)
@@ -173,12 +239,14 @@ def save(path, medium, **changes):
 
 
 def test_read_npz(medium, tmp_path):
-    path = save(tmp_path / "event.npz", medium, noise_sd=[1.0, 2.0, 3.0, 4.0], source_km=SOURCE_KM, unit="Pa")
+    stated = {"noise_sd": [1.0, 2.0, 3.0, 4.0], "noise": np.ones((4, 300)), "source_km": SOURCE_KM, "unit": "Pa"}
+    path = save(tmp_path / "event.npz", medium, **stated)
     observation = read_traces(path)
     np.testing.assert_array_equal(observation.traces, record(medium))
     assert (observation.sampling_rate_hz, observation.unit) == (250.0, "Pa")
     np.testing.assert_array_equal(observation.noise_sd, [1, 2, 3, 4])
     np.testing.assert_array_equal(observation.source_km, SOURCE_KM)
+    np.testing.assert_array_equal(observation.noise, stated["noise"])
 
 
 def test_unusable_files_are_refused(medium, tmp_path):

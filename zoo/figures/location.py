@@ -14,42 +14,47 @@ from zoo.figures import BLACK, BLUE, GREY, VERMILLION, style
 # Posteriors narrower than this are drawn as offsets in metres from a round place.
 _METRE_SCALE_KM = 0.05
 _AXES = ("x", "y", "z")
+_ORIGIN_TIME = "t_0"
 
 
-def corner_figure(samples_km: np.ndarray, source_km: np.ndarray | None = None) -> Figure:
-    """Draw the 68 and 95 % contours of the source coordinates by GetDist.
+def corner_figure(samples: np.ndarray, source_km: np.ndarray | None = None) -> Figure:
+    """Draw the 68 and 95 % contours of the source coordinates, and origin time, by GetDist.
 
     Args:
-        samples_km: (n, 3) samples of x, y, z in km.
+        samples: (n, 3) samples of x, y, z in km, or (n, 4) with the origin time in s after the first sample.
         source_km: (3,) true coordinates if known: drawn as lines.
     """
     from getdist import MCSamples, chains, plots
 
     chains.print_load_details = False  # it would go to stdout, which is for data
-    mean, sd = samples_km.mean(axis=0), samples_km.std(axis=0)
-    if np.all(sd < _METRE_SCALE_KM):
-        origin, factor = np.round(mean, 3), 1000.0
+    count = samples.shape[1]
+    names = (*_AXES, _ORIGIN_TIME)[:count]
+    mean, sd = samples.mean(axis=0), samples.std(axis=0)
+    origin, factor = np.zeros(count), np.ones(count)
+    labels = [f"{axis}\\ [\\mathrm{{km}}]" for axis in _AXES]
+    if np.all(sd[:3] < _METRE_SCALE_KM):
+        origin[:3], factor[:3] = np.round(mean[:3], 3), 1000.0
         labels = [
             f"{axis} - {place:.3f}\\ \\mathrm{{km}}\\ [\\mathrm{{m}}]"
-            for axis, place in zip(_AXES, origin, strict=True)
+            for axis, place in zip(_AXES, origin[:3], strict=True)
         ]
-    else:
-        origin, factor = np.zeros(3), 1.0
-        labels = [f"{axis}\\ [\\mathrm{{km}}]" for axis in _AXES]
+    if count > 3:
+        factor[3] = 1000.0
+        labels.append(f"{_ORIGIN_TIME}\\ [\\mathrm{{ms}}]")
     with style(), matplotlib.rc_context({"figure.constrained_layout.use": False}):
         posterior = MCSamples(
-            samples=(samples_km - origin) * factor,
-            names=list(_AXES),
+            samples=(samples - origin) * factor,
+            names=list(names),
             labels=labels,
             settings={"ignore_rows": 0},
         )
-        plotter = plots.get_subplot_plotter(width_inch=7.0)
+        plotter = plots.get_subplot_plotter(width_inch=7.0 if count == 3 else 8.5)
         plotter.settings.axes_fontsize = 10
         plotter.settings.axes_labelsize = 11
         plotter.settings.lab_fontsize = 11
         truth = None
         if source_km is not None:
-            truth = dict(zip(_AXES, (np.asarray(source_km) - origin) * factor, strict=True))
+            truth = dict(zip(_AXES, (np.asarray(source_km) - origin[:3]) * factor[:3], strict=True))
         plotter.triangle_plot(
             [posterior],
             filled=True,
@@ -57,9 +62,10 @@ def corner_figure(samples_km: np.ndarray, source_km: np.ndarray | None = None) -
             markers=truth,
             marker_args={"color": VERMILLION, "ls": "--", "lw": 1.2},
         )
-        for index in range(3):
+        for index, name in enumerate(names):
             axes = plotter.subplots[index, index]
-            axes.set_title(f"{_AXES[index]} = {_value(mean[index], sd[index])}", fontsize=10)
+            value = _value(mean[index], sd[index], "s" if name == _ORIGIN_TIME else "km")
+            axes.set_title(f"${name}$ = {value}" if name == _ORIGIN_TIME else f"{name} = {value}", fontsize=10)
         for axes in filter(None, plotter.subplots.flat):
             axes.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
             axes.yaxis.set_major_locator(MaxNLocator(4, prune="both"))
@@ -79,6 +85,7 @@ def traces_figure(
     time_step_s: float,
     receivers_km: np.ndarray,
     unit: str,
+    time_of_first_sample: bool = False,
 ) -> Figure:
     """Draw each receiver's observed trace over the 95 % band in which the located source predicts it.
 
@@ -89,6 +96,7 @@ def traces_figure(
         time_step_s: sampling interval in s.
         receivers_km: (receivers, 3) for the titles.
         unit: of the traces.
+        time_of_first_sample: the origin time is unknown, so times count from the first sample.
     """
     count, samples = traces.shape
     time_s = np.arange(samples) * time_step_s
@@ -113,13 +121,13 @@ def traces_figure(
             panel.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
             panel.yaxis.set_major_locator(MaxNLocator(4))
         figure.supylabel(f"trace [{unit}]", fontsize="medium")
-        panels[-1].set_xlabel("time after origin [s]")
+        panels[-1].set_xlabel(f"time after {'the first sample' if time_of_first_sample else 'origin'} [s]")
         panels[-1].set_xlim(time_s[0], time_s[-1])
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=3)
     return figure
 
 
-def _value(mean_km: float, sd_km: float) -> str:
-    digits = int(np.clip(1 - np.floor(np.log10(max(sd_km, 1e-6))), 2, 5))
-    return f"{mean_km:.{digits}f} ± {sd_km:.{digits}f} km"
+def _value(mean: float, sd: float, unit: str) -> str:
+    digits = int(np.clip(1 - np.floor(np.log10(max(sd, 1e-6))), 2, 5))
+    return f"{mean:.{digits}f} ± {sd:.{digits}f} {unit}"

@@ -32,6 +32,8 @@ _IMPOSSIBLE = -1e30
 _JUMP_FRACTION = 0.1
 _MAX_STAGES = 200
 _BISECTIONS = 60
+# Engines that ask for few points at a time get them without the cost of a whole batch.
+_SMALL_BATCH = 256
 # Below these a run is not trusted, and moved on.
 MIN_ACCEPTANCE = 0.4
 MIN_EFFICIENCY = 0.2
@@ -47,6 +49,7 @@ class Settings:
         moves, max_moves: least and most moves of each particle in a stage.
         evidence_draws: points drawn for the evidence.
         batch: points that the likelihood takes at once outside the loop (bounds the memory).
+        live_points: of nested samplers; None: what each needs (`zoo.inference.nested_sampling`).
     """
 
     screen: int = 65_536
@@ -55,6 +58,7 @@ class Settings:
     max_moves: int = 40
     evidence_draws: int = 4_096
     batch: int = 4_096
+    live_points: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,13 @@ class Samples:
         samples: (n, d).
         log_likelihood: (n,).
         log_evidence, log_evidence_sd: of the likelihood averaged over the uniform prior.
-        efficiency: effective over actual number of the importance draws.
-        ess: effective sample size of the importance draws.
-        acceptance: fraction of accepted moves in the last stage.
-        stages: temperatures after the screening.
+        efficiency: effective over actual number of the importance draws, or of the weighted samples.
+        ess: that effective number.
+        acceptance: fraction of accepted moves in the last stage, or of accepted draws; not a number
+            where the engine does not say.
+        stages: temperatures after the screening, or iterations.
         calls: likelihood evaluations.
-        converged: the last temperature is 1, acceptance and efficiency suffice.
+        problems: sentences; empty where nothing speaks against the samples.
         screen_points, screen_log_likelihood: (s, d), (s,): the screened points.
     """
 
@@ -83,9 +88,14 @@ class Samples:
     acceptance: float
     stages: int
     calls: int
-    converged: bool
+    problems: tuple[str, ...]
     screen_points: np.ndarray = field(repr=False)
     screen_log_likelihood: np.ndarray = field(repr=False)
+
+    @property
+    def converged(self) -> bool:
+        """True when nothing speaks against the samples."""
+        return not self.problems
 
     @property
     def mean(self) -> np.ndarray:
@@ -122,25 +132,33 @@ class Sampler:
         self._anneal = tf.function(self._anneal_loop, jit_compile=True)
 
     def evaluate(self, points: np.ndarray, data: Sequence[Any] = ()) -> np.ndarray:
-        """Return the log-likelihood (n,), float64, of points (n, d), in batches of one size."""
-        batch = self.settings.batch
-        result = np.empty(len(points))
-        for start in range(0, len(points), batch):
-            part = np.asarray(points[start : start + batch], np.float32)
-            padded = np.concatenate([part, np.broadcast_to(part[:1], (batch - len(part), part.shape[1]))])
-            values = self._evaluate(tf.constant(padded), *_tensors(data)).numpy()
-            result[start : start + batch] = values[: len(part)]
-        return result
+        """Return the log-likelihood (n,), float64, of points (n, d)."""
+        return self._batched(self._evaluate, points, data)
 
     def screen(self, data: Sequence[Any] = (), seed: int = 0, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return scrambled Sobol points (size, d) of the box and their log-likelihoods (size,).
 
         `size` is a power of two; None means that of the settings.
         """
-        sobol = qmc.Sobol(len(self.lower), rng=np.random.default_rng(seed))
-        unit = sobol.random_base2(int(np.log2(size or self.settings.screen)))
-        points = self.lower + unit * (self.upper - self.lower)
+        points = self.sobol(len(self.lower), seed, size)
         return points, self.evaluate(points, data)
+
+    def sobol(self, dimensions: int, seed: int, size: int | None = None) -> np.ndarray:
+        """Return scrambled Sobol points (size, dimensions) of the first dimensions of the box."""
+        sobol = qmc.Sobol(dimensions, rng=np.random.default_rng(seed))
+        unit = sobol.random_base2(int(np.log2(size or self.settings.screen)))
+        lower, upper = self.lower[:dimensions], self.upper[:dimensions]
+        return lower + unit * (upper - lower)
+
+    def _batched(self, function: Callable[..., tf.Tensor], points: np.ndarray, data: Sequence[Any]) -> np.ndarray:
+        """Return function(points, *data), float64, in batches of two sizes: each size is compiled."""
+        tensors, results = _tensors(data), []
+        for start in range(0, max(len(points), 1), self.settings.batch):
+            part = np.asarray(points[start : start + self.settings.batch], np.float32)
+            size = _SMALL_BATCH if len(part) <= _SMALL_BATCH else self.settings.batch
+            padded = np.resize(part, (size, part.shape[1])) if len(part) else np.tile(self.lower, (size, 1))
+            results.append(function(tf.constant(padded, tf.float32), *tensors).numpy()[: len(part)])
+        return np.concatenate(results).astype(np.float64)
 
     def run(
         self,
@@ -157,7 +175,8 @@ class Sampler:
         """
         settings, tensors = self.settings, _tensors(data)
         points, log_likelihood = self.screen(data, seed) if screened is None else screened
-        x, values, beta = draw_screened(points, log_likelihood, settings.particles, seed)
+        x, _, beta = draw_screened(points, log_likelihood, settings.particles, seed)
+        values = self.evaluate(x, data)
         stages, calls = 0, len(points)
         # A second round, at temperature 1, mends too few moves; what it does not mend is reported.
         for attempt in range(2):
@@ -178,10 +197,8 @@ class Sampler:
             )
             stages += int(new_stages)
             calls += int(moves) * settings.particles + settings.evidence_draws
-            converged = (
-                float(beta) == 1.0 and float(acceptance) >= MIN_ACCEPTANCE and evidence.efficiency >= MIN_EFFICIENCY
-            )
-            if converged:
+            problems = run_problems(float(beta), float(acceptance), evidence.efficiency)
+            if not problems:
                 break
         return Samples(
             samples=x.numpy().astype(np.float64),
@@ -193,7 +210,7 @@ class Sampler:
             acceptance=float(acceptance),
             stages=stages,
             calls=calls,
-            converged=converged,
+            problems=problems,
             screen_points=points,
             screen_log_likelihood=log_likelihood,
         )
@@ -266,6 +283,17 @@ class Sampler:
         acceptance = accepted / (tf.cast(steps, tf.float32) * half)
         joined = tf.concat([first, second], axis=0), tf.concat([first_values, second_values], axis=0)
         return *joined, steps // 2, acceptance
+
+
+def run_problems(beta: float, acceptance: float, efficiency: float) -> tuple[str, ...]:
+    """Return what speaks against one run: its last inverse temperature, acceptance, and evidence."""
+    if beta == 1.0 and acceptance >= MIN_ACCEPTANCE and efficiency >= MIN_EFFICIENCY:
+        return ()
+    return (
+        f"A run ended at inverse temperature {beta:.3g} with acceptance {acceptance:.2f} (at least "
+        f"{MIN_ACCEPTANCE}) and importance efficiency {efficiency:.2f} (at least {MIN_EFFICIENCY}): its "
+        "posterior is not one compact mode.",
+    )
 
 
 def draw_screened(

@@ -5,15 +5,16 @@
     print(location.report())
     location.write("located")
 
-Full-waveform location as in Spurio Mancini et al. (2021), section 3.2.2: known origin time, isotropic
-source, Gaussian noise, uniform prior over the emulator's training volume; here with the emulator's
-own error in the likelihood, and with a check against the false modes such posteriors have.
+Full-waveform location as in Spurio Mancini et al. (2021), section 3.2.2: isotropic source, Gaussian
+noise, uniform prior over the emulator's training volume; here with the emulator's own error in the
+likelihood, and with a check against the false modes such posteriors have. The noise may be coloured, and
+the origin time, which the paper knows, may be inferred.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,21 +23,21 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_json, write_with
-from zoo.inference.convergence import sample_checked
-from zoo.inference.likelihood import (
-    TraceLikelihood,
-    estimate_noise_sd,
-    noise_normalisation,
-    silence_log_likelihood,
-)
+from zoo.inference.likelihood import TraceLikelihood, noise_log_density, normalisation
+from zoo.inference.noise import Noise, estimate_noise_sd
+from zoo.inference.origin_time import OriginTimeSampler
+from zoo.inference.samplers import check_name, sample
 from zoo.inference.smc import Sampler, Settings
-from zoo.tasks.observation import Observation, match, read_traces
+from zoo.tasks.observation import Matched, Observation, match, read_traces
 from zoo.tasks.posterior import AXES, Posterior
 
-__all__ = ["Location", "Observation", "locate", "read_traces"]
+__all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "locate", "read_traces"]
 
 # Two independent runs of this size cost as much together as one of the sampler's default.
 SETTINGS = Settings(screen=32_768, particles=1_024, evidence_draws=2_048, batch=2_048)
+# A detector's or a catalogue's origin time is good to some tenths of a second. A wider range moves more
+# of the pulses out of the window: the emulated traces have no more than the 2 s after the origin.
+UNKNOWN_ORIGIN_TIME_S = (-0.5, 0.5)
 # An event must be this much likelier than noise, log Bayes factor ("strong" in Jeffreys' scale).
 _MIN_LOG_BAYES_FACTOR = 3.0
 # Samples of the posterior whose traces make the predictive band.
@@ -56,7 +57,7 @@ class Location(Posterior):
             about 1 where the emulator and noise explain the trace.
         observed, predicted, predictive_sd: (receivers, time) traces, those of the posterior mean,
             and the standard deviation of data about them.
-        noise_sd: (receivers,) used.
+        noise_sd: (receivers,) used; of coloured noise, too.
         receivers_km: (receivers, 3) used.
         time_step_s, unit: of the traces.
     """
@@ -103,11 +104,13 @@ class Location(Posterior):
         from zoo.figures.location import corner_figure, traces_figure
 
         folder = Path(folder)
+        columns = {"samples_km": self.samples.samples[:, :3]}
+        columns |= {name: self.samples.samples[:, index] for index, name in enumerate(self.parameters) if index > 2}
         write_with(
             folder / "samples.npz",
             lambda path: np.savez_compressed(
                 path,
-                samples_km=self.samples.samples,
+                **columns,
                 log_likelihood=self.samples.log_likelihood,
                 observed=self.observed,
                 predicted=self.predicted,
@@ -123,6 +126,7 @@ class Location(Posterior):
                 self.time_step_s,
                 self.receivers_km,
                 self.unit,
+                time_of_first_sample=len(self.parameters) > 3,
             ),
             folder / "traces.png",
         )
@@ -139,6 +143,8 @@ def locate(
     sampling_rate_hz: float | None = None,
     seed: int = 0,
     settings: Settings = SETTINGS,
+    sampler: str = "smc",
+    origin_time_s: tuple[float, float] | None = None,
 ) -> Location:
     """Locate one event from its traces.
 
@@ -148,46 +154,53 @@ def locate(
         traces: (receivers, time) from the origin time on, in the emulator's unit; or an Observation,
             whose fields are used where the arguments below are None.
         model: emulator of traces, e.g. `zoo.load("cvae_emulator")`.
-        noise_sd: standard deviation of the noise, scalar or (receivers,); None: estimated from the
-            samples before the arrivals.
+        noise_sd: standard deviation of white noise, scalar or (receivers,). None: the covariance of the
+            observation's noise before the event, if it has some; or else its noise_sd; or else an
+            estimate from the samples before the arrivals.
         receivers_km: (receivers, 3); some or all of the emulator's receivers, in any order. None: all
             of them, in its order.
         sampling_rate_hz: checked against the emulator's.
         seed: the same seed gives the same answer.
         settings: size of each of the two runs of the sampler.
+        sampler: name, see `zoo.inference.samplers`.
+        origin_time_s: earliest and latest origin time after the first sample, e.g.
+            `UNKNOWN_ORIGIN_TIME_S`: it is inferred with the place. None: it is the first sample.
 
     Raises:
         ZooError: the traces do not fit the emulator or cannot be used.
+        UsageError: there is no sampler of that name.
     """
+    check_name(sampler)
     if seed < 0:
         raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
     given = traces if isinstance(traces, Observation) else Observation(traces)
-    observation = Observation(
-        traces=given.traces,
+    observation = replace(
+        given,
         sampling_rate_hz=given.sampling_rate_hz if sampling_rate_hz is None else sampling_rate_hz,
         receivers_km=given.receivers_km if receivers_km is None else receivers_km,
         noise_sd=given.noise_sd if noise_sd is None else noise_sd,
-        source_km=given.source_km,
-        unit=given.unit,
+        noise=given.noise if noise_sd is None else None,
     )
     matched = match(observation, model)
     notes = list(matched.notes)
-    noise = matched.noise_sd
-    if noise is None:
-        noise = estimate_noise_sd(matched.traces)
-        notes.append("The noise was estimated from the traces: sd " + ", ".join(f"{v:.3g}" for v in noise) + ".")
+    noise = _noise(matched, notes)
+    if sampler != "smc":
+        notes.append(f"Sampled by {sampler}.")
 
-    likelihood, sampler = _compiled(model, matched.receivers, settings)
-    samples, convergence = sample_checked(sampler, (matched.traces, noise), seed)
-    mean = samples.mean
-    predicted, predictive_sd = _predictive(
-        likelihood, samples.samples, matched.traces, noise, np.random.default_rng([seed, 3])
+    origin_time_s = _origin_time(origin_time_s, model)
+    likelihood, engine = _compiled(model, matched.receivers, settings, origin_time_s)
+    data = likelihood.data(matched.traces, noise)
+    samples, convergence = sample(engine, data, sampler, seed)
+    draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
+    predicted, predictive_sd, misfit = likelihood.predictive(
+        samples.mean, samples.samples[draws], matched.traces, noise
     )
-    misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
-    log_bayes_factor = samples.log_evidence - silence_log_likelihood(matched.traces, noise)
+    log_evidence = samples.log_evidence + normalisation(*data)
+    log_bayes_factor = log_evidence - noise_log_density(matched.traces, noise)
     source_km = None if observation.source_km is None else np.asarray(observation.source_km, np.float64)
+    parameters = AXES if origin_time_s is None else (*AXES, "origin_time_s")
     return Location(
-        log_evidence=samples.log_evidence + noise_normalisation(noise, matched.traces.shape[1]),
+        log_evidence=log_evidence,
         log_evidence_sd=samples.log_evidence_sd,
         log_bayes_factor=log_bayes_factor,
         misfit=misfit,
@@ -196,49 +209,86 @@ def locate(
         observed=matched.traces,
         predicted=predicted,
         predictive_sd=predictive_sd,
-        noise_sd=noise,
+        noise_sd=noise.sd,
         receivers_km=np.asarray(model.receivers_km)[list(matched.receivers)],
         time_step_s=float(model.time_step_s),
         unit=observation.unit or getattr(model, "unit", None) or "unit of the traces",
         source_km=source_km,
         notes=tuple(notes),
-        warnings=tuple(_warnings(mean, samples.sd, sampler, log_bayes_factor, misfit)),
+        warnings=tuple(_warnings(parameters, samples.mean, samples.sd, engine, log_bayes_factor, misfit)),
         seed=seed,
+        parameters=parameters,
     )
 
 
 @lru_cache(maxsize=4)
-def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tuple[TraceLikelihood, Sampler]:
+def _compiled(
+    model: Any, receivers: tuple[int, ...], settings: Settings, origin_time_s: tuple[float, float] | None
+) -> tuple[TraceLikelihood, Sampler]:
     """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
-    likelihood = TraceLikelihood(model, receivers)
-    return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
+    likelihood = TraceLikelihood(model, receivers, origin_time_s)
+    if origin_time_s is None:
+        return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
+    earliest, latest = origin_time_s
+    lower, upper = np.append(model.lower_km, earliest), np.append(model.upper_km, latest)
+    return likelihood, OriginTimeSampler(likelihood, lower, upper, settings)
 
 
-def _predictive(
-    likelihood: TraceLikelihood,
-    samples_km: np.ndarray,
-    traces: np.ndarray,
-    noise_sd: np.ndarray,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the traces of the posterior mean and the sd of data about them, each (receivers, time)."""
-    mean = samples_km.mean(axis=0)
-    chosen = samples_km[rng.integers(len(samples_km), size=_BAND_SAMPLES)]
-    spread = likelihood.predict(np.concatenate([mean[np.newaxis], chosen]).astype(np.float32)).numpy()
-    posterior_sd = spread[1:].std(axis=0)
-    return spread[0], np.hypot(likelihood.predictive_sd(mean, traces, noise_sd), posterior_sd)
+def _origin_time(origin_time_s: tuple[float, float] | None, model: Any) -> tuple[float, float] | None:
+    """Check the range of origin times."""
+    if origin_time_s is None:
+        return None
+    duration_s = (model.samples - 1) * model.time_step_s
+    try:
+        earliest, latest = (float(time) for time in origin_time_s)
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"origin_time_s is {origin_time_s!r}; expected two numbers, earliest and latest in s."
+        ) from error
+    if not -duration_s < earliest < latest < duration_s:
+        raise ZooError(
+            f"The origin time is between {earliest:g} and {latest:g} s; expected earliest < latest, both less "
+            f"than the {duration_s:g} s of the emulated traces from the first sample."
+        )
+    return earliest, latest
+
+
+def _noise(matched: Matched, notes: list[str]) -> Noise:
+    """Return the noise that an observation states, or an estimate."""
+    if matched.noise is not None:
+        noise = Noise.from_samples(matched.noise)
+        listed = ", ".join(f"{value:.3g}" for value in noise.sd)
+        notes.append(f"The noise is coloured as the {noise.samples} samples before the event are: sd {listed}.")
+        return noise
+    if matched.noise_sd is not None:
+        return Noise.white(matched.noise_sd)
+    noise_sd = estimate_noise_sd(matched.traces)
+    notes.append("The noise was estimated from the traces: sd " + ", ".join(f"{v:.3g}" for v in noise_sd) + ".")
+    return Noise.white(noise_sd)
 
 
 def _warnings(
-    mean: np.ndarray, sd: np.ndarray, sampler: Sampler, log_bayes_factor: float, misfit: np.ndarray
+    parameters: tuple[str, ...],
+    mean: np.ndarray,
+    sd: np.ndarray,
+    sampler: Sampler,
+    log_bayes_factor: float,
+    misfit: np.ndarray,
 ) -> list[str]:
     warnings = []
-    for index, axis in enumerate(AXES):
+    for index, name in enumerate(parameters):
         for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
-            if abs(mean[index] - edge) < 3.0 * sd[index]:
+            if abs(mean[index] - edge) >= 3.0 * sd[index]:
+                continue
+            if name in AXES:
                 warnings.append(
-                    f"The posterior reaches the {side} edge of the emulator's training volume, {axis} = "
+                    f"The posterior reaches the {side} edge of the emulator's training volume, {name} = "
                     f"{edge:g}: the event may lie outside, where the emulator knows nothing."
+                )
+            else:
+                warnings.append(
+                    f"The posterior reaches the {side} end of the origin times, {edge:g} s: allow a wider "
+                    "range (origin_time_s), or cut the window nearer to the event."
                 )
     if log_bayes_factor < _MIN_LOG_BAYES_FACTOR:
         warnings.append(

@@ -26,12 +26,14 @@ class Observation:
     """Traces of one event.
 
     Attributes:
-        traces: (receivers, time), first sample at the origin time.
+        traces: (receivers, time), first sample at the origin time, if that is known.
         sampling_rate_hz: None if not stated.
         receivers_km: (receivers, 3) x, y, z in km, z up; None if not stated.
         noise_sd: scalar or (receivers,) in the unit of the traces; None if not stated.
         source_km: (3,) true source, where known.
         unit: of the traces; None if not stated.
+        noise: (receivers, samples) recorded before the event, in the unit and at the rate of the traces;
+            None if there is none.
     """
 
     traces: np.ndarray
@@ -40,6 +42,7 @@ class Observation:
     noise_sd: np.ndarray | float | None = None
     source_km: np.ndarray | None = None
     unit: str | None = None
+    noise: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,14 @@ class Matched:
     Attributes:
         traces: (receivers, time) float32.
         noise_sd: (receivers,) or None where it must be estimated.
+        noise: (receivers, samples) before the event, or None.
         receivers: indices of the emulator's receivers, ascending.
         notes: what was done that the user should know.
     """
 
     traces: np.ndarray
     noise_sd: np.ndarray | None
+    noise: np.ndarray | None
     receivers: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -64,8 +69,9 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
 
     Args:
         path: an .npz file with `traces` (receivers, time), `sampling_rate_hz`, `receivers_km`
-            (receivers, 3) and, if known, `noise_sd`, `source_km`, `unit`; or any file that ObsPy
-            reads (MiniSEED, SAC, ...) with one trace for each station.
+            (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
+            `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
+            each station.
         receivers_path: for ObsPy's formats, a CSV file with columns station, x_km, y_km, z_km.
 
     Raises:
@@ -113,9 +119,16 @@ def match(observation: Observation, model: Any) -> Matched:
     if len(receivers) < len(model.receivers_km):
         notes.append(f"{len(receivers)} of the emulator's {len(model.receivers_km)} receivers recorded the event.")
     noise_sd = _check_noise(observation.noise_sd, len(traces))
+    noise = observation.noise
+    if noise is not None and (np.ndim(noise) != 2 or len(noise) != len(traces)):
+        raise ZooError(
+            f"The noise before the event has shape {np.shape(noise)}; expected (receivers, samples) for the "
+            f"same {len(traces)} receivers as the traces."
+        )
     return Matched(
         traces=traces[order].astype(np.float32),
         noise_sd=None if noise_sd is None else noise_sd[order],
+        noise=None if noise is None else np.asarray(noise, np.float64)[order],
         receivers=tuple(int(receivers[index]) for index in order),
         notes=tuple(notes),
     )
@@ -223,6 +236,7 @@ def _read_npz(path: Path) -> Observation:
         sampling_rate_hz=rate_hz,
         receivers_km=content["receivers_km"],
         noise_sd=content.get("noise_sd"),
+        noise=content.get("noise"),
         source_km=content.get("source_km"),
         unit=str(content["unit"]) if "unit" in content else None,
     )

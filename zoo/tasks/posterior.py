@@ -79,7 +79,7 @@ class Posterior:
         }
         result |= {
             "effective_sample_size": self.samples.ess,
-            "acceptance": self.samples.acceptance,
+            "acceptance": _finite(self.samples.acceptance),
             "stages": self.samples.stages,
             "likelihood_calls": self.samples.calls,
             "converged": self.converged,
