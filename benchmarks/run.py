@@ -10,7 +10,10 @@ HERE = Path(__file__).parent
 ORDER = (
     "elastic.py",
     "emulators.py",
+    "eikonal.py",
     "location.py",
+    "samplers.py",
+    "mechanism.py",
     "crust.py",
     "waves.py",
     "seismograms.py",

@@ -2,7 +2,7 @@
 
 Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method F: R2D 0.9477 on its own corpus
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
-Cost    29 CPU-seconds of training for a receiver, 75 for five, and two Gaussian processes of 16 to 25 each
+Cost    29 CPU-seconds of training for a receiver, 75 for five, and 3 to 10 a receiver for the Gaussian processes
 Run     zoo train cvae_emulator
 """
 
@@ -106,31 +106,6 @@ class CVAEEmulator(Emulator):
         return {**super().get_config(), "latent": latent, "latent_sd": latent_sd}
 
 
-def build(
-    units: Sequence[int],
-    features: str,
-    inducing_points: int,
-    depth_nodes: int,
-    uniform_along_y: bool,
-    periodic_spacing_km: Sequence[float],
-    periodic_nodes: Sequence[int],
-    latent: int,
-    latent_sd: float,
-) -> CVAEEmulator:
-    """Return the untrained emulator; training gives it receivers."""
-    return CVAEEmulator(
-        latent,
-        latent_sd,
-        units=units,
-        features=features,
-        inducing_points=inducing_points,
-        depth_nodes=depth_nodes,
-        uniform_along_y=uniform_along_y,
-        periodic_spacing_km=periodic_spacing_km,
-        periodic_nodes=periodic_nodes,
-    )
-
-
 def examples(
     model: CVAEEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -142,27 +117,8 @@ def examples(
 RECIPE = Recipe(
     name="cvae_emulator",
     summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        "corpus": "microseismic/marine",
-        "train_split": "train",
-        "validation_split": "validation",
-        "features": "physics",
-        "units": [64, 128, 256],
-        "latent": 5,
-        "latent_sd": 0.001,
-        "depth_nodes": 61,
-        "inducing_points": 512,
-        "uniform_along_y": False,
-        "periodic_spacing_km": [],
-        "periodic_nodes": [],
-        "amplitude_weight": 1.0,
-        "learning_rate": 1e-3,
-        "batch_size": 64,
-        "epochs": 300,
-        "patience": 0,  # the learning rate ends at zero
-        "share_traces": True,
-    },
-    build=build,
+    settings={**emulator_training.SETTINGS, "units": [64, 128, 256], "latent": 5, "latent_sd": 0.001},
+    build=emulator_training.builder(CVAEEmulator),
     adapt=emulator_training.adapt,
     examples=examples,
     trained_part=lambda model: model.network,

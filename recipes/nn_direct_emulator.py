@@ -2,13 +2,11 @@
 
 Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method A: R2D 0.9500 on its own corpus
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
-Cost    22 CPU-seconds of training for a receiver, 38 for five, and two Gaussian processes of 16 to 25 each
+Cost    22 CPU-seconds of training for a receiver, 38 for five, and 3 to 10 a receiver for the Gaussian processes
 Run     zoo train nn_direct_emulator
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import keras
 
@@ -36,43 +34,11 @@ class NNDirectEmulator(Emulator):
         return self.network(features)
 
 
-def build(
-    units: Sequence[int],
-    features: str,
-    inducing_points: int,
-    depth_nodes: int,
-    uniform_along_y: bool,
-    periodic_spacing_km: Sequence[float],
-    periodic_nodes: Sequence[int],
-) -> NNDirectEmulator:
-    """Return the untrained emulator; training gives it receivers."""
-    return NNDirectEmulator(
-        units, features, inducing_points, depth_nodes, uniform_along_y, periodic_spacing_km, periodic_nodes
-    )
-
-
 RECIPE = Recipe(
     name="nn_direct_emulator",
     summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        "corpus": "microseismic/marine",
-        "train_split": "train",
-        "validation_split": "validation",
-        "features": "physics",
-        "units": [64, 128, 256],
-        "depth_nodes": 61,
-        "inducing_points": 512,
-        "uniform_along_y": False,
-        "periodic_spacing_km": [],
-        "periodic_nodes": [],
-        "amplitude_weight": 1.0,
-        "learning_rate": 1e-3,
-        "batch_size": 64,
-        "epochs": 300,
-        "patience": 0,  # the learning rate ends at zero
-        "share_traces": True,
-    },
-    build=build,
+    settings={**emulator_training.SETTINGS, "units": [64, 128, 256]},
+    build=emulator_training.builder(NNDirectEmulator),
     adapt=emulator_training.adapt,
     examples=emulator_training.frames,
     trained_part=lambda model: model.network,

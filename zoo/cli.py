@@ -191,6 +191,17 @@ def _locate(args: argparse.Namespace) -> None:
     _print_json(location.summary()) if args.json else print(location.report())
 
 
+def _mechanism(args: argparse.Namespace) -> None:
+    from zoo import registry
+    from zoo.tasks.mechanism import invert_source, read_traces
+
+    observation = read_traces(args.traces, args.receivers)
+    found = invert_source(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+    folder = found.write(args.out)
+    print(f"zoo: posterior and figures are in {folder}", file=sys.stderr)
+    _print_json(found.summary()) if args.json else print(found.report())
+
+
 def _crust(args: argparse.Namespace) -> None:
     from zoo.tasks import crust
 
@@ -381,6 +392,13 @@ def _parser() -> argparse.ArgumentParser:
         help="by arrivals: of the source's pulse, default 0.014; unknown picks onsets",
     )
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    mechanism = command("mechanism", _mechanism, "infer place and moment tensor of an event by its waveforms")
+    mechanism.add_argument("traces", help="npz, or any file that ObsPy reads")
+    mechanism.add_argument("--model", default="greens_emulator", help="of Green's functions (default %(default)s)")
+    mechanism.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
+    mechanism.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
+    mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
+    mechanism.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     crust = command("crust", _crust, "invert maps of Rayleigh phase velocity for crustal thickness", data)
     crust.add_argument("map", metavar="MAP", help="a table, folder or npz, or a corpus like phase_velocity_maps/NAME")
     crust.add_argument("--model", default="mdn_crust", help="a crust model or its folder (default %(default)s)")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from zoo.progress import say
 
@@ -62,6 +64,24 @@ def microseismic(folder: Path) -> None:
     location = locate(read_traces(observed), model)
     location.write(folder)
     print(location.report())
+    _compare_with_arrivals(folder, observed, location)
+
+
+def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> None:
+    """Locate the same event by its arrival times alone, and draw both posteriors."""
+    from zoo.figures.emulators import draw_posteriors
+    from zoo.tasks.locate import read_traces
+    from zoo.tasks.locate_arrivals import locate_arrivals
+
+    if importlib.util.find_spec("skfmm") is None:
+        say("   Location by arrival times is left out: it needs scikit-fmm (pip install 'seismic-zoo[eikonal]').")
+        return
+    say(f"   zoo locate {observed} --by arrivals --out {folder / 'by-arrivals'}")
+    by_arrivals = locate_arrivals(read_traces(observed))
+    by_arrivals.write(folder / "by-arrivals")
+    say("   " + "\n   ".join(by_arrivals.parameter_lines()))
+    samples = {"waveforms": by_waveforms.samples.samples, "arrival times": by_arrivals.samples.samples}
+    draw_posteriors(samples, by_waveforms.source_km, folder / "waveforms-and-arrivals.png")
 
 
 def crustal_thickness(folder: Path) -> None:

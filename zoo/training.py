@@ -64,11 +64,11 @@ class Recipe:
     prepared, as a whole (NAME/CONFIG) or a split of them (NAME/CONFIG:test)."""
     build: Callable[..., keras.Model]
     """build(**hyperparameters) -> the model; takes those settings that it names."""
-    examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple]
+    examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None
     """examples(model, records, settings) -> (x, y) or (x, y, weight): what `fit` sees."""
-    compile: Callable[[keras.Model, Mapping[str, Any], int], None]
+    compile: Callable[[keras.Model, Mapping[str, Any], int], None] | None
     """compile(part, settings, steps): optimizer and loss of the part that `fit` trains; `steps` is
-    how many updates the whole training has."""
+    how many updates the whole training has. None, like `examples`: nothing is left for `fit` after `pretraining`."""
     score: Callable[[keras.Model, Records], dict[str, float]]
     """score(model, records) -> metric name -> value."""
     card: Mapping[str, Any]
@@ -88,6 +88,8 @@ class Recipe:
     pretraining: Callable[[Mapping[str, Any]], Sequence[Stage]] | None = None
     """pretraining(settings) -> the stages before the training that the fields above describe. A stage's
     examples are made when it begins, so they may come out of what the stages before it trained."""
+    conclude: Callable[[keras.Model, Records, Mapping[str, Any]], None] | None = None
+    """conclude(model, records, settings): what is learnt after and outside `fit` (processes of what a stage made)."""
     finish: Callable[[keras.Model, Records, Mapping[str, Any]], None] | None = None
     """finish(model, validation records, settings): what is measured after `fit`."""
     sample: Callable[[keras.Model, Records, Mapping[str, Any]], dict[str, np.ndarray]] | None = None
@@ -117,8 +119,10 @@ class Recipe:
         return self.build(**{key: value for key, value in settings.items() if key in names})
 
     def stages(self, settings: Mapping[str, Any]) -> list[Stage]:
-        """Return every call of `fit`, in order; the last one is the recipe's own."""
+        """Return every call of `fit`, in order; the last one is the recipe's own, if it has one."""
         before = self.pretraining(settings) if self.pretraining else []
+        if self.compile is None:
+            return list(before)
         own = Stage("", self.trained_part, self.examples, self.compile, self.validation_examples, draws=self.draws)
         return [*before, own]
 
@@ -245,6 +249,8 @@ def train(
         run.save_adapted(model, recipe, time.process_time() - start)
     for stage in recipe.stages(chosen):
         run.fit(stage, model, records, held_out, {**chosen, **stage.settings}, seed)
+    if recipe.conclude:
+        run.conclude(recipe, model, records, chosen, seed)
     if recipe.finish:
         recipe.finish(model, held_out, chosen)
 
@@ -277,11 +283,11 @@ def train(
         "command": command,
         "seed": seed,
         "cost": run.cost(),
-        "training_cpu_s": round(run.cpu_s, 1),
+        "training_cpu_s": round(run.adapting_cpu_s() + run.cpu_s + run.concluding_cpu_s, 1),
         "epochs": len(run.rows),
         "scores": scores,
     }
-    extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history}
+    extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history} if run.rows else {}
     if recipe.sample:
         held = read("test") if "test" in scores else held_out
         arrays = recipe.sample(model, held, chosen)
@@ -304,7 +310,7 @@ class _Run:
         self.out = out
         self.folder = out.with_name(out.name + ".training")
         self.rows: list[dict[str, float]] = []
-        self.cpu_s = self.wall_s = 0.0
+        self.cpu_s = self.wall_s = self.concluding_cpu_s = 0.0
 
     @classmethod
     def open(cls, out: Path, what: Mapping[str, Any]) -> _Run:
@@ -373,12 +379,25 @@ class _Run:
         self.cpu_s += state.cpu_s_before + time.process_time() - cpu
         self.wall_s += state.wall_s_before + time.monotonic() - wall
 
+    def conclude(self, recipe: Recipe, model, records, settings, seed) -> None:
+        """Learn what comes after `fit`; its draws do not depend on whether `fit` was resumed."""
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        cpu = time.process_time()
+        recipe.conclude(model, records, settings)
+        self.concluding_cpu_s = time.process_time() - cpu
+
+    def adapting_cpu_s(self) -> float:
+        """Return the CPU time of what is learnt before `fit`, in this run or an earlier one."""
+        return checkpoint.read_card(self.folder / "adapted")["cpu_s"]
+
     def cost(self) -> str:
         """Say what training cost, for the card."""
-        before_s = checkpoint.read_card(self.folder / "adapted")["cpu_s"]
+        after = f" and {self.concluding_cpu_s:.0f} of what is learnt after it" if self.concluding_cpu_s else ""
         return (
             f"{self.cpu_s:.0f} CPU-seconds of fit ({self.wall_s:.0f} s on {os.cpu_count()} shared cores, no GPU) after "
-            f"{before_s:.0f} CPU-seconds of what is learnt before it"
+            f"{self.adapting_cpu_s():.0f} CPU-seconds of what is learnt before it{after}"
         )
 
     def write_history(self, path: Path) -> None:

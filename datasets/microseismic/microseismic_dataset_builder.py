@@ -13,7 +13,7 @@ from zoo import shards
 from zoo.builders import check_own_name, manual_folder
 from zoo.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.physics import design, elastic, marine
+from zoo.physics import design, elastic, marine, moment_tensor
 
 from . import published
 
@@ -36,6 +36,13 @@ class SimulatedConfig(tfds.core.BuilderConfig):
     pulse_sigma_s: float = 0.014
     steps_per_sample: int = 5
     """At least so many steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
+    mechanisms: bool = False
+    """Keep the traces of six elementary moment tensors (`greens`) instead of an explosion's (`traces`)."""
+
+    @property
+    def records(self) -> str:
+        """Name of the feature that holds what the receivers record."""
+        return "greens" if self.mechanisms else "traces"
 
     @property
     def samples(self) -> int:
@@ -77,6 +84,22 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             pulse_sigma_s=0.030,
             steps_per_sample=2,
         ),
+        SimulatedConfig(
+            name="marine_mechanisms",
+            description="The sources and four receivers of marine, six elementary moment tensors each; synthetic.",
+            receivers_km=MARINE_RECEIVERS_KM[:4],
+            mechanisms=True,
+        ),
+        SimulatedConfig(
+            name="marine_mechanisms_small",
+            description="The same of marine_small; synthetic.",
+            spacing_m=(25.0, 25.0, 30.0),
+            receivers_km=MARINE_RECEIVERS_KM[:1],
+            sources=400,
+            pulse_sigma_s=0.030,
+            steps_per_sample=2,
+            mechanisms=True,
+        ),
         PublishedConfig(
             name="spurio_mancini_2021",
             description="The authors' k-Wave traces: one receiver, 4000 events, arbitrary unit.",
@@ -89,8 +112,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), and any
-                field of `SimulatedConfig` that is a number.
+            settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), `mechanisms`
+                (true or false), and any field of `SimulatedConfig` that is a number.
         """
         known = {f.name: f.default for f in dataclasses.fields(SimulatedConfig)}
         numbers = {k: v for k, v in known.items() if isinstance(v, int | float) and not isinstance(v, bool)}
@@ -101,13 +124,17 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
                 chosen["receivers_km"] = read_receivers(value)
             elif key == "velocity_model":
                 chosen[key] = str(Path(value).resolve())
+            elif key == "mechanisms":
+                if value not in ("true", "false"):
+                    raise UsageError(f"mechanisms is true or false; received {value!r}.")
+                chosen[key] = value == "true"
             elif key in numbers:
                 try:
                     chosen[key] = type(numbers[key])(value)
                 except ValueError:
                     raise UsageError(f"{key} takes a number; received {value!r}.") from None
             else:
-                near = did_you_mean(key, ["receivers", "velocity_model", *numbers])
+                near = did_you_mean(key, ["receivers", "velocity_model", "mechanisms", *numbers])
                 raise UsageError(f"microseismic has no setting {key!r}.{near}")
         if "velocity_model" in chosen and "receivers_km" not in chosen:
             raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
@@ -121,10 +148,11 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
     @classmethod
     def make_shard(cls, config: SimulatedConfig, index: int) -> dict[str, np.ndarray]:
-        """Simulate the traces (sources, samples) at one receiver."""
+        """Simulate the traces (sources, samples) or Green's functions (sources, 6, samples) at one receiver."""
         model, receivers, sources = _simulation(config)
         time_step_s, output_every = _time_step(model, config)
-        traces = elastic.receiver_gathers(
+        simulate = elastic.greens_functions if config.mechanisms else elastic.receiver_gathers
+        records = simulate(
             model,
             receivers[index],
             sources,
@@ -134,7 +162,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             sigma_s=config.pulse_sigma_s,
             description=f"Receiver {index + 1} of {len(receivers)}",
         )
-        return {"traces": traces}
+        return {config.records: records}
 
     @classmethod
     def input_files(cls, config: SimulatedConfig) -> list[str]:
@@ -145,23 +173,27 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         simulated = isinstance(config, SimulatedConfig)
         origin = "synthetic, simulated by zoo.physics.elastic" if simulated else "k-Wave traces of the authors"
+        greens = simulated and config.mechanisms
+        receivers, components = len(config.receivers_km), len(moment_tensor.COMPONENTS)
+        shape = (receivers, components, config.samples) if greens else (receivers, config.samples)
         features = {
             "event": np.int64,
             "coordinates_km": tfds.features.Tensor(shape=(3,), dtype=np.float32),
-            "traces": tfds.features.Tensor(
-                shape=(len(config.receivers_km), config.samples),
-                dtype=np.float32,
-                encoding=tfds.features.Encoding.BYTES,
+            "greens" if greens else "traces": tfds.features.Tensor(
+                shape=shape, dtype=np.float32, encoding=tfds.features.Encoding.BYTES
             ),
             "on_boundary_face": np.bool_,
             "missing_abs_bound": np.float32,
         }
+        units = "Pa per N m" if greens else "Pa per m3 of injected volume"
         about = {
             "receivers_km": [list(r) for r in config.receivers_km],
             "sampling_rate_hz": 1 / config.sampling_interval_s,
-            "unit": "Pa per m3 of injected volume" if simulated else "arbitrary unit of pressure",
+            "unit": units if simulated else "arbitrary unit of pressure",
             "origin": origin,
         }
+        if greens:
+            about["components"] = list(moment_tensor.COMPONENTS)
         if simulated:
             about["settings"] = shards.fields(config)
         return self.dataset_info_from_configs(
@@ -178,23 +210,24 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             splits = published.read(_published_folder(dl_manager, folder))
         first = {"train": 0, "validation": 2000, "test": 3000}
         if isinstance(self.builder_config, SimulatedConfig):
-            counts = [len(s["traces"]) for s in splits.values()]
+            counts = [len(s["coordinates_km"]) for s in splits.values()]
             first = dict(zip(splits, np.cumsum([0, *counts[:-1]]).tolist(), strict=True))
         return {split: self._generate_examples(records, first[split]) for split, records in splits.items()}
 
     def _simulated(self, folder: Path) -> dict[str, np.ndarray]:
         """Return the records of all sources in the order of the design."""
-        model, _, sources = _simulation(self.builder_config)
+        config = self.builder_config
+        model, _, sources = _simulation(config)
         gathers = shards.make(self, folder, self.workers, self.beam_options)
         return {
             "coordinates_km": (sources * (np.array(model.spacing_m) / 1e3)).astype(np.float32),
-            "traces": np.stack([shards.load(file)["traces"] for file in gathers], axis=1),
+            config.records: np.stack([shards.load(file)[config.records] for file in gathers], axis=1),
             "on_boundary_face": np.zeros(len(sources), bool),
             "missing_abs_bound": np.zeros(len(sources), np.float32),
         }
 
     def _generate_examples(self, records: dict[str, np.ndarray], first: int):
-        for i in range(len(records["traces"])):
+        for i in range(len(records["coordinates_km"])):
             event = first + i
             yield event, {"event": event, **{key: values[i] for key, values in records.items()}}
 
@@ -217,7 +250,7 @@ def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarr
 
 def _split(records: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     """Return split -> records: the first half trains, a quarter each validates and tests."""
-    count = len(records["traces"])
+    count = len(records["coordinates_km"])
     half, quarter = count // 2, count // 4
     parts = {"train": slice(0, half), "validation": slice(half, half + quarter), "test": slice(half + quarter, None)}
     return {split: {key: values[part] for key, values in records.items()} for split, part in parts.items()}

@@ -9,8 +9,8 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.errors import ZooError
-from zoo.inference import emulator_training
-from zoo.layers import GaussianProcess, ShiftAndScale, SourceFeatures
+from zoo.inference import emulator_training, trace_alignment
+from zoo.layers import ShiftAndScale, SourceFeatures
 
 RECEIVERS_KM = [[0.5, 0.5, 2.43], [0.25, 0.75, 2.43]]
 LOWER_KM, UPPER_KM = [0.0, 0.0, 0.0], [1.0, 1.0, 2.4]
@@ -37,33 +37,6 @@ def placed(recipe, **options):
     return model
 
 
-@pytest.mark.parametrize("linear_trend", [False, True])
-def test_the_process_layer_equals_gpflow(linear_trend):
-    gpflow = pytest.importorskip("gpflow")
-    from zoo.inference.gp_regression import fit_gaussian_process
-
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(300, 4))
-    targets = 7.0 + np.sin(2 * inputs[:, 0]) + 0.3 * inputs[:, 1] ** 2 + rng.normal(scale=0.05, size=300)
-    fitted = fit_gaussian_process(inputs, targets, inducing_points=120, linear_trend=linear_trend)
-    kernel = gpflow.kernels.Matern32(fitted["variance"], fitted["lengthscales"])
-    residual = targets - fitted["mean"] - inputs @ fitted["slope"]
-    standardised = (residual / fitted["scale"])[:, np.newaxis]
-    sparse = gpflow.models.SGPR((inputs, standardised), kernel, fitted["points"])
-    sparse.likelihood.variance.assign(fitted["noise_variance"])
-    new = rng.normal(size=(50, 4))
-    expected = fitted["mean"] + new @ fitted["slope"] + fitted["scale"] * sparse.predict_f(new)[0].numpy()[:, 0]
-
-    layer = GaussianProcess(points=150, outputs=2)  # more room than the fit fills
-    layer.build((None, 3, 4))
-    layer.assign(2, 1, fitted)
-    found = np.asarray(layer(np.tile(new[:, np.newaxis].astype(np.float32), (1, 3, 1))))
-    np.testing.assert_allclose(found[:, 2, 1], expected, rtol=1e-4)
-    assert not found[:, 2, 0].any() and not found[:, :2].any()
-    truth = 7.0 + np.sin(2 * new[:, 0]) + 0.3 * new[:, 1] ** 2
-    assert np.sqrt(np.mean((found[:, 2, 1] - truth) ** 2)) < 0.15 * truth.std()
-
-
 def test_shift_and_scale_moves_a_pulse_by_any_fraction():
     shift = np.array([[-39.6], [-0.5], [0.0], [0.25], [17.0], [200.77], [459.9]])
     time = np.arange(501)
@@ -77,20 +50,18 @@ def test_shift_and_scale_moves_a_pulse_by_any_fraction():
 def test_peaks_and_alignment_are_exact_to_a_fraction_of_a_sample():
     when = np.array([25.3, 120.0, 333.72])
     traces = np.array([5.0, 2.0, 9.0])[:, np.newaxis] * pulse(np.arange(501) - when[:, np.newaxis])
-    position, height = emulator_training.peaks(traces)
+    position, height = trace_alignment.peaks(traces)
     np.testing.assert_allclose(position, when - 3.5, atol=0.02)
     np.testing.assert_allclose(height, np.array([5.0, 2.0, 9.0]) * np.exp(-0.5), rtol=1e-3)
-    moved = emulator_training.shift_traces(traces, 40 - position) / height[:, np.newaxis]
+    moved = trace_alignment.shift_traces(traces, 40 - position) / height[:, np.newaxis]
     np.testing.assert_allclose(moved, np.tile(moved[:1], (3, 1)), atol=0.02)
-    whole, _ = emulator_training.peaks(traces, whole_samples=True)
-    np.testing.assert_array_equal(whole, traces.argmax(axis=1))
 
 
 def test_a_pick_of_another_arrival_is_an_outlier():
     depth = np.linspace(0, 1, 200)
     slowness = 0.9 + 0.1 * depth
     slowness[[3, 150]] *= [0.4, 1.6]
-    assert np.flatnonzero(emulator_training.is_outlier(slowness, depth)).tolist() == [3, 150]
+    assert np.flatnonzero(trace_alignment.is_outlier(slowness, depth)).tolist() == [3, 150]
 
 
 def test_paper_features_are_offsets_and_distance_standardised():
@@ -101,6 +72,33 @@ def test_paper_features_are_offsets_and_distance_standardised():
     offset = points[:, np.newaxis] - np.array(RECEIVERS_KM)
     raw = np.concatenate([offset, np.linalg.norm(offset, axis=-1, keepdims=True)], axis=-1)
     np.testing.assert_allclose(np.asarray(layer(points)), (raw - raw.mean(0)) / raw.std(0), atol=1e-4)
+
+
+def test_paper_features_know_symmetry_and_the_periodic_grid():
+    periodic = {"periodic_spacing_km": [0.0125, 0.0125, 0.010], "periodic_nodes": [81, 81, 301]}
+    layer = SourceFeatures(RECEIVERS_KM[:1], LOWER_KM, UPPER_KM, kind="paper", uniform_along_y=True, **periodic)
+    layer.build((None, 3))  # not standardised
+    points = np.array([[0.3, 0.2, 1.23], [0.3, 0.8, 1.23], [0.5, 0.5, 0.01]], np.float32)
+    features = np.asarray(layer(points))[:, 0]
+    distance = np.sqrt(0.2**2 + 0.3**2 + 1.2**2)
+    np.testing.assert_allclose(features[:2], [[-0.2, 0.3, -1.2, distance]] * 2, atol=1e-5)
+    above = 3.01 + 0.01 - 2.43  # heard from above the ceiling
+    np.testing.assert_allclose(features[2], [0, 0, above, above], atol=1e-4)
+    np.testing.assert_allclose(np.asarray(layer.dz_km(points))[:, 0], [-1.2, -1.2, above], atol=1e-5)
+
+
+def test_events_on_faces_are_learnt_where_the_features_tell_them_apart():
+    periodic = {"periodic_spacing_km": [0.0125, 0.0125, 0.010], "periodic_nodes": [81, 81, 301]}
+    inside, side, floor = [0.5, 0.4, 1.0], [0.0, 0.4, 1.0], [0.5, 0.4, 0.0]
+    records = {"coordinates_km": np.array([inside, side, floor], np.float32)}
+    records["on_boundary_face"] = np.array([False, True, True])
+    for options, expected in (
+        ({"features": "physics"}, [True, False, False]),
+        ({"features": "physics", **periodic}, [True, True, True]),
+        ({"features": "paper", **periodic}, [True, False, True]),
+    ):
+        model = placed("nn_direct_emulator", **options)
+        assert emulator_training.usable(model, records).tolist() == expected
 
 
 def test_physics_features_know_layers_symmetry_and_the_periodic_grid():

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.metrics import relative_error
-from zoo.physics import elastic
+from zoo.physics import elastic, elastic_checks, elastic_grid
 from zoo.physics.elastic import ElasticModel
 
 SPACING_M = (12.5, 12.5, 10.0)
@@ -116,14 +116,14 @@ def test_result_does_not_depend_on_the_number_of_threads(sea_and_rock):
 
 
 def test_shear_modulus_is_zero_next_to_the_sea_and_harmonic_in_the_rock(sea_and_rock):
-    _, _, (mu_xy, mu_xz, mu_yz), _ = elastic._coefficients(sea_and_rock, 0, 1.0)
+    _, _, (mu_xy, mu_xz, mu_yz), _ = elastic_grid.step_coefficients(sea_and_rock, 0, 1.0)
     assert (mu_xz[:, :, 16:] == 0).all() and (mu_yz[:, :, 16:] == 0).all()  # 17 is the lowest plane in the sea
     assert (mu_xy[:, :, 17:] == 0).all()
     assert (mu_xz[:, :, :16] > 0).all() and (mu_yz[:, :, :16] > 0).all() and (mu_xy[:, :, :17] > 0).all()
     mu = (sea_and_rock.density_kg_m3 * sea_and_rock.vs_m_s**2)[4:6, 7, 3:5]
     assert mu_xz[4, 7, 3] == pytest.approx(4 / (1 / mu).sum(), rel=1e-5)
     # the sea's rows are left out of the shear stresses
-    assert elastic._shear_rows(elastic._coefficients(sea_and_rock, 4, 1.0)[2]) == (4, 4 + 17)
+    assert elastic_grid.rows_with_shear(elastic_grid.step_coefficients(sea_and_rock, 4, 1.0)[2]) == (4, 4 + 17)
 
 
 def test_largest_time_step_is_stable_and_a_larger_one_is_refused(sea_and_rock):
@@ -152,7 +152,7 @@ def test_too_little_memory_is_refused_before_it_is_taken(sea_and_rock, monkeypat
     need = elastic.memory_bytes(sea_and_rock.shape)
     fields = 4 * np.prod(np.array(sea_and_rock.shape) + 28)
     assert 17 * fields < need < 35 * fields
-    monkeypatch.setattr(elastic, "_available_bytes", lambda: need - 1)
+    monkeypatch.setattr(elastic_checks, "_available_bytes", lambda: need - 1)
     with pytest.raises(ZooError, match="GB of memory"):
         elastic.simulate(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]))
 

@@ -2,51 +2,63 @@
 
 Preprocessing of Spurio Mancini et al. (2021), section 2.1: every trace is moved so that its positive
 peak lies at a common time and divided by the height of that peak; Gaussian processes learn time and
-height as functions of the source.
+height as functions of the source. Unlike there, the peak is looked for between samples, and the
+processes learn slowness and the logarithm of the height, which are of order one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.inference.gp_regression import fit_gaussian_process
+from zoo.inference.gp_regression import fit_gaussian_processes
+from zoo.inference.trace_alignment import is_outlier, peaks, pulse_delay_s, shift_traces
 from zoo.layers.emulation import ERROR_NAMES, Emulator
 from zoo.metrics import score_traces
-from zoo.progress import track
+from zoo.training import Stage
 
-# Where the peak of a "physics" frame lies: early, so that little of a frame is cut off, yet late
+# Where the peak of a frame lies: early, so that little of a frame is cut off, yet late
 # enough for the onset of the pulse.
 _REFERENCE_S = 0.16
-_OVERSAMPLING = 8
-# A pick is an outlier if its slowness departs by more than a quarter from the median of its
-# neighbours in depth: another arrival was the highest.
-_NEIGHBOURS, _LARGEST_DEPARTURE = 31, 0.25
-# The part of the events, the nearest, whose moveout gives the delay of the pulse.
-_NEAREST_PART = 0.025
 # Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
 _NOISE_TO_PEAK = 0.082
 _BATCH = 1000
 
 
-# The two emulators of the paper differ in their network alone: corpora, cards and optimizer are one.
-TAGS = {
-    "marine": {"epochs": 200},  # five receivers at once
-    # The paper's own traces. Their earth does not change along y: events mirrored in y have equal
-    # traces. Their simulation is periodic, and the files hold no licence to pass traces on.
-    "kwave2021": {
-        "corpus": "microseismic/spurio_mancini_2021",
-        "train_split": "train[:90%]",
-        "validation_split": "train[90%:]",
-        "uniform_along_y": True,
-        "periodic_spacing_km": [0.0125, 0.0125, 0.010],
-        "periodic_nodes": [81, 81, 301],
-        "share_traces": False,
-    },
+# The emulators of the paper differ in what makes the frames alone: corpora, cards and optimizer are one.
+SETTINGS = {
+    "corpus": "microseismic/marine",
+    "train_split": "train",
+    "validation_split": "validation",
+    "features": "physics",
+    "depth_nodes": 61,
+    "inducing_points": 512,
+    "uniform_along_y": False,
+    "periodic_spacing_km": [],
+    "periodic_nodes": [],
+    "amplitude_weight": 1.0,
+    "learning_rate": 1e-3,
+    "batch_size": 64,
+    "epochs": 300,
+    "patience": 0,  # the learning rate ends at zero
+    "share_traces": True,
 }
+# The paper's own traces. Their earth does not change along y: events mirrored in y have equal traces. Their
+# simulation is periodic, and the files hold no licence to pass traces on.
+_KWAVE2021 = {
+    "corpus": "microseismic/spurio_mancini_2021",
+    "train_split": "train[:90%]",
+    "validation_split": "train[90%:]",
+    "uniform_along_y": True,
+    "periodic_spacing_km": [0.0125, 0.0125, 0.010],
+    "periodic_nodes": [81, 81, 301],
+    "share_traces": False,
+}
+TAGS = {"marine": {"epochs": 200}, "kwave2021": _KWAVE2021}  # marine has five receivers at once
 SMOKE = {"corpus": "microseismic/marine_small", "epochs": 3, "inducing_points": 64}
 CARD = {
     "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
@@ -54,6 +66,20 @@ CARD = {
     "licence": "weights: Apache-2.0",
     "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
 }
+
+
+def builder(emulator: type[Emulator]) -> Callable[..., Emulator]:
+    """Return `build` of a recipe: it takes the arguments of `Emulator` and those that the class adds."""
+
+    def build(**settings) -> Emulator:
+        return emulator(**settings)
+
+    named = {**inspect.signature(Emulator).parameters, **inspect.signature(emulator).parameters}
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    build.__signature__ = inspect.Signature(
+        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in named.values() if p.kind not in kinds]
+    )
+    return build
 
 
 def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
@@ -70,40 +96,18 @@ def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: in
     )
 
 
-def peaks(traces: np.ndarray, whole_samples: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return position in samples and height of the positive peak of traces (n, time), each (n,).
-
-    Args:
-        whole_samples: the largest sample, as the paper takes it, instead of the peak between samples.
-    """
-    if whole_samples:
-        return traces.argmax(axis=1).astype(float), traces.max(axis=1).astype(float)
-    samples = traces.shape[1]
-    padded = np.pad(np.asarray(traces, np.float64), ((0, 0), (0, samples // 8)))
-    fine = np.fft.irfft(np.fft.rfft(padded), padded.shape[1] * _OVERSAMPLING)[:, : samples * _OVERSAMPLING]
-    top = np.clip(fine.argmax(axis=1), 1, fine.shape[1] - 2)
-    rows = np.arange(len(fine))
-    before, centre, after = fine[rows, top - 1], fine[rows, top], fine[rows, top + 1]
-    curvature = before - 2 * centre + after
-    offset = np.where(curvature < 0, 0.5 * (before - after) / np.minimum(curvature, -1e-30), 0.0)
-    offset = np.clip(offset, -0.5, 0.5)
-    height = (centre - 0.25 * (before - after) * offset) * _OVERSAMPLING
-    return (top + offset) / _OVERSAMPLING, height
-
-
-def shift_traces(traces: np.ndarray, shift_samples: np.ndarray) -> np.ndarray:
-    """Return traces (n, time) moved later by shift_samples (n,), zero where nothing is known."""
-    samples = traces.shape[1]
-    spectrum = np.fft.rfft(np.asarray(traces, np.float64), 2 * samples)
-    cycles = np.fft.rfftfreq(2 * samples) * np.asarray(shift_samples)[:, np.newaxis]
-    return np.fft.irfft(spectrum * np.exp(-2j * np.pi * cycles), 2 * samples)[:, :samples]
-
-
 def usable(model: Emulator, records: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return (n,) bool: events to learn from. Those on faces only if the features tell them apart."""
-    if model.source_features.periodic:
-        return np.ones(len(records["traces"]), bool)
-    return ~records["on_boundary_face"]
+    inside = ~records["on_boundary_face"]
+    source_features = model.source_features
+    if source_features.knows_faces:
+        return np.ones(len(inside), bool)
+    if source_features.periodic:
+        # Of the faces, the floor alone has features of its own: it is heard from above the ceiling.
+        coordinates = records["coordinates_km"]
+        heard_km = model.receivers_km[0, 2] + np.asarray(source_features.dz_km(coordinates))[:, 0]
+        return inside | (heard_km > model.upper_km[2])
+    return inside
 
 
 def adapt(
@@ -113,67 +117,46 @@ def adapt(
     about: Mapping[str, Any],
 ) -> None:
     """Give the model its geometry, standardise its features, fit the processes of time and amplitude."""
+    place(model, records, about)
+    traces, coordinates = records["traces"], records["coordinates_km"]
+    features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
+    distance_km = np.asarray(model.source_features.distance_km(coordinates))
+    dz_km = np.asarray(model.source_features.dz_km(coordinates))
+    learnt = usable(model, records)
+    delay_s = np.zeros(traces.shape[1])
+    for receiver in range(traces.shape[1]):
+        position, height = peaks(traces[:, receiver])
+        time_s, distance = position * model.time_step_s, distance_km[:, receiver]
+        delay_s[receiver] = pulse_delay_s(time_s[learnt], distance[learnt])
+        slowness = (time_s + delay_s[receiver]) / distance
+        used = learnt & ~is_outlier(slowness, dz_km[:, receiver])
+        for output, target in enumerate((slowness, np.log(height * distance))):
+            (fitted,) = fit_gaussian_processes(
+                features[used, receiver],
+                target[used, np.newaxis],
+                settings["inducing_points"],
+                seed=int(np.random.randint(2**31)),
+                linear_trend=output == 0,
+                what=f"Process of {('time', 'amplitude')[output]}, receiver {receiver + 1}",
+            )
+            model.processes.assign(receiver, output, fitted)
+    model.pulse_delay_s.assign(delay_s)
+
+
+def place(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Give the model the geometry of a corpus and standardise its features on the events off the faces."""
     traces, coordinates = records["traces"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
-    reference = round(_REFERENCE_S / time_step_s)
-    if model.feature_kind == "paper":
-        reference = int(traces[np.random.randint(len(traces)), 0].argmax())
     model.place(
         about["receivers_km"],
         traces.shape[2],
         time_step_s,
         coordinates.min(0),
         coordinates.max(0),
-        reference,
+        round(_REFERENCE_S / time_step_s),
         about["unit"],
     )
     model.source_features.adapt(coordinates[~records["on_boundary_face"]])
-    features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
-    distance_km = np.asarray(model.source_features.distance_km(coordinates))
-    learnt = usable(model, records)
-    delay_s = np.zeros(traces.shape[1])
-    for receiver in track(range(traces.shape[1]), "Gaussian processes of time and amplitude"):
-        position, height = peaks(traces[:, receiver], model.feature_kind == "paper")
-        time_s, distance = position * time_step_s, distance_km[:, receiver]
-        used, targets = learnt, (time_s, height)
-        if model.feature_kind == "physics":
-            delay_s[receiver] = pulse_delay_s(time_s[learnt], distance[learnt])
-            slowness = (time_s + delay_s[receiver]) / distance
-            used = learnt & ~is_outlier(slowness, features[:, receiver, 1])
-            targets = (slowness, np.log(height * distance))
-        for output, target in enumerate(targets):
-            seed = int(np.random.randint(2**31))
-            fitted = fit_gaussian_process(
-                features[used, receiver],
-                target[used],
-                settings["inducing_points"],
-                seed,
-                linear_trend=output == 0 and model.feature_kind == "physics",
-            )
-            model.processes.assign(receiver, output, fitted)
-    model.pulse_delay_s.assign(delay_s)
-
-
-def pulse_delay_s(time_s: np.ndarray, distance_km: np.ndarray) -> float:
-    """Return how much earlier than the origin time a source at the receiver would peak, in s.
-
-    The intercept of the nearest events' moveout. Added to the times, it keeps time / distance from
-    diverging near the receiver.
-    """
-    count = max(10, round(_NEAREST_PART * len(time_s)))
-    near = np.argsort(distance_km)[:count]
-    return -float(np.polyfit(distance_km[near], time_s[near], 1)[1])
-
-
-def is_outlier(slowness: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Return (n,) bool: picks of another arrival than that of their neighbours in depth."""
-    order = np.argsort(depth)
-    half = _NEIGHBOURS // 2
-    padded = np.pad(slowness[order], half, mode="reflect")
-    median = np.median(np.lib.stride_tricks.sliding_window_view(padded, _NEIGHBOURS), axis=1)
-    found = np.empty(len(slowness), bool)
-    found[order] = np.abs(slowness[order] / median - 1.0) > _LARGEST_DEPARTURE
-    return found
 
 
 def frames(
@@ -190,11 +173,61 @@ def frames(
     aligned = np.empty(traces.shape, np.float32)
     weights = np.empty(traces.shape[:2], np.float32)
     for receiver in range(traces.shape[1]):
-        position, height = peaks(traces[:, receiver], model.feature_kind == "paper")
+        position, height = peaks(traces[:, receiver])
         moved = shift_traces(traces[:, receiver], model.reference_sample - position)
         aligned[:, receiver] = moved / height[:, np.newaxis]
         weights[:, receiver] = height ** settings["amplitude_weight"]
     return features, aligned, weights / weights.mean(axis=0)
+
+
+def adapt_components(
+    model: Emulator,
+    records: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Do what `adapt` does and find the principal components of the frames, `model.components`."""
+    adapt(model, records, settings, about)
+    _, aligned, weights = frames(model, records, settings)
+    model.components.adapt(aligned, weights)
+
+
+def fit_code_processes(model: Emulator, features: np.ndarray, codes: np.ndarray) -> None:
+    """Fit a process to each number of a code, `model.code_processes`.
+
+    Args:
+        model: the emulator.
+        features: (events, receivers, features).
+        codes: (events, receivers, numbers).
+    """
+    for receiver in range(codes.shape[1]):
+        fitted = fit_gaussian_processes(
+            features[:, receiver, : model.source_features.smooth],
+            codes[:, receiver],
+            model.code_processes.points,
+            seed=int(np.random.randint(2**31)),
+            what=f"Processes of codes, receiver {receiver + 1}",
+        )
+        for output, process in enumerate(fitted):
+            model.code_processes.assign(receiver, output, process)
+
+
+def autoencoder_stage(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return the stage that trains `model.autoencoder` on the frames alone, before anything looks at the source."""
+
+    def examples(model, records, settings):
+        _, aligned, weights = frames(model, records, settings)
+        return aligned, aligned, weights
+
+    return [
+        Stage(
+            "autoencoder",
+            trained_part=lambda model: model.autoencoder,
+            examples=examples,
+            compile=compile_network,
+            settings={"epochs": settings.get("autoencoder_epochs", settings["epochs"])},
+        )
+    ]
 
 
 def predict(model: Emulator, coordinates_km: np.ndarray) -> np.ndarray:

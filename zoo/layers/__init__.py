@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from zoo.layers.compression import FrameAutoencoder, PrincipalComponents
 from zoo.layers.crust import CrustModel, MixtureCrustModel, PointCrustModel
 from zoo.layers.dispersion import CurveFeatures, CurvePerceptron, MeasurementNoise, MixtureNetwork
 from zoo.layers.emulation import Emulator, ReceiverPerceptrons, ShiftAndScale
@@ -22,12 +23,14 @@ __all__ = [
     "CurvePerceptron",
     "Emulator",
     "FDRNNCell",
+    "FrameAutoencoder",
     "GaussianProcess",
     "MeasurementNoise",
     "MixtureCrustModel",
     "MixtureNetwork",
     "PickingNetwork",
     "PointCrustModel",
+    "PrincipalComponents",
     "ReceiverPerceptrons",
     "ShiftAndScale",
     "SourceFeatures",

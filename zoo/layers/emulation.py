@@ -127,7 +127,7 @@ class Emulator(keras.Model):
     """Source coordinates in km, (n, 3), to traces (n, receivers, samples) in the unit of the corpus.
 
     x, y, z with z up; float32. A subclass says which network makes the frames: `make_network` builds
-    `self.network`, which `fit` trains, and `frames` asks it for unit-peak frames.
+    `self.network` and `frames` asks it for unit-peak frames.
 
     An emulator without receivers knows no geometry yet: `place` gives it one, once.
 
@@ -194,8 +194,6 @@ class Emulator(keras.Model):
         self.upper_km = np.asarray(upper_km, np.float64)
         self.reference_sample = int(reference_sample)
         self.unit = unit
-        receivers = len(self.receivers_km)
-
         self.source_features = SourceFeatures(
             self.receivers_km.tolist(),
             self.lower_km.tolist(),
@@ -204,6 +202,15 @@ class Emulator(keras.Model):
             **self.feature_options,
         )
         self.source_features.build((None, 3))
+        self.make_parts()
+        self.errors = self.add_weight(
+            shape=(len(ERROR_NAMES), len(self.receivers_km)), initializer="zeros", trainable=False, name="errors"
+        )
+        self.built = True
+
+    def make_parts(self) -> None:
+        """Create what `call` uses besides the features."""
+        receivers = len(self.receivers_km)
         self.processes = GaussianProcess(self.inducing_points, outputs=2)
         self.processes.build((None, receivers, self.source_features.smooth))
         self.network = self.make_network()
@@ -212,10 +219,6 @@ class Emulator(keras.Model):
         self.pulse_delay_s = self.add_weight(
             shape=(receivers,), initializer="zeros", trainable=False, name="pulse_delay_s"
         )
-        self.errors = self.add_weight(
-            shape=(len(ERROR_NAMES), receivers), initializer="zeros", trainable=False, name="errors"
-        )
-        self.built = True
 
     def make_network(self) -> keras.Model:
         """Return the built network of this method."""
@@ -233,12 +236,9 @@ class Emulator(keras.Model):
     def arrival(self, coordinates_km, features):
         """Return arrival times in s and amplitudes, each (n, receivers), of the peaks.
 
-        With "physics", the processes know (time + pulse delay) / distance and log(amplitude x
-        distance), which vary little; with "paper", time and amplitude themselves.
+        The processes know (time + pulse delay) / distance and log(amplitude x distance), which vary little.
         """
         outputs = self.processes(features[..., : self.source_features.smooth])
-        if self.feature_kind == "paper":
-            return outputs[..., 0], outputs[..., 1]
         distance = self.source_features.distance_km(coordinates_km)
         return outputs[..., 0] * distance - self.pulse_delay_s, ops.exp(outputs[..., 1]) / distance
 

@@ -28,22 +28,23 @@ class GaussianProcess(keras.layers.Layer):
     """Posterior means of Matern-3/2 ARD processes, one set per receiver (Spurio Mancini et al. 2021, eq. 2).
 
     mean + slope . x + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
-    train: `assign` takes what `zoo.inference.gp_regression.fit_gaussian_process` returns.
+    train: `assign` takes what `zoo.inference.gp_regression.fit_gaussian_processes` returns of an output.
 
     Smooth targets have long lengthscales, kernels near 1 and large coefficients of both signs, whose sum
     loses its digits in float32. So the coefficients' own sum, in float64, is kept in the offset, and the
-    kernel is evaluated as what it is below 1.
+    kernel is evaluated as what it is below 1: three times the work, which targets with noise do not need.
 
     Takes (n, receivers, inputs), gives (n, receivers, outputs).
 
     Args:
         points: number of (inducing) points of a process.
         outputs: number of quantities; each has a process, hence lengthscales, of its own.
+        precise: sum so that smooth targets keep their digits.
     """
 
-    def __init__(self, points: int, outputs: int, **kwargs):
+    def __init__(self, points: int, outputs: int, precise: bool = True, **kwargs):
         super().__init__(trainable=False, **kwargs)
-        self.points, self.outputs = points, outputs
+        self.points, self.outputs, self.precise = points, outputs, precise
 
     def build(self, input_shape):
         _, receivers, inputs = input_shape
@@ -63,12 +64,13 @@ class GaussianProcess(keras.layers.Layer):
         """Take over a fitted process; fewer points than the layer has are filled up with zeros."""
         count = len(fitted["points"])
         factor = fitted["scale"] * fitted["variance"]
+        at_one = factor * np.sum(fitted["coefficients"], dtype=np.float64) if self.precise else 0.0
         for variable, values in (
             (self.inducing, fitted["points"]),
             (self.coefficients, factor * fitted["coefficients"]),
             (self.lengthscales, fitted["lengthscales"]),
             (self.slope, fitted["slope"]),
-            (self.offset, fitted["mean"] + factor * np.sum(fitted["coefficients"], dtype=np.float64)),
+            (self.offset, fitted["mean"] + at_one),
         ):
             whole = np.array(variable)
             if variable is self.inducing or variable is self.coefficients:
@@ -87,7 +89,8 @@ class GaussianProcess(keras.layers.Layer):
         # Cancellation may leave a square slightly below zero.
         squared = ops.maximum(norms - 2.0 * products, 1e-12)
         r = ops.sqrt(3.0 * squared)
-        means = ops.matmul(_matern32_minus_one(r), self.coefficients[..., None])[..., 0]
+        kernel = _matern32_minus_one(r) if self.precise else (1.0 + r) * ops.exp(-r)
+        means = ops.matmul(kernel, self.coefficients[..., None])[..., 0]
         means = means + ops.sum(raw * self.slope[:, :, None], axis=-1) + self.offset[..., None]
         return ops.transpose(means, (2, 0, 1))
 
@@ -95,4 +98,4 @@ class GaussianProcess(keras.layers.Layer):
         return (*input_shape[:-1], self.outputs)
 
     def get_config(self):
-        return {**super().get_config(), "points": self.points, "outputs": self.outputs}
+        return {**super().get_config(), "points": self.points, "outputs": self.outputs, "precise": self.precise}

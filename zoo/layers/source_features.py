@@ -14,6 +14,8 @@ KINDS = ("paper", "physics")
 # In layered ground the traces hang on depth and offset more than on azimuth.
 _HORIZONTAL_WEIGHT = 0.3
 _DEPTH_NODE_WEIGHT = 2.0
+# Half way between the second node, heard from above, and the third, which is not.
+_HEARD_FROM_ABOVE = 0.25
 # Keeps the logarithm finite for a source at the receiver.
 _NEAREST_KM = 1e-3
 
@@ -22,16 +24,16 @@ _NEAREST_KM = 1e-3
 class SourceFeatures(keras.layers.Layer):
     """Source coordinates in km, (n, 3), to features of order one, (n, receivers, features).
 
-    - "paper": offsets along x, y, z and distance (Spurio Mancini et al. 2021, section 2.1).
+    - "paper": offsets along x, y, z and distance (Spurio Mancini et al. 2021, section 2.1), standardised.
     - "physics": epicentral offset, dz, distance, its logarithm, dz / distance, and 0.3 of the offsets
       along x and y, all standardised; then how near the source is to each of `depth_nodes` depths
       (linear interpolation weights). The traces of a finely layered earth change within tens of
       metres of depth, hardly at all along x: the weights let a network follow the layers.
 
     A pseudo-spectral simulation is periodic. `periodic_spacing_km` and `periodic_nodes` describe its
-    grid, and "physics" then has two features more: 1 for a source on a side face, falling to 0 at the
-    next node; and the same for the floor over two nodes, from where the source is heard from above
-    the ceiling, which is where its coordinates are moved.
+    grid: a source on the lowest two nodes is heard from above the ceiling, which is where its coordinates
+    are moved. "physics" then has two features more: 1 for a source on a side face, falling to 0 at the
+    next node; and the same for the floor over two nodes.
 
     The first `smooth` features are those of the Gaussian processes; depth weights come after them.
 
@@ -40,7 +42,8 @@ class SourceFeatures(keras.layers.Layer):
         lower_km, upper_km: (3,) the training volume.
         kind: "paper" or "physics".
         depth_nodes: number of depths between the floor and the ceiling of the training volume.
-        uniform_along_y: the earth does not change along y, so y counts through the offset alone.
+        uniform_along_y: the earth does not change along y, so the sign of the offset along y does not count
+            ("paper"), or y counts through the epicentral offset alone ("physics").
         periodic_spacing_km, periodic_nodes: (3,) the periodic grid of the simulation; empty if none.
     """
 
@@ -67,13 +70,14 @@ class SourceFeatures(keras.layers.Layer):
         self.uniform_along_y = uniform_along_y
         self.periodic_spacing_km = tuple(float(v) for v in periodic_spacing_km)
         self.periodic_nodes = tuple(int(v) for v in periodic_nodes)
-        self.periodic = kind == "physics" and bool(self.periodic_nodes)
+        self.periodic = bool(self.periodic_nodes)
+        self.knows_faces = kind == "physics" and self.periodic
         if kind == "paper":
             self.weights_of_standardised = (1.0,) * 4
         else:
             horizontal = (_HORIZONTAL_WEIGHT,) * (1 if uniform_along_y else 2)
             self.weights_of_standardised = (1.0,) * 5 + horizontal
-        self.smooth = len(self.weights_of_standardised) + (2 if self.periodic else 0)
+        self.smooth = len(self.weights_of_standardised) + (2 if self.knows_faces else 0)
         self.count = self.smooth + (depth_nodes if kind == "physics" else 0)
 
     def build(self, input_shape):
@@ -92,6 +96,10 @@ class SourceFeatures(keras.layers.Layer):
         """Return distances (n, receivers) in km, a tensor, from where the sources are heard."""
         return self._distance(self._place(coordinates_km)[0])
 
+    def dz_km(self, coordinates_km):
+        """Return heights over the receivers, (n, receivers) in km, a tensor, of where the sources are heard."""
+        return self._place(coordinates_km)[0][..., 2]
+
     def _place(self, coordinates_km):
         """Return offsets (n, receivers, 3) from where the source is heard, and face features (n, 2)."""
         coordinates = ops.cast(coordinates_km, "float32")
@@ -104,10 +112,10 @@ class SourceFeatures(keras.layers.Layer):
             side = ops.clip(1.0 - margin / spacing[0], 0.0, 1.0)
             floor = ops.clip(1.0 - z / (2.0 * spacing[2]), 0.0, 1.0)
             height = float(spacing[2] * self.periodic_nodes[2])
-            # Half way between the second node, heard from above, and the third, which is not.
-            z = ops.where(floor > 0.25, z + height, z)
+            z = ops.where(floor > _HEARD_FROM_ABOVE, z + height, z)
             coordinates = ops.stack([x, y, z], axis=-1)
-            faces = ops.stack([side, floor], axis=-1)
+            if self.knows_faces:
+                faces = ops.stack([side, floor], axis=-1)
         receivers = ops.convert_to_tensor(np.array(self.receivers_km, np.float32))
         return coordinates[:, None] - receivers[None], faces
 
@@ -119,7 +127,7 @@ class SourceFeatures(keras.layers.Layer):
         x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
         distance = self._distance(offset)
         if self.kind == "paper":
-            return ops.stack([x, y, z, distance], axis=-1)
+            return ops.stack([x, ops.abs(y) if self.uniform_along_y else y, z, distance], axis=-1)
         horizontal = ops.sqrt(x**2 + y**2 + 1e-12)
         columns = [horizontal, z, distance, ops.log(distance), z / distance, x]
         return ops.stack(columns if self.uniform_along_y else [*columns, y], axis=-1)

@@ -1,0 +1,86 @@
+"""Emulator of microseismic traces: an autoencoder and Gaussian processes.
+
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method E: R2D 0.9472 on its own corpus
+Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
+Cost    40 CPU-seconds of training for a receiver, and 9 to 19 for the Gaussian processes
+Run     zoo train ae_gp_emulator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.inference import emulator_training
+from zoo.layers import Emulator, FrameAutoencoder, GaussianProcess
+from zoo.training import Recipe
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class AEGPEmulator(Emulator):
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+
+    A Gaussian process for each number of the code from which the decoder of an autoencoder makes the
+    trace's shape, two more for its time and amplitude (section 2.2.5, figures 3E and 4).
+
+    Args:
+        autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
+        latent: numbers in a code.
+        code_points: inducing points of the process of a number.
+        **emulator: as of `zoo.layers.Emulator`.
+    """
+
+    recipe_name = "ae_gp_emulator"
+
+    def __init__(self, autoencoder_units=(256, 128, 64), latent: int = 5, code_points: int = 512, **emulator):
+        self._code = (tuple(autoencoder_units), latent, code_points)
+        super().__init__(**emulator)
+
+    def make_network(self) -> keras.Model:
+        receivers, (units, latent, points) = len(self.receivers_km), self._code
+        self.autoencoder = FrameAutoencoder(units, latent, self.samples, name="autoencoder")
+        self.autoencoder.build((None, receivers, self.samples))
+        self.code_processes = GaussianProcess(points, outputs=latent, precise=False, name="code_processes")
+        network = keras.Sequential([self.code_processes, self.autoencoder.decoder], name="network")
+        network.build((None, receivers, self.source_features.smooth))
+        return network
+
+    def frames(self, features):
+        return self.network(features[..., : self.source_features.smooth])
+
+    def get_config(self):
+        units, latent, points = self._code
+        return {**super().get_config(), "autoencoder_units": list(units), "latent": latent, "code_points": points}
+
+
+def fit_processes(model: AEGPEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+    """Fit the processes of the codes that the trained encoder gives."""
+    features, frames, _ = emulator_training.frames(model, records, settings)
+    emulator_training.fit_code_processes(model, features, np.asarray(model.autoencoder.encoder(frames)))
+
+
+RECIPE = Recipe(
+    name="ae_gp_emulator",
+    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
+    settings={
+        **emulator_training.SETTINGS,
+        "autoencoder_units": [256, 128, 64],
+        "latent": 5,
+        "code_points": 512,
+    },
+    build=emulator_training.builder(AEGPEmulator),
+    adapt=emulator_training.adapt,
+    pretraining=emulator_training.autoencoder_stage,
+    examples=None,
+    compile=None,
+    conclude=fit_processes,
+    finish=emulator_training.measure_errors,
+    score=emulator_training.score,
+    sample=emulator_training.held_out_sample,
+    card=emulator_training.CARD,
+    tags=emulator_training.TAGS,
+    smoke=emulator_training.SMOKE,
+)

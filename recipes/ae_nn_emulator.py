@@ -1,0 +1,77 @@
+"""Emulator of microseismic traces: an autoencoder and a neural network.
+
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method D: R2D 0.9496 on its own corpus
+Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
+Cost    57 CPU-seconds of training for a receiver, and 3 to 10 for the Gaussian processes of time and amplitude
+Run     zoo train ae_nn_emulator
+"""
+
+from __future__ import annotations
+
+import keras
+
+from zoo.inference import emulator_training
+from zoo.layers import Emulator, FrameAutoencoder, ReceiverPerceptrons
+from zoo.training import Recipe
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class AENNEmulator(Emulator):
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+
+    A perceptron of 64, 128 and 256 units per receiver gives the code from which the decoder of an
+    autoencoder, trained before on frames alone, makes the trace's shape; Gaussian processes give its time
+    and amplitude (section 2.2.4, figures 3D and 4). Then `fit` trains perceptron and decoder together.
+
+    Args:
+        autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
+        latent: numbers in a code.
+        **emulator: as of `zoo.layers.Emulator`.
+    """
+
+    recipe_name = "ae_nn_emulator"
+
+    def __init__(self, autoencoder_units=(256, 128, 64), latent: int = 5, **emulator):
+        self._code = (tuple(autoencoder_units), latent)
+        super().__init__(**emulator)
+
+    def make_network(self) -> keras.Model:
+        receivers, (units, latent) = len(self.receivers_km), self._code
+        self.autoencoder = FrameAutoencoder(units, latent, self.samples, name="autoencoder")
+        self.autoencoder.build((None, receivers, self.samples))
+        code = ReceiverPerceptrons([*self.units, latent], name="code")
+        network = keras.Sequential([code, self.autoencoder.decoder], name="network")
+        network.build((None, receivers, self.source_features.count))
+        return network
+
+    def frames(self, features):
+        return self.network(features)
+
+    def get_config(self):
+        units, latent = self._code
+        return {**super().get_config(), "autoencoder_units": list(units), "latent": latent}
+
+
+RECIPE = Recipe(
+    name="ae_nn_emulator",
+    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
+    settings={
+        **emulator_training.SETTINGS,
+        "units": [64, 128, 256],
+        "autoencoder_units": [256, 128, 64],
+        "latent": 5,
+        "autoencoder_epochs": 150,
+    },
+    build=emulator_training.builder(AENNEmulator),
+    adapt=emulator_training.adapt,
+    pretraining=emulator_training.autoencoder_stage,
+    examples=emulator_training.frames,
+    trained_part=lambda model: model.network,
+    compile=emulator_training.compile_network,
+    finish=emulator_training.measure_errors,
+    score=emulator_training.score,
+    sample=emulator_training.held_out_sample,
+    card=emulator_training.CARD,
+    tags=emulator_training.TAGS,
+    smoke={**emulator_training.SMOKE, "autoencoder_epochs": 3},
+)

@@ -1,0 +1,78 @@
+"""Emulator of microseismic traces: principal components and Gaussian processes.
+
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method C: R2D 0.9433 on its own corpus
+Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
+Cost    23 to 33 CPU-seconds for a receiver, all of them for Gaussian processes
+Run     zoo train pca_gp_emulator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.inference import emulator_training
+from zoo.layers import Emulator, GaussianProcess, PrincipalComponents
+from zoo.training import Recipe
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class PCAGPEmulator(Emulator):
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+
+    A Gaussian process for each of 20 principal components gives the trace's shape, two more its time and
+    amplitude (section 2.2.3, figure 3C).
+
+    Args:
+        components: how many.
+        code_points: inducing points of a component's process.
+        **emulator: as of `zoo.layers.Emulator`.
+    """
+
+    recipe_name = "pca_gp_emulator"
+
+    def __init__(self, components: int = 20, code_points: int = 256, **emulator):
+        self._codes = (components, code_points)
+        super().__init__(**emulator)
+
+    def make_network(self) -> keras.Model:
+        components, points = self._codes
+        self.code_processes = GaussianProcess(points, outputs=components, precise=False, name="code_processes")
+        self.components = PrincipalComponents(components, self.samples, name="components")
+        network = keras.Sequential([self.code_processes, self.components], name="network")
+        network.build((None, len(self.receivers_km), self.source_features.smooth))
+        return network
+
+    def frames(self, features):
+        return self.network(features[..., : self.source_features.smooth])
+
+    def get_config(self):
+        components, points = self._codes
+        return {**super().get_config(), "components": components, "code_points": points}
+
+
+def fit_processes(model: PCAGPEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+    """Fit the processes of the principal components."""
+    features, frames, _ = emulator_training.frames(model, records, settings)
+    emulator_training.fit_code_processes(model, features, model.components.encode(frames))
+
+
+RECIPE = Recipe(
+    name="pca_gp_emulator",
+    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
+    settings={**emulator_training.SETTINGS, "components": 20, "code_points": 256, "epochs": 0},  # no network
+    build=emulator_training.builder(PCAGPEmulator),
+    adapt=emulator_training.adapt_components,
+    examples=None,
+    compile=None,
+    conclude=fit_processes,
+    finish=emulator_training.measure_errors,
+    score=emulator_training.score,
+    sample=emulator_training.held_out_sample,
+    card=emulator_training.CARD,
+    tags={**emulator_training.TAGS, "marine": {}},
+    smoke={**emulator_training.SMOKE, "epochs": 0},
+)
