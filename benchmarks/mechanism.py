@@ -21,6 +21,7 @@ _KINDS = ("double couple", "clvd", "general")
 def main() -> None:
     from zoo import registry
     from zoo.physics import moment_tensor
+    from zoo.progress import track
     from zoo.tasks.locate import locate
     from zoo.tasks.mechanism import Observation, invert_source
 
@@ -38,7 +39,7 @@ def main() -> None:
 
     found, offset_km, explosion_offset_km, cpu_s = [], [], [], []
     events = min(args.events, len(places))
-    for event in range(events):
+    for event in track(range(events), "Events"):
         noise = np.random.default_rng(event).normal(scale=noise_sd[event], size=traces[event].shape)
         recorded = traces[event] + noise
         observation = Observation(recorded, 1.0 / model.time_step_s, model.receivers_km, noise_sd[event], places[event])

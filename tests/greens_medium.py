@@ -23,8 +23,15 @@ class HomogeneousGreens:
     def __init__(self, error=(0.0, 0.0, 0.0)):
         self.receivers_km = RECEIVERS_KM
         self.lower_km, self.upper_km = np.array([0.05, 0.05, 0.6]), np.array([0.95, 0.95, 2.1])
-        names = ("timing_sd_s", "log_amplitude_sd", "shape_error")
-        self.emulator_error = {n: np.full(len(RECEIVERS_KM), e) for n, e in zip(names, error, strict=True)}
+        timing_sd_s, log_amplitude_sd, signal_error = error
+        count = len(RECEIVERS_KM)
+        self.emulator_error = {
+            # S is worse
+            "timing_sd_s": timing_sd_s * np.tile([1.0, 2.0], (count, 1)),
+            "log_amplitude_sd": log_amplitude_sd * np.tile([1.0, 1.5], (count, 1)),
+            "shape_error": np.full(count, signal_error / 3),
+            "signal_error": np.full(count, signal_error),
+        }
 
     def errors_at(self, height_km):
         return self.emulator_error
@@ -46,15 +53,18 @@ class HomogeneousGreens:
         s = tf.stack([sine * cosine, 0.1 * sine, -sine * cosine, zero, cosine**2 - sine**2, zero], axis=-1)
         begin = p_s if arrival else tf.zeros_like(p_s)
         p_pulse, s_pulse = (self._pulse(time_s + begin[..., None] - t[..., None]) for t in (p_s, s_s))
-        frames = p[..., None] * p_pulse[:, :, None] + 0.7 * s[..., None] * s_pulse[:, :, None]
+        frames = tf.stack([p[..., None] * p_pulse[:, :, None], 0.7 * s[..., None] * s_pulse[:, :, None]], axis=2)
         return frames, p_s - self.lead_s, self.level / distance, to_common_axes(offset)
 
     def _pulse(self, time_s):
         u = (time_s - 0.07) / self.pulse_sd_s
         return -u * tf.exp(0.5 - 0.5 * u**2)
 
-    def __call__(self, coordinates_km):
+    def waves(self, coordinates_km):
         coordinates_km = tf.convert_to_tensor(coordinates_km, tf.float32)
         time_s = tf.constant(np.arange(self.samples, dtype=np.float32) * self.time_step_s)
         frames, _, amplitude, turn = self._waves(coordinates_km, time_s, arrival=False)
-        return tf.einsum("nrij,nrjt->nrit", turn, frames) * amplitude[..., None, None]
+        return tf.einsum("nrij,nrwjt->nrwit", turn, frames) * amplitude[..., None, None, None]
+
+    def __call__(self, coordinates_km):
+        return tf.reduce_sum(self.waves(coordinates_km), axis=2)

@@ -65,6 +65,7 @@ def microseismic(folder: Path) -> None:
     location.write(folder)
     print(location.report())
     _compare_with_arrivals(folder, observed, location)
+    _invert_source(folder / "mechanism")
 
 
 def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> None:
@@ -82,6 +83,39 @@ def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> N
     say("   " + "\n   ".join(by_arrivals.parameter_lines()))
     samples = {"waveforms": by_waveforms.samples.samples, "arrival times": by_arrivals.samples.samples}
     draw_posteriors(samples, by_waveforms.source_km, folder / "waveforms-and-arrivals.png")
+
+
+def _invert_source(folder: Path) -> None:
+    """Infer place and moment tensor of a held-out double couple together."""
+    import numpy as np
+
+    from zoo import registry
+    from zoo.files import write_with
+    from zoo.physics.moment_tensor import source_type
+    from zoo.tasks.mechanism import invert_source, read_traces
+
+    name = registry.full_name("greens_emulator")
+    model = registry.load(name)
+    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
+        sample = {key: stored[key] for key in stored.files}
+    tensors = sample["moment_tensor_n_m"]
+    event = int(source_type(tensors)[:, 2].argmax())  # the purest double couple
+    noise = np.random.default_rng(0).normal(scale=sample["noise_sd"][event], size=sample["traces"][event].shape)
+    observed = write_with(
+        folder / "observed.npz",
+        lambda path: np.savez_compressed(
+            path,
+            traces=(sample["traces"][event] + noise).astype(np.float32),
+            receivers_km=model.receivers_km,
+            sampling_rate_hz=1 / model.time_step_s,
+            noise_sd=sample["noise_sd"][event],
+            source_km=sample["coordinates_km"][event],
+        ),
+    )
+    say(f"   zoo mechanism {observed} --model {name} --out {folder}")
+    found = invert_source(read_traces(observed), model, true_tensor_n_m=tensors[event])
+    found.write(folder)
+    print(found.report())
 
 
 def crustal_thickness(folder: Path) -> None:

@@ -8,7 +8,6 @@ import tensorflow as tf
 from greens_medium import HomogeneousGreens
 from scipy.linalg import solve_triangular
 
-from zoo.inference.likelihood import SHAPE_ERROR_DENSITY
 from zoo.inference.mechanism import MechanismLikelihood, solve_posterior
 from zoo.inference.smc import Sampler, Settings
 from zoo.layers.greens import to_common_axes
@@ -31,18 +30,20 @@ def dense(model, place, traces, noise_sd, scale, mean=None):
     greens = model(place).numpy()[0].astype(np.float64)
     even = scale / np.sqrt(moment_tensor.MULTIPLICITY)
     error = {name: values[0] for name, values in model.emulator_error.items()}
-    white = noise_sd**2 + (SHAPE_ERROR_DENSITY * error["shape_error"] * np.abs(traces).max()) ** 2
+    white = noise_sd**2 + (error["signal_error"] * np.abs(traces).max()) ** 2
     samples = traces.shape[1]
     columns = (even[:, None] * greens.transpose(1, 0, 2).reshape(6, -1)).T
     covariance = columns @ columns.T + np.diag(np.repeat(white, samples))
     if mean is not None:
-        for receiver, trace in enumerate(np.einsum("c,rct->rt", mean, greens)):
+        waves = model.waves(place).numpy()[0].astype(np.float64)
+        for receiver, traces_of_waves in enumerate(np.einsum("c,rwct->rwt", mean, waves)):
             part = slice(receiver * samples, (receiver + 1) * samples)
-            # As from the frames' samples, every second one
-            late = np.zeros(samples)
-            late[2:-2] = error["timing_sd_s"] * (trace[4:] - trace[:-4]) / (4 * model.time_step_s)
-            loud = error["log_amplitude_sd"] * trace
-            covariance[part, part] += np.outer(late, late) + np.outer(loud, loud)
+            for wave, trace in enumerate(traces_of_waves):
+                # As from the frames' samples, every second one
+                late = np.zeros(samples)
+                late[2:-2] = error["timing_sd_s"][wave] * (trace[4:] - trace[:-4]) / (4 * model.time_step_s)
+                loud = error["log_amplitude_sd"][wave] * trace
+                covariance[part, part] += np.outer(late, late) + np.outer(loud, loud)
     factor = np.linalg.cholesky(covariance)
     whitened = solve_triangular(factor, traces.astype(np.float64).ravel(), lower=True)
     density = -0.5 * whitened @ whitened - np.log(np.diag(factor)).sum()
@@ -66,12 +67,12 @@ def test_integrating_the_tensor_out_gives_the_dense_gaussian():
 
 
 def test_errors_of_time_and_amplitude_are_those_of_the_dense_gaussian():
-    model = HomogeneousGreens(error=(1e-3, 0.05, 0.01))
+    model = HomogeneousGreens(error=(1e-3, 0.05, 0.03))
     likelihood = MechanismLikelihood(model)
     _, traces, noise_sd = event(model)
     arguments = likelihood.prepare(traces, noise_sd)
     # C is taken at the mean of M under white errors
-    white = HomogeneousGreens(error=(0.0, 0.0, 0.01))
+    white = HomogeneousGreens(error=(0.0, 0.0, 0.03))
     plain = MechanismLikelihood(white)
     places = np.concatenate([PLACE, PLACE + [[0.004, -0.003, 0.002]]]).astype(np.float32)
     found, found_white = (
@@ -88,7 +89,7 @@ def test_errors_of_time_and_amplitude_are_those_of_the_dense_gaussian():
 
 
 def test_tensors_are_drawn_from_their_posterior():
-    model = HomogeneousGreens(error=(1e-3, 0.05, 0.01))
+    model = HomogeneousGreens(error=(1e-3, 0.05, 0.03))
     likelihood = MechanismLikelihood(model)
     offsets = []
     for seed in range(40):

@@ -20,7 +20,7 @@ TENSOR = 2e12 * moment_tensor.double_couple(30.0, 60.0, 40.0)
 
 @pytest.fixture(scope="module")
 def medium() -> HomogeneousGreens:
-    return HomogeneousGreens(error=(2e-4, 0.01, 0.002))
+    return HomogeneousGreens(error=(2e-4, 0.01, 0.006))
 
 
 @pytest.fixture(scope="module")

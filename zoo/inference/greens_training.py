@@ -15,19 +15,25 @@ from scipy.signal import hilbert
 
 from zoo.inference.emulator_training import is_outlier, peaks, pulse_delay_s, shift_traces
 from zoo.inference.gp_regression import fit_gaussian_processes
-from zoo.layers.emulation import ERROR_NAMES
 from zoo.layers.greens import to_common_axes
 from zoo.metrics import r2d
 from zoo.physics import moment_tensor
+from zoo.progress import track
 
 # Where the peak of the explosion's trace lies in a frame.
 _REFERENCE_S = 0.16
 # P is over after so long; S is picked where the square of its envelope is at least so much of that of P; what belongs
 # to S begins so long before its peak, with a taper.
 _P_LENGTH_S, _S_TO_P, _S_LEAD_S, _S_TAPER_S = 0.12, 0.05, 0.12, 0.06
-_BATCH = 500
+_BATCH = 250
 # Tensors of each kind that an event is scored and measured with.
 _TENSORS = 2
+# Errors that are expected at most, which keep multiples of columns that are alike from growing: of time, log amplitude,
+# and of one sample relative to the peak.
+_RIDGE_TIMING_S, _RIDGE_LOG_AMPLITUDE, _RIDGE_ERROR = 5e-3, 0.3, 0.03
+# Directions of the space of signals with less than so much of the strongest's energy are not heard.
+_STRONG = 2.5e-3
+_TINY = 1e-30
 # Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
 _NOISE_TO_PEAK = 0.082
 _SAMPLE_EVENTS = 20
@@ -168,43 +174,74 @@ def score(model: keras.Model, records: Mapping[str, np.ndarray]) -> dict[str, fl
 def measure_errors(model: keras.Model, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
     """Measure on held-out events, with double couples and any tensors, how wrong the emulator is; keep it in the model.
 
-    As `zoo.inference.emulator_training.measure_errors`, with two differences. The rest is relative to the peak of the
-    loudest receiver, as `zoo.inference.mechanism` takes it. And the multiples of derivative and trace are of all
-    events together, sum of residual * derivative squares over that of derivatives squared: a trace in a nodal
-    direction, which is nearly nothing but error, has no arrival of its own.
+    The residual of a trace is fitted by multiples of P, of S and of their derivatives: errors of log amplitude and
+    time, of all events of a height together, sum of multiple * column squared over that of columns squared (a wave in
+    a nodal direction, which is nearly nothing but error, has no arrival of its own), where a column that is stronger
+    than the mean counts like the mean. The rest is relative to the peak of the loudest receiver: its rms over the
+    trace, and its rms along the signals, that is in the space of the receiver's Green's functions and their
+    derivatives. There it is several times as strong as elsewhere, and only there can it be taken for a signal.
     """
-    kinds = ("double couple", "general")
-    parts = [traces_of(model, records, kind) for kind in kinds]
-    true, found = (np.concatenate(halves).astype(np.float64) for halves in zip(*parts, strict=True))
-    loudest = np.abs(true).max(axis=(1, 2))[:, np.newaxis, np.newaxis]
-    true, found = true / loudest, found / loudest
-    derivative = np.gradient(found, model.time_step_s, axis=-1)
-    residual = true - found
-    columns = np.stack([-derivative, found], axis=-1)
-    normal = np.einsum("nrti,nrtj->nrij", columns, columns)
-    projected = np.einsum("nrti,nrt->nri", columns, residual)
-    multiples = np.linalg.solve(normal, projected[..., np.newaxis])[..., 0]
-    rest = np.mean((residual - np.einsum("nrti,nri->nrt", columns, multiples)) ** 2, axis=-1)
-    energy = np.einsum("nrii->nri", normal)
-
-    def of(chosen: np.ndarray) -> np.ndarray:
-        """Return the errors (3, receivers) of some of the events."""
-        sd = np.sqrt((multiples[chosen] ** 2 * energy[chosen]).sum(axis=0) / energy[chosen].sum(axis=0))
-        measured = {
-            "timing_sd_s": sd[:, 0],
-            "log_amplitude_sd": sd[:, 1],
-            "shape_error": np.sqrt(rest[chosen].mean(axis=0)),
-        }
-        return np.stack([measured[name] for name in ERROR_NAMES])
-
-    everything = of(np.ones(len(rest), bool))
-    model.errors.assign(everything)
-    height = np.tile(records["coordinates_km"][:, 2], _TENSORS * len(kinds))
+    coordinates, greens = records["coordinates_km"], records["greens"]
+    rng = np.random.default_rng(0)
+    sums, heights = [], []
+    for first in track(range(0, len(greens), _BATCH), "Errors of the emulator"):
+        part = slice(first, first + _BATCH)
+        waves = np.asarray(model.waves(coordinates[part]))
+        for kind in ("double couple", "general") * _TENSORS:
+            moments = moment_tensor.draw(kind, len(waves), rng)
+            sums.append(_error_sums(waves, greens[part], moments, model.time_step_s))
+            heights.append(coordinates[part, 2])
+    sums, height = np.concatenate(sums), np.concatenate(heights)
     bins = model.height_errors.shape[-1]
     edges = np.linspace(model.lower_km[2], model.upper_km[2], bins + 1)
     which = np.clip(np.searchsorted(edges, height) - 1, 0, bins - 1)
-    by_height = [of(which == n) if np.any(which == n) else everything for n in range(bins)]
-    model.height_errors.assign(np.stack(by_height, axis=-1))
+    errors = [_rms_error(sums[which == n] if np.any(which == n) else sums) for n in range(bins)]
+    model.height_errors.assign(np.stack(errors, axis=-1))
+
+
+def _rms_error(sums: np.ndarray) -> np.ndarray:
+    """Return errors (errors, receivers) of `_error_sums` (n, 2, errors, receivers); a loud event has no more weight."""
+    weight = np.minimum(1, sums[:, 1].mean(axis=0) / np.maximum(sums[:, 1], _TINY))
+    square, relative = (weight[:, np.newaxis] * sums).sum(axis=0)
+    return np.sqrt(square / np.maximum(relative, _TINY))
+
+
+def _error_sums(waves: np.ndarray, greens: np.ndarray, moments: np.ndarray, time_step_s: float) -> np.ndarray:
+    """Return squares of errors and what they are relative to, (n, 2, errors, receivers), of one tensor per event.
+
+    Args:
+        waves: (n, receivers, 2, 6, samples) emulated P and S.
+        greens: (n, receivers, 6, samples) true.
+        moments: (n, 6).
+    """
+    true = np.einsum("nc,nrct->nrt", moments, greens)
+    loudest = np.abs(true).max(axis=(1, 2))[:, np.newaxis, np.newaxis]
+    parts = np.einsum("nc,nrwct->nrwt", moments, waves) / loudest[..., np.newaxis]
+    residual = true / loudest - parts.sum(axis=2)
+    columns = np.concatenate([-np.gradient(parts, time_step_s, axis=-1), parts], axis=2)
+    normal = columns @ np.swapaxes(columns, -1, -2)
+    energy = np.einsum("nrii->nri", normal)
+    # Where columns are alike, smaller multiples are likelier.
+    ridge = np.repeat((_RIDGE_ERROR / np.array([_RIDGE_TIMING_S, _RIDGE_LOG_AMPLITUDE])) ** 2, parts.shape[2])
+    projected = (columns @ residual[..., np.newaxis])[..., 0]
+    multiples = np.linalg.solve(normal + np.diag(ridge), projected[..., np.newaxis])[..., 0]
+    rest = residual - np.einsum("nrit,nri->nrt", columns, multiples)
+
+    signals = (
+        waves.reshape(*waves.shape[:2], -1, waves.shape[-1])
+        / np.abs(waves).max(axis=(1, 2, 3, 4), keepdims=True)[..., 0]
+    )
+    signals = np.concatenate([signals, np.gradient(signals, axis=-1)], axis=2)
+    values, vectors = np.linalg.eigh(signals @ np.swapaxes(signals, -1, -2))
+    strong = values > _STRONG * values[..., -1:]
+    along = np.einsum("nrik,nrit,nrt->nrk", vectors, signals, rest) ** 2 / np.where(strong, values, np.inf)
+    # What the columns took is not there any more; where no S is heard they took less, and this errs to the safe side
+    free = np.maximum(strong.sum(axis=-1) - columns.shape[2], 1)
+    ones = np.ones((*rest.shape[:2], 1))
+    squares = [multiples**2 * energy, np.mean(rest**2, -1, keepdims=True), along.sum(-1, keepdims=True)]
+    relative = [energy, ones, free[..., np.newaxis]]
+    both = np.stack([np.concatenate(squares, axis=-1), np.concatenate(relative, axis=-1)], axis=1)
+    return np.swapaxes(both, -1, -2)
 
 
 def held_out_sample(

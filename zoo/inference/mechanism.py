@@ -10,13 +10,17 @@ The prior is even in the space of tensors: M : M = sum of the squares of six num
 (so a shear component, which stands twice in the matrix, has S / sqrt(2)). S is broad, and set from the loudness of
 the data (`prior_scale`).
 
-C is that of `zoo.inference.likelihood`: noise and what the emulator leaves of the shape, white, and per receiver an
-error of arrival time and one of amplitude, which are multiples of the trace's derivative and of the trace. Here this
-trace depends on M. It is taken at the mean of M under white errors alone, an approximation: C would otherwise depend
-on what is integrated out. The shape error is relative to the loudest trace of the event, not to the receiver's own:
-at a receiver in a nodal direction the trace is small and the emulator's error is not. The errors are those at one
-height, where a first screen finds the event: S waves are short in the soft ground near the seabed, and what the
-emulator gets wrong there is several times what it gets wrong below.
+C is that of `zoo.inference.likelihood`: white errors, and per receiver multiples of the trace and of its derivative,
+which are errors of amplitude and of arrival time. Unlike there, P and S have errors of their own: those of S are the
+larger, and the time between the two tells the distance. The trace depends on M. It is taken at the mean of M under
+white errors alone, an approximation: C would otherwise depend on what is integrated out.
+
+The white errors are noise and the rest of what the emulator gets wrong. That rest is not white: it lies in the band
+and at the times of the signals. So its variance is not that over all samples but that along the signals, in the space
+of Green's functions and their derivatives, as validation measured it (`zoo.inference.greens_training`). It is relative
+to the loudest trace of the event, not to the receiver's own: at a receiver in a nodal direction the trace is small and
+the emulator's error is not. All errors are those at one height, where a first screen finds the event: S waves are short
+in the soft ground near the seabed, and what the emulator gets wrong there is several times what it gets wrong below.
 
 Frames begin at the arrival and are sampled every `model.frame_step_s`, the data are moved to them and thinned alike;
 the pulse has nothing above the Nyquist frequency of that.
@@ -25,6 +29,7 @@ the pulse has nothing above the Nyquist frequency of that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,14 +37,14 @@ import tensorflow as tf
 from scipy.signal import resample_poly
 from scipy.stats import qmc
 
-from zoo.inference.likelihood import SHAPE_ERROR_DENSITY
 from zoo.layers.emulation import ShiftAndScale
 from zoo.physics.moment_tensor import MULTIPLICITY
 
 # Components of a tensor whose six numbers have one standard deviation.
 _EVEN = (1.0 / np.sqrt(MULTIPLICITY)).astype(np.float32)
-# The prior's standard deviation over what a source in the middle of things needs to be as loud as the data.
-_PRIOR_BREADTH = 3.0
+# The prior's standard deviation over what a source at the quietest places needs to be as loud as the data. With the
+# median place instead, the prior would pull the tensors of deep sources, a tenth as loud, towards zero.
+_PRIOR_BREADTH, _QUIETEST = 3.0, 0.05
 _PRIOR_PLACES = 256
 # Samples at the ends of the data that interpolation does not reach.
 _EDGE = 4
@@ -49,15 +54,17 @@ class MechanismLikelihood:
     """log p(traces | source coordinates) with the moment tensor integrated out: vectorised, float32, for XLA.
 
     Calling it with coordinates_km (n, 3) and what `prepare` gives, data (receivers, frame samples), variance
-    (receivers,), prior scale (), errors of time in s and log amplitude (receivers,), returns log-likelihoods (n,)
-    relative to silence, log N(d; 0, white errors).
+    (receivers,), prior scale (), errors of time in s and log amplitude of P and S (receivers, 2), returns
+    log-likelihoods (n,) relative to silence, log N(d; 0, white errors).
 
     Args:
-        model: emulator of Green's functions. `model.frames(coordinates_km)` returns frames (n, receivers, 2, 6,
-            frame samples) of P and S, their beginning in s and amplitude, each (n, receivers), and what turns their components into
-            those of `zoo.physics.moment_tensor`, (n, receivers, 6, 6); `model.frame_every` is their sampling interval
-            over `model.time_step_s`. `model.emulator_error` maps `timing_sd_s`, `log_amplitude_sd`, and `shape_error`
-            (of the loudest receiver's peak) to arrays (receivers,); `model.errors_at(height_km)` does so for a height.
+        model: emulator of Green's functions. `model.frames(coordinates_km)` returns frames of P and S (n, receivers, 2,
+            6, frame samples), their beginning in s and amplitude, each (n, receivers), and what turns their components
+            into those of `zoo.physics.moment_tensor`, (n, receivers, 6, 6); `model.frame_every` is their sampling
+            interval over `model.time_step_s`; `model.waves(coordinates_km)` are Green's functions of P and S, (n,
+            receivers, 2, 6, time). `model.emulator_error` maps `timing_sd_s` and `log_amplitude_sd` to (receivers, 2),
+            `shape_error` (rms over all samples, relative to the peak of the loudest receiver) and `signal_error` (the
+            same along signals) to (receivers,); `model.errors_at(height_km)` does so for a height.
         receivers: indices of the emulator's receivers that recorded the event; None means all.
     """
 
@@ -67,11 +74,10 @@ class MechanismLikelihood:
         self.model = model
         self.frame_step_s = model.frame_every * model.time_step_s
 
-    def errors(self, height_km: float | None) -> tuple[np.ndarray, ...]:
-        """Return timing_sd_s, log_amplitude_sd and shape_error (receivers,) at a height, or on average (None)."""
+    def errors(self, height_km: float | None) -> dict[str, np.ndarray]:
+        """Return the emulator's errors of the receivers in use at a height, or on average (None)."""
         found = self.model.emulator_error if height_km is None else self.model.errors_at(height_km)
-        names = ("timing_sd_s", "log_amplitude_sd", "shape_error")
-        return tuple(np.asarray(found[name], np.float32)[list(self.receivers)] for name in names)
+        return {name: np.asarray(values, np.float32)[list(self.receivers)] for name, values in found.items()}
 
     def prepare(self, traces: np.ndarray, noise_sd: np.ndarray, height_km: float | None = None) -> tuple:
         """Return what follows the coordinates in a call: data, variance, prior scale, errors of time and amplitude.
@@ -81,26 +87,32 @@ class MechanismLikelihood:
             noise_sd: (receivers,).
             height_km: z near which the source is thought to lie, for the emulator's errors there; None: on average.
         """
-        timing_sd_s, log_amplitude_sd, shape_error = self.errors(height_km)
-        every = self.model.frame_every
+        error, every = self.errors(height_km), self.model.frame_every
         data = resample_poly(np.asarray(traces, np.float64), 1, every, axis=-1).astype(np.float32)
         # White noise keeps its spectral density, so every sample of the thinned data has 1 / every of its variance.
-        shape_sd = SHAPE_ERROR_DENSITY * shape_error * np.abs(traces).max()
-        variance = ((np.asarray(noise_sd) ** 2 + shape_sd**2) / every).astype(np.float32)
-        return data, variance, np.float32(self.prior_scale(traces, noise_sd)), timing_sd_s, log_amplitude_sd
+        signal_sd = error["signal_error"] * np.abs(traces).max()
+        variance = ((np.asarray(noise_sd) ** 2 + signal_sd**2) / every).astype(np.float32)
+        scale = np.float32(self.prior_scale(traces, noise_sd))
+        return data, variance, scale, error["timing_sd_s"], error["log_amplitude_sd"]
 
     def prior_scale(self, traces: np.ndarray, noise_sd: np.ndarray) -> float:
         """Return the standard deviation S of the prior: what the energy of the traces calls for, made broad."""
         energy = np.sum(traces.astype(np.float64) ** 2) - traces.shape[1] * np.sum(np.square(noise_sd))
         energy = max(energy, 0.01 * np.sum(np.square(traces, dtype=np.float64)))
+        loudness, expected = self._loudness
+        return float(_PRIOR_BREADTH * np.sqrt(energy / expected) / loudness)
+
+    @cached_property
+    def _loudness(self) -> tuple[float, float]:
+        """Return the largest amplitude, and the energy of traces from quiet places over its square for S = 1."""
         unit = qmc.Sobol(3, rng=np.random.default_rng(0)).random(_PRIOR_PLACES)
         places = self.model.lower_km + unit * (self.model.upper_km - self.model.lower_km)
         waves, _, amplitude, turn = self._frames(tf.constant(places, tf.float32))
-        # Of a tensor of six even numbers: scaled first, as squares of Green's functions in Pa per N m underflow.
+        # Scaled first, as squares of Green's functions in Pa per N m underflow.
         loudness = float(tf.reduce_max(amplitude))
         even = tf.einsum("nrij,nrwjt->nrit", turn, waves) * (amplitude / loudness)[..., None, None] * _EVEN[:, None]
-        expected = self.model.frame_every * tf.reduce_sum(even**2, axis=(1, 2, 3)).numpy().astype(np.float64)
-        return float(_PRIOR_BREADTH * np.sqrt(energy / np.median(expected)) / loudness)
+        energy = self.model.frame_every * tf.reduce_sum(even**2, axis=(1, 2, 3)).numpy().astype(np.float64)
+        return loudness, float(np.quantile(energy, _QUIETEST))
 
     def __call__(self, coordinates_km: tf.Tensor, *arguments: tf.Tensor) -> tf.Tensor:
         gram, projected, constant = self.normal_equations(coordinates_km, *arguments)
@@ -110,7 +122,7 @@ class MechanismLikelihood:
     def normal_equations(self, coordinates_km, data, variance, scale, timing_sd_s, log_amplitude_sd):
         """Return A (n, 6, 6), b (n, 6) and c (n,) of log p(d | M, x) = b.u - u.A.u / 2 + c, with M = scale * even * u.
 
-        Relative to silence. Times of the trace and of its derivative are columns of C, see the module.
+        Relative to silence. Arguments as of `prepare`; columns of C are multiples of P, S and their derivatives.
         """
         waves, onset_s, amplitude, turn = self._frames(coordinates_km)
         samples = waves.shape[-1]
@@ -187,13 +199,13 @@ class MechanismLikelihood:
             noise_sd: (receivers,).
             height_km: as of `prepare`.
         """
-        timing_sd_s, log_amplitude_sd, shape_error = self.errors(height_km)
+        error = self.errors(height_km)
         waves = np.asarray(self.model.waves(np.asarray(coordinates_km, np.float32)))[:, list(self.receivers)]
         parts = np.einsum("nc,nrwct->nrwt", tensors_n_m, waves)
         drawn, mean = parts.sum(axis=2), parts.mean(axis=0)
-        late = timing_sd_s[..., None] * np.gradient(mean, self.model.time_step_s, axis=-1)
-        loud = log_amplitude_sd[..., None] * mean
-        white = np.asarray(noise_sd) ** 2 + (shape_error * np.abs(traces).max()) ** 2
+        late = error["timing_sd_s"][..., None] * np.gradient(mean, self.model.time_step_s, axis=-1)
+        loud = error["log_amplitude_sd"][..., None] * mean
+        white = np.asarray(noise_sd) ** 2 + (error["shape_error"] * np.abs(traces).max()) ** 2
         wrong = np.sum(late**2 + loud**2, axis=1)
         return mean.sum(axis=1), np.sqrt(white[:, None] + wrong + drawn.var(axis=0))
 

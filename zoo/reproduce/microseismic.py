@@ -45,26 +45,27 @@ PAPER = {
     "d18_emulator": Published("D18", 0.89, 29232, 621.0, 5.12),
 }
 _DRAWN = ("d18_emulator", "wgan_gp_emulator", "nn_direct_emulator")  # those of figure 8
-_SEEDS = 3
+_OWN = {"methods": list(PAPER), "seeds": 3}
 
 
 def table_1(workshop: Workshop) -> list[dict[str, Any]]:
-    """Score, time and weigh the emulators; shipped ones, or (`workshop.train`) three trainings of each.
+    """Score, time and weigh the emulators; shipped ones, or (`workshop.train`) trained anew.
 
-    `--set methods=pca_nn_emulator,d18_emulator` takes some of them; other settings go to the trainings.
+    `--set methods=pca_nn_emulator,d18_emulator seeds=1` takes some of them; other settings go to the trainings, such
+    as features=paper.
 
     Raises:
         UsageError: if there is no such method.
     """
     from zoo.figures.emulators import draw_comparison
 
-    methods = as_type_of(list(PAPER), workshop.settings.get("methods", list(PAPER)), "methods")
-    for name in methods:
+    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+    for name in own["methods"]:
         if name not in PAPER:
             raise UsageError(f"methods are {', '.join(PAPER)}; received {name!r}.{did_you_mean(name, PAPER)}")
-    rest = {key: value for key, value in workshop.settings.items() if key != "methods"}
+    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
     workshop = dataclasses.replace(workshop, settings=rest)
-    rows = [_row(name, _checkpoints(workshop, name), workshop) for name in methods]
+    rows = [_row(name, _checkpoints(workshop, name, own["seeds"]), workshop) for name in own["methods"]]
     models, true, places = _examples(workshop)
     draw_comparison(
         true,
@@ -76,13 +77,13 @@ def table_1(workshop: Workshop) -> list[dict[str, Any]]:
     return rows
 
 
-def _checkpoints(workshop: Workshop, name: str) -> list[Path]:
-    """Return the folders of the shipped checkpoint, or of trainings with three seeds."""
+def _checkpoints(workshop: Workshop, name: str, seeds: int) -> list[Path]:
+    """Return the folders of the shipped checkpoint, or of trainings with so many seeds."""
     if not workshop.train:
         return [registry.find(f"{name}.{TAG}")]
     if workshop.quick:
         return [workshop.trained(f"{name}.marine", name, registry.recipe(name).recipe.smoke)]
-    return [workshop.trained(f"{name}.{TAG}", f"{name}-{seed}", {}, seed) for seed in range(_SEEDS)]
+    return [workshop.trained(f"{name}.{TAG}", f"{name}-{seed}", {}, seed) for seed in range(seeds)]
 
 
 def _row(name: str, folders: list[Path], workshop: Workshop) -> dict[str, Any]:
