@@ -39,3 +39,17 @@ def test_table_1_trains_when_asked(tmp_path, small_corpus, capsys):
 def test_methods_that_are_none_are_refused(tmp_path):
     with pytest.raises(UsageError, match="Did you mean pca_gp_emulator"):
         reproduce.run("microseismic-table-1", tmp_path, settings={"methods": "pca_gp_emulatr"})
+
+
+@pytest.mark.slow
+def test_table_2_locates_by_waveforms_and_by_arrivals(tmp_path):
+    pytest.importorskip("skfmm")
+    rows = reproduce.run("microseismic-table-2", tmp_path, quick=True)
+    best, d18, edt, gaussian = rows
+    assert [row["events"] for row in rows] == [2, 1, 2, 2]
+    assert best["covered_3_sd"] == edt["covered_3_sd"] == gaussian["covered_3_sd"] == 2
+    for axis in "xyz":
+        width = f"{axis}_half_width_median_km"
+        assert 5 * best[width] < gaussian[width] < 5 * edt[width]
+        assert best[f"{axis}_true_km"] == d18[f"{axis}_true_km"]
+    assert all((tmp_path / f"microseismic-table-2-figure-{n}.png").stat().st_size > 10_000 for n in (10, 11))
