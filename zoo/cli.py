@@ -364,7 +364,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--corpus", metavar="NAME/CONFIG", help="another corpus than the model's own")
     locate = command("locate", _locate, "locate an event by its waveforms or its arrival times")
     locate.add_argument("traces", help="npz, or any file that ObsPy reads")
-    locate.add_argument("--model", default="cvae_emulator", help="an emulator (default %(default)s)")
+    locate.add_argument("--model", default="pca_gp_emulator", help="an emulator (default %(default)s)")
     locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     locate.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
