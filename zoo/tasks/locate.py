@@ -29,7 +29,7 @@ from zoo.inference.origin_time import OriginTimeSampler
 from zoo.inference.samplers import check_name, sample
 from zoo.inference.smc import Sampler, Settings
 from zoo.tasks.observation import Matched, Observation, match, read_traces
-from zoo.tasks.posterior import AXES, Posterior
+from zoo.tasks.posterior import AXES, Posterior, waveform_warnings
 
 __all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "locate", "read_traces"]
 
@@ -38,12 +38,8 @@ SETTINGS = Settings(screen=32_768, particles=1_024, evidence_draws=2_048, batch=
 # A detector's or a catalogue's origin time is good to some tenths of a second. A wider range moves more
 # of the pulses out of the window: the emulated traces have no more than the 2 s after the origin.
 UNKNOWN_ORIGIN_TIME_S = (-0.5, 0.5)
-# An event must be this much likelier than noise, log Bayes factor ("strong" in Jeffreys' scale).
-_MIN_LOG_BAYES_FACTOR = 3.0
 # Samples of the posterior whose traces make the predictive band.
 _BAND_SAMPLES = 128
-# Normalised misfit beyond which the emulator does not explain a trace.
-_MAX_MISFIT = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +211,7 @@ def locate(
         unit=observation.unit or getattr(model, "unit", None) or "unit of the traces",
         source_km=source_km,
         notes=tuple(notes),
-        warnings=tuple(_warnings(parameters, samples.mean, samples.sd, engine, log_bayes_factor, misfit)),
+        warnings=tuple(waveform_warnings(parameters, samples.mean, samples.sd, engine, log_bayes_factor, misfit)),
         seed=seed,
         parameters=parameters,
     )
@@ -265,39 +261,3 @@ def _noise(matched: Matched, notes: list[str]) -> Noise:
     noise_sd = estimate_noise_sd(matched.traces)
     notes.append("The noise was estimated from the traces: sd " + ", ".join(f"{v:.3g}" for v in noise_sd) + ".")
     return Noise.white(noise_sd)
-
-
-def _warnings(
-    parameters: tuple[str, ...],
-    mean: np.ndarray,
-    sd: np.ndarray,
-    sampler: Sampler,
-    log_bayes_factor: float,
-    misfit: np.ndarray,
-) -> list[str]:
-    warnings = []
-    for index, name in enumerate(parameters):
-        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
-            if abs(mean[index] - edge) >= 3.0 * sd[index]:
-                continue
-            if name in AXES:
-                warnings.append(
-                    f"The posterior reaches the {side} edge of the emulator's training volume, {name} = "
-                    f"{edge:g}: the event may lie outside, where the emulator knows nothing."
-                )
-            else:
-                warnings.append(
-                    f"The posterior reaches the {side} end of the origin times, {edge:g} s: allow a wider "
-                    "range (origin_time_s), or cut the window nearer to the event."
-                )
-    if log_bayes_factor < _MIN_LOG_BAYES_FACTOR:
-        warnings.append(
-            f"Noise alone explains the traces about as well as an event (log Bayes factor {log_bayes_factor:.1f})."
-        )
-    for index, value in enumerate(misfit):
-        if value > _MAX_MISFIT:
-            warnings.append(
-                f"The trace of receiver {index} is not explained: its residual has {value:.1f} times the "
-                "expected variance. Its noise_sd, unit, origin time or the emulator's medium may be wrong."
-            )
-    return warnings

@@ -28,17 +28,13 @@ from zoo.inference.noise import Noise, estimate_noise_sd
 from zoo.inference.smc import Sampler, Settings
 from zoo.physics import moment_tensor
 from zoo.tasks.observation import Observation, match, read_traces
-from zoo.tasks.posterior import Posterior
+from zoo.tasks.posterior import AXES, Posterior, waveform_warnings
 
 __all__ = ["Mechanism", "Observation", "invert_source", "read_traces"]
 
 SETTINGS = Settings(screen=16_384, particles=1_024, evidence_draws=2_048, batch=1_024)
-# An event must be this much likelier than noise, log Bayes factor ("strong" in Jeffreys' scale).
-_MIN_LOG_BAYES_FACTOR = 3.0
 # Samples of the posterior whose traces make the predictive band.
 _BAND_SAMPLES = 128
-# Normalised misfit beyond which the emulator does not explain a trace.
-_MAX_MISFIT = 1.5
 _UNIT = "Pa"
 
 
@@ -251,7 +247,7 @@ def invert_source(
         convergence=convergence,
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
         notes=tuple(notes),
-        warnings=tuple(_warnings(samples.mean, samples.sd, sampler, samples.log_evidence, misfit)),
+        warnings=tuple(waveform_warnings(AXES, samples.mean, samples.sd, sampler, samples.log_evidence, misfit)),
         seed=seed,
         tensors_n_m=tensors,
         true_tensor_n_m=None if true_tensor_n_m is None else np.asarray(true_tensor_n_m, np.float64),
@@ -284,27 +280,3 @@ def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tup
     """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
     likelihood = MechanismLikelihood(model, receivers)
     return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
-
-
-def _warnings(
-    mean: np.ndarray, sd: np.ndarray, sampler: Sampler, log_bayes_factor: float, misfit: np.ndarray
-) -> list[str]:
-    warnings = []
-    for index, axis in enumerate("xyz"):
-        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
-            if abs(mean[index] - edge) < 3.0 * sd[index]:
-                warnings.append(
-                    f"The posterior reaches the {side} edge of the emulator's training volume, {axis} = {edge:g} km: "
-                    "the event may lie outside, where the emulator knows nothing."
-                )
-    if log_bayes_factor < _MIN_LOG_BAYES_FACTOR:
-        warnings.append(
-            f"Noise alone explains the traces about as well as an event (log Bayes factor {log_bayes_factor:.1f})."
-        )
-    for index, value in enumerate(misfit):
-        if value > _MAX_MISFIT:
-            warnings.append(
-                f"The trace of receiver {index} is not explained: its residual has {value:.1f} times the expected "
-                "variance. Its noise_sd, unit, origin time or the emulator's medium may be wrong."
-            )
-    return warnings

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from zoo.inference.convergence import Convergence
-from zoo.inference.smc import Samples
+from zoo.inference.smc import Sampler, Samples
 
 AXES = ("x_km", "y_km", "z_km")
+# An event must be this much likelier than noise, log Bayes factor ("strong" in Jeffreys' scale).
+_MIN_LOG_BAYES_FACTOR = 3.0
+# Normalised misfit beyond which the emulator does not explain a trace.
+_MAX_MISFIT = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +118,48 @@ class Posterior:
 def _finite(value: Any) -> Any:
     """JSON has no infinity: a comparison with nothing is null."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def waveform_warnings(
+    parameters: tuple[str, ...],
+    mean: np.ndarray,
+    sd: np.ndarray,
+    sampler: Sampler,
+    log_bayes_factor: float,
+    misfit: np.ndarray,
+) -> list[str]:
+    """Return what speaks against a location by waveforms.
+
+    Args:
+        parameters: names, as of `Posterior`.
+        mean, sd: of the posterior, (parameters,).
+        sampler: its box is the prior.
+        log_bayes_factor: log evidence of an event minus that of noise alone.
+        misfit: (receivers,) mean squared residual over its predicted variance.
+    """
+    warnings = []
+    for index, name in enumerate(parameters):
+        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
+            if abs(mean[index] - edge) >= 3.0 * sd[index]:
+                continue
+            if name in AXES:
+                warnings.append(
+                    f"The posterior reaches the {side} edge of the emulator's training volume, {name} = "
+                    f"{edge:g}: the event may lie outside, where the emulator knows nothing."
+                )
+            else:
+                warnings.append(
+                    f"The posterior reaches the {side} end of the origin times, {edge:g} s: allow a wider "
+                    "range (origin_time_s), or cut the window nearer to the event."
+                )
+    if log_bayes_factor < _MIN_LOG_BAYES_FACTOR:
+        warnings.append(
+            f"Noise alone explains the traces about as well as an event (log Bayes factor {log_bayes_factor:.1f})."
+        )
+    for index, value in enumerate(misfit):
+        if value > _MAX_MISFIT:
+            warnings.append(
+                f"The trace of receiver {index} is not explained: its residual has {value:.1f} times the "
+                "expected variance. Its noise_sd, unit, origin time or the emulator's medium may be wrong."
+            )
+    return warnings
