@@ -11,6 +11,7 @@ from greens_medium import HomogeneousGreens
 from zoo.errors import ZooError
 from zoo.inference.smc import Settings
 from zoo.physics import moment_tensor
+from zoo.tasks.locate import locate
 from zoo.tasks.mechanism import Observation, invert_source
 
 SETTINGS = Settings(screen=4_096, particles=512, evidence_draws=512, batch=1_024)
@@ -67,5 +68,7 @@ def test_what_does_not_fit_is_refused(medium, observation):
         invert_source(Observation(observation.traces, unit="Pa per m3 of injected volume"), medium)
     with pytest.raises(ZooError, match="greens_emulator"):
         invert_source(observation, object())
+    with pytest.raises(ZooError, match="zoo mechanism"):
+        locate(observation, medium)
     with pytest.raises(ZooError, match="seed"):
         invert_source(observation, medium, seed=-1)

@@ -169,6 +169,11 @@ def locate(
     check_name(sampler)
     if seed < 0:
         raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
+    if hasattr(model, "frame_every"):
+        raise ZooError(
+            "This emulator gives Green's functions, not traces of explosions: infer place and mechanism with it "
+            "(`zoo mechanism`), or locate with another, e.g. pca_gp_emulator."
+        )
     given = traces if isinstance(traces, Observation) else Observation(traces)
     observation = replace(
         given,
