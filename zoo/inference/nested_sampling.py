@@ -88,7 +88,7 @@ def run_multinest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
     live_points = sampler.settings.live_points or MULTINEST_LIVE_POINTS
     if live_points < MULTINEST_LIVE_POINTS:
         warnings.warn(
-            f"MultiNest with {live_points} live points ended in false modes of location posteriors; "
+            f"MultiNest with {live_points} live points may end in false modes of location posteriors; "
             f"take {MULTINEST_LIVE_POINTS} or more.",
             stacklevel=2,
         )
