@@ -20,6 +20,7 @@ def examples(count=300, seed=0):
 
 def gpflow_model(inputs, target, lengthscales, variance, noise):
     import gpflow
+
     kernel = gpflow.kernels.Matern32(variance, lengthscales)
     model = gpflow.models.GPR((inputs, target[:, np.newaxis]), kernel)
     model.likelihood.variance.assign(noise)
@@ -50,6 +51,7 @@ def test_value_and_gradient_of_the_evidence_are_gpflows():
 
 def test_the_batch_finds_as_much_evidence_as_gpflow_one_by_one():
     import gpflow
+
     inputs, targets, _ = examples(150)
     standardised = (targets - targets.mean(0)) / targets.std(0)
     found = gp_regression.maximise_evidence(inputs, standardised, 1e-5)
@@ -76,6 +78,7 @@ def test_processes_fitted_together_are_those_fitted_alone():
 @pytest.mark.parametrize("linear_trend", [False, True])
 def test_the_layer_equals_gpflows_sparse_process(linear_trend, precise):
     import gpflow
+
     inputs, targets, _ = examples()
     new, _, truth = examples(50, seed=1)
     layer = GaussianProcess(points=150, outputs=3, precise=precise)  # more room than the fit fills

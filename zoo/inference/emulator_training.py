@@ -25,7 +25,7 @@ from zoo.training import Stage
 # enough for the onset of the pulse.
 _REFERENCE_S = 0.16
 # Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
-_NOISE_TO_PEAK = 0.082
+NOISE_TO_PEAK = 0.082
 _BATCH = 1000
 
 
@@ -281,7 +281,7 @@ def held_out_sample(
     sample = {
         "coordinates_km": coordinates,
         "predicted": np.asarray(model(coordinates)),
-        "noise_sd": np.float32(_NOISE_TO_PEAK * np.median(peak)),
+        "noise_sd": np.float32(NOISE_TO_PEAK * np.median(peak)),
     }
     if settings["share_traces"]:
         sample["traces"] = records["traces"][chosen].astype(np.float32)

@@ -13,8 +13,9 @@ import keras
 import numpy as np
 from scipy.signal import hilbert
 
-from zoo.inference.emulator_training import is_outlier, peaks, pulse_delay_s, shift_traces
+from zoo.inference.emulator_training import NOISE_TO_PEAK
 from zoo.inference.gp_regression import fit_gaussian_processes
+from zoo.inference.trace_alignment import is_outlier, peaks, pulse_delay_s, shift_traces
 from zoo.layers.greens import to_common_axes
 from zoo.metrics import r2d
 from zoo.physics import moment_tensor
@@ -34,8 +35,6 @@ _RIDGE_TIMING_S, _RIDGE_LOG_AMPLITUDE, _RIDGE_ERROR = 5e-3, 0.3, 0.03
 # Directions of the space of signals with less than so much of the strongest's energy are not heard.
 _STRONG = 2.5e-3
 _TINY = 1e-30
-# Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
-_NOISE_TO_PEAK = 0.082
 _SAMPLE_EVENTS = 20
 _SAMPLE_MOMENT_N_M = 1e12  # Mw 1.9
 
@@ -264,5 +263,5 @@ def held_out_sample(
         "moment_tensor_n_m": tensors.astype(np.float32),
         "traces": traces.astype(np.float32),
         "predicted": np.asarray(model(coordinates)),
-        "noise_sd": (_NOISE_TO_PEAK * np.median(np.abs(traces).max(axis=-1), axis=1)).astype(np.float32),
+        "noise_sd": (NOISE_TO_PEAK * np.median(np.abs(traces).max(axis=-1), axis=1)).astype(np.float32),
     }
