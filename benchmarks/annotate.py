@@ -2,10 +2,10 @@
 
     python benchmarks/annotate.py [--model NAME] [--hours H] [--events N] [--keep FOLDER]
 
-The day is SYNTHETIC (`zoo.physics.seismogram_days`): three components at 100 Hz, noise with people and machines, and
+The day is SYNTHETIC (`zoo.seismograms.physics.days`): three components at 100 Hz, noise with people and machines, and
 local earthquakes at random times, scaled to signal-to-noise ratios (amplitude, P's first second on Z, 1 to 20 Hz) drawn
 log-uniformly from 2 to 60. CPU time and largest memory are the command's, from its start to its last figure. A pick is
-right within 0.5 s; S counts where it stands out as `zoo.inference.picking` asks (`CLEAR_S_DB`).
+right within 0.5 s; S counts where it stands out as `zoo.seismograms.picking.picks` asks (`CLEAR_S_DB`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from table import print_table
 
-from zoo.inference.picking import CLEAR_S_DB
-from zoo.physics.seismogram_days import RATE_HZ, Planted, continuous
+from zoo.seismograms.physics.days import RATE_HZ, Planted, continuous
+from zoo.seismograms.picking.picks import CLEAR_S_DB
 
 RIGHT_S = 0.5
 SNR = (2.0, 60.0)

@@ -19,11 +19,12 @@ import numpy as np
 from table import print_table
 
 import zoo
-from zoo import corpora, registry
-from zoo.inference.waveform_scores import class_score, reconstruction_score
-from zoo.inference.waveform_training import CollapsedRun
-from zoo.layers.waveforms import two_dimensional
+from zoo import registry
+from zoo.data import corpora
 from zoo.reproduce import forget
+from zoo.seismograms.models.autoencoder import two_dimensional
+from zoo.seismograms.models.scores import class_score, reconstruction_score
+from zoo.seismograms.models.training import CollapsedRun
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = range(5)

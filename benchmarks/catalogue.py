@@ -66,8 +66,8 @@ def write_catalogue(path: Path, events: int, years: float, seed: int = 0) -> np.
 
 def child(catalogue: str, out: str) -> None:
     """Run what the command runs, with the stand-in, and print time and memory as JSON."""
-    from zoo import catalogues
-    from zoo.tasks.seismicity import find_anomalies
+    from zoo.seismicity import catalogues
+    from zoo.seismicity.anomalies import find_anomalies
 
     begin = time.perf_counter()
     read = catalogues.read(catalogue)

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from table import print_table
 
-from zoo.physics.earth import EarthModel, prem, read_deck
-from zoo.physics.earth_prior import EarthPrior, draw_dispersion
-from zoo.physics.rayleigh import phase_velocity
+from zoo.crust.physics.earth import EarthModel, prem, read_deck
+from zoo.crust.physics.prior import EarthPrior, draw_dispersion
+from zoo.crust.physics.rayleigh import phase_velocity
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FREQUENCY_HZ = np.arange(10, 35.01, 1.25) / 1e3
@@ -117,8 +117,9 @@ def _flattened_layers(earth: EarthModel, bottom_km: float = 1000.0, step_km: flo
 
 def scores(pattern: str, data_dir: str | None) -> list[list[str]]:
     """Score the models on their test split, or quote their cards."""
-    from zoo import checkpoint, registry, training
+    from zoo import checkpoint, registry
     from zoo.errors import ZooError
+    from zoo.training import trainer as training
 
     rows = []
     for name in registry.list_models(pattern):
@@ -143,9 +144,9 @@ def scores(pattern: str, data_dir: str | None) -> list[list[str]]:
 def maps() -> list[list[str]]:
     """Time a map of 100 x 100 points, and invert Yunnan's."""
     from zoo import registry
+    from zoo.crust.invert import invert
+    from zoo.crust.maps import DispersionMap, read_dispersion_map, read_thickness_map
     from zoo.errors import ZooError
-    from zoo.maps import DispersionMap, read_dispersion_map, read_thickness_map
-    from zoo.tasks.crust import invert
 
     rows = []
     try:

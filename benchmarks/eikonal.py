@@ -18,7 +18,7 @@ import time
 import numpy as np
 from table import print_table
 
-from zoo.physics import eikonal, marine
+from zoo.microseismic.physics import eikonal, marine
 
 SHAPE = (81, 81, 301)
 PLACES_M = {"seabed": (500.0, 500.0, 2430.0), "off nodes": (131.3, 377.7, 1204.2)}
@@ -88,9 +88,9 @@ def held_out() -> dict[str, np.ndarray]:
 
 def picks(data_dir: str | None, events: int) -> None:
     """Measure the picks."""
-    from zoo import corpora
-    from zoo.inference.travel_times import TravelTimeFields
-    from zoo.tasks.arrivals import PULSE_SIGMA_S, pick_arrivals
+    from zoo.data import corpora
+    from zoo.microseismic.location.arrivals import PULSE_SIGMA_S, pick_arrivals
+    from zoo.microseismic.location.travel_times import TravelTimeFields
 
     noise_sd = float(held_out()["noise_sd"])
     records = corpora.arrays("microseismic/marine", "validation", data_dir, ["coordinates_km", "traces"])
@@ -125,8 +125,8 @@ def picks(data_dir: str | None, events: int) -> None:
 
 def location(events: int) -> None:
     """Measure locations by arrival times."""
-    from zoo.tasks.locate_arrivals import locate_arrivals
-    from zoo.tasks.observation import Observation
+    from zoo.microseismic.location.by_arrivals import locate_arrivals
+    from zoo.microseismic.location.observation import Observation
 
     sample = held_out()
     places, traces, noise_sd = sample["coordinates_km"], sample["traces"], float(sample["noise_sd"])

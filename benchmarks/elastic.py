@@ -17,8 +17,8 @@ import time
 import numpy as np
 from table import print_table
 
-from zoo.metrics import relative_error
-from zoo.physics import design, elastic, marine
+from zoo.microseismic.physics import design, elastic, marine
+from zoo.training.metrics import relative_error
 
 STEPS, STEP_S, EVERY = 2500, 0.8e-3, 5
 

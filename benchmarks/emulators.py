@@ -16,7 +16,7 @@ from table import print_table
 
 def main() -> None:
     from zoo import registry
-    from zoo.reproduce.microseismic import PAPER, describe
+    from zoo.microseismic.reproduce import PAPER, describe
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir")

@@ -22,7 +22,7 @@ MAX_DELAY_S = 0.3
 
 def main() -> None:
     from zoo import registry
-    from zoo.tasks.locate import UNKNOWN_ORIGIN_TIME_S, Observation, locate
+    from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, Observation, locate
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nn_direct_emulator")

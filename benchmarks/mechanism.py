@@ -20,10 +20,10 @@ _KINDS = ("double couple", "clvd", "general")
 
 def main() -> None:
     from zoo import registry
-    from zoo.physics import moment_tensor
+    from zoo.microseismic.location.by_waveforms import locate
+    from zoo.microseismic.location.mechanism import Observation, invert_source
+    from zoo.microseismic.physics import moment_tensor
     from zoo.progress import track
-    from zoo.tasks.locate import locate
-    from zoo.tasks.mechanism import Observation, invert_source
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="greens_emulator")

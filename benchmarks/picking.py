@@ -28,11 +28,13 @@ import numpy as np
 from table import print_table
 
 import zoo
-from zoo import corpora, registry, signals
+from zoo import registry
+from zoo.data import corpora
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
-from zoo.inference import picking
 from zoo.progress import say
+from zoo.seismograms import signals
+from zoo.seismograms.picking import picks as picking
 
 NCEDC, STEAD = "ncedc_picks/phasenet_demo", "stead/sample"
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))

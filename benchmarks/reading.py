@@ -3,12 +3,13 @@
     python benchmarks/reading.py [--traces N] [--rounds N]
 
 The corpus is made here: **random numbers** in the shape of a training corpus (540 x 3 float32, a label, 30 columns of
-metadata), written by `zoo prepare seisbench_format/...` and exported for SeisBench by `zoo.waveforms.export`. Reading
-does not depend on what the numbers are. It is larger than the 250 MB up to which TFDS caches a corpus in memory by
-itself. Everybody does equal work: one epoch of batches of 256, waveforms (540, 3) float32 with int64 labels, shuffled
-(TFDS with the zoo's buffer; SeisBench: a permutation of all), page cache warm. They run in turns; the
-median of the rounds is printed. SeisBench reads with GenericGenerator and a torch DataLoader of 2 workers, in a process
-without TensorFlow and as fast as it can: all traces and metadata are in its caches before the clock starts.
+metadata), written by `zoo prepare seisbench_format/...` and exported for SeisBench by
+`zoo.seismograms.archives.export`. Reading does not depend on what the numbers are. It is larger than the 250 MB up to
+which TFDS caches a corpus in memory by itself. Everybody does equal work: one epoch of batches of 256, waveforms (540,
+3) float32 with int64 labels, shuffled (TFDS with the zoo's buffer; SeisBench: a permutation of all), page cache warm.
+They run in turns; the median of the rounds is printed. SeisBench reads with GenericGenerator and a torch DataLoader of
+2 workers, in a process without TensorFlow and as fast as it can: all traces and metadata are in its caches before the
+clock starts.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ def write_folder(folder: Path, traces: int) -> None:
 
 def prepare(folder: Path, traces: int) -> tuple[str, float]:
     """Make the corpus below `folder`, and export it; return its name and the size of its records in bytes."""
-    from zoo import corpora
-    from zoo.waveforms.export import export
+    from zoo.data import corpora
+    from zoo.seismograms.archives.export import export
 
     name = "seisbench_format/reading"
     source = folder / "source"
@@ -88,7 +89,7 @@ def epochs(name: str, data_dir: Path, buffer: int) -> dict[str, Callable[[int], 
     """Return what makes a shuffled, batched epoch by each method, as a function of the seed."""
     import tensorflow_datasets as tfds
 
-    from zoo import corpora
+    from zoo.data import corpora
 
     wanted = ("waveform", "label")
     decoders = tfds.decode.PartialDecoding({key: True for key in wanted})
@@ -156,7 +157,7 @@ def main() -> None:
         return
     from table import print_table
 
-    from zoo import corpora
+    from zoo.data import corpora
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -21,12 +21,12 @@ SAME_MODE_KM = 0.1
 def main() -> None:
     from zoo import registry
     from zoo.errors import ZooError
-    from zoo.inference.convergence import compare, two_seeds
-    from zoo.inference.likelihood import TraceLikelihood
-    from zoo.inference.noise import Noise
-    from zoo.inference.samplers import SAMPLERS, engine
-    from zoo.inference.smc import Sampler
-    from zoo.tasks.locate import SETTINGS
+    from zoo.microseismic.location.by_waveforms import SETTINGS
+    from zoo.microseismic.location.likelihood import TraceLikelihood
+    from zoo.microseismic.location.noise import Noise
+    from zoo.sampling.convergence import compare, two_seeds
+    from zoo.sampling.samplers import SAMPLERS, engine
+    from zoo.sampling.smc import Sampler
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nn_direct_emulator")

@@ -22,14 +22,15 @@ import numpy as np
 from table import print_table
 
 import zoo
-from zoo import checkpoint, corpora, registry
+from zoo import checkpoint, registry
+from zoo.data import corpora
 from zoo.errors import ZooError
-from zoo.inference.seismicity_boosting import boosted_score
-from zoo.inference.seismicity_scan import event_count, largest_pixel, poisson_scan
-from zoo.inference.seismicity_training import area_under_curve, inputs
-from zoo.layers.residual import ResidualNetwork, trainable_parameters
-from zoo.physics.seismicity import TASKS
 from zoo.progress import say
+from zoo.seismicity.models.boosting import boosted_score
+from zoo.seismicity.models.residual import ResidualNetwork, trainable_parameters
+from zoo.seismicity.models.training import area_under_curve, inputs
+from zoo.seismicity.physics.maps import TASKS
+from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
 
 Maps = Mapping[str, np.ndarray]
 Score = Callable[[Maps], np.ndarray]

@@ -22,8 +22,8 @@ import numpy as np
 from scipy import signal
 from table import print_table
 
-from zoo.physics.seismogram_model import SeismogramModel
-from zoo.physics.seismograms import seismograms
+from zoo.seismograms.physics.model import SeismogramModel
+from zoo.seismograms.physics.seismograms import seismograms
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 RATE_HZ = 100.0

@@ -20,9 +20,9 @@ import numpy as np
 from table import print_table
 
 from zoo.files import cores
-from zoo.metrics import relative_error
-from zoo.physics.acoustic import ricker
-from zoo.physics.acoustic_propagator import Propagator
+from zoo.fwi.physics.acoustic import ricker
+from zoo.fwi.physics.acoustic_propagator import Propagator
+from zoo.training.metrics import relative_error
 
 SPACING_M, STEP_S = 10.0, 0.001
 
@@ -126,7 +126,7 @@ def convergence() -> None:
 def gradients() -> None:
     import tensorflow as tf
 
-    from zoo.layers import WaveRNN
+    from zoo.fwi.models.wave import WaveRNN
 
     rng = np.random.default_rng(0)
     velocity = 2000 + 800 * rng.random((24, 30))

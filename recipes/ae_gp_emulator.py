@@ -14,9 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, FrameAutoencoder, GaussianProcess
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.compression import FrameAutoencoder
+from zoo.microseismic.models.emulator import Emulator
+from zoo.microseismic.models.gaussian_process import GaussianProcess
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -30,7 +32,7 @@ class AEGPEmulator(Emulator):
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
         code_points: inducing points of the process of a number.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_gp_emulator"

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, FrameAutoencoder, ReceiverPerceptrons
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.compression import FrameAutoencoder
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -26,7 +27,7 @@ class AENNEmulator(Emulator):
     Args:
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_nn_emulator"

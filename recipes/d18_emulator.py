@@ -16,10 +16,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.inference import emulator_training
-from zoo.inference.gp_regression import fit_gaussian_processes
-from zoo.layers import Emulator, GaussianProcess
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.emulator import Emulator
+from zoo.microseismic.models.gaussian_process import GaussianProcess
+from zoo.microseismic.models.gp_regression import fit_gaussian_processes
+from zoo.training.recipe import Recipe
 
 # Of the hyperparameters of one of hundreds of processes.
 _EXAMPLES, _ITERATIONS = 400, 30
@@ -35,7 +36,7 @@ class D18Emulator(Emulator):
 
     Args:
         components: number of dominant samples.
-        **emulator: as of `zoo.layers.Emulator`, without units.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`, without units.
     """
 
     recipe_name = "d18_emulator"

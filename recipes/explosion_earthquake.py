@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import waveform_training
-from zoo.inference.waveform_training import WaveformRecipe
-from zoo.layers.waveforms import WaveformClassifier
+from zoo.seismograms.models import training as waveform_training
+from zoo.seismograms.models.autoencoder import WaveformClassifier
+from zoo.seismograms.models.training import WaveformRecipe
 
 LABELS = ("explosion", "earthquake")
 

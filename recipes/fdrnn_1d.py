@@ -12,8 +12,8 @@ trace comes from the same finite differences that invert it (an "inverse crime")
 
 from __future__ import annotations
 
-from zoo.inference import fwi_training
-from zoo.training import Recipe
+from zoo.fwi.models import training as fwi_training
+from zoo.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="fdrnn_1d",

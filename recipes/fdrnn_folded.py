@@ -11,8 +11,8 @@ have no noise.
 
 from __future__ import annotations
 
-from zoo.inference import fwi_training
-from zoo.training import Recipe
+from zoo.fwi.models import training as fwi_training
+from zoo.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="fdrnn_folded",

@@ -13,8 +13,8 @@ that invert them (an "inverse crime") and have no noise: what is measured is the
 
 from __future__ import annotations
 
-from zoo.inference import fwi_training
-from zoo.training import Recipe
+from zoo.fwi.models import training as fwi_training
+from zoo.training.recipe import Recipe
 
 RECIPE = Recipe(
     name="fdrnn_marmousi",

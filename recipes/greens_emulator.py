@@ -15,11 +15,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.inference import greens_training
-from zoo.layers import Emulator, GaussianProcess, ReceiverPerceptrons, ShiftAndScale
-from zoo.layers.greens import PrincipalFrames, to_common_axes
-from zoo.physics.moment_tensor import COMPONENTS
-from zoo.training import Recipe
+from zoo.microseismic.models import greens_training
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons, ShiftAndScale
+from zoo.microseismic.models.gaussian_process import GaussianProcess
+from zoo.microseismic.models.greens import PrincipalFrames, to_common_axes
+from zoo.microseismic.physics.moment_tensor import COMPONENTS
+from zoo.training.recipe import Recipe
 
 WAVES = ("p", "s")
 ERROR_BINS = 24  # of height, in which the emulator's errors are measured
@@ -38,7 +39,7 @@ class GreensEmulator(Emulator):
 
     Args:
         coefficients: number of principal components of each wave.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "greens_emulator"

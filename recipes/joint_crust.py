@@ -15,9 +15,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.inference import crust_training
-from zoo.layers import MixtureCrustModel
-from zoo.training import Recipe
+from zoo.crust.models import training as crust_training
+from zoo.crust.models.crust import MixtureCrustModel
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -53,7 +53,7 @@ class JointCrust(MixtureCrustModel):
 
         `noise_correlation` is that at a distance of 0.1 in ln(frequency), 0 for independent errors.
         """
-        from zoo.inference.mixture import JointPosterior
+        from zoo.crust.posterior import JointPosterior
 
         mixture = self.mixture(phase_velocity_km_s, sd_km_s, noise_correlation)
         statistics = (ops.convert_to_numpy(self.vs_mean_km_s), ops.convert_to_numpy(self.vs_scale_km_s))

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.inference import crust_training
-from zoo.layers import MixtureCrustModel
-from zoo.training import Recipe
+from zoo.crust.models import training as crust_training
+from zoo.crust.models.crust import MixtureCrustModel
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -43,7 +43,7 @@ class MDNCrust(MixtureCrustModel):
 
         `noise_correlation` is that at a distance of 0.1 in ln(frequency), 0 for independent errors.
         """
-        from zoo.inference.mixture import MohoPosterior
+        from zoo.crust.posterior import MohoPosterior
 
         log_weight, location, factor = self.mixture(phase_velocity_km_s, sd_km_s, noise_correlation)
         return MohoPosterior(log_weight, location[..., 0], 1 / factor[..., 0, 0], self.moho_range_km)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, ReceiverPerceptrons
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -20,7 +20,7 @@ class NNDirectEmulator(Emulator):
     """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
 
     A perceptron of 64, 128 and 256 units per receiver gives the trace's shape, Gaussian processes its
-    time and amplitude (section 2.2.1, figure 3A). Arguments as of `zoo.layers.Emulator`.
+    time and amplitude (section 2.2.1, figure 3A). Arguments as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "nn_direct_emulator"

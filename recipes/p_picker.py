@@ -17,9 +17,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.inference import waveform_scores, waveform_training
-from zoo.inference.waveform_training import WaveformRecipe
-from zoo.layers.waveforms import EncoderAndHead, WaveformModel
+from zoo.seismograms.models import scores as waveform_scores
+from zoo.seismograms.models import training as waveform_training
+from zoo.seismograms.models.autoencoder import EncoderAndHead, WaveformModel
+from zoo.seismograms.models.training import WaveformRecipe
 
 LOSS = "mean_absolute_error"
 

@@ -14,9 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, GaussianProcess, PrincipalComponents
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.compression import PrincipalComponents
+from zoo.microseismic.models.emulator import Emulator
+from zoo.microseismic.models.gaussian_process import GaussianProcess
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,7 +31,7 @@ class PCAGPEmulator(Emulator):
     Args:
         components: how many.
         code_points: inducing points of a component's process.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "pca_gp_emulator"

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, PrincipalComponents, ReceiverPerceptrons
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.compression import PrincipalComponents
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -25,7 +26,7 @@ class PCANNEmulator(Emulator):
 
     Args:
         components: how many.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "pca_nn_emulator"

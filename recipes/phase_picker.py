@@ -17,10 +17,10 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.inference import picking
-from zoo.inference.picking_windows import WindowDraws
-from zoo.layers import PickingNetwork
-from zoo.training import Recipe
+from zoo.seismograms.models.picking_network import PickingNetwork
+from zoo.seismograms.picking import picks as picking
+from zoo.seismograms.picking.windows_training import WindowDraws
+from zoo.training.recipe import Recipe
 
 VALIDATION_BATCHES = 8
 SAMPLE_WINDOWS = 4

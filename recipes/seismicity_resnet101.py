@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import keras
 
-from zoo.inference import seismicity_training
-from zoo.layers.residual import SeismicityClassifier
+from zoo.seismicity.models import training as seismicity_training
+from zoo.seismicity.models.residual import SeismicityClassifier
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import keras
 
-from zoo.inference import crust_training
-from zoo.layers import PointCrustModel
-from zoo.training import Recipe
+from zoo.crust.models import training as crust_training
+from zoo.crust.models.crust import PointCrustModel
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -19,10 +19,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from zoo.inference import crust_training
-from zoo.layers import PointCrustModel
-from zoo.layers.dispersion import sigmoid_layer
-from zoo.training import Recipe, Stage
+from zoo.crust.models import training as crust_training
+from zoo.crust.models.crust import PointCrustModel
+from zoo.crust.models.dispersion import sigmoid_layer
+from zoo.training.recipe import Recipe, Stage
 
 
 @keras.saving.register_keras_serializable(package="zoo")

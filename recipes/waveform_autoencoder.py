@@ -15,9 +15,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.inference import waveform_scores, waveform_training
-from zoo.inference.waveform_training import WaveformRecipe
-from zoo.layers.waveforms import WaveformDecoder, WaveformEncoder, WaveformModel
+from zoo.seismograms.models import scores as waveform_scores
+from zoo.seismograms.models import training as waveform_training
+from zoo.seismograms.models.autoencoder import WaveformDecoder, WaveformEncoder, WaveformModel
+from zoo.seismograms.models.training import WaveformRecipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -67,7 +68,7 @@ class WaveformAutoencoder(WaveformModel):
         maps: feature maps of the third and all further layers; 128 is overcomplete, 8 undercomplete.
         stem: of the first two, which the paper does not state.
         sparsity_weight: see `ConvolutionalAutoencoder`.
-        **window: as of `zoo.layers.waveforms.WaveformModel`.
+        **window: as of `zoo.seismograms.models.autoencoder.WaveformModel`.
     """
 
     recipe_name = "waveform_autoencoder"

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.inference import emulator_training
-from zoo.layers import Emulator, ReceiverPerceptrons
-from zoo.training import Recipe
+from zoo.microseismic.models import emulator_training
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
+from zoo.training.recipe import Recipe
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -225,7 +225,7 @@ class WGANEmulator(Emulator):
 
     Args:
         latent: dimension of the code.
-        **emulator: as of `zoo.layers.Emulator`.
+        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "wgan_gp_emulator"

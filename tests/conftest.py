@@ -33,7 +33,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory) -> Path:
     """A folder with the corpus microseismic/marine_small, simulated once per test session."""
-    from zoo import corpora
+    from zoo.data import corpora
 
     folder = tmp_path_factory.mktemp("corpora")
     corpora.prepare("microseismic/marine_small", folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from zoo.layers.greens import to_common_axes
+from zoo.microseismic.models.greens import to_common_axes
 
 RECEIVERS_KM = np.array([[0.5, 0.5, 2.43], [0.1, 0.2, 2.43], [0.9, 0.3, 2.43], [0.8, 0.9, 2.43], [0.2, 0.8, 2.43]])
 

@@ -8,7 +8,8 @@ import importlib
 import numpy as np
 import pytest
 
-from zoo import corpora, reproduce
+from zoo import reproduce
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_json
 
@@ -91,5 +92,5 @@ def test_an_unknown_experiment_is_named(tmp_path):
 def test_every_experiment_has_its_function():
     for made in reproduce.REPRODUCTIONS.values():
         module, function = made.function.split(":")
-        assert callable(getattr(importlib.import_module(f"zoo.reproduce.{module}"), function))
+        assert callable(getattr(importlib.import_module(f"zoo.{module}"), function))
         assert made.cost and made.paper and made.title

@@ -21,22 +21,23 @@ __version__ = "0.1.0"
 _FACE = {
     "load": "zoo.registry",
     "save": "zoo.registry",
-    "recipe": "zoo.registry",
+    "recipe": "zoo.training.trainer",
     "info": "zoo.registry",
     "list_models": "zoo.registry",
-    "list_datasets": "zoo.builders",
-    "load_dataset": "zoo.corpora",
-    "data_source": "zoo.corpora",
+    "list_datasets": "zoo.data.builders",
+    "load_dataset": "zoo.data.corpora",
+    "data_source": "zoo.data.corpora",
     "ZooError": "zoo.errors",
 }
 
 __all__ = [*_FACE, "__version__"]
 
 if TYPE_CHECKING:
-    from zoo.builders import list_datasets  # noqa: F401
-    from zoo.corpora import data_source, load_dataset  # noqa: F401
+    from zoo.data.builders import list_datasets  # noqa: F401
+    from zoo.data.corpora import data_source, load_dataset  # noqa: F401
     from zoo.errors import ZooError  # noqa: F401
-    from zoo.registry import info, list_models, load, recipe, save  # noqa: F401
+    from zoo.registry import info, list_models, load, save  # noqa: F401
+    from zoo.training.trainer import recipe  # noqa: F401
 
 
 def __getattr__(name: str):

@@ -10,8 +10,11 @@ Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered c
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import importlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -180,10 +183,9 @@ def load(folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None =
     config = read_json(folder / CONFIG, "Checkpoint configuration")
     if config.get("format") != FORMAT:
         raise ZooError(f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo.")
-    import zoo.layers  # noqa: F401  registers the shared layers
-
     if config["recipe"] and import_recipe:
         import_recipe(config["recipe"])
+    _import_own_classes(config["model"])
     model = _build(config["model"], str(folder))
     try:
         model.load_weights(folder / WEIGHTS)
@@ -192,6 +194,20 @@ def load(folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None =
             f"{folder / WEIGHTS} does not fit the model that {CONFIG} describes ({_first_line(error)})."
         ) from error
     return model
+
+
+def _import_own_classes(described: Any) -> None:
+    """Import the zoo's modules that a configuration names, so that their classes are registered; no others."""
+    if isinstance(described, Mapping):
+        module = described.get("module")
+        if isinstance(module, str) and re.fullmatch(r"zoo(\.[a-z_]+)+", module):
+            with contextlib.suppress(ModuleNotFoundError):  # an older place: the recipe registers the class
+                importlib.import_module(module)
+        for value in described.values():
+            _import_own_classes(value)
+    elif isinstance(described, list):
+        for value in described:
+            _import_own_classes(value)
 
 
 def _halve(weights: Path) -> None:

@@ -92,7 +92,7 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _datasets(args: argparse.Namespace) -> None:
-    from zoo import builders, corpora
+    from zoo.data import builders, corpora
 
     found = [corpora.describe(name, args.data_dir) for name in builders.list_datasets()]
     if args.json:
@@ -107,7 +107,7 @@ def _datasets(args: argparse.Namespace) -> None:
 
 
 def _prepare(args: argparse.Namespace) -> None:
-    from zoo import corpora
+    from zoo.data import corpora
 
     folder = corpora.prepare(
         args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set), args.workers, args.beam
@@ -116,14 +116,14 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from zoo.waveforms.export import export
+    from zoo.seismograms.archives.export import export
 
     folder = export(args.name, args.out, args.split, args.data_dir)
     _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
 def _show(args: argparse.Namespace) -> None:
-    from zoo.waveforms.show import show
+    from zoo.seismograms.archives.show import show
 
     out = args.out or f"{args.name.replace('/', '_')}.png"
     picture = show(args.name, out, args.split, args.count, args.seed, args.data_dir)
@@ -131,9 +131,9 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from zoo import registry
+    from zoo.training import trainer
 
-    folder = registry.recipe(args.recipe).train(
+    folder = trainer.recipe(args.recipe).train(
         settings=_settings(args.set),
         epochs=args.epochs,
         seed=args.seed,
@@ -145,7 +145,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from zoo import training
+    from zoo.training import trainer as training
 
     scores = training.evaluate(args.name, args.split, args.data_dir, args.corpus)
     if args.json:
@@ -156,7 +156,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _locate(args: argparse.Namespace) -> None:
-    from zoo.tasks.observation import read_traces
+    from zoo.microseismic.location.observation import read_traces
 
     observation = read_traces(args.traces, args.receivers)
     if args.noise_sd is not None:
@@ -164,7 +164,7 @@ def _locate(args: argparse.Namespace) -> None:
     unknown = args.origin_time == "unknown"
     if args.by == "waveforms":
         from zoo import registry
-        from zoo.tasks.locate import UNKNOWN_ORIGIN_TIME_S, locate
+        from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, locate
 
         location = locate(
             observation,
@@ -174,7 +174,7 @@ def _locate(args: argparse.Namespace) -> None:
             origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
         )
     else:
-        from zoo.tasks.locate_arrivals import locate_arrivals
+        from zoo.microseismic.location.by_arrivals import locate_arrivals
 
         location = locate_arrivals(
             observation,
@@ -193,7 +193,7 @@ def _locate(args: argparse.Namespace) -> None:
 
 def _mechanism(args: argparse.Namespace) -> None:
     from zoo import registry
-    from zoo.tasks.mechanism import invert_source, read_traces
+    from zoo.microseismic.location.mechanism import invert_source, read_traces
 
     observation = read_traces(args.traces, args.receivers)
     found = invert_source(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
@@ -203,7 +203,7 @@ def _mechanism(args: argparse.Namespace) -> None:
 
 
 def _crust(args: argparse.Namespace) -> None:
-    from zoo.tasks import crust
+    from zoo.crust import invert as crust
 
     velocities = crust.read_map(args.map, args.data_dir)
     reference = crust.read_reference(args.compare, args.data_dir) if args.compare else None
@@ -215,7 +215,7 @@ def _crust(args: argparse.Namespace) -> None:
 
 
 def _fwi(args: argparse.Namespace) -> None:
-    from zoo.tasks.fwi import fwi, read_model
+    from zoo.fwi.inversion.invert import fwi, read_model
 
     inverted = fwi(
         args.shots,
@@ -232,7 +232,7 @@ def _fwi(args: argparse.Namespace) -> None:
 
 
 def _annotate(args: argparse.Namespace) -> None:
-    from zoo.tasks.waveforms import annotate_files
+    from zoo.seismograms.picking.annotate import annotate_files
 
     annotated = annotate_files(args.files, args.model, args.out, args.threshold)
     print(f"zoo: tables, probabilities and figures are in {args.out}; look at overview.png first", file=sys.stderr)
@@ -240,9 +240,9 @@ def _annotate(args: argparse.Namespace) -> None:
 
 
 def _seismicity(args: argparse.Namespace) -> None:
-    from zoo import catalogues
-    from zoo.tasks.seismicity import find_anomalies
-    from zoo.tasks.seismicity_manual import read_periods
+    from zoo.seismicity import catalogues
+    from zoo.seismicity.anomalies import find_anomalies
+    from zoo.seismicity.manual import read_periods
 
     manual = read_periods(args.manual) if args.manual else []
     found = find_anomalies(
@@ -285,7 +285,8 @@ def _reproduce(args: argparse.Namespace) -> None:
 
 
 def _where(args: argparse.Namespace) -> None:
-    from zoo import corpora, registry
+    from zoo import registry
+    from zoo.data import corpora
     from zoo.files import cache_folder, room
 
     places: dict[str, Any] = {

@@ -26,10 +26,10 @@ def microseismic(folder: Path) -> None:
     import numpy as np
 
     from zoo import registry
-    from zoo.figures.microseismic import draw_elastic_model, draw_emulation
     from zoo.files import write_with
-    from zoo.physics.marine import marine_model
-    from zoo.tasks.locate import locate, read_traces
+    from zoo.microseismic.figures.earth import draw_elastic_model, draw_emulation
+    from zoo.microseismic.location.by_waveforms import locate, read_traces
+    from zoo.microseismic.physics.marine import marine_model
 
     name = registry.full_name("cvae_emulator")
     say(f"   zoo.load({name!r}): a network that stands for a simulator of elastic waves")
@@ -70,9 +70,9 @@ def microseismic(folder: Path) -> None:
 
 def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> None:
     """Locate the same event by its arrival times alone, and draw both posteriors."""
-    from zoo.figures.emulators import draw_posteriors
-    from zoo.tasks.locate import read_traces
-    from zoo.tasks.locate_arrivals import locate_arrivals
+    from zoo.microseismic.figures.emulators import draw_posteriors
+    from zoo.microseismic.location.by_arrivals import locate_arrivals
+    from zoo.microseismic.location.by_waveforms import read_traces
 
     if importlib.util.find_spec("skfmm") is None:
         say("   Location by arrival times is left out: it needs scikit-fmm (pip install 'seismic-zoo[eikonal]').")
@@ -91,8 +91,8 @@ def _invert_source(folder: Path) -> None:
 
     from zoo import registry
     from zoo.files import write_with
-    from zoo.physics.moment_tensor import source_type
-    from zoo.tasks.mechanism import invert_source, read_traces
+    from zoo.microseismic.location.mechanism import invert_source, read_traces
+    from zoo.microseismic.physics.moment_tensor import source_type
 
     name = registry.full_name("greens_emulator")
     model = registry.load(name)
@@ -125,10 +125,10 @@ def crustal_thickness(folder: Path) -> None:
     import numpy as np
 
     from zoo import registry
+    from zoo.crust import invert as crust
+    from zoo.crust.maps import ThicknessMap, read_dispersion_map
+    from zoo.crust.physics.prior import EarthPrior, draw_dispersion
     from zoo.files import write_with
-    from zoo.maps import ThicknessMap, read_dispersion_map
-    from zoo.physics.earth_prior import EarthPrior, draw_dispersion
-    from zoo.tasks import crust
 
     name = registry.full_name("mdn_crust")
     say(f"   zoo.load({name!r}): a network trained on the curves of synthetic Earths")
@@ -179,10 +179,10 @@ def waveform_inversion(folder: Path) -> None:
     import numpy as np
 
     from zoo.files import write_with
-    from zoo.inference.fwi import Survey, simulate
-    from zoo.physics.acoustic import ricker
-    from zoo.physics.velocity_models import folded, write_velocity_model
-    from zoo.tasks.fwi import fwi
+    from zoo.fwi.inversion.fit import Survey, simulate
+    from zoo.fwi.inversion.invert import fwi
+    from zoo.fwi.physics.acoustic import ricker
+    from zoo.fwi.physics.velocity_models import folded, write_velocity_model
 
     truth = folded(rows=45, columns=120, spacing_m=20.0)
     start = truth.smoothed(160.0)
@@ -218,9 +218,9 @@ def waveform_archives(folder: Path) -> None:
     """Prepare a corpus of synthetic seismograms, look at it, and hand it to SeisBench."""
     import shutil
 
-    from zoo import corpora
-    from zoo.waveforms.export import export
-    from zoo.waveforms.show import show
+    from zoo.data import corpora
+    from zoo.seismograms.archives.export import export
+    from zoo.seismograms.archives.show import show
 
     data, name = folder / "corpora", "local_seismograms/mini"
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier demo
@@ -247,8 +247,8 @@ def phase_picking(folder: Path) -> None:
 
     from zoo import registry
     from zoo.files import write_with
-    from zoo.physics.seismogram_days import RATE_HZ, continuous
-    from zoo.tasks.waveforms import annotate_files
+    from zoo.seismograms.physics.days import RATE_HZ, continuous
+    from zoo.seismograms.picking.annotate import annotate_files
 
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier demo
     name = registry.full_name("phase_picker")
@@ -280,7 +280,7 @@ def phase_picking(folder: Path) -> None:
 
 def anomalous_seismicity(folder: Path) -> None:
     """Find a swarm, a burst and a mainshock in a simulated catalogue."""
-    from zoo.tasks.seismicity_demo import chapter
+    from zoo.seismicity.demo import chapter
 
     chapter(folder)
 

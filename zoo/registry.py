@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
-from zoo.builders import list_datasets
+from zoo.data.builders import list_datasets
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import cache_folder, room
 
 if TYPE_CHECKING:
     import keras
-
-    from zoo.training import NamedRecipe
 
 
 def _search_folders() -> list[Path]:
@@ -82,7 +80,7 @@ def find(name_or_folder: str | os.PathLike) -> Path:
 
 def _download(name: str, folder: Path) -> Path:
     """Complete a card-only checkpoint in the cache from the mirrors that its card names."""
-    from zoo.download import fetch
+    from zoo.data.download import fetch
     from zoo.files import write_json
 
     card = checkpoint.read_card(folder)
@@ -141,7 +139,7 @@ def info(name: str) -> dict[str, Any]:
     Raises:
         ZooError: if nothing has that name.
     """
-    from zoo import corpora
+    from zoo.data import corpora
 
     path = Path(name).expanduser()
     if (path / checkpoint.CARD).is_file():
@@ -182,18 +180,6 @@ def recipe_module(name: str) -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def recipe(name: str) -> NamedRecipe:
-    """Return a recipe by name, `architecture` or `architecture.tag` (which settings it starts from).
-
-    Its `build(**hyperparameters)`, `data(split)`, `train(...)` and `evaluate(model, split)` are what
-    `zoo train` and `zoo evaluate` call.
-    """
-    from zoo.training import NamedRecipe
-
-    architecture, _, tag = name.partition(".")
-    return NamedRecipe(recipe_module(architecture).RECIPE, tag)
 
 
 def _docstring(path: Path) -> str:

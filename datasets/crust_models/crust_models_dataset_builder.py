@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.builders import manual_file, manual_folder
+from zoo.crust.maps import read_thickness_map
+from zoo.data.builders import manual_file, manual_folder
 from zoo.errors import ZooError
-from zoo.maps import read_thickness_map
 
 from . import crust2
 

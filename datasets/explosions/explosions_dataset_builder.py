@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.builders import check_own_name, manual_folder
+from zoo.data.builders import check_own_name, manual_folder
 from zoo.errors import ZooError
-from zoo.signals import demean, draws, normalise, resample
-from zoo.waveforms.checks import KEPT, SKIPPED, Problem
-from zoo.waveforms.events import CATEGORIES
-from zoo.waveforms.miniseed import read_piece
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder
+from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
+from zoo.seismograms.archives.events import CATEGORIES
+from zoo.seismograms.archives.miniseed import read_piece
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder
+from zoo.seismograms.signals import demean, draws, normalise, resample
 
 from .settings import KONG_EARLIEST_S, KONG_RATE_HZ, ExplosionConfig, own_config
 from .sources import Recording, downloaded_recordings, folder_recordings, pnw_recordings

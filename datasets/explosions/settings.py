@@ -9,8 +9,8 @@ from typing import Any
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import sha256
+from zoo.seismograms.archives.preparation import WaveformConfig
 from zoo.settings import flag, one_of, parse, real, whole
-from zoo.waveforms.preparation import WaveformConfig
 
 KONG_RATE_HZ, KONG_SAMPLES, KONG_EARLIEST_S = 20.0, 540, -22.5
 _QUERY = "fdsn?"

@@ -7,13 +7,13 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.builders import manual_file
+from zoo.data.builders import manual_file
 from zoo.errors import ZooError
 from zoo.files import digest
-from zoo.waveforms.checks import SKIPPED, Problem
-from zoo.waveforms.events import Event, Station, near, parse_event, read_events, read_stations
-from zoo.waveforms.fdsn import Service, download, waveform_file
-from zoo.waveforms.miniseed import CUT_SHORT, around_s, between, index_folder
+from zoo.seismograms.archives.checks import SKIPPED, Problem
+from zoo.seismograms.archives.events import Event, Station, near, parse_event, read_events, read_stations
+from zoo.seismograms.archives.fdsn import Service, download, waveform_file
+from zoo.seismograms.archives.miniseed import CUT_SHORT, around_s, between, index_folder
 
 from .settings import ExplosionConfig
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.errors import ZooError
-from zoo.signals import draws
-from zoo.waveforms.events import Event
+from zoo.seismograms.archives.events import Event
+from zoo.seismograms.signals import draws
 
 SPLITS = ("train", "validation", "test")
 

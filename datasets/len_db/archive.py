@@ -10,7 +10,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5t
 
 from zoo.errors import ZooError
-from zoo.waveforms.hdf5 import TraceFile, open_hdf5
+from zoo.seismograms.archives.hdf5 import TraceFile, open_hdf5
 
 GROUPS = {"earthquake": "EQ", "noise": "AN"}
 """By category, in the order in which they are read (SeisBench's)."""

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import signals
-from zoo.builders import check_own_name, manual_folder
-from zoo.download import fetch
+from zoo.data.builders import check_own_name, manual_folder
+from zoo.data.download import fetch
 from zoo.errors import ZooError
+from zoo.seismograms import signals
+from zoo.seismograms.archives.checks import SKIPPED, Problem
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 from zoo.settings import flag, parse, some_of, whole
-from zoo.waveforms.checks import SKIPPED, Problem
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 
 from . import archive
 

@@ -1,4 +1,4 @@
-"""SYNTHETIC local earthquakes, explosions and noise as TFDS, made by `zoo.physics.seismograms`."""
+"""SYNTHETIC local earthquakes, explosions and noise as TFDS, made by `zoo.seismograms.physics.seismograms`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import signals
-from zoo.builders import check_own_name
+from zoo.data.builders import check_own_name
 from zoo.errors import UsageError
-from zoo.physics.seismogram_model import CATEGORIES, WINDOWS, SeismogramModel
-from zoo.physics.seismograms import BLOCK, NUMBERS, seismograms
+from zoo.seismograms import signals
+from zoo.seismograms.archives.columns import COLUMNS
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
+from zoo.seismograms.physics.model import CATEGORIES, WINDOWS, SeismogramModel
+from zoo.seismograms.physics.seismograms import BLOCK, NUMBERS, seismograms
 from zoo.settings import flag, one_of, parse, real, whole
-from zoo.waveforms.columns import COLUMNS
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 
 _MADE_HZ = 100.0
 """Lower rates are made at this one and resampled, as recorded traces would be."""
@@ -161,7 +161,7 @@ class Builder(WaveformBuilder):
 
     def _about(self) -> dict[str, Any]:
         return {
-            "origin": "SYNTHETIC: zoo.physics.seismograms; nothing was recorded",
+            "origin": "SYNTHETIC: zoo.seismograms.physics.seismograms; nothing was recorded",
             "licence": "as the code's",
             "split": "by the number of the event; configs have seeds of their own",
             "model": dataclasses.asdict(self.builder_config.model()),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import shards
-from zoo.builders import check_own_name, manual_folder
-from zoo.download import fetch
+from zoo.data import shards
+from zoo.data.builders import check_own_name, manual_folder
+from zoo.data.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.physics import design, elastic, marine, moment_tensor
+from zoo.microseismic.physics import design, elastic, marine, moment_tensor
 
 from . import published
 
@@ -26,7 +26,7 @@ class SimulatedConfig(tfds.core.BuilderConfig):
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
-    """npz of `zoo.physics.elastic.read_model`; empty takes the marine model on `spacing_m`."""
+    """npz of `zoo.microseismic.physics.elastic.read_model`; empty takes the marine model on `spacing_m`."""
     receivers_km: tuple[tuple[float, float, float], ...] = ()
     sources: int = 4000
     """Half of them train, a quarter each validates and tests."""
@@ -172,7 +172,9 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
         simulated = isinstance(config, SimulatedConfig)
-        origin = "synthetic, simulated by zoo.physics.elastic" if simulated else "k-Wave traces of the authors"
+        origin = (
+            "synthetic, simulated by zoo.microseismic.physics.elastic" if simulated else "k-Wave traces of the authors"
+        )
         greens = simulated and config.mechanisms
         receivers, components = len(config.receivers_km), len(moment_tensor.COMPONENTS)
         shape = (receivers, components, config.samples) if greens else (receivers, config.samples)

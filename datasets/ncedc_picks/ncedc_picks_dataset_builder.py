@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import signals
-from zoo.builders import check_own_name, manual_folder
+from zoo.data.builders import check_own_name, manual_folder
 from zoo.errors import UsageError, ZooError
+from zoo.seismograms import signals
+from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 from zoo.settings import flag, parse, real, whole
-from zoo.waveforms.checks import KEPT, SKIPPED, Problem
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 
 RATE_HZ, SAMPLES = 100.0, 9001
 _PICKS = {"p": "itp", "s": "its"}

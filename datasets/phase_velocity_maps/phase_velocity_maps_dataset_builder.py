@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.builders import check_own_name, manual_folder
-from zoo.download import fetch
+from zoo.crust.maps import DispersionMap, read_dispersion_map
+from zoo.data.builders import check_own_name, manual_folder
+from zoo.data.download import fetch
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import sha256
-from zoo.maps import DispersionMap, read_dispersion_map
 
 _YUNNAN_COMMIT = "df176589e34e460cc46a52b65a1aa0af4d62bffa"
 YUNNAN_URL = (
@@ -60,7 +60,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `file`, anything that `zoo.maps.read_dispersion_map` reads.
+            settings: `file`, anything that `zoo.crust.maps.read_dispersion_map` reads.
         """
         for key in settings:
             if key != "file":

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import shards
-from zoo.builders import check_own_name
+from zoo.crust.physics.prior import EarthPrior, draw_dispersion
+from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
+from zoo.data import shards
+from zoo.data.builders import check_own_name
 from zoo.errors import UsageError, did_you_mean
-from zoo.physics.earth_prior import EarthPrior, draw_dispersion
-from zoo.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.progress import say
 from zoo.settings import whole
 
@@ -159,7 +159,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "depth_km": list(config.depth_km),
             "prior": config.earth_prior().to_dict(),
             "failed_draws": 0,  # known, and set, when the shards are there
-            "origin": "synthetic: random Earths and phase velocities of zoo.physics.earth_prior",
+            "origin": "synthetic: random Earths and phase velocities of zoo.crust.physics.prior",
             "units": {
                 "phase_velocity_km_s": "km/s at frequency_hz",
                 "moho_depth_km": "km below the surface",

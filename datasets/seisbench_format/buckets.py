@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.waveforms.hdf5 import open_hdf5
+from zoo.seismograms.archives.hdf5 import open_hdf5
 
 from .folder import Chunk
 

@@ -18,7 +18,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.files import digest, sha256
 from zoo.progress import bar
-from zoo.waveforms.columns import COLUMNS
+from zoo.seismograms.archives.columns import COLUMNS
 
 MISSING = {"", "nan", "NaN", "None", "none", "null", "NULL", "NaT", "<NA>"}
 RATE_TOLERANCE = 1e-4

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.signals import draws, polyphase_filter, resample
-from zoo.waveforms.checks import KEPT, SKIPPED, Problem
-from zoo.waveforms.columns import kind_of
-from zoo.waveforms.preparation import Traces
+from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
+from zoo.seismograms.archives.columns import kind_of
+from zoo.seismograms.archives.preparation import Traces
+from zoo.seismograms.signals import draws, polyphase_filter, resample
 
 from .buckets import Waveforms
 from .folder import RATE_TOLERANCE, Chunk, Table, number, row_rate_hz, text
@@ -29,7 +29,7 @@ ARRIVALS = {
 FIRST_ARRIVAL_FROM, FIRST_ARRIVAL_TO = 0.1, 0.5
 """Parts of a record between which the first arrival of a longer trace lies."""
 _STANDS_FOR = {"1": "N", "2": "E", "3": "Z"}
-_MARGIN = 20  # samples of the lower rate beside a window: twice what the low pass of zoo.signals reaches
+_MARGIN = 20  # samples of the lower rate beside a window: twice what the low pass of zoo.seismograms.signals reaches
 
 
 def name_of(chunk: Chunk, trace_name: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from zoo.builders import check_own_name
+from zoo.data.builders import check_own_name
 from zoo.errors import UsageError, ZooError
+from zoo.seismograms.archives.columns import COLUMNS
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
+from zoo.seismograms.signals import draws
 from zoo.settings import flag, parse, real, whole
-from zoo.signals import draws
-from zoo.waveforms.columns import COLUMNS
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 
 from . import buckets, records
 from .folder import Chunk, Survey, Table, find_chunks, places_by_bucket, row_rate_hz, survey, text

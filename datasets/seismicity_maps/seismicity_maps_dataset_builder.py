@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import shards
-from zoo.builders import check_own_name
+from zoo.data import shards
+from zoo.data.builders import check_own_name
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.physics.seismicity import CENTRES, MAP_PIXELS, TASKS, MapTask, draw_maps
-from zoo.physics.seismicity_sequences import KINDS, draw_sequence_maps
+from zoo.seismicity.physics.maps import CENTRES, MAP_PIXELS, TASKS, MapTask, draw_maps
+from zoo.seismicity.physics.sequences import KINDS, draw_sequence_maps
 from zoo.settings import one_of, whole
 
 SPLITS = ("train", "validation", "test")
@@ -29,7 +29,7 @@ class MapsConfig(tfds.core.BuilderConfig):
     """A corpus of maps: a task, what is changed in it, how many maps."""
 
     task: str = "medium"
-    """One of `zoo.physics.seismicity.TASKS` or `zoo.physics.seismicity_sequences.KINDS`."""
+    """One of `zoo.seismicity.physics.maps.TASKS` or `zoo.seismicity.physics.sequences.KINDS`."""
     changes: tuple[tuple[str, Any], ...] = ()
     """What is changed in the task: (field of `MapTask`, value) pairs."""
     train: int = 4_000
@@ -137,7 +137,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
         about = {
             "summary": self.builder_config.about(),
-            "origin": "synthetic: maps drawn by zoo.physics.seismicity and zoo.physics.seismicity_sequences",
+            "origin": "synthetic: maps drawn by zoo.seismicity.physics.maps and zoo.seismicity.physics.sequences",
             "units": {
                 "counts": "events of a window in each pixel; row 0 is south, column 0 is west",
                 "past": "events of a window expected from the region's past",

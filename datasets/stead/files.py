@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.archives import extract
-from zoo.download import fetch
+from zoo.data.archives import extract
+from zoo.data.download import fetch
 from zoo.errors import ZooError
 from zoo.progress import say
-from zoo.waveforms.hdf5 import TraceFile
+from zoo.seismograms.archives.hdf5 import TraceFile
 
 from . import table
 

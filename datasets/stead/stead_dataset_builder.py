@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import signals
-from zoo.builders import check_own_name, manual_folder
+from zoo.data.builders import check_own_name, manual_folder
 from zoo.errors import UsageError, ZooError
+from zoo.seismograms import signals
+from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
+from zoo.seismograms.archives.hdf5 import TraceFile
+from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 from zoo.settings import flag, one_of, parse, real, some_of, whole
-from zoo.waveforms.checks import KEPT, SKIPPED, Problem
-from zoo.waveforms.hdf5 import TraceFile
-from zoo.waveforms.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 
 from . import files, splits, table, windows
 from .azimuth import back_azimuth_deg

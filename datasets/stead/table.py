@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.waveforms.columns import COLUMNS
+from zoo.seismograms.archives.columns import COLUMNS
 
 FILE_COLUMNS = {
     "network_code": "station_network_code",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import signals
+from zoo.seismograms import signals
 
 SAMPLES, RATE_HZ = 6000, 100.0
 _SAMPLE_COLUMNS = ("trace_p_arrival_sample", "trace_s_arrival_sample", "trace_coda_end_sample")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo import shards
-from zoo.builders import check_own_name, manual_file, manual_folder
+from zoo.data import shards
+from zoo.data.builders import check_own_name, manual_file, manual_folder
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import sha256
-from zoo.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, ricker
-from zoo.physics.velocity_models import VelocityModel, folded, layered_1d, read_velocity_model
+from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, ricker
+from zoo.fwi.physics.velocity_models import VelocityModel, folded, layered_1d, read_velocity_model
 
 _MADE: dict[str, Callable[..., VelocityModel]] = {"layered_1d": layered_1d, "folded": folded}
 _MARMOUSI_2 = "Marmousi-II (Martin et al. 2006) on 174 x 500 nodes of 20 m, from --manual-dir"
@@ -65,14 +65,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             description="2000 to 5000 m/s in four layers, one column of 200 nodes of 10 m (Sun et al.); synthetic.",
             made_by="layered_1d",
             smooth_m=0.0,
-            origin="synthetic: zoo.physics.velocity_models.layered_1d",
+            origin="synthetic: zoo.fwi.physics.velocity_models.layered_1d",
         ),
         ModelConfig(
             name="synthetic_folded",
             description="Folded, faulted, eroded sediments with salt and water, 70 x 200 nodes of 12.5 m; synthetic.",
             made_by="folded",
             smooth_m=100.0,
-            origin="synthetic: zoo.physics.velocity_models.folded, seed 0",
+            origin="synthetic: zoo.fwi.physics.velocity_models.folded, seed 0",
         ),
         ModelConfig(
             name="marmousi2",
@@ -115,7 +115,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `file`, anything that `zoo.physics.velocity_models.read_velocity_model` reads; `spacing_m` and
+            settings: `file`, anything that `zoo.fwi.physics.velocity_models.read_velocity_model` reads; `spacing_m` and
                 `shape` (down x across, 174x500) where the file does not state them; `water_m_s`, `smooth_m`,
                 `resample_m`, `window_m` (top:bottom:left:right) as in `ModelConfig`.
         """

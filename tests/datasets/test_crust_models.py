@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.crust.maps import ThicknessMap
+from zoo.data import corpora
 from zoo.errors import ZooError
-from zoo.maps import ThicknessMap
 
 KEY = """CRUST 2.0 types
 header

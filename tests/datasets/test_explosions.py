@@ -15,10 +15,10 @@ from obspy.core.event import Catalog, Magnitude, Origin
 from obspy.core.event import Event as XmlEvent
 from obspy.core.inventory import Channel, Inventory, Network, Station
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
-from zoo.signals import polyphase_filter
-from zoo.waveforms import fdsn
+from zoo.seismograms.archives import fdsn
+from zoo.seismograms.signals import polyphase_filter
 
 OWN, PNW, PNW_KONG = "explosions/mine", "explosions/pnw", "explosions/pnw_kong2021"
 SPLITS = "train", "validation", "test"

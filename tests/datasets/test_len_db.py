@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from waveform_files import len_db_trace, write_len_db
 
-from zoo import corpora
-from zoo.builders import builder_class
+from zoo.data import corpora
+from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
 
 DAY_S = 86_400.0
@@ -105,7 +105,7 @@ def test_shifts_cover_their_range_evenly_and_never_mirror_p():
 
     builder_class("len_db")
     module = sys.modules["len_db.len_db_dataset_builder"]
-    from zoo.signals import draws
+    from zoo.seismograms.signals import draws
 
     drawn = module.EARLIEST + np.floor(
         draws([f"A_B_{n}" for n in range(20_000)], 0)[:, 0] * (module.LATEST - module.EARLIEST + 1)

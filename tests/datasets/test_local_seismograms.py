@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from zoo import corpora
-from zoo.builders import builder_class
+from zoo.data import corpora
+from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
-from zoo.physics.seismograms import seismograms
+from zoo.seismograms.physics.seismograms import seismograms
 
 OWN = "local_seismograms/own"
 SMALL = {"train": "96", "validation": "10", "test": "40"}
@@ -111,7 +111,7 @@ def test_wrong_settings(settings, message):
 
 def test_preparing_looking_and_reading_need_no_tensorflow(tmp_path):
     program = (
-        "import sys; from zoo import corpora; from zoo.waveforms.show import show; "
+        "import sys; from zoo.data import corpora; from zoo.seismograms.archives.show import show; "
         f"corpora.prepare('local_seismograms/mini', {str(tmp_path)!r}, limit=5); "
         f"show('local_seismograms/mini', {str(tmp_path / 'some.png')!r}, data_dir={str(tmp_path)!r}); "
         "sys.exit('tensorflow' in sys.modules)"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
 
 PUBLISHED = "microseismic/spurio_mancini_2021"
@@ -139,8 +139,8 @@ def test_the_small_marine_corpus(small_corpus):
 
 
 def test_a_corpus_of_ones_own(tmp_path, monkeypatch, capsys):
-    from zoo.physics import elastic
-    from zoo.physics.elastic import ElasticModel, write_model
+    from zoo.microseismic.physics import elastic
+    from zoo.microseismic.physics.elastic import ElasticModel, write_model
 
     vp = np.full((21, 21, 31), 2500, np.float32)
     vs, density = vp / 1.8, np.full_like(vp, 2200)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError
-from zoo.metrics import relative_error
-from zoo.physics import elastic, moment_tensor
-from zoo.physics.elastic import ElasticModel, write_model
+from zoo.microseismic.physics import elastic, moment_tensor
+from zoo.microseismic.physics.elastic import ElasticModel, write_model
+from zoo.training.metrics import relative_error
 
 
 def test_a_corpus_of_mechanisms_of_ones_own(tmp_path):

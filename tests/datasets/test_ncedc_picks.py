@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
 
 DEMO = "ncedc_picks/phasenet_demo"

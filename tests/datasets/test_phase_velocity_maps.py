@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
 
 XIE, YUNNAN, OWN = (f"phase_velocity_maps/{name}" for name in ("xie2013", "yunnan_liu2019", "mymap"))

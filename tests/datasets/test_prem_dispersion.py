@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import builders, corpora, shards
+from zoo.data import builders, corpora, shards
 from zoo.errors import UsageError, ZooError
 
 SMALL = {"models": "60", "models_per_shard": "10", "frequencies_mhz": "20:40:10", "depths_km": "10,50"}
@@ -65,7 +65,7 @@ def test_the_same_bytes_for_any_number_of_workers(small, tmp_path, workers):
 def test_the_same_bytes_from_beam_in_another_process(small, tmp_path):
     if importlib.util.find_spec("apache_beam") is None:
         pytest.skip("Apache Beam is not installed (pip install seismic-zoo[beam])")
-    paths = os.pathsep.join([str(Path(shards.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(Path(shards.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "zoo.cli", "prepare", OWN, "--data-dir", str(tmp_path), "--beam", BEAM, "--set"]
     command += [f"{key}={value}" for key, value in SMALL.items()]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
 
 NAME = "seisbench_format/mine"

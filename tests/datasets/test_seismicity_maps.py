@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import builders, corpora, shards
+from zoo.data import builders, corpora, shards
 from zoo.errors import UsageError, ZooError
-from zoo.physics.seismicity import TASKS, draw_maps
-from zoo.physics.seismicity_sequences import KINDS
+from zoo.seismicity.physics.maps import TASKS, draw_maps
+from zoo.seismicity.physics.sequences import KINDS
 
 SMALL = {"train": "6", "validation": "4", "test": "510", "seed": "7"}
 OWN = "seismicity_maps/own"

@@ -14,10 +14,10 @@ import pytest
 import scipy.signal
 from waveform_files import STEAD_COLUMNS, stead_row, stead_trace, write_stead, write_stead_csv
 
-from zoo import corpora
-from zoo.builders import builder_class
+from zoo.data import corpora
+from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
-from zoo.signals import polyphase_filter
+from zoo.seismograms.signals import polyphase_filter
 
 KONG = "stead/kong2021_autoencoder"
 TEXTS = {"p_status", "s_status", "source_id", "source_magnitude_type", "source_magnitude_author"}
@@ -420,7 +420,7 @@ def test_files_that_cannot_be_read(folder, tmp_path):
 
 
 def test_an_interrupted_preparation_goes_on(folder, tmp_path, monkeypatch, capsys):
-    import zoo.waveforms.preparation as preparation
+    import zoo.seismograms.archives.preparation as preparation
 
     monkeypatch.setattr(preparation, "_BLOCK_BYTES", 1)
     monkeypatch.setattr(builder_class("stead"), "ROWS_AT_ONCE", 8)

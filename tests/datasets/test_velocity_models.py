@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import corpora
+from zoo.data import corpora
 from zoo.errors import UsageError, ZooError
-from zoo.physics.velocity_models import folded, write_velocity_model
+from zoo.fwi.physics.velocity_models import folded, write_velocity_model
 
 FOLDED, OWN = "velocity_models/synthetic_folded", "velocity_models/mine"
 
@@ -37,7 +37,7 @@ def test_the_folded_model(tmp_path):
 
 def test_the_same_bytes_in_every_process(tmp_path):
     corpora.prepare(FOLDED, tmp_path / "one")
-    code = f"from zoo import corpora; corpora.prepare({FOLDED!r}, {str(tmp_path / 'two')!r})"
+    code = f"from zoo.data import corpora; corpora.prepare({FOLDED!r}, {str(tmp_path / 'two')!r})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).glob("*/*/*/*")} for n in ("one", "two"))

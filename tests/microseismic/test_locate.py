@@ -1,0 +1,319 @@
+"""Location in a medium with a known truth, and every way an observation can be unusable."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import obspy
+import pytest
+from analytic_medium import RECEIVERS_KM, HomogeneousMedium
+
+from zoo.errors import UsageError, ZooError
+from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, Observation, _compiled, locate, read_traces
+from zoo.sampling.smc import Settings
+
+SMALL = Settings(screen=8_192, particles=512, evidence_draws=1_024, batch=1_024)
+SOURCE_KM = np.array([0.375, 0.3, 1.57])
+NOISE_SD = 80.0
+
+
+@pytest.fixture(scope="module")
+def medium():
+    return HomogeneousMedium()
+
+
+def record(medium, source_km=SOURCE_KM, seed=0, noise_sd=NOISE_SD):
+    traces = medium(source_km[None])[0].numpy()
+    return traces + noise_sd * np.random.default_rng(seed).normal(size=traces.shape)
+
+
+def observe(medium, **changes):
+    fields = {"traces": record(medium), "sampling_rate_hz": 250.0, "receivers_km": medium.receivers_km, "unit": "Pa"}
+    return Observation(**fields | changes)
+
+
+@pytest.fixture(scope="module")
+def located(medium):
+    return locate(observe(medium, source_km=SOURCE_KM), medium, noise_sd=NOISE_SD, settings=SMALL)
+
+
+def test_truth_is_recovered_for_several_events_compiled_once(medium, located):
+    z_scores = [(located.mean_km - SOURCE_KM) / located.sd_km]
+    for seed in range(1, 4):
+        source_km = np.random.default_rng(seed).uniform(medium.lower_km, medium.upper_km)
+        result = locate(record(medium, source_km, seed), medium, noise_sd=NOISE_SD, seed=seed, settings=SMALL)
+        assert result.converged, result.report()
+        assert result.log_bayes_factor > 50
+        z_scores.append((result.mean_km - source_km) / result.sd_km)
+    assert np.abs(z_scores).max() < 3.5
+    assert np.sqrt(np.mean(np.square(z_scores))) < 1.8
+    _, sampler = _compiled(medium, (0, 1, 2, 3), SMALL, None)
+    assert sampler._anneal.experimental_get_tracing_count() == 1
+
+
+def test_posterior_sd_is_that_of_the_fisher_information(medium, located):
+    step_km = 1e-3
+    shifted = np.concatenate([SOURCE_KM + step_km * np.eye(3), SOURCE_KM - step_km * np.eye(3)])
+    traces = medium(shifted).numpy().astype(np.float64).reshape(6, -1)
+    jacobian = (traces[:3] - traces[3:]) / (2 * step_km * NOISE_SD)
+    fisher_sd = np.sqrt(np.diag(np.linalg.inv(jacobian @ jacobian.T)))
+    np.testing.assert_allclose(located.sd_km, fisher_sd, rtol=0.12)
+    widths = np.diff(located.interval_95_km)[:, 0] / np.diff(located.interval_68_km)[:, 0]
+    np.testing.assert_allclose(widths, 1.96, rtol=0.12)
+
+
+def test_two_seeds_agree(medium, located):
+    other = locate(observe(medium), medium, noise_sd=NOISE_SD, seed=1, settings=SMALL)
+    assert np.all(np.abs(other.mean_km - located.mean_km) < 0.3 * located.sd_km)
+    np.testing.assert_allclose(other.sd_km, located.sd_km, rtol=0.15)
+    assert abs(other.log_evidence - located.log_evidence) < 0.3
+
+
+def test_emulator_error_widens_the_posterior_to_cover_it(medium, located):
+    """One receiver's trace is 1.5 ms late: only the emulator that admits such errors covers the truth."""
+    error = {"timing_sd_s": np.full(4, 0.0015), "log_amplitude_sd": np.full(4, 0.02), "shape_error": np.full(4, 0.01)}
+    honest = HomogeneousMedium(emulator_error=error)
+    late = HomogeneousMedium()
+    late.velocity_km_s = 2.0 / (1 + 0.0015 / 0.45)
+    traces = np.where(np.arange(4)[:, None] == 1, record(late, noise_sd=20.0), record(medium, noise_sd=20.0))
+    sure = locate(traces, medium, noise_sd=20.0, settings=SMALL)
+    wide = locate(traces, honest, noise_sd=20.0, settings=SMALL)
+    assert np.abs((sure.mean_km - SOURCE_KM) / sure.sd_km).max() > 5
+    assert np.abs((wide.mean_km - SOURCE_KM) / wide.sd_km).max() < 3
+
+
+def test_order_and_subset_of_receivers(medium, located):
+    order = [2, 0, 3, 1]
+    shuffled = locate(
+        observe(medium, traces=record(medium)[order], receivers_km=medium.receivers_km[order]),
+        medium, noise_sd=NOISE_SD, settings=SMALL,
+    )  # fmt: skip
+    np.testing.assert_array_equal(shuffled.mean_km, located.mean_km)
+    assert "receiver order" in shuffled.notes[0]
+    five = HomogeneousMedium(RECEIVERS_KM)
+    subset = locate(observe(medium), five, noise_sd=NOISE_SD, settings=SMALL)
+    assert "4 of the emulator's 5 receivers" in subset.notes[0]
+    np.testing.assert_allclose(subset.mean_km, located.mean_km, atol=0.3 * located.sd_km.min())
+
+
+def test_what_to_doubt_is_said(medium):
+    noise = NOISE_SD * np.random.default_rng(1).normal(size=(4, 501))
+    result = locate(noise, medium, noise_sd=NOISE_SD, settings=SMALL)
+    assert any("Noise alone" in warning for warning in result.warnings)
+    understated = locate(record(medium), medium, noise_sd=0.5 * NOISE_SD, settings=SMALL)
+    assert any("receiver 2 is not explained" in warning for warning in understated.warnings)
+    np.testing.assert_allclose(understated.misfit, 4.0, rtol=0.3)
+    edge = locate(record(medium, np.array([0.002, 0.3, 1.57])), medium, settings=SMALL)
+    assert any("lower edge" in warning and "x_km" in warning for warning in edge.warnings)
+
+
+def test_write(medium, located, tmp_path):
+    folder = located.write(tmp_path / "event")
+    assert sorted(path.name for path in folder.iterdir()) == ["corner.png", "samples.npz", "summary.json", "traces.png"]
+    with np.load(folder / "samples.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["samples_km"], located.samples.samples)
+        assert file["predicted"].shape == (4, 501)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["z_km"]["mean"] == pytest.approx(located.mean_km[2])
+    assert summary["converged"] is True and summary["convergence"]["problems"] == []
+    assert np.abs(summary["source_offset_sd"]).max() < 3.5
+    for name in ("corner.png", "traces.png"):
+        assert (folder / name).read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sampling_rate_hz": 500.0}, "sampled at 500 Hz but the emulator at 250 Hz"),
+        ({"unit": "kPa"}, "in 'kPa' but the emulator gives 'Pa'"),
+        ({"receivers_km": RECEIVERS_KM[:4] + [0.0, 0.0, 0.05]}, "No receiver of the emulator is at .* outside"),
+        ({"receivers_km": RECEIVERS_KM[[0, 1, 2, 4]]}, r"No receiver of the emulator is at \(0.1, 0.3, 2.43\)"),
+        ({"receivers_km": RECEIVERS_KM[[0, 1, 2, 2]]}, "Several traces"),
+        ({"receivers_km": RECEIVERS_KM[:3]}, r"expected finite x, y, z in km for each of 4 traces"),
+        ({"noise_sd": -1.0}, "positive numbers"),
+        ({"noise_sd": np.ones(3)}, "one for each of 4 receivers"),
+        ({"traces": np.zeros((2, 4, 501))}, "one event"),
+    ],
+)
+def test_an_observation_that_does_not_fit_is_refused(medium, changes, message):
+    with pytest.raises(ZooError, match=message):
+        locate(observe(medium, **changes), medium, settings=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t[:, :300], "have 300 samples; the emulator gives 501 .* truncated"),
+        (lambda t: np.pad(t, ((0, 0), (0, 99))), r"Cut the first 501 samples .*traces\[:, :501\]"),
+        (lambda t: np.where(np.arange(501) == 17, np.nan, t), "index 0 has 1 samples that are not finite.*sample 17"),
+        (lambda t: t * [[1], [1], [0], [1]], "index 2 is zero everywhere"),
+        (lambda t: t[:3], "3 traces without receiver coordinates"),
+    ],
+)
+def test_damaged_traces_are_refused(medium, damage, message):
+    with pytest.raises(ZooError, match=message):
+        locate(damage(record(medium)), medium, settings=SMALL)
+
+
+def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
+    """The window starts 0.2 s after the origin: depth becomes less sure, and all four are covered."""
+    samples = 50
+    traces = np.pad(medium(SOURCE_KM[None])[0].numpy()[:, samples:], ((0, 0), (0, samples)))
+    traces = traces + NOISE_SD * np.random.default_rng(0).normal(size=traces.shape)
+    known = locate(record(medium), medium, noise_sd=NOISE_SD, settings=SMALL)
+    unknown = locate(
+        traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=UNKNOWN_ORIGIN_TIME_S
+    )  # fmt: skip
+    truth = np.append(SOURCE_KM, -samples * medium.time_step_s)
+    assert unknown.converged, unknown.report()
+    assert unknown.parameters == ("x_km", "y_km", "z_km", "origin_time_s")
+    assert np.abs((unknown.samples.mean - truth) / unknown.samples.sd).max() < 3.5
+    assert unknown.sd_km[2] > 3 * known.sd_km[2]
+    assert "origin time = -0." in unknown.report()
+    assert not unknown.warnings
+
+    folder = unknown.write(tmp_path / "event")
+    with np.load(folder / "samples.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["samples_km"], unknown.samples.samples[:, :3])
+        np.testing.assert_array_equal(file["origin_time_s"], unknown.samples.samples[:, 3])
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["origin_time_s"]["mean"] == pytest.approx(-0.2, abs=0.02)
+
+    early = locate(traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=(-0.195, 0.3))
+    assert any("lower end of the origin times, -0.195 s" in warning for warning in early.warnings)
+
+
+@pytest.mark.parametrize(
+    ("origin_time_s", "message"),
+    [
+        ((0.3, -0.3), "earliest < latest"),
+        ((-3.0, 0.0), "2 s of the emulated"),
+        (0.5, "expected two numbers, earliest and latest"),
+    ],
+)
+def test_a_range_of_origin_times_that_cannot_be_is_refused(medium, origin_time_s, message):
+    with pytest.raises(ZooError, match=message):
+        locate(record(medium), medium, settings=SMALL, origin_time_s=origin_time_s)
+
+
+def test_noise_before_the_event_gives_its_colour(medium):
+    """Each sample of the noise is the mean of five: neighbours agree, and white noise would be too sure."""
+    rng = np.random.default_rng(6)
+    noise = NOISE_SD * np.lib.stride_tricks.sliding_window_view(rng.normal(size=(4, 1506)), 5, axis=1).mean(axis=-1)
+    traces = medium(SOURCE_KM[None])[0].numpy() + noise[:, -501:]
+    order = [1, 0, 3, 2]
+    observation = observe(
+        medium, traces=traces[order], receivers_km=medium.receivers_km[order], noise=noise[order, :1001]
+    )  # fmt: skip
+    coloured = locate(observation, medium, settings=SMALL)
+    white = locate(observation, medium, noise_sd=coloured.noise_sd[order], settings=SMALL)
+    np.testing.assert_allclose(coloured.noise_sd, noise.std(axis=1), rtol=0.1)
+    assert any("1001 samples before the event" in note for note in coloured.notes)
+    assert np.abs((coloured.mean_km - SOURCE_KM) / coloured.sd_km).max() < 3.5
+    assert np.all(coloured.sd_km > 1.5 * white.sd_km)
+    np.testing.assert_allclose(coloured.misfit, 1.0, atol=0.25)
+    with pytest.raises(ZooError, match=r"noise before the event has shape \(3, 1001\)"):
+        locate(observe(medium, noise=noise[:3, :1001]), medium, settings=SMALL)
+
+
+def test_an_unknown_sampler_is_refused(medium):
+    with pytest.raises(UsageError, match="no sampler 'scm'. Did you mean smc"):
+        locate(record(medium), medium, settings=SMALL, sampler="scm")
+
+
+def test_a_negative_seed_is_refused(medium):
+    with pytest.raises(ZooError, match="seed is -1"):
+        locate(record(medium), medium, seed=-1, settings=SMALL)
+
+
+def test_a_model_that_is_no_emulator_is_refused(medium):
+    with pytest.raises(ZooError, match="no emulator of traces"):
+        locate(record(medium), object(), settings=SMALL)
+
+
+def save(path, medium, **changes):
+    fields = {"traces": record(medium), "sampling_rate_hz": 250.0, "receivers_km": medium.receivers_km}
+    np.savez(path, **{name: value for name, value in (fields | changes).items() if value is not None})
+    return path
+
+
+def test_read_npz(medium, tmp_path):
+    stated = {"noise_sd": [1.0, 2.0, 3.0, 4.0], "noise": np.ones((4, 300)), "source_km": SOURCE_KM, "unit": "Pa"}
+    path = save(tmp_path / "event.npz", medium, **stated)
+    observation = read_traces(path)
+    np.testing.assert_array_equal(observation.traces, record(medium))
+    assert (observation.sampling_rate_hz, observation.unit) == (250.0, "Pa")
+    np.testing.assert_array_equal(observation.noise_sd, [1, 2, 3, 4])
+    np.testing.assert_array_equal(observation.source_km, SOURCE_KM)
+    np.testing.assert_array_equal(observation.noise, stated["noise"])
+
+
+def test_unusable_files_are_refused(medium, tmp_path):
+    with pytest.raises(ZooError, match="There is no file"):
+        read_traces(tmp_path / "absent.npz")
+    path = save(tmp_path / "event.npz", medium)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(ZooError, match="no npz"):
+        read_traces(path)
+    with pytest.raises(ZooError, match="has no `receivers_km`"):
+        read_traces(save(tmp_path / "bare.npz", medium, receivers_km=None))
+    with pytest.raises(ZooError, match="no npz"):
+        read_traces(save(tmp_path / "pickled.npz", medium, traces=np.array([None, "code"], dtype=object)))
+
+
+def waveforms(medium, tmp_path, file_format="MSEED"):
+    stream = obspy.Stream()
+    for index, trace in enumerate(record(medium).astype(np.float32)):
+        header = {"station": f"OB{index}", "channel": "HDH", "sampling_rate": 250.0}
+        stream.append(obspy.Trace(trace, header))
+    path = tmp_path / "event.mseed"
+    csv = tmp_path / "receivers.csv"
+    rows = ["station,x_km,y_km,z_km", *(f"OB{i},{x},{y},{z}" for i, (x, y, z) in enumerate(medium.receivers_km))]
+    csv.write_text("\n".join(rows[:1] + rows[:0:-1]) + "\n")
+    return stream, path, csv
+
+
+def test_read_miniseed_with_receivers_by_station(medium, tmp_path):
+    stream, path, csv = waveforms(medium, tmp_path)
+    stream.write(path, format="MSEED")
+    observation = read_traces(path, csv)
+    np.testing.assert_allclose(observation.traces, record(medium), rtol=1e-6)
+    np.testing.assert_allclose(observation.receivers_km, medium.receivers_km)
+    assert observation.sampling_rate_hz == 250.0
+
+
+def test_unusable_waveform_files_are_refused(medium, tmp_path):
+    stream, path, csv = waveforms(medium, tmp_path)
+
+    def refused(changed, message, receivers=csv):
+        changed.write(path, format="MSEED")
+        with pytest.raises(ZooError, match=message):
+            read_traces(path, receivers)
+
+    refused(stream, "no receiver coordinates", None)
+    refused(stream, "Cannot read the receiver file", tmp_path / "absent.csv")
+    stranger = stream.copy()
+    stranger[0].stats.station = "XX"
+    refused(stranger, "Station 'XX' .* is not in")
+    double = stream.copy()
+    double[0].stats.station = "OB1"
+    double[0].stats.channel = "HHZ"
+    refused(double, "several traces")
+    late = stream.copy()
+    late[2].stats.starttime += 1.0
+    refused(late, "different start times")
+    short = stream.copy()
+    short[2].data = short[2].data[:400]
+    refused(short, "different numbers of samples")
+    gap = stream.copy()
+    gap += gap[1].copy()
+    gap[1].data, gap[-1].data = gap[1].data[:200], gap[-1].data[300:]
+    gap[-1].stats.starttime += 300 * 0.004
+    refused(gap, "has a gap")
+    path.write_text("no waveforms")
+    with pytest.raises(ZooError, match="ObsPy cannot read"):
+        read_traces(path, csv)
+    csv.write_text("station,x_km,y_km\nOB0,0.1,0.2\n")
+    with pytest.raises(ZooError, match="Line 2 .* does not hold the columns"):
+        read_traces(path, csv)

@@ -1,0 +1,282 @@
+"""Anomalous periods of catalogues whose bursts are known; a scan stands for the network."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from zoo import cli
+from zoo.errors import UsageError, ZooError
+from zoo.seismicity.anomalies import find_anomalies
+from zoo.seismicity.catalogues import Catalogue, from_columns
+from zoo.seismicity.scan import poisson_scan
+from zoo.seismicity.scores import NetworkScore, simulated_years
+
+BEGIN = np.datetime64("2020-01-01", "ms")
+BURST_DAYS, BURST_KM = 100.0, (8.0, -6.0)
+SETTINGS = {"window_days": 4.0, "completeness": "none", "region": (-20, 20, -20, 20)}
+
+
+class Scan:
+    """Probabilities from the Poisson scan: what a network does, at no cost."""
+
+    recipe_name, labels, channels = "scan", ("background", "anomalous"), 2
+
+    def predict(self, maps, **ignored):
+        odds = np.exp(np.minimum(poisson_scan(maps[..., 0], maps[..., 1])[0] - 10, 60))
+        return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
+
+
+def synthetic(per_day: float, days: float = 200, burst: int = 25, seed: int = 0, **columns) -> Catalogue:
+    """Return a metric catalogue: events over 40 km x 40 km, denser in the middle, and a burst of a day."""
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(per_day * days)
+    time_days = np.append(rng.random(count) * days, BURST_DAYS + rng.random(burst))
+    x_km, y_km = (np.append(np.clip(rng.normal(0, 8, count), -20, 20), rng.normal(c, 0.5, burst)) for c in BURST_KM)
+    found = {"x_km": x_km, "y_km": y_km, "magnitude": rng.exponential(0.4, count + burst)} | columns
+    return from_columns({"time": BEGIN + (time_days * 86_400_000).astype("timedelta64[ms]"), **found}, "synthetic")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewer_years():
+    """Simulate two years of ordinary times instead of ten."""
+    from zoo.seismicity import scores as seismicity_scores
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seismicity_scores, "_YEARS", 2.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(fewer_years):
+    return find_anomalies(synthetic(30), Scan(), **SETTINGS)
+
+
+def burst_sequence(found):
+    """Return the sequence that has most events at the time and the place of the burst."""
+    middle = BEGIN + np.timedelta64(round(24 * (BURST_DAYS + 0.5)), "h")
+    at = [s for s in found.sequences if s.start <= middle <= s.end]
+    assert at, [(s.start, s.end) for s in found.sequences]
+    return max(at, key=lambda s: s.events)
+
+
+@pytest.mark.parametrize("per_day", [8, 120], ids=["quiet", "busy"])
+def test_a_burst_is_found_where_and_when_it_is(per_day):
+    found = find_anomalies(synthetic(per_day, burst=25 if per_day < 100 else 40), Scan(), **SETTINGS)
+    sequence = burst_sequence(found)
+    assert len(found.periods()) <= 4
+    x_km, y_km = (values[sequence.member].mean() for values in (found.catalogue.x_km, found.catalogue.y_km))
+    assert np.hypot(x_km - BURST_KM[0], y_km - BURST_KM[1]) < 1.5
+    assert sequence.events >= 20 and sequence.expected < 0.4 * sequence.events
+    assert sequence.subregion == found.subregions[0].name == "A"
+
+
+def test_ordinary_times_give_few_alarms():
+    """At four false alarms a year half a year has two; at twenty a year more."""
+    quiet = synthetic(30, burst=0, seed=3)
+    few, many = (find_anomalies(quiet, Scan(), **SETTINGS, false_alarms_per_year=n) for n in (4.0, 20.0))
+    assert len(few.periods()) <= 6
+    assert len(many.periods()) >= len(few.periods())
+    assert many.tiles[0].thresholds["count"] < few.tiles[0].thresholds["count"]
+
+
+def test_geographic_catalogues_give_the_same_answer(found):
+    metric = found.catalogue
+    lon, lat = 10 + metric.x_km / (111.19 * np.cos(np.radians(45))), 45 + metric.y_km / 111.19
+    columns = {"time": metric.time, "longitude_deg": lon, "latitude_deg": lat, "magnitude": metric.magnitude}
+    settings = SETTINGS | {"region": (9.75, 10.25, 44.82, 45.18)}
+    sequence = burst_sequence(find_anomalies(from_columns(columns, "degrees"), Scan(), **settings))
+    reference = burst_sequence(found)
+    assert abs(sequence.events - reference.events) <= 6 and abs(sequence.start - reference.start) < np.timedelta64(
+        4, "D"
+    )
+
+
+def test_a_wide_region_is_tiled_and_a_burst_on_two_maps_is_one():
+    found = find_anomalies(synthetic(30), Scan(), **SETTINGS | {"pixel_km": 0.4})
+    assert len(found.tiles) == 4 and (found.grid.rows, found.grid.columns) == (100, 100)
+    sequence = burst_sequence(found)
+    at_once = [s for s in found.sequences if s.start <= sequence.end and s.end >= sequence.start and s is not sequence]
+    shared = {(r, c) for r, c in zip(sequence.rows, sequence.columns, strict=True)}
+    assert not any(shared & {(r, c) for r, c in zip(s.rows, s.columns, strict=True)} for s in at_once)
+
+
+def test_completeness_comes_from_the_catalogue_unless_given():
+    rng = np.random.default_rng(5)
+    catalogue = synthetic(60)
+    magnitude = np.round(rng.exponential(0.43, len(catalogue)) + 0.8, 1)
+    magnitude[:100] = np.nan
+    catalogue = dataclasses.replace(catalogue, magnitude=magnitude)
+    settings = SETTINGS | {"window_days": 8.0}
+    estimated = find_anomalies(catalogue, Scan(), **settings | {"completeness": None})
+    assert 0.9 <= estimated.completeness <= 1.2 and estimated.catalogue.magnitude.min() >= estimated.completeness - 1e-6
+    assert any("100 events without a magnitude" in note for note in estimated.catalogue.notes)
+    assert find_anomalies(catalogue, Scan(), **settings | {"completeness": 1.5}).completeness == 1.5
+    assert len(find_anomalies(catalogue, Scan(), **settings).catalogue) > len(estimated.catalogue)
+
+
+def test_what_is_outside_of_training_is_said():
+    notes = " ".join(find_anomalies(synthetic(0.5, days=400), Scan(), **SETTINGS).catalogue.notes)
+    assert "fewer than 50 events" in notes
+    busy = find_anomalies(synthetic(300, days=60, burst=0), Scan(), **SETTINGS)
+    assert any("more than 400 events" in note for note in busy.catalogue.notes)
+    assert any("no long enough past" in note for note in busy.catalogue.notes)
+
+
+def test_thinning_keeps_the_shares_and_does_not_depend_on_the_batch():
+    class Events(Scan):
+        def predict(self, maps, **ignored):
+            assert np.isclose(maps[..., 0].sum(axis=(1, 2)), 400, atol=80).all()
+            share = maps[..., 0][:, :32].sum(axis=(1, 2)) / maps[..., 0].sum(axis=(1, 2))
+            return np.stack([1 - share, share], axis=1)
+
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(1.0, (5, 64, 64)).astype(np.float32)
+    counts[:, :32] *= 3
+    score = NetworkScore(Events())
+    together = score(counts, counts)
+    assert np.allclose(together, np.log(3), atol=0.5)
+    assert np.allclose(together[2:3], score(counts[2:3], counts[2:3]))
+
+
+def test_ten_years_are_simulated_unless_windows_are_short(monkeypatch):
+    monkeypatch.setattr("zoo.seismicity.scores._YEARS", 10.0)
+    assert simulated_years(0.5, 4) == 10 and simulated_years(5, 4) == 10
+    assert 1 <= simulated_years(0.05, 4) < 2
+
+
+def test_files_and_report(found, tmp_path):
+    found = dataclasses.replace(found, manual=[(BEGIN + np.timedelta64(99, "D"), BEGIN + np.timedelta64(103, "D"))])
+    found.write(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    expected = {"intervals.csv", "sequences.csv", "pixels.csv", "windows.csv", "baselines.csv", "anomalies.geojson"}
+    assert expected | {"summary.json", "overview.png", "intervals.png", "subregion-A.png", "movie.gif"} <= names
+    tables = {
+        name: list(csv.DictReader(open(tmp_path / name, newline=""))) for name in expected if name.endswith("csv")
+    }
+    assert len(tables["intervals.csv"]) == len(found.intervals) and len(tables["windows.csv"]) == found.windows.count
+    assert len(tables["sequences.csv"]) == len(found.sequences)
+    for interval in tables["intervals.csv"]:
+        assert float(interval["log_odds"]) > float(interval["threshold_log_odds"])
+        assert {interval[name] for name in ("scan", "count", "pixel")} <= {"yes", "no"}
+    geojson = json.loads((tmp_path / "anomalies.geojson").read_text())
+    assert len(geojson["features"]) == len(found.sequences) + len(found.subregions) and "kilometres" in geojson["note"]
+    ring = np.array(geojson["features"][0]["geometry"]["coordinates"][0][0])
+    assert len(ring) == 5 and (ring[0] == ring[-1]).all() and np.isclose(np.ptp(ring[:, 0]), found.grid.pixel_km)
+    area = 0.5 * np.sum(ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1])
+    assert area > 0  # anticlockwise
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["comparison"]["network"]["recall"] > 0.9 and summary["comparison"]["scan"]["periods"] >= 1
+    report = found.report()
+    for said in ("Poisson scan", "event count", "largest pixel", "false alarms a year", "F1"):
+        assert said in report
+    header, rows = found.table()
+    assert all(len(row) == len(header) for row in rows) and len(rows) == len(found.sequences)
+    from PIL import Image
+
+    with Image.open(tmp_path / "movie.gif") as movie:
+        assert movie.n_frames == found.windows.count
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"region": (500, 600, 500, 600)}, ZooError, "No event of synthetic lies in the region"),
+        ({"region": (20, -20, -20, 20)}, UsageError, "west east south north"),
+        ({"window_days": 500.0}, ZooError, "less than a window"),
+        ({"window_days": 1.0, "stride_days": 2.0}, UsageError, "gaps"),
+        ({"window_days": -1.0}, UsageError, "above 0"),
+        ({"completeness": 9.0}, ZooError, "No event reaches magnitude 9"),
+        ({"completeness": "high"}, UsageError, "or none"),
+        ({"pixel_km": 0.3, "region": (-20, 400, -20, 400)}, UsageError, "larger pixels"),
+        ({"region": (-2, 2, -2, 2)}, ZooError, "expected at least 20"),
+        ({"false_alarms_per_year": 0.0}, UsageError, "False alarms"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, error, message):
+    with pytest.raises(error, match=message):
+        find_anomalies(synthetic(2), Scan(), **SETTINGS | settings)
+
+
+def test_a_handful_of_events_is_no_catalogue():
+    few = synthetic(2)
+    with pytest.raises(ZooError, match=": 7 events in this region; expected at least 20"):
+        find_anomalies(few.select(np.arange(len(few)) < 7), Scan(), **SETTINGS)
+
+
+def test_another_model_is_refused():
+    with pytest.raises(UsageError, match="does not label maps of seismicity"):
+        find_anomalies(synthetic(2), object(), **SETTINGS)
+
+
+@pytest.fixture
+def as_network(monkeypatch):
+    """Let the scan be what the registry loads."""
+    from types import SimpleNamespace
+
+    from zoo import registry
+
+    monkeypatch.setattr(registry, "load", lambda name: Scan())
+    monkeypatch.setattr(registry, "full_name", lambda name: "seismicity_resnet18.single")
+    monkeypatch.setattr(registry, "find", lambda name: SimpleNamespace(name="seismicity_resnet18.single"))
+
+
+def test_the_command(as_network, capsys, tmp_path):
+    catalogue = synthetic(10)
+    path, manual, out = tmp_path / "c.csv", tmp_path / "manual.csv", tmp_path / "out"
+    rows = zip(catalogue.time, catalogue.x_km, catalogue.y_km, strict=True)
+    path.write_text("".join(f"{time},{1000 * x:.1f},{1000 * y:.1f}\n" for time, x, y in rows))
+    manual.write_text("2020-04-10,2020-04-12\n")
+    options = ["--columns", "time=1", "x_m=2", "y_m=3", "--window", "8", "--region", "-20", "20", "-20", "20"]
+    assert cli.main(["seismicity", str(path), "--out", str(out), *options, "--manual", str(manual), "--no-movie"]) == 0
+    printed = capsys.readouterr().out
+    assert "anomalous intervals" in printed and "no completeness" in printed and "\tA\t" in printed
+    assert (out / "overview.png").exists() and not (out / "movie.gif").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nothing.csv", "--out", "x"], 1, "does not exist"),
+        (["nothing.csv"], 2, "--out"),
+        (["nothing.csv", "--out", "x", "--columns", "time"], 2, "--columns takes KEY=VALUE"),
+        (["nothing.csv", "--out", "x", "--manual", "none.csv"], 1, "none.csv"),
+    ],
+)
+def test_errors_of_the_command_are_one_line(capsys, monkeypatch, tmp_path, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["zoo", "seismicity", *arguments])
+    try:
+        received = cli.main(["seismicity", *arguments])
+    except SystemExit as stop:
+        received = stop.code
+    assert received == code and message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_ridgecrest_shows_its_mainshocks(real_data):
+    found = find_anomalies(real_data / "catalogs" / "ridgecrest_eg1.csv", Scan())
+    for mainshock, magnitude in (("2019-07-04T17:33:49", 6.4), ("2019-07-06T03:19:53", 7.1)):
+        within = [s for s in found.sequences if abs(s.start - np.datetime64(mainshock)) < np.timedelta64(1, "h")]
+        largest = max(np.nanmax(found.catalogue.magnitude[s.member]) for s in within)
+        assert largest == magnitude
+
+
+def test_toc2me_shows_several_treatments(real_data):
+    found = find_anomalies(real_data / "catalogs" / "toc2me_eaton2018.csv", Scan())
+    large = [s for s in found.sequences if s.events >= 40]
+    assert len(large) >= 5 and len({s.subregion for s in large}) >= 4
+
+
+def test_the_demo_finds_what_it_planted(as_network, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("zoo.seismicity.figures.movie.FRAMES", 8)
+    from zoo.seismicity import demo as seismicity_demo
+
+    seismicity_demo.chapter(tmp_path, Scan())
+    printed = capsys.readouterr().out
+    assert printed.count("found in subregion") == len(seismicity_demo.PLANTED)
+    assert (tmp_path / "found" / "movie.gif").exists()

@@ -1,0 +1,234 @@
+"""The trainer: a killed run ends where an uninterrupted one does; settings; what a finished run leaves."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import checkpoint
+from zoo.data import corpora
+from zoo.errors import UsageError, ZooError
+from zoo.training import trainer as training
+from zoo.training.epochs import EpochState, batches
+
+RECIPE = "nn_direct_emulator"
+
+
+def test_epochs_have_their_own_order_that_resuming_repeats():
+    x = np.arange(10, dtype=np.float32)
+    take = lambda first, count: [
+        b[0].numpy().tolist() for b in batches((x, x), 5, seed=3, first_epoch=first).take(count)
+    ]
+    whole = take(0, 6)
+    assert take(2, 2) == whole[4:6]  # epoch 2 is the same, begun anew
+    assert sorted(sum(whole[:2], [])) == x.tolist() and whole[:2] != whole[2:4]
+    assert take(0, 2) != [b[0].numpy().tolist() for b in batches((x, x), 5, seed=4).take(2)]
+
+
+def _linear():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.Dropout(0.1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def _fit(model, state, epochs, first=0):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 2)).astype(np.float32)
+    y = x @ np.array([[1.0], [2.0]], np.float32)
+    data = batches((x, y), 16, 0, first)
+    model.fit(
+        data,
+        steps_per_epoch=4,
+        initial_epoch=first,
+        epochs=epochs,
+        validation_data=(x, y),
+        callbacks=[state],
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path):
+    whole = _linear()
+    _fit(whole, EpochState(tmp_path / "whole.npz", 0, 6), 6)
+    _fit(_linear(), EpochState(tmp_path / "state.npz", 0, 3), 3)
+    resumed = _linear()
+    state = EpochState(tmp_path / "state.npz", 0, 6)
+    first = state.resume(resumed)
+    assert first == 3
+    _fit(resumed, state, 6, first)
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [row["epoch"] for row in state.rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    model = _linear()
+    model.compile(keras.optimizers.SGD(0.6), "mse")
+    state = EpochState(tmp_path / "state.npz", patience=3, epochs=200)
+    _fit(model, state, 200)
+    state.finish(model)
+    assert state.stopped and len(state.rows) < 200
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 2)).astype(np.float32)
+    assert model.evaluate(x, x @ [[1.0], [2.0]], verbose=0) == pytest.approx(state.best, rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_remedy(tmp_path):
+    model = _linear()
+    model.compile(keras.optimizers.SGD(1e30), "mse")
+    with pytest.raises(ZooError, match="learning_rate"):
+        _fit(model, EpochState(tmp_path / "state.npz", 0, 50), 50)
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    _fit(_linear(), EpochState(path, 0, 2), 2)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ZooError, match="train anew"):
+        EpochState(path, 0, 2).resume(_linear())
+
+
+def test_settings_are_typed_and_unknown_ones_refused():
+    recipe = zoo.recipe(RECIPE)
+    chosen = recipe.recipe.choose("marine", {"epochs": "7", "learning_rate": "0.01"})
+    assert chosen["epochs"] == 7 and chosen["learning_rate"] == 0.01
+    with pytest.raises(UsageError, match="Did you mean epochs"):
+        recipe.recipe.choose("", {"epoch": 1})
+    with pytest.raises(UsageError, match="no tag"):
+        zoo.recipe(f"{RECIPE}.moon")
+    with pytest.raises(ZooError, match=f"Did you mean {RECIPE}"):
+        zoo.recipe("nn_direct_emulatr")
+
+
+@pytest.fixture(scope="module")
+def smoke_run(small_corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / f"{RECIPE}.smoke"
+    return zoo.recipe(RECIPE).train(out=out, data_dir=small_corpus, smoke=True, seed=5)
+
+
+def test_a_finished_run_is_a_checkpoint(smoke_run, small_corpus):
+    card = zoo.info(str(smoke_run))
+    assert set(checkpoint.CARD_FIELDS) <= set(card)
+    assert card["seed"] == 5 and "--seed 5" in card["command"]
+    rows = list(csv.DictReader(open(smoke_run / "history.csv")))
+    assert len(rows) == card["epochs"] and float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert (smoke_run / "history.png").stat().st_size > 1000
+    model = zoo.load(smoke_run)
+    with np.load(smoke_run / "sample.npz") as sample:
+        np.testing.assert_allclose(
+            model(sample["coordinates_km"]),
+            sample["predicted"],
+            rtol=1e-4,
+            atol=1e-4 * np.abs(sample["predicted"]).max(),
+        )
+    scores = training.evaluate(smoke_run, "test", small_corpus)
+    for metric, value in card["scores"]["test"]["metrics"].items():
+        assert scores[metric] == pytest.approx(value, abs=2e-5)
+    assert not smoke_run.with_name(smoke_run.name + ".training").exists()
+
+
+_CHILD = """
+import sys, zoo, zoo.training.epochs
+zoo.training.epochs._SAVE_EVERY_S = 0.0
+zoo.recipe("nn_direct_emulator").train(out=sys.argv[1], data_dir=sys.argv[2], smoke=True, seed=5, epochs=40)
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_corpus, tmp_path):
+    def child(name):
+        command = [sys.executable, "-c", _CHILD, str(tmp_path / name), str(small_corpus)]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
+
+    killed = child("killed")
+    state = tmp_path / "killed.training" / "state.npz"
+    while not state.is_file() and killed.poll() is None:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "killed").exists()
+    again, whole = child("killed"), child("whole")
+    messages = again.communicate()[1]
+    assert again.returncode == 0 and "going on after epoch" in messages, messages
+    assert whole.wait() == 0
+    first, second = zoo.load(tmp_path / "killed"), zoo.load(tmp_path / "whole")
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_command_does_not_continue_a_run(small_corpus, tmp_path):
+    folder = tmp_path / "run.training"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"recipe": "other", "settings": {}, "seed": 0}))
+    with pytest.raises(ZooError, match="other settings"):
+        zoo.recipe(RECIPE).train(out=tmp_path / "run", data_dir=small_corpus, smoke=True)
+
+
+def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, monkeypatch):
+    """Pretraining doubles the first layer's answer; the training after it sees what came out."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
+    monkeypatch.setattr(corpora, "arrays", lambda *a: data)
+    monkeypatch.setattr(corpora, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
+    seen = []
+
+    def build():
+        first, second = (keras.layers.Dense(1, use_bias=False, name=name) for name in ("first", "second"))
+        return keras.Sequential([keras.Input((1,)), first, second])
+
+    def compile_part(part, settings, steps):
+        seen.append(("compile", settings["epochs"], steps))
+        part.compile(keras.optimizers.Adam(0.1), "mse")
+
+    def part_of(model):
+        return keras.Sequential([keras.Input((1,)), model.layers[0]])
+
+    def after(model, records, settings):
+        seen.append(("examples", float(model.layers[0].kernel.numpy().item())))
+        return records["x"], 6 * records["x"]
+
+    recipe = training.Recipe(
+        name="two",
+        summary="Two stages.",
+        settings={
+            "corpus": "",
+            "train_split": "",
+            "validation_split": "",
+            "batch_size": 16,
+            "epochs": 50,
+            "patience": 0,
+        },
+        build=build,
+        pretraining=lambda settings: [
+            training.Stage(
+                "first",
+                part_of,
+                lambda m, r, s: (r["x"], 2 * r["x"]),
+                compile_part,
+                settings={"epochs": 60},
+            )
+        ],
+        examples=after,
+        validation_examples=lambda m, r, s: (r["x"], np.zeros_like(r["x"])),
+        compile=compile_part,
+        score=lambda model, records: {"product": float(np.prod([w.item() for w in model.get_weights()]))},
+        card={},
+    )
+    out = training.NamedRecipe(recipe).train(out=tmp_path / "two")
+    (_, *first), (_, kernel), (_, *second) = seen
+    assert first == [60, 240] and second == [50, 200] and kernel == pytest.approx(2.0, abs=0.05)
+    assert zoo.info(str(out))["scores"]["validation"]["metrics"]["product"] == pytest.approx(6.0, abs=0.1)
+    rows = list(csv.DictReader(open(out / "history.csv")))
+    # Validation targets are zero: the loss there is the answer squared.
+    assert len(rows) == 50 and float(rows[-1]["val_loss"]) == pytest.approx(36 * np.mean(data["x"] ** 2), rel=0.05)

@@ -1,0 +1,1 @@
+"""How thick is the crust? (Cheng et al. 2019)"""

@@ -1,0 +1,355 @@
+"""How thick is the crust, and how sure is that? Maps of Rayleigh phase velocity to maps of crustal thickness.
+
+    velocities = read_dispersion_map("periods.csv")
+    crust = invert(velocities, "mdn_crust")
+    print(crust.report())
+    crust.write("crust")
+
+After Cheng et al. (2019): a network trained on the dispersion curves of synthetic Earths gives each point's
+thickness at once; here with its posterior, and with flags where the curve is not what the network was trained on.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.crust.crust_map import FLAGS, CrustMap, compare, masked_mean
+from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece, read_dispersion_map, read_thickness_map
+from zoo.errors import ZooError, did_you_mean
+from zoo.files import read_json
+
+# A period of the map this near to one of the model's is the same.
+_SAME_PERIOD = 0.01
+# Between two of the map's periods a curve is interpolated if they are at most this many of the model's steps apart:
+# every second frequency of the model is enough (the paper's own 2.5 mHz), every third is not.
+_MAX_GAP_STEPS = 2.1
+# The posterior is at an edge when more than this share of it lies in the outermost part of the prior's range.
+_EDGE_PART, _EDGE_SHARE = 0.05, 0.25
+_CHUNK = 8192
+_TABLE_MOHOS = 41
+_LEVELS = {"lower_68_km": 0.16, "upper_68_km": 0.84, "lower_95_km": 0.025, "upper_95_km": 0.975}
+# CPU-seconds of a synthetic Earth for each of its frequencies; seconds of training on 300,000 of them, 2 cores.
+_MODEL_S, _TRAINING_S = 2.5e-5, 600.0
+
+
+def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> DispersionMap:
+    """Return a map of phase velocity: a table, folder or npz, or the name of a prepared corpus.
+
+    Raises:
+        ZooError: if there is no such file or corpus, or it cannot be read (see `zoo.crust.maps.read_dispersion_map`).
+    """
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return read_dispersion_map(path)
+    records, about = _corpus("phase_velocity_maps", str(name_or_path), data_dir)
+    sd = records["sd_km_s"]
+    places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
+    period_s = np.array(about["period_s"], np.float64)
+    return DispersionMap(
+        *places, period_s, records["phase_velocity_km_s"], sd if np.isfinite(sd).any() else None, str(about["source"])
+    )
+
+
+def read_reference(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> ThicknessMap:
+    """Return a map of crustal thickness: a table, or `crust1` or another prepared config of `crust_models`.
+
+    Raises:
+        ZooError: as `read_map`.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.exists():
+        return read_thickness_map(path)
+    records, about = _corpus("crust_models", str(name_or_path), data_dir)
+    places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
+    return ThicknessMap(*places, records["thickness_km"].astype(np.float64), str(about["source"]))
+
+
+def invert(
+    velocities: DispersionMap,
+    model: Any = "mdn_crust",
+    *,
+    noise_relative: float | None = None,
+    reference: ThicknessMap | None = None,
+    reference_name: str = "reference",
+) -> CrustMap:
+    """Invert each point's dispersion curve for crustal thickness.
+
+    Args:
+        velocities: phase velocities of the fundamental Rayleigh mode.
+        model: a crust model or its name (`zoo list '*crust*'`).
+        noise_relative: standard deviation of the velocities over the velocities, where the map has no error bars.
+            None: what the model takes as its default.
+        reference: a known thickness to compare with.
+        reference_name: what to call it.
+
+    Raises:
+        ZooError: the map's periods do not fit the model (the message says how to make one that does), or the map
+            cannot be used.
+    """
+    model, name = _loaded(model)
+    frequency_hz = np.asarray(model.frequency_hz, np.float64)
+    velocity, sd, interpolated = match_periods(velocities, frequency_hz)
+    present = np.isfinite(velocity)
+    usable = present.sum(axis=1) * 2 >= len(frequency_hz)
+    if not usable.any():
+        raise ZooError(_misfit(velocities, frequency_hz, present, name, model))
+    if noise_relative is not None:
+        if not 0 < noise_relative < 1:
+            raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
+        sd = noise_relative * velocity if sd is None else sd
+    if sd is not None:  # error bars that are missing at some periods
+        default = noise_relative or float(model.noise_relative)
+        sd = np.where(np.isfinite(sd) & (sd > 0), sd, default * velocity).astype(np.float32)
+    takes_errors = getattr(model, "uses_error_bars", True)
+
+    columns = _posteriors(model, velocity, sd if takes_errors else None, usable)
+    answered = np.isfinite(columns["thickness_km"])
+    if not answered.any():
+        raise ZooError(
+            f"The model {name} takes no curve with a missing period, and every point of the map lacks one of its "
+            f"{len(frequency_hz)}. Use mdn_crust, which does."
+        )
+    flag = np.where(present.any(axis=1) & ~present.all(axis=1), FLAGS["missing_periods"], 0)
+    flag |= np.where(columns["unfamiliarity"] > 1, FLAGS["out_of_distribution"], 0)
+    flag |= np.where(columns.pop("edge_share") > _EDGE_SHARE, FLAGS["at_prior_edge"], 0)
+    flag |= np.where(answered, 0, FLAGS["no_data"])
+    flag = flag.astype(np.int8)
+
+    range_km = np.asarray(model.moho_range_km, np.float64)
+    thickness = columns["thickness_km"]
+    error = _relative_error(thickness, velocity, frequency_hz, range_km)
+    constant = np.full_like(thickness, np.nanmean(thickness))
+    errors = {"inverted": error, "constant": _relative_error(constant, velocity, frequency_hz, range_km)}
+    comparison = None
+    if reference is not None:
+        comparison = compare(columns, reference, velocities, reference_name)
+        known = _relative_error(comparison.reference_km, velocity, frequency_hz, range_km)
+        if (np.isfinite(known) & answered).any():  # not a crust outside the prior's range
+            errors[reference_name] = known
+    common = np.all([np.isfinite(values) for values in errors.values()], axis=0)
+    mean_errors = {key: float(values[common].mean()) for key, values in errors.items()}
+    notes, warnings = _remarks(flag, interpolated, velocities, noise_relative, model)
+    training = model.network.features
+    return CrustMap(
+        longitude_deg=in_one_piece(velocities.longitude_deg),
+        latitude_deg=np.asarray(velocities.latitude_deg, np.float64),
+        **columns,
+        relative_error=error,
+        flag=flag,
+        missing_periods=np.sum(~present, axis=1),
+        frequency_hz=frequency_hz,
+        phase_velocity_km_s=velocity,
+        interpolated=interpolated,
+        mean_relative_error=mean_errors,
+        moho_range_km=range_km,
+        training_mean_km_s=np.asarray(training.mean, np.float64),
+        training_sd_km_s=np.sqrt(np.diag(np.asarray(training.covariance, np.float64))),
+        model=name,
+        source=str(velocities.source),
+        depth_km=None if columns.get("vs_km_s") is None else np.asarray(model.depth_km, np.float64),
+        comparison=comparison,
+        notes=notes,
+        warnings=warnings,
+    )
+
+
+def match_periods(
+    velocities: DispersionMap, frequency_hz: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return a map's curves at a model's frequencies: velocity (n, F), error bar (n, F) or None, interpolated (F,).
+
+    A period of the map within 1 % is taken as it is. Others are interpolated along log period (velocities by a
+    monotone cubic, error bars linearly) between two of the map's periods that lie at most about two of the model's
+    steps apart and both have data. Everything else is NaN.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    known, wanted = np.log(np.asarray(velocities.period_s, np.float64)), -np.log(np.asarray(frequency_hz, np.float64))
+    velocity = np.asarray(velocities.phase_velocity_km_s, np.float64)
+    error = None if velocities.sd_km_s is None else np.asarray(velocities.sd_km_s, np.float64)
+    out = np.full((len(velocity), len(wanted)), np.nan)
+    out_error = None if error is None else out.copy()
+    nearest = np.abs(known[:, np.newaxis] - wanted).argmin(axis=0)
+    same = np.abs(known[nearest] - wanted) <= np.log1p(_SAME_PERIOD)
+    out[:, same] = velocity[:, nearest[same]]
+    if error is not None:
+        out_error[:, same] = error[:, nearest[same]]
+
+    right = np.searchsorted(known, wanted).clip(1, max(1, len(known) - 1))
+    steps = np.abs(np.diff(wanted))
+    local = np.maximum(np.append(steps, 0), np.insert(steps, 0, 0)) if len(steps) else np.zeros(1)
+    limit = _MAX_GAP_STEPS * np.maximum(local, steps.mean() if len(steps) else 0)
+    between = np.zeros(len(wanted), bool)
+    if len(known) > 1:
+        inside = (wanted > known[0]) & (wanted < known[-1])
+        between = ~same & inside & (known[right] - known[right - 1] <= limit)
+    if between.any():
+        left, right = right[between] - 1, right[between]
+        share = (wanted[between] - known[left]) / (known[right] - known[left])
+        filled = np.full((len(velocity), len(left)), np.nan)
+        patterns, pattern = np.unique(np.isfinite(velocity), axis=0, return_inverse=True)
+        for number, has in enumerate(patterns):
+            usable = has[left] & has[right]
+            if usable.any():
+                rows = np.flatnonzero(pattern.ravel() == number)
+                curve = PchipInterpolator(known[has], velocity[np.ix_(rows, has)], axis=1)
+                filled[np.ix_(rows, usable)] = curve(wanted[between][usable])
+        out[:, between] = filled
+        if error is not None:
+            out_error[:, between] = error[:, left] * (1 - share) + error[:, right] * share
+    as_float = None if out_error is None else out_error.astype(np.float32)
+    return out.astype(np.float32), as_float, between
+
+
+def _loaded(model: Any) -> tuple[Any, str]:
+    from zoo import registry
+
+    name = getattr(model, "name", "")
+    if isinstance(model, (str, os.PathLike)):
+        folder = registry.find(model)
+        name, model = folder.name, registry.load(folder)
+    for attribute in ("frequency_hz", "posterior", "unfamiliarity", "moho_range_km"):
+        if getattr(model, attribute, None) is None:
+            raise ZooError(
+                f"The model {name} has no `{attribute}`, so it does not invert phase velocities. Use a crust model "
+                "(`zoo list '*crust*'`), such as mdn_crust."
+            )
+    return model, name
+
+
+def _posteriors(model: Any, velocity: np.ndarray, sd: np.ndarray | None, usable: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the columns of the posterior (n,) of all points, NaN where not usable."""
+    low, high = (float(v) for v in model.moho_range_km)
+    margin = _EDGE_PART * (high - low)
+    rows, parts = np.flatnonzero(usable), []
+    for start in range(0, len(rows), _CHUNK):
+        chosen = rows[start : start + _CHUNK]
+        c, error = velocity[chosen], None if sd is None else sd[chosen]
+        posterior, one = model.posterior(c, error), np.ones(len(chosen))
+        part = {"thickness_km": posterior.mean_km, "sd_km": posterior.sd_km}
+        part |= {key: posterior.quantile_km(level) for key, level in _LEVELS.items()}
+        part["unfamiliarity"] = model.unfamiliarity(c, error)
+        if getattr(posterior, "vs_mean_km_s", None) is not None:
+            part["vs_km_s"] = posterior.vs_mean_km_s
+        part["edge_share"] = np.maximum(
+            posterior.cdf((low + margin) * one), 1 - np.asarray(posterior.cdf((high - margin) * one))
+        )
+        parts.append(part)
+    columns = {}
+    for key in parts[0]:
+        values = np.concatenate([np.asarray(part[key], np.float64) for part in parts])
+        columns[key] = np.full((len(usable), *values.shape[1:]), np.nan)
+        columns[key][rows] = values
+    return columns
+
+
+@lru_cache(maxsize=8)
+def _stretched_prem(frequency_hz: tuple[float, ...], low_km: float, high_km: float) -> Any:
+    """Return c(Moho) -> (n, F) km/s of PREM with its crust stretched, tabulated with the solver."""
+    from scipy.interpolate import PchipInterpolator
+
+    from zoo.crust.physics.earth import prem
+    from zoo.crust.physics.rayleigh import phase_velocity
+
+    mohos = np.linspace(low_km, high_km, _TABLE_MOHOS)
+    table = [phase_velocity(prem(moho_depth_km=float(moho)), np.array(frequency_hz)) for moho in mohos]
+    return PchipInterpolator(mohos, np.array(table), axis=0, extrapolate=False)
+
+
+def _relative_error(
+    thickness_km: np.ndarray, velocity: np.ndarray, frequency_hz: np.ndarray, range_km: np.ndarray
+) -> np.ndarray:
+    """Return equation 4, (n,): |calculated - observed| / observed average phase velocity; NaN without a thickness."""
+    table = _stretched_prem(tuple(float(f) for f in frequency_hz), *(float(v) for v in range_km))
+    present = np.isfinite(velocity)
+    observed = masked_mean(velocity, present)
+    return np.abs(masked_mean(table(thickness_km), present) - observed) / observed
+
+
+def _remarks(flag, interpolated, velocities, noise_relative, model) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    notes, warnings = [], []
+    if interpolated.any():
+        count = f"{interpolated.sum()} of {len(interpolated)}"
+        notes.append(f"{count} frequencies are interpolated between the map's periods.")
+    if not getattr(model, "uses_error_bars", True):
+        notes.append(f"The model takes no error bars: its own are for {100 * model.noise_relative:g} % of white noise.")
+    elif velocities.sd_km_s is None:
+        noise = noise_relative or float(model.noise_relative)
+        origin = "as asked" if noise_relative else "the model's default; --noise sets another"
+        notes.append(f"The map has no error bars: {100 * noise:g} % of each velocity was taken ({origin}).")
+    elif noise_relative:
+        notes.append("The map's own error bars were used; --noise only where they are missing.")
+    usable = flag & FLAGS["no_data"] == 0
+    strange = np.mean(flag[usable] & FLAGS["out_of_distribution"] > 0)
+    if strange > 0.5:
+        warnings.append(
+            f"{100 * strange:.0f} % of the curves are unlike any that the model was trained on. Are they phase (not "
+            "group) velocities of the fundamental Rayleigh mode in km/s, and of continents?"
+        )
+    if np.mean(flag[usable] & FLAGS["at_prior_edge"] > 0) > 0.2:
+        low, high = model.moho_range_km
+        warnings.append(
+            f"Many posteriors pile up at an end of the prior's range, {low:g} to {high:g} km: the crust may be thinner "
+            "or thicker than the model can say. Train one with a wider moho_km."
+        )
+    return tuple(notes), tuple(warnings)
+
+
+def _misfit(velocities: DispersionMap, frequency_hz: np.ndarray, present: np.ndarray, name: str, model: Any) -> str:
+    """Say that a map's periods do not fit a model, and how to get one that does."""
+    mapped, wanted = np.asarray(velocities.period_s, np.float64), 1 / frequency_hz
+    fitting = [other for other, f in _other_models() if _share(velocities, f) >= 0.5 and other != name]
+    low, high = (float(v) for v in model.moho_range_km)
+    steps = np.diff(mapped)
+    if len(steps) and np.allclose(steps, steps[0], rtol=1e-3):
+        periods = f"{mapped[0]:g}:{mapped[-1]:g}:{steps[0]:g}"
+    else:
+        periods = ",".join(f"{period:g}" for period in mapped)
+    # Short periods see the sediments, which only the continental prior has.
+    prior = " prior=continental" if mapped.min() < 15 else ""
+    minutes = 300_000 * _MODEL_S * len(mapped) / 60 / 2, _TRAINING_S / 60
+    instead = f"Use --model {fitting[0]}, whose periods fit; or make" if fitting else "Make"
+    return (
+        f"The map has periods of {mapped.min():g} to {mapped.max():g} s, the model {name} needs {len(wanted)} of "
+        f"{wanted.min():.3g} to {wanted.max():.3g} s: no point has data at half of them (at best "
+        f"{present.sum(axis=1).max()}). {instead} a model that fits (about {max(1, round(minutes[0]))} + "
+        f"{round(minutes[1])} minutes on 2 cores): "
+        f"zoo prepare prem_dispersion/NAME --set periods_s={periods}{prior} moho_km={low:g}:{high:g} models=300000 "
+        "and then zoo train mdn_crust --set corpus=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME"
+    )
+
+
+def _other_models() -> list[tuple[str, np.ndarray]]:
+    """Return name and frequencies of the crust models at hand, without loading them."""
+    from zoo import checkpoint, registry
+
+    found = []
+    for name, folder in registry._checkpoints().items():
+        config = read_json(folder / checkpoint.CONFIG, "Checkpoint configuration")["model"].get("config", {})
+        if "crust" in name and config.get("frequency_hz"):
+            found.append((name, np.asarray(config["frequency_hz"], np.float64)))
+    return sorted(found, key=lambda item: (not item[0].startswith("mdn_crust"), item[0]))
+
+
+def _share(velocities: DispersionMap, frequency_hz: np.ndarray) -> float:
+    """Return the share of a model's frequencies that the best point of a map has."""
+    return float(np.isfinite(match_periods(velocities, frequency_hz)[0]).mean(axis=1).max())
+
+
+def _corpus(corpus: str, name: str, data_dir: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return records and metadata of a config of `corpus`, whose own name may be left out."""
+    from zoo.data import corpora
+
+    known = corpora.describe(corpus, data_dir)
+    names = {*known["configs"], *(prepared.split("/")[1] for prepared in known["prepared"])}
+    config = name.removeprefix(f"{corpus}/")
+    if config not in names:
+        near = did_you_mean(config, names)
+        raise ZooError(f"There is no file or folder {name}, and no {corpus}/{config}.{near}")
+    full = f"{corpus}/{config}"
+    return corpora.arrays(full, "all", data_dir), corpora.metadata(full, data_dir)

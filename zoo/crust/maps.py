@@ -1,0 +1,254 @@
+"""Reads maps as seismologists have them: phase velocities by period, and crustal thickness.
+
+The forms are tables (one per period, long, wide), `.npz` and HDF5-based netCDF; `read_dispersion_map` and
+`read_thickness_map` say which. Nothing is guessed where a guess could be wrong: a file that could mean two
+things is refused with what to write instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from zoo.crust.tables import VELOCITY_KM_S, Table
+from zoo.errors import ZooError
+
+THICKNESS_KM = (0.5, 150.0)
+_PERIOD_S = (0.1, 1000.0)
+_NOT_DATA = {".md", ".pdf", ".png", ".jpg", ".ps", ".eps", ".json", ".bib", ".py", ".sh", ".m", ".cpt", ".html"}
+
+
+@dataclass(frozen=True, eq=False)
+class DispersionMap:
+    """Phase velocities of Rayleigh waves at points of a map."""
+
+    longitude_deg: np.ndarray
+    """(n,)"""
+    latitude_deg: np.ndarray
+    """(n,)"""
+    period_s: np.ndarray
+    """(P,), ascending"""
+    phase_velocity_km_s: np.ndarray
+    """(n, P), NaN where missing"""
+    sd_km_s: np.ndarray | None
+    """(n, P) one standard deviation, NaN where not given; None where no file gives any"""
+    source: str
+    """The names of the files."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThicknessMap:
+    """Crustal thickness in km at points or cells; `at` looks it up anywhere."""
+
+    longitude_deg: np.ndarray
+    latitude_deg: np.ndarray
+    thickness_km: np.ndarray
+    source: str
+
+    def at(self, longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
+        """Return the thickness in km at points, NaN outside the map.
+
+        On a regular grid it is bilinear between the values (cell centres), and constant in the outer half of the
+        outermost cells and beside missing cells. Elsewhere it is the nearest point within half the median distance of
+        neighbours.
+
+        Args:
+            longitude_deg: any shape, -180..180 or 0..360.
+            latitude_deg: the same shape.
+        """
+        longitude, latitude = np.broadcast_arrays(np.asarray(longitude_deg, float), np.asarray(latitude_deg, float))
+        look_up = self._in_grid if self._grid else self._nearest
+        found = look_up(longitude.ravel(), latitude.ravel())
+        return found.reshape(longitude.shape)
+
+    @cached_property
+    def _grid(self) -> tuple | None:
+        """(first longitude, first latitude, steps, values (lat, lon), whether it goes round the Earth), or None."""
+        found = regular_grid(in_one_piece(self.longitude_deg), np.asarray(self.latitude_deg, float))
+        if found is None:
+            return None
+        west, south, place = found
+        values = np.full((len(south), len(west)), np.nan)
+        values.flat[place] = self.thickness_km
+        steps = west[1] - west[0], south[1] - south[0]
+        return west[0], south[0], steps, values, abs(len(west) * steps[0] - 360) < steps[0] / 2
+
+    def _in_grid(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        start, south, (across, up), values, around = self._grid
+        rows, columns = values.shape
+        east = (longitude - start) % 360
+        x = np.where(east > 360 - across / 2 - 1e-6, east - 360, east) / across
+        y = (latitude - south) / up
+        inside = np.isfinite(x) & (y >= -0.5 - 1e-6) & (y <= rows - 0.5 + 1e-6)
+        if not around:
+            inside &= (x >= -0.5 - 1e-6) & (x <= columns - 0.5 + 1e-6)
+            x = np.clip(x, 0, columns - 1)
+        x, y = np.where(inside, x, 0), np.where(inside, np.clip(y, 0, rows - 1), 0)
+        left, below = np.floor(x).astype(int), np.minimum(np.floor(y).astype(int), rows - 2)
+        right = (left + 1) % columns if around else np.minimum(left + 1, columns - 1)
+        left, above = left % columns, below + 1
+        a, b = x - np.floor(x), y - below
+        low = np.where(a > 0, (1 - a) * values[below, left] + a * values[below, right], values[below, left])
+        high = np.where(a > 0, (1 - a) * values[above, left] + a * values[above, right], values[above, left])
+        found = np.where(b == 0, low, np.where(b == 1, high, (1 - b) * low + b * high))
+        nearest = values[np.rint(y).astype(int), np.rint(x).astype(int) % columns]
+        return np.where(inside, np.where(np.isnan(found), nearest, found), np.nan)
+
+    @cached_property
+    def _tree(self) -> tuple:
+        from scipy.spatial import cKDTree
+
+        there = np.isfinite(self.thickness_km)
+        tree = cKDTree(_unit(self.longitude_deg, self.latitude_deg)[there])
+        spacing = np.median(tree.query(tree.data, k=2)[0][:, 1]) if tree.n > 1 else 0
+        return tree, np.asarray(self.thickness_km, float)[there], spacing / 2 * (1 + 1e-6)
+
+    def _nearest(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+        tree, values, reach = self._tree
+        found = np.full(len(longitude), np.nan)
+        if not tree.n:
+            return found
+        asked = np.isfinite(longitude) & np.isfinite(latitude)
+        distance, index = tree.query(_unit(longitude[asked], latitude[asked]))
+        found[asked] = np.where(distance <= reach, values[index], np.nan)
+        return found
+
+
+def _unit(longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
+    """Return unit vectors (n, 3) of points on the sphere."""
+    east, north = np.radians(np.asarray(longitude_deg, float)), np.radians(np.asarray(latitude_deg, float))
+    return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=-1)
+
+
+def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
+    """Read phase velocities in km/s by point and period.
+
+    What is read (separators comma, semicolon, tab or blanks; comments from `#`, `%` or `>`; gzip or not):
+
+    - a folder with a file per period or frequency, which the name states with its unit (`R_20s.txt`, `c_12.5mHz.xyz`,
+      `0.025Hz.dat`, `ph_T020.xyz`), columns `lon lat c [sd]`; one such file alone;
+    - a long table with a header (lon, lat, period_s or frequency_hz or frequency_mhz, phase_velocity, sd), or without:
+      `lon lat period_s c [sd]`, and with more than five columns only the first four of them;
+    - a wide table: lon, lat, then a column per period (`10s`, `c_12.5mHz`) and, if known, `sd_10s`;
+    - `.npz` or HDF5-based netCDF with those names, `phase_velocity` (n, P), or (P, lat, lon) on axes.
+
+    NaN, blanks, 0 and fill values such as -999 or 9999.99 are missing.
+
+    Raises:
+        ZooError: if anything is doubtful: units, swapped coordinates, duplicates, ragged or cut lines.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return _dispersion([Table.read(path)], path.name)
+    files = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != "." and p.suffix.lower() not in _NOT_DATA)
+    files = [p for p in files if not re.match(r"(?i)readme|licen[cs]e|citation", p.name)]
+    if not files:
+        raise ZooError(f"{path} holds no files of phase velocities; expected one per period, such as R_20s.txt.")
+    if len(files) == 1:
+        return _dispersion([Table.read(files[0])], files[0].name)
+    names = f"{len(files)} files, {files[0].name} to {files[-1].name}"
+    return _dispersion([Table.read(file) for file in files], f"{path.name} ({names})")
+
+
+def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM[0]) -> ThicknessMap:
+    """Read a map of crustal thickness in km.
+
+    A table `lon lat thickness` (what follows is ignored; with a header the names decide), such as `crsthk.xyz` of
+    CRUST1.0, or `.npz` or HDF5-based netCDF with longitude, latitude and crustal_thickness_km (points, or lat x lon).
+
+    Args:
+        path: the file.
+        minimum_km: the least that can be; 0 for sediments, where 0 is a value and not a missing one.
+
+    Raises:
+        ZooError: as `read_dispersion_map`.
+    """
+    table = Table.read(Path(path))
+    if "thickness" not in table.names:
+        others = [name for name in table.names if name not in ("longitude", "latitude")]
+        if table.headed and len(others) != 1:
+            raise ZooError(f"{table.path} has the columns {', '.join(table.names)}; name the thickness thickness_km.")
+        table.names[table.names.index(others[0]) if table.headed else 2] = "thickness"
+    longitude, latitude = table.coordinates()
+    values = table.plausible("thickness", (minimum_km, THICKNESS_KM[1]), "km", zero_is_missing=minimum_km > 0)
+    table.refuse_duplicates(longitude, latitude)
+    if not np.isfinite(values).any():
+        raise ZooError(f"{table.path} holds no thickness: every value is missing.")
+    return ThicknessMap(longitude, latitude, values, table.path.name)
+
+
+def _dispersion(tables: list[Table], source: str) -> DispersionMap:
+    """Join tables into points x periods."""
+    rows: list[tuple] = []
+    for number, table in enumerate(tables):
+        longitude, latitude = table.coordinates()
+        for period_s, velocity, sd in table.curves():
+            values = table.plausible(velocity, VELOCITY_KM_S, "km/s")
+            deviation = table.plausible(sd, (0, 1), "km/s") if sd else np.full(len(values), np.nan)
+            rows.append(np.broadcast_arrays(longitude, latitude, period_s, values, deviation, table.lines, number))
+    lon, lat, period, c, sd, line, file = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+    if not np.isfinite(c).any():
+        raise ZooError(f"{source} holds no phase velocity: every value is missing.")
+    wrong = ~((period >= _PERIOD_S[0]) & (period <= _PERIOD_S[1]))
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ZooError(
+            f"{tables[file[i]].where(line[i])}: a period of {period[i]:g} s; expected {_PERIOD_S[0]:g} to "
+            f"{_PERIOD_S[1]:g} s. Check the unit, and the order lon lat period c."
+        )
+    periods, column = np.unique(np.round(period, 6), return_inverse=True)
+    _, first, row = np.unique(np.round(np.stack([lon, lat], 1), 5), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # points in the order of the files
+    row = np.argsort(order)[row.ravel()]
+    cell = row * len(periods) + column
+    _, kept, count = np.unique(cell, return_index=True, return_counts=True)
+    if (count > 1).any():
+        one, two = np.flatnonzero(cell == cell[kept[np.argmax(count > 1)]])[:2]
+        raise ZooError(
+            f"{tables[file[two]].where(line[two])}: the point {lon[two]:g} {lat[two]:g} at {period[two]:g} s is there "
+            f"already ({tables[file[one]].where(line[one])}). Keep one of them, and one kind of wave in a folder."
+        )
+    shape = len(first), len(periods)
+    velocity, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
+    velocity[row, column], deviation[row, column] = c, np.where(sd > 0, sd, np.nan)
+    given = deviation if np.isfinite(deviation).any() else None
+    return DispersionMap(lon[first[order]], lat[first[order]], periods, velocity, given, source)
+
+
+def regular_grid(
+    longitude_deg: np.ndarray, latitude_deg: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return longitudes, latitudes and each point's row of the flattened (latitude, longitude) grid, if there is one.
+
+    Points count as a grid when they lie on evenly spaced lines and fill at least a third of it, each cell once.
+    """
+    lines, places = [], []
+    for values in (longitude_deg, latitude_deg):
+        unique = np.unique(np.round(np.asarray(values, np.float64), 4))
+        if len(unique) < 2:
+            return None
+        step = np.diff(unique).min()
+        index = np.rint((unique - unique[0]) / step)
+        if np.abs(unique - unique[0] - index * step).max() > 0.02 * step or index[-1] > 20 * len(unique):
+            return None
+        step = (unique[-1] - unique[0]) / index[-1]
+        lines.append(np.round(unique[0] + step * np.arange(index[-1] + 1), 6))
+        places.append(np.rint((values - unique[0]) / step).astype(int))
+    place = places[1] * len(lines[0]) + places[0]
+    if len(np.unique(place)) < len(place) or 3 * len(place) < len(lines[0]) * len(lines[1]):
+        return None
+    return lines[0], lines[1], place
+
+
+def in_one_piece(longitude_deg: np.ndarray) -> np.ndarray:
+    """Return longitudes without a jump inside the map: 179, -179 becomes 179, 181."""
+    longitude = np.asarray(longitude_deg, np.float64)
+    unique = np.unique(longitude % 360)
+    start = unique[(np.argmax(np.diff(unique, append=unique[0] + 360)) + 1) % len(unique)]
+    east = (longitude - start) % 360
+    return start + east if np.ptp(east) < np.ptp(longitude) - 1e-6 else longitude

@@ -1,0 +1,195 @@
+"""Random Earths around PREM: the prior of the corpora of dispersion curves.
+
+Source: de Wit, Kaeufl, Valentine & Trampert 2014, Phys. Earth Planet. Inter. 237, tables A.1 to A.4, with the
+Moho between 20 and 100 km as Cheng et al. (2019) have it. The topmost knot of a region departs from PREM by
+so much; each knot below has the value above it plus PREM's increment, times one plus a small departure.
+Mass and moment of inertia must be the Earth's: 3 % of the draws are.
+
+An example depends on (seed, its number) alone, whoever draws it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zoo.crust.physics import prior_kernels as kernels
+from zoo.crust.physics.earth import COLUMNS, EarthModel
+from zoo.crust.physics.rayleigh import check_frequencies, work_arrays
+from zoo.errors import UsageError, ZooError, did_you_mean
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CrustLayer:
+    """A layer of the crust: uniform, its properties drawn from ranges (low, high)."""
+
+    vs_km_s: Range
+    vp_km_s: Range | None
+    """None: vp is vs times a draw from vp_over_vs."""
+    density_g_cm3: Range
+    share: Range = (1.0, 1.0)
+    """Thickness, as a part of the crust below the sediment; the lowest layer takes what is left."""
+    vp_over_vs: Range = (1.65, 1.90)
+    knots: int = 5
+
+
+_UPPER_SHARE = 15.0 / 24.4  # PREM's: neither paper says where the boundary goes when the Moho moves
+_CHENG_LAYERS = (
+    CrustLayer((3.1, 3.6), (5.6, 6.3), (2.6, 2.8), (_UPPER_SHARE, _UPPER_SHARE), knots=17),
+    CrustLayer((3.6, 4.1), (6.4, 7.4), (2.8, 3.0), knots=11),
+)
+_CONTINENTAL_LAYERS = (
+    CrustLayer((2.9, 3.7), None, (2.5, 2.8), (0.2, 0.45)),
+    CrustLayer((3.1, 3.9), None, (2.65, 2.95), (0.2, 0.45)),
+    CrustLayer((3.3, 4.2), None, (2.8, 3.1)),
+)
+
+
+@dataclass(frozen=True)
+class EarthPrior:
+    """A distribution of Earth models: ranges (low, high) of independent uniform draws.
+
+    `EarthPrior.named("cheng2019")` is the paper's; `"continental"` has sediment and three crustal layers
+    with wider, overlapping velocities (low-velocity zones occur), for periods below 20 s.
+    """
+
+    moho_km: Range = (20.0, 100.0)
+    sediment_km: Range = (0.0, 0.0)
+    """Thickness; thin ones are likelier (the square of a uniform draw)."""
+    flat_moho: bool = False
+    """Draw each example's Moho once, so that mass and inertia do not prefer thick crusts."""
+    layers: tuple[CrustLayer, ...] = _CHENG_LAYERS
+    """Of the crust below the sediment, from above."""
+    sediment: CrustLayer = CrustLayer((1.0, 3.0), None, (1.9, 2.6), vp_over_vs=(1.7, 2.5), knots=2)
+
+    def __post_init__(self):
+        for name, (low, high) in {"moho_km": self.moho_km, "sediment_km": self.sediment_km}.items():
+            if not 0.0 <= low <= high <= 150.0:
+                raise UsageError(f"{name} takes low:high in km, 0 to 150; received {low:g}:{high:g}.")
+        if self.moho_km[0] < 5.0 or self.sediment_km[1] > 0.6 * self.moho_km[0]:
+            raise UsageError(
+                f"The shallowest Moho must be at 5 km or deeper and below most of the sediment; received moho_km "
+                f"from {self.moho_km[0]:g} and sediment_km to {self.sediment_km[1]:g}."
+            )
+
+    @classmethod
+    def named(cls, name: str) -> EarthPrior:
+        """Return a prior by name.
+
+        Raises:
+            UsageError: if there is none of that name.
+        """
+        if name not in PRIORS:
+            raise UsageError(f"There is no prior {name!r}.{did_you_mean(name, PRIORS)}")
+        return PRIORS[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values (JSON)."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> EarthPrior:
+        """Return the prior that `to_dict` described."""
+
+        def layer(values):
+            return CrustLayer(**{k: tuple(v) if isinstance(v, list | tuple) else v for k, v in values.items()})
+
+        values = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in stored.items()}
+        values["layers"] = tuple(layer(v) for v in values["layers"])
+        values["sediment"] = layer(values["sediment"])
+        return cls(**values)
+
+    @property
+    def size(self) -> int:
+        """Number of uniform draws that make a model."""
+        return kernels.layout(len(self._layers))[-1]
+
+    @property
+    def knots(self) -> int:
+        """Number of knots of a model."""
+        return kernels.MANTLE_KNOTS + sum(layer.knots for layer in self._layers)
+
+    @property
+    def _layers(self) -> tuple[CrustLayer, ...]:
+        return (self.sediment, *self.layers) if self.sediment_km[1] > 0 else self.layers
+
+    def table(self) -> np.ndarray:
+        """Return the ranges as the kernels take them: a row of Moho and sediment, then a row per layer."""
+        rows = [[*self.moho_km, *self.sediment_km, self.flat_moho, self.sediment_km[1] > 0] + [0.0] * 4]
+        for layer in self._layers:
+            vp = layer.vp_over_vs if layer.vp_km_s is None else layer.vp_km_s
+            rows.append(
+                [*layer.vs_km_s, *vp, layer.vp_km_s is None, *layer.density_g_cm3, *layer.share, float(layer.knots)]
+            )
+        return np.array(rows, np.float64)
+
+    def model(self, uniforms: np.ndarray) -> EarthModel | None:
+        """Return the model of `size` uniform draws in [0, 1], None if its mass or inertia is not the Earth's."""
+        knots = np.empty((len(COLUMNS), self.knots))
+        uniforms = np.ascontiguousarray(uniforms, np.float64)
+        if uniforms.shape != (self.size,):
+            raise ZooError(f"This prior takes {self.size} uniform draws; received shape {uniforms.shape}.")
+        if not kernels.fill_density(uniforms, self.table(), knots):
+            return None
+        kernels.fill_rest(uniforms, self.table(), knots)
+        return EarthModel(*knots, title="Earth drawn around PREM")
+
+    def draw(self, seed: int, example: int) -> tuple[EarthModel, np.ndarray]:
+        """Return example number `example` and the uniform draws that made it."""
+        uniforms = np.empty(self.size)
+        knots = np.empty((len(COLUMNS), self.knots))
+        kernels.draw_model(kernels.start(seed, example), self.table(), uniforms, knots)
+        return EarthModel(*knots, title=f"Earth {example} of seed {seed}"), uniforms
+
+
+PRIORS = {
+    "cheng2019": EarthPrior(),
+    "continental": EarthPrior(moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS),
+}
+
+
+def draw_dispersion(
+    prior: EarthPrior, frequency_hz: np.ndarray, depth_km: np.ndarray, seed: int, first: int, count: int
+) -> dict[str, np.ndarray]:
+    """Draw models and solve for their fundamental Rayleigh modes. Releases the interpreter's lock.
+
+    Args:
+        prior: what to draw from.
+        frequency_hz: (F,), ascending.
+        depth_km: (D,), where velocities are noted.
+        seed: of the corpus.
+        first, count: examples first to first + count - 1.
+
+    Returns:
+        phase_velocity_km_s (count, F), moho_depth_km (count,), vp_km_s and vs_km_s (count, D) (isotropic
+        averages), all float32; failed (count,) int32: how many models without a root were drawn before.
+
+    Raises:
+        ZooError: if a frequency is out of range or they do not ascend, or no model has a root.
+    """
+    frequencies = check_frequencies(frequency_hz)
+    if (np.diff(frequencies) <= 0).any():
+        raise ZooError("Frequencies must ascend.")
+    depths = np.asarray(depth_km, np.float64)
+    curves = np.empty((count, len(frequencies)))
+    moho = np.empty(count)
+    vp, vs = np.empty((2, count, len(depths)))
+    failed = np.empty(count, np.int32)
+    arrays = work_arrays()
+    uniforms, knots = np.empty(prior.size), np.empty((len(COLUMNS), prior.knots))
+    kernels.draw_many(
+        prior.table(), frequencies, depths, seed, first, uniforms, knots, *arrays, curves, moho, vp, vs, failed
+    )
+    if np.isnan(curves).any():
+        raise ZooError(
+            f"Example {first + int(np.argmax(np.isnan(curves).any(1)))} of this prior found no model with a "
+            f"fundamental mode at every frequency in {kernels.MOST_DRAWS} draws: narrow the prior or the band."
+        )
+    out = {"phase_velocity_km_s": curves, "moho_depth_km": moho, "vp_km_s": vp, "vs_km_s": vs}
+    return {**{key: value.astype(np.float32) for key, value in out.items()}, "failed": failed}

@@ -1,0 +1,371 @@
+"""Columns of numbers by point, from whatever file a seismologist has; for `zoo.crust.maps`.
+
+Text with commas, semicolons, tabs or blanks, with or without a header, `.npz`, HDF5-based netCDF. Nothing is guessed
+where a guess could be wrong: a file that could mean two things is refused with what to write instead.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+
+VELOCITY_KM_S = (0.5, 8.0)  # no surface wave of the Earth is slower or faster
+_MISSING = {"", "na", "n/a", "none", "null", "-", "--"}
+_SD = r"(sd|std|stdev|sigma|err|error|unc|uncertainty)"
+_COLUMNS = {  # what a header may call a column, after `_plain`
+    "longitude": r"(lon|long|longitude|x)(_deg|_degrees?|_e|_east)?",
+    "latitude": r"(lat|latitude|y)(_deg|_degrees?|_n|_north)?",
+    "period": r"(t|per|period)(_s|_sec|_seconds?)?",
+    "frequency_hz": r"(f|freq|frequency)_hz",
+    "frequency_mhz": r"(f|freq|frequency)_mhz",
+    "frequency": r"(f|freq|frequency)",
+    "velocity": r"(c|v|vel|velocity|phv|ph_?vel|phase_?vel|phase_?velocity|c_ph|vph)(_km_s|_kms|_m_s)?",
+    "sd": rf"{_SD}(_c|_phase_velocity)?(_km_s|_kms|_m_s)?|(c|phase_velocity)_{_SD}(_km_s)?",
+    "thickness": r"(thk|thick|thickness|crust(al)?_?thick(ness)?|moho|moho_?depth|h|sed_?thick(ness)?"
+    r"|sediment_?thickness)(_km)?",
+}
+
+
+def _named_period(name: str, path: Path) -> float:
+    """Return the period in s that the name of a file or of a column states in s, Hz or mHz; `T020` is a period in s."""
+    number = r"(\d+(?:[.p]\d+)?)"
+    stated = re.findall(rf"(?i)(?<![0-9.])(?<!\dp)(?<!\d-){number}[ _-]?(s|secs?|seconds?|mhz|hz)(?![a-z])", name)
+    stated = stated or [(n, "s") for n in re.findall(rf"(?i)(?<![a-z])(?:t|per|period)[ _-]?{number}", name)]
+    periods = set()
+    for digits, unit in stated:
+        value = float(digits.lower().replace("p", "."))
+        if value > 0:
+            periods.add({"mhz": 1000 / value, "hz": 1 / value}.get(unit.lower(), value))
+    if len(periods) == 1:
+        return periods.pop()
+    what = "states more than one period" if periods else "states no period with its unit"
+    where = "the name" if name == path.name else f"the column {name!r}"
+    raise ZooError(f"{path}: {where} {what}. Rename it: the number with s, Hz or mHz, once, as in R_20s or c_12.5mHz.")
+
+
+def _plain(name: str) -> str:
+    """Return a column name in lower case with everything else than letters, digits and points as `_`."""
+    return re.sub(r"[^a-z0-9.]+", "_", name.strip().strip("\"'").lower()).strip("_")
+
+
+def _known(name: str) -> str:
+    """Return what `_COLUMNS` calls a column, or its plain name."""
+    plain = _plain(name)
+    return next((known for known, pattern in _COLUMNS.items() if re.fullmatch(pattern, plain)), plain)
+
+
+@dataclass
+class Table:
+    """Columns of numbers with the line that each row came from."""
+
+    path: Path
+    names: list[str]
+    """As `_known` calls them; without a header `column 1`, `column 2`, ..."""
+    values: np.ndarray
+    """(rows, columns), NaN where a field is empty"""
+    lines: np.ndarray
+    """(rows,), counted from 1; 0 in binary files"""
+    headed: bool
+
+    @classmethod
+    def read(cls, path: Path) -> Table:
+        if path.is_dir():
+            raise ZooError(f"{path} is a folder; name the file in it.")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ZooError(f"Cannot read {path} ({error.strerror}).") from error
+        if content[:2] == b"\x1f\x8b":
+            try:
+                content = gzip.decompress(content)
+            except (EOFError, OSError, zlib.error) as error:
+                raise ZooError(f"{path} is cut short or damaged ({error}); copy it again.") from error
+        if content[:4] in (b"\x89HDF", b"PK\x03\x04") or content[:3] == b"CDF":
+            return cls._of_arrays(path, _arrays(path, content))
+        utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        if not utf16 and b"\0" in content:
+            raise ZooError(f"{path} is neither text, .npz nor HDF5-based netCDF; export it as text: lon lat value.")
+        try:
+            text = content.decode("utf-16" if utf16 else "utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")  # comments in another encoding; numbers are ASCII
+        return cls._of_text(path, text)
+
+    @classmethod
+    def _of_text(cls, path: Path, text: str) -> Table:
+        rows, comments = [], [""]
+        for number, line in enumerate(text.splitlines(), 1):
+            data = re.split("[#%>]", line, maxsplit=1)[0].lstrip().rstrip(" ")  # a tab at the end is an empty field
+            if data:
+                rows.append((number, data))
+            elif not rows and line.strip():
+                comments.append(line.strip("#%> \t"))
+        if not rows:
+            raise ZooError(f"{path} is empty: it holds no line of numbers.")
+        split = _separator(rows[0][1], rows[-1][1])
+        names = split(rows[0][1])
+        leading = _number(names[0])
+        if all(_number(name) is not None for name in names) or (leading is not None and np.isfinite(leading)):
+            names = []
+        rows = rows[1:] if names else rows
+        if not rows:
+            raise ZooError(f"{path} has a header and nothing below it.")
+        width = len(names) or len(split(rows[0][1]))
+        # A header may be the last comment above the numbers.
+        commented = _separator(comments[-1], comments[-1])(comments[-1])
+        told = [_known(name) for name in commented]
+        if not names and {"longitude", "latitude"} <= set(told):
+            if len(told) != width and told[:2] != ["longitude", "latitude"]:
+                raise ZooError(
+                    f"{path}: the comment {comments[-1]!r} names {len(told)} columns, {width} follow. Give it one word "
+                    "(without blanks) for each column, or put lon lat first."
+                )
+            names = commented if len(told) == width else []
+        known = [_known(name) for name in names] or [f"column {i + 1}" for i in range(width)]
+        # Station names and flags may stand in a column that nobody asks for; names with digits are of periods.
+        words = [name not in _COLUMNS and width > 3 and not re.search(r"\d", name) for name in known]
+        values = np.empty((len(rows), width))
+        for row, (number, line) in enumerate(rows):
+            fields = split(line)
+            if len(fields) == width + 1 and not fields[-1]:
+                fields.pop()  # a separator at the end of the line
+            if len(fields) != width:
+                last = row == len(rows) - 1 and len(fields) < width
+                raise ZooError(
+                    f"{path}, line {number}: {len(fields)} columns, expected {width} as in the lines above. "
+                    + ("The file looks cut short; copy it again." if last else "Complete or remove that line.")
+                )
+            try:
+                values[row] = [float(field) for field in fields]  # nearly every line, and ten times as fast
+                continue
+            except ValueError:
+                pass
+            for column, field in enumerate(fields):
+                value = np.nan if names and words[column] else _number(field)
+                if value is None:
+                    raise ZooError(f"{path}, line {number}, column {column + 1}: {field!r} is no number.")
+                values[row, column] = value
+        values[~np.isfinite(values)] = np.nan
+        lines = np.array([number for number, _ in rows])
+        table = cls(path, known, values, lines, bool(names))
+        if not names:
+            if width < 3:
+                raise ZooError(f"{path}, line {lines[0]}: {width} columns, expected at least 3: lon lat value.")
+            table.names[:2] = ["longitude", "latitude"]
+        table._check_names()
+        return table
+
+    @classmethod
+    def _of_arrays(cls, path: Path, arrays: dict[str, np.ndarray]) -> Table:
+        """Flatten points or a grid, times periods, to rows."""
+        cls(path, [_known(name) for name in arrays], np.empty(0), np.zeros(0, int), True)._check_names()
+        found = {_known(name): value for name, value in arrays.items()}
+        lon, lat = found["longitude"], found["latitude"]
+        value = next((name for name in ("velocity", "thickness") if name in found), None)
+        if value is None:
+            raise ZooError(f"{path} has {', '.join(found)}; expected phase_velocity_km_s or crustal_thickness_km.")
+        axis = next((name for name in ("period", "frequency_hz", "frequency_mhz") if name in found), None)
+        curves = value == "velocity"
+        if curves and axis is None:
+            raise ZooError(f"{path} has {', '.join(found)}; expected period_s, frequency_hz or frequency_mhz too.")
+        steps = found[axis] if curves else np.zeros(1)
+        if not lon.ndim == lat.ndim == steps.ndim == 1:
+            raise ZooError(f"{path}: longitude, latitude and {axis or 'period'} must each be one-dimensional.")
+        shapes = {"points": (len(lon), len(steps)), "grid": (len(steps), len(lat), len(lon))}
+        if not curves:
+            shapes = {"points": (len(lon),), "grid": (len(lat), len(lon))}
+        shape = found[value].shape
+        if shape not in shapes.values() or (shape == shapes["points"] and len(lon) != len(lat)):
+            expected = " or ".join(f"{s} ({kind})" for kind, s in shapes.items())
+            raise ZooError(f"{path}: {value} has shape {shape}, expected {expected}.")
+        if shape == shapes["grid"]:
+            north, east = np.meshgrid(lat, lon, indexing="ij")
+            lon, lat = east.ravel(), north.ravel()
+        flat = {"longitude": np.tile(lon, len(steps)), "latitude": np.tile(lat, len(steps))}
+        if curves:
+            flat[axis] = np.repeat(steps, len(lon))
+        for name in (value, "sd"):
+            if name in found and found[name].shape == shape:
+                by_step = found[name].T if shape == shapes["points"] else found[name]
+                flat[name] = by_step.ravel()
+        values = np.stack([np.asarray(v, float) for v in flat.values()], 1)
+        return cls(path, list(flat), values, np.zeros(len(values), int), True)
+
+    def where(self, line: int) -> str:
+        """Return the place for a message."""
+        return f"{self.path}, line {line}" if line else str(self.path)
+
+    def column(self, name: str) -> np.ndarray:
+        return self.values[:, self.names.index(name)]
+
+    def _check_names(self) -> None:
+        for name in ("longitude", "latitude"):
+            if name not in self.names:
+                raise ZooError(f"{self.path} has the columns {', '.join(self.names)}; a {name} (lon, lat) is missing.")
+        twice = {n for n in self.names if self.names.count(n) > 1 and n in _COLUMNS}
+        if twice:
+            raise ZooError(f"{self.path} has more than one column for the {', '.join(sorted(twice))}; keep one.")
+
+    def coordinates(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return longitude and latitude (rows,), checked."""
+        longitude, latitude = self.column("longitude"), self.column("latitude")
+        for wrong, what in (
+            (~np.isfinite(longitude + latitude), "a coordinate is missing"),
+            (np.abs(latitude) > 90, "a latitude is beyond 90 degrees"),
+            ((longitude < -180) | (longitude > 360), "a longitude is outside -180 to 360 degrees"),
+        ):
+            if wrong.any():
+                i = int(np.argmax(wrong))
+                swapped = np.nanmax(np.abs(latitude)) > 90 >= np.nanmax(np.abs(longitude))
+                hint = " Longitude and latitude look swapped: longitude comes first." if swapped else ""
+                raise ZooError(f"{self.where(self.lines[i])}: {what} ({longitude[i]:g} {latitude[i]:g}).{hint}")
+        return longitude, latitude
+
+    def refuse_duplicates(self, longitude: np.ndarray, latitude: np.ndarray) -> None:
+        """Refuse a point that is there twice."""
+        points = np.round(np.stack([longitude, latitude], 1), 5)
+        _, first, which = np.unique(points, axis=0, return_index=True, return_inverse=True)
+        again = first[which.ravel()] != np.arange(len(points))
+        if again.any():
+            i = int(np.argmax(again))
+            before = self.lines[first[which.ravel()[i]]]
+            raise ZooError(
+                f"{self.where(self.lines[i])}: the point {longitude[i]:g} {latitude[i]:g} is there already"
+                + (f" (line {before})." if before else ".")
+            )
+
+    def plausible(self, name: str, limits: tuple[float, float], unit: str, zero_is_missing: bool = True) -> np.ndarray:
+        """Return a column (rows,) with NaN for what is missing; refuse what cannot be in that unit."""
+        values = self.column(name).copy()
+        size = np.abs(values)
+        # 999, 999.99, 9999.9 ... are up to 1 below a power of ten.
+        below = 10 ** np.ceil(np.log10(np.maximum(size, 1))) - size
+        fill = (size >= 999) & (below > 0) & (below <= 1) | (size >= 1e10) | (values == -99)
+        values[fill | ((size == 0) & zero_is_missing)] = np.nan
+        wrong = (values < limits[0]) | (values > limits[1])
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            hint = ""
+            if name.startswith("sd"):
+                hint = " Give one standard deviation in km/s, not in m/s or per cent."
+            elif np.nanmedian(values) > (100 if unit == "km/s" else 3000):
+                hint = f" It looks like {'m/s' if unit == 'km/s' else 'm'}: divide by 1000."
+            elif unit == "km/s" and np.nanmin(values) < 0:
+                hint = " It looks like a deviation from a reference: give absolute velocities."
+            elif unit == "km" and np.nanmax(values) < 0:
+                hint = " It looks like an elevation: give the thickness, positive."
+            raise ZooError(
+                f"{self.where(self.lines[i])}: {name.replace('_', ' ')} {values[i]:g}; expected "
+                f"{limits[0]:g} to {limits[1]:g} {unit}.{hint}"
+            )
+        return values
+
+    def curves(self) -> list[tuple[np.ndarray | float, str, str | None]]:
+        """Return (period in s, name of the velocity column, name of the sd column or None), one or one per period."""
+        if not self.headed:
+            self._name_dispersion()
+        sd = "sd" if "sd" in self.names else None
+        has = [name for name in ("period", "frequency_hz", "frequency_mhz") if name in self.names]
+        if "velocity" in self.names:
+            if "frequency" in self.names:
+                raise ZooError(f"{self.path}: a frequency in Hz or in mHz? Call it frequency_hz or frequency_mhz.")
+            if not has:
+                return [(_named_period(self.path.name, self.path), "velocity", sd)]
+            step = self.column(has[0])
+            if np.isnan(step).any():
+                line = self.lines[int(np.argmax(np.isnan(step)))]
+                raise ZooError(f"{self.where(line)}: the {has[0]} is missing.")
+            with np.errstate(divide="ignore"):
+                period_s = {"period": step, "frequency_hz": 1 / step, "frequency_mhz": 1000 / step}[has[0]]
+            return [(period_s, "velocity", sd)]
+        found: dict[bool, dict[float, str]] = {False: {}, True: {}}
+        for name in self.names[:]:
+            if name in _COLUMNS or not re.search(r"\d", name):
+                continue
+            period_s = _named_period(name, self.path)
+            part = found[bool(re.search(rf"(^|_){_SD}(_|\d|$)", name))]
+            if period_s in part:
+                raise ZooError(f"{self.path}: the columns {part[period_s]!r} and {name!r} are for the same period.")
+            part[period_s] = name
+        if not found[False]:
+            raise ZooError(
+                f"{self.path} has the columns {', '.join(self.names)}; expected a phase_velocity, or a column per "
+                "period such as 20s or c_12.5mHz."
+            )
+        return [(period_s, name, found[True].get(period_s)) for period_s, name in found[False].items()]
+
+    def _name_dispersion(self) -> None:
+        """Name the columns of a file without a header: `lon lat period c [sd]`, or the period is in the file's name."""
+        width = len(self.names)
+        points = len(np.unique(self.values[:, :2], axis=0))
+        third, fourth = self.values[:, 2], np.nan_to_num(self.values[:, min(3, width - 1)])
+        # With the period in a column every point is there several times, or that column is constant before velocities.
+        constant = (third == third[0]).all() and np.median(fourth) >= VELOCITY_KM_S[0]
+        long = width > 3 and (points < 0.75 * len(third) or constant)
+        names = ["period", "velocity", "sd"] if long else ["velocity", "sd"]
+        if width > 2 + len(names):  # what other programs add: only the velocity is sure
+            names = names[:-1]
+        self.names[2 : 2 + len(names)] = names[: width - 2]
+
+
+def _separator(first: str, last: str):
+    """Return the function that splits a line into fields, chosen by the first and the last line."""
+    if ";" in first:
+        return lambda line: [field.strip().replace(",", ".") for field in line.rstrip(";").split(";")]
+    if "," in first:
+        return lambda line: [field.strip() for field in line.split(",")]
+    if "\t" in first and not any(re.search(r"\S +\S", field) for field in last.split("\t")):
+        return lambda line: [field.strip() for field in line.split("\t")]
+    return str.split
+
+
+def _number(field: str) -> float | None:
+    """Return a number, NaN for what stands for a missing one, None for anything else."""
+    try:
+        value = float(field)
+    except ValueError:
+        field = field.strip("\"' ").lower()
+        if field in _MISSING or not field.strip("*"):
+            return np.nan
+        try:
+            value = float(re.sub(r"(?<=[0-9.])d(?=[-+0-9])", "e", field))  # Fortran's 1.0D+01
+        except ValueError:
+            return None
+    return value if np.isfinite(value) else np.nan
+
+
+def _arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    """Return the numeric variables of an .npz or an HDF5-based netCDF file, by name."""
+    import io
+    import zipfile
+
+    try:
+        if content[:2] == b"PK":
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                return {name: file[name] for name in file.files if file[name].dtype.kind in "fiu"}
+        if content[:3] == b"CDF":
+            raise ValueError("classic netCDF; convert it: nccopy -k nc4 OLD NEW")
+        import h5py
+
+        with h5py.File(io.BytesIO(content), "r") as file:
+            variables = {name: v for name, v in file.items() if isinstance(v, h5py.Dataset)}
+            return {name: _unpacked(v) for name, v in variables.items() if v.dtype.kind in "fiu"}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ZooError(f"{path} is cut short or no .npz or HDF5-based netCDF file ({error}).") from error
+
+
+def _unpacked(variable) -> np.ndarray:
+    """Return a netCDF variable as floats with NaN for its fill value, unpacked by its scale and offset."""
+    values = np.asarray(variable[()], float)
+    for attribute in ("_FillValue", "missing_value"):
+        if attribute in variable.attrs:
+            values[values == float(np.ravel(variable.attrs[attribute])[0])] = np.nan
+    scale, offset = (np.ravel(variable.attrs.get(a, d))[0] for a, d in (("scale_factor", 1.0), ("add_offset", 0.0)))
+    return values * scale + offset

@@ -1,0 +1,1 @@
+"""Corpora: builders found by name, downloads, shards, batches."""

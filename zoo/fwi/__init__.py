@@ -1,0 +1,1 @@
+"""Which velocities explain these shots? (Sun et al.)"""

@@ -1,0 +1,230 @@
+"""Full-waveform inversion as the training of a recurrent network (Sun et al.): survey, settings, `invert`.
+
+    survey = Survey(wavelet, sources, receivers, time_step_s)
+    observed = simulate(true.velocity_m_s, true.spacing_m, survey)
+    result = invert(true.smoothed(200), replace(survey, observed=observed), Settings(iterations=100))
+
+Velocities are (z, x) in m/s, records (shots, time, receivers).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError
+from zoo.files import digest
+from zoo.fwi.inversion.survey import Survey, free_cells
+from zoo.fwi.physics import acoustic
+
+if TYPE_CHECKING:
+    from zoo.fwi.models.inversion import WaveInversion
+    from zoo.fwi.physics.velocity_models import VelocityModel
+
+__all__ = ["Result", "Settings", "Survey", "fingerprint", "invert", "simulate"]
+
+_LARGEST_NETWORK_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to invert. The data are brought to an rms of 1 first, so learning rates do not depend on their unit."""
+
+    optimizer: str = "adam"
+    """gd, momentum, adagrad, rmsprop, adam; or scipy's cg, l-bfgs-b, tnc."""
+    learning_rate: float = 40.0
+    """In m/s an update for adagrad, rmsprop, adam; m/s per unit of gradient for gd, momentum; with a network,
+    whose weights are no velocities, about 1e-3; scipy's methods take none."""
+    iterations: int = 100
+    """Gradients of all shots, all stages together; for scipy evaluations of misfit and gradient."""
+    misfit: str = "l2"
+    """l2, correlation, envelope."""
+    batch_size: int | None = None
+    """Shots to an update; None is all of them. The shots of an iteration that fill no batch are left out in turn."""
+    bands_hz: tuple[float, ...] = ()
+    """Low-pass corners of the stages before the last one, which takes everything. Stages share the iterations."""
+    bounds: tuple[float, float] | None = None
+    """Lowest and highest velocity, m/s."""
+    taper_m: float = 0.0
+    """Radius around each source in which steps rise from nothing to whole."""
+    freeze_water: bool = True
+    """Leave the water of the start as it is."""
+    network: bool = False
+    """Let a SIREN of the coordinates give the change of velocity, and train its weights."""
+    order: int = 4
+    """Of the spatial differences: 2, 4, 8."""
+    width: int = 14
+    """Cells of the absorber."""
+    free_surface: bool = False
+    """Reflect at the top of the grid."""
+    seed: int = 0
+    """Of the order of shots and the weights of a network."""
+
+    def stages(self) -> list[tuple[float | None, int]]:
+        """Return corner (None: everything) and iterations of each stage."""
+        corners = [*self.bands_hz, None]
+        return [(c, len(p)) for c, p in zip(corners, np.array_split(range(self.iterations), len(corners)), strict=True)]
+
+    def checked(self, shots: int) -> Settings:
+        """Return the settings if they fit each other and the number of shots (UsageError)."""
+        from zoo.fwi.inversion import misfits as fwi_misfits
+        from zoo.fwi.inversion import optimizers as fwi_optimizers
+
+        fwi_misfits.misfit(self.misfit), fwi_optimizers.optimizer(self.optimizer, self.learning_rate)
+        if self.iterations < len(self.bands_hz) + 1:
+            raise UsageError(f"{len(self.bands_hz) + 1} stages need as many iterations; received {self.iterations}.")
+        if self.batch_size is not None and not 1 <= self.batch_size <= shots:
+            raise UsageError(f"A batch has 1 to {shots} shots, all there are; received {self.batch_size}.")
+        if self.optimizer in fwi_optimizers.METHODS and self.batch_size not in (None, shots):
+            raise UsageError(f"{self.optimizer} needs the gradient of all shots: leave batch_size out.")
+        if self.bounds is not None and not 0 < self.bounds[0] < self.bounds[1]:
+            raise UsageError(f"Bounds are a lowest and a highest velocity in m/s; received {self.bounds}.")
+        if self.network and self.optimizer not in fwi_optimizers.METHODS and self.learning_rate > _LARGEST_NETWORK_RATE:
+            raise UsageError(
+                f"With a network the learning rate is that of its weights, about 1e-3; received {self.learning_rate}."
+            )
+        return self
+
+
+@dataclass
+class Result:
+    """What an inversion found.
+
+    Args:
+        velocity_m_s: (Z, X), the last model; of scipy's methods the one with the lowest misfit.
+        history: a row per iteration: iteration, stage, loss (before the iteration's step; of scipy's methods the
+            lowest so far; of data with rms 1 in the stage's band), gradients (of single shots, so far), cpu_s, and
+            model_rmse_m_s where the truth is given.
+        snapshots: iteration -> (Z, X), 0 being the start, twenty or so.
+        model: the trained Keras model; it holds the survey.
+    """
+
+    velocity_m_s: np.ndarray
+    history: list[dict[str, float]]
+    snapshots: dict[int, np.ndarray] = field(repr=False)
+    model: WaveInversion = field(repr=False)
+
+
+def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_options: Any) -> np.ndarray:
+    """Return the records (S, T, R) of a survey over an earth.
+
+    Args:
+        velocity_m_s: (Z, X).
+        spacing_m: of its grid.
+        survey: `observed` and `weights` are not used.
+        **wave_options: as of `WaveRNN`: order, absorber, width, free_surface.
+
+    Raises:
+        ZooError: as `Survey.checked`.
+    """
+    import keras
+
+    survey = survey.checked(velocity_m_s, spacing_m, wave_options.get("order", 4))
+    waves = _waves(velocity_m_s, spacing_m, survey, **wave_options)
+    return keras.ops.convert_to_numpy(waves((survey.wavelet, survey.sources)))
+
+
+def _waves(velocity_m_s, spacing_m: float, survey: Survey, **options: Any):
+    from zoo.fwi.models.wave import WaveRNN
+
+    velocity = np.asarray(velocity_m_s, np.float32)
+    return WaveRNN(velocity, spacing_m, survey.time_step_s, survey.receivers, **options)
+
+
+def invert(
+    start: VelocityModel,
+    survey: Survey,
+    settings: Settings | None = None,
+    *,
+    folder: str | os.PathLike | None = None,
+    truth: VelocityModel | np.ndarray | None = None,
+    callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
+) -> Result:
+    """Find the velocities whose records are the observed ones.
+
+    Args:
+        start: the first guess, and the grid; its water is kept (`Settings.freeze_water`).
+        survey: with `observed`.
+        settings: default `Settings()`.
+        folder: for the state, so that the same call after an interruption goes on; scipy's methods go on from the
+            best model with their memory gone.
+        truth: to measure the model's error against, in examples.
+        callback: callback(iteration, row of the history, velocity (Z, X)) after every iteration.
+
+    Raises:
+        ZooError: as `Survey.checked`; for a start out of bounds; if the misfit is not finite: the message says at
+            which iteration, and `folder` keeps the last good model as last_good.npz.
+        UsageError: for settings that do not fit each other.
+    """
+    import keras
+
+    from zoo.fwi.inversion import misfits as fwi_misfits
+    from zoo.fwi.inversion import optimizers as fwi_optimizers
+    from zoo.fwi.inversion.state import InversionState
+    from zoo.fwi.models.inversion import WaveInversion, siren
+    from zoo.training.epochs import batches
+
+    survey = survey.checked(start.velocity_m_s, start.spacing_m, (settings or Settings()).order)
+    if survey.observed is None:
+        raise ZooError("The survey has no observed records: nothing to invert.")
+    shots = len(survey.sources)
+    settings = (settings or Settings()).checked(shots)
+    water = start.water_rows if settings.freeze_water else None
+    mask = free_cells(start.shape, survey.sources, settings.taper_m / start.spacing_m, water)
+    _check_bounds(start, mask, survey, settings)
+
+    keras.utils.set_random_seed(settings.seed)
+    options = {name: getattr(settings, name) for name in ("order", "width", "free_surface", "bounds")}
+    model = WaveInversion(network=siren() if settings.network else None)
+    sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
+    waves = _waves(sought, start.spacing_m, survey, **options)
+    model.place(waves, survey.wavelet, survey.sources, mask, start.velocity_m_s)
+    size = settings.batch_size or shots
+    true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)
+    plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
+    state = InversionState(model, plan, start.spacing_m, settings, size * (shots // size), folder, true, callback)
+    state.open()
+    for number, (corner_hz, iterations) in enumerate(settings.stages(), 1):
+        if number < state.stage:
+            continue
+        optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate)
+        model.compile(optimizer, fwi_misfits.misfit(settings.misfit), jit_compile=False)
+        first = state.begin_stage(number)
+        if first == iterations:
+            continue
+        part = (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
+        data = ((part.wavelet, part.sources), part.observed)
+        data += () if part.weights is None else (part.weights,)
+        model.fit(
+            batches(data, size, settings.seed, first),
+            steps_per_epoch=shots // size,
+            initial_epoch=first,
+            epochs=iterations,
+            callbacks=[state],
+            shuffle=False,
+        )
+    return Result(model.velocity_m_s, state.rows, state.snapshots, model)
+
+
+def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settings: Settings) -> None:
+    if settings.bounds is None:
+        return
+    low, high = settings.bounds
+    free = start.velocity_m_s[mask > 0]
+    if free.size and (free.min() < low or free.max() > high):
+        raise ZooError(
+            f"The start has velocities of {free.min():.0f} to {free.max():.0f} m/s, the bounds are {low:g} and "
+            f"{high:g}. Widen them or choose another start."
+        )
+    dimensions = 1 if start.shape[1] == 1 else 2
+    acoustic.check_stability(high, start.spacing_m, survey.time_step_s, settings.order, dimensions)
+
+
+def fingerprint(start: VelocityModel, survey: Survey) -> tuple:
+    """Return what tells one inversion's data from another's, for `zoo.files.digest`."""
+    places = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
+    return start.spacing_m, survey.time_step_s, *places

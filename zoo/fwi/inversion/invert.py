@@ -1,0 +1,254 @@
+"""What velocities explain these seismograms? Full-waveform inversion of shot gathers from a start model.
+
+    inverted = fwi("line.segy", "start.npz", "line", wavelet="ricker:8", settings={"iterations": "50"})
+    print(inverted.report())
+
+After Sun et al.: wave propagation is a recurrent network whose weights are the velocities, and inversion is its
+training. The same call goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import digest, read_json, sha256, write_json, write_with
+from zoo.fwi.inversion.data import to_survey
+from zoo.fwi.inversion.fit import Settings, Survey, invert
+from zoo.fwi.inversion.result import Inversion
+from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz
+from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
+from zoo.fwi.shots import Shots, read_shots
+from zoo.progress import say
+
+__all__ = ["Inversion", "fwi", "read_model", "read_settings"]
+
+# Bounds, unless given: velocities of the start times these.
+_BOUNDS = (0.75, 1.25)
+_RUN, _STATE, _WAVELET = "run.json", "state", "wavelet.csv"
+
+
+def fwi(
+    shots: Shots | str | os.PathLike,
+    start: VelocityModel | str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    geometry: str | os.PathLike | None = None,
+    wavelet: str | os.PathLike | np.ndarray | None = None,
+    truth: VelocityModel | str | os.PathLike | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    figure_every: int = 10,
+) -> Inversion:
+    """Invert shots for velocity and write models, tables and figures to a folder.
+
+    Args:
+        shots: in metres from the top left corner of the model, or a file (see `zoo.fwi.shots.read_shots`).
+        start: the first guess, whose grid the inversion has, or a file (see `read_velocity_model`).
+        out: the folder. It keeps the state, so that the same call goes on.
+        geometry: CSV, for shots from a file without.
+        wavelet: `ricker:HZ`, a file, samples, or None: that of the shots, else estimated (see `to_survey`).
+        truth: the true model or its file, to measure the error against, in examples.
+        settings: of `zoo.fwi.inversion.fit`, or those that differ from its defaults. Without bounds, velocities stay
+            within 0.75 times the start's lowest (or what the grid carries) and 1.25 times its highest.
+        figure_every: iterations between pictures of the model in `out`/iterations.
+
+    Returns:
+        The inversion; it is written already.
+
+    Raises:
+        ZooError: shots, start, truth and wavelet cannot be read or do not fit each other (see `read_shots`,
+            `to_survey`), the folder holds another run, or the misfit is not finite.
+        UsageError: a setting that does not exist or has a wrong value.
+    """
+    if not isinstance(settings, Settings):
+        settings = read_settings(settings or {})
+    start = start if isinstance(start, VelocityModel) else read_velocity_model(start)
+    if truth is not None:
+        truth = _on_grid(truth if isinstance(truth, VelocityModel) else read_velocity_model(truth), start)
+    shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry)
+    settings.checked(len(np.unique(shots.shot)))
+
+    out, run = Path(out), _fingerprint(shots, start, wavelet, settings)
+    _claim(out, run)
+    waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
+    kept = out / _WAVELET
+    again = kept.is_file()  # another machine would estimate another one in the last digit
+    highest_m_s = settings.bounds[1] if settings.bounds else _BOUNDS[1] * float(start.velocity_m_s.max())
+    survey, notes = to_survey(
+        shots,
+        start,
+        kept if again else wavelet,
+        velocity_max_m_s=highest_m_s,
+        final_wavelet=again,
+        **waves,
+    )
+    if settings.bounds is None:
+        settings = dataclasses.replace(settings, bounds=_bounds(start, survey, highest_m_s, settings.order))
+        low, high = settings.bounds
+        notes += (f"Velocities were kept within {low:.0f} to {high:.0f} m/s (--set bounds=LOW,HIGH sets others).",)
+    if again:
+        notes = tuple(read_json(out / _RUN, "The run in this folder").get("notes", notes))
+    else:
+        write_json(out / _RUN, {**run, "notes": notes})
+        write_with(kept, lambda path: _write_wavelet(survey, path))
+    for note in notes:
+        say(note)
+
+    def picture(iteration: int, row: Mapping[str, float], velocity_m_s: np.ndarray) -> None:
+        due = iteration % figure_every == 0 or iteration == settings.iterations
+        if due and start.shape[1] > 1:
+            from zoo.fwi.figures.models import draw_models
+
+            models = {"start": start.velocity_m_s, f"iteration {iteration}": velocity_m_s}
+            draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
+
+    found = invert(start, survey, settings, folder=out / _STATE, truth=truth, callback=picture)
+    inverted = Inversion(
+        start=start,
+        velocity_m_s=found.velocity_m_s,
+        truth=truth,
+        survey=survey,
+        started=found.model.records(start.velocity_m_s),
+        predicted=found.model.records(found.velocity_m_s),
+        shot_labels=np.unique(shots.shot),
+        settings=settings,
+        history=tuple(found.history),
+        snapshots=found.snapshots,
+        source=shots.source,
+        notes=notes,
+    )
+    inverted.write(out)
+    return inverted
+
+
+def read_model(
+    name_or_path: str | os.PathLike, field: str = "start_m_s", data_dir: str | os.PathLike | None = None
+) -> VelocityModel:
+    """Return a velocity model: a file, or the start or the truth of a prepared corpus `velocity_models/CONFIG`.
+
+    Args:
+        name_or_path: as the command line has it.
+        field: of a corpus, `start_m_s` or `velocity_m_s`.
+        data_dir: where prepared corpora lie.
+
+    Raises:
+        ZooError: there is no such file or corpus, or it cannot be read (see `read_velocity_model`).
+    """
+    name = str(name_or_path)
+    if Path(name).expanduser().exists() or not name.startswith("velocity_models/"):
+        return read_velocity_model(name_or_path)
+    from zoo.data import corpora
+
+    about = corpora.metadata(name, data_dir)
+    records = corpora.arrays(name, "model", data_dir)
+    return VelocityModel(
+        records[field][0], float(about["spacing_m"]), name, str(about["origin"]), records["water_rows"][0]
+    )
+
+
+def read_settings(changes: Mapping[str, Any]) -> Settings:
+    """Return the settings of an inversion with changes, of which texts are read by the setting's type.
+
+    Raises:
+        UsageError: there is no such setting, or the text is no value of its type.
+    """
+    kinds = typing.get_type_hints(Settings)
+    values = {}
+    for name, value in changes.items():
+        if name not in kinds:
+            raise UsageError(f"An inversion has no setting {name!r}.{did_you_mean(name, kinds)}")
+        try:
+            values[name] = _parsed(value, kinds[name]) if isinstance(value, str) else value
+        except (ValueError, KeyError) as error:
+            default = getattr(Settings(), name)
+            expected = {"bounds": "LOW,HIGH in m/s", "bands_hz": "corners in Hz like 3,6"}.get(name, f"like {default}")
+            raise UsageError(f"The setting {name} takes a value {expected}; received {value!r}.") from error
+    return dataclasses.replace(Settings(), **values)
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    parts = typing.get_args(kind)
+    if type(None) in parts:
+        if text.lower() == "none":
+            return None
+        kind = next(part for part in parts if part is not type(None))
+        parts = typing.get_args(kind)
+    if parts:  # a tuple, of any length or of as many
+        numbers = tuple(float(part) for part in text.split(",") if part.strip())
+        if Ellipsis not in parts and len(numbers) != len(parts):
+            raise ValueError(text)
+        return numbers
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    return kind(text)
+
+
+def _bounds(start: VelocityModel, survey: Survey, highest_m_s: float, order: int) -> tuple[float, float]:
+    """Return bounds for an inversion without: no velocity so low that the grid does not carry its waves."""
+    slowest = float(start.velocity_m_s.min())
+    carried = highest_frequency_hz(survey.wavelet, survey.time_step_s) * start.spacing_m * POINTS_PER_WAVELENGTH[order]
+    return max(_BOUNDS[0] * slowest, min(carried, slowest)), highest_m_s
+
+
+def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
+    if truth.spacing_m != start.spacing_m:
+        truth = truth.resampled(start.spacing_m)
+    if truth.shape != start.shape:
+        raise ZooError(
+            f"The true model has {truth.shape[0]} x {truth.shape[1]} nodes at {start.spacing_m:g} m, the start "
+            f"{start.shape[0]} x {start.shape[1]}; expected the same. Cut one of them."
+        )
+    return truth
+
+
+def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings) -> dict[str, Any]:
+    """Return what makes two runs the same, plain."""
+
+    places = (shots.shot, shots.source_x_m, shots.source_depth_m, shots.receiver_x_m, shots.receiver_depth_m)
+    if isinstance(wavelet, np.ndarray):
+        wavelet = digest(wavelet)
+    elif wavelet is not None and Path(wavelet).is_file():
+        wavelet = sha256(Path(wavelet))
+    settings_as_lists = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(settings).items()
+    }
+    return {
+        "shots": digest(shots.traces, shots.time_step_s, shots.first_sample_s, *places),
+        "start": digest(start.velocity_m_s, start.spacing_m),
+        "wavelet": None if wavelet is None else str(wavelet),
+        **settings_as_lists,
+    }
+
+
+def _claim(out: Path, run: Mapping[str, Any]) -> None:
+    """Write what the run is to its folder; refuse a folder that holds the state or the results of another one."""
+    from zoo.fwi.inversion.state import STATE
+
+    if out.exists() and not out.is_dir():
+        raise ZooError(f"{out} is a file. Give a folder for the results.")
+    path = out / _RUN
+    before = read_json(path, "The run in this folder") if path.is_file() else {}
+    other = [name for name in run if not isinstance(before, dict) or before.get(name) != run[name]]
+    if not other:
+        return
+    if (out / _STATE / STATE).is_file() or (out / "summary.json").is_file():
+        said = f"{', '.join(other[:5])} {'differs' if len(other) == 1 else 'differ'}" if before else f"no {_RUN}"
+        raise ZooError(
+            f"{out} holds another run ({said}). Choose another folder, or repeat the command that it was made with to "
+            "go on, or delete it."
+        )
+    (out / _WAVELET).unlink(missing_ok=True)
+    write_json(path, run)
+
+
+def _write_wavelet(survey: Survey, path: Path) -> None:
+    samples = survey.wavelet[0]
+    rows = (f"{i * survey.time_step_s:.9g},{value:.9g}" for i, value in enumerate(samples))
+    path.write_text("\n".join(["time_s,amplitude", *rows]) + "\n", encoding="utf-8")

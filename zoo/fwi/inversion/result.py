@@ -1,0 +1,179 @@
+"""What an inversion of shot gathers found, and the files it leaves."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.files import write_json, write_with
+from zoo.fwi.inversion.fit import Settings, Survey
+from zoo.fwi.physics.velocity_models import VelocityModel, write_velocity_model
+from zoo.training.metrics import rms_difference
+
+_SHOTS_DRAWN = 4
+# By which small differences may be multiplied to be seen.
+_FACTORS = (2, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """A full-waveform inversion of shots.
+
+    Attributes:
+        start: the model it began with.
+        velocity_m_s: (Z, X) inverted, on the grid of the start.
+        truth: the true model on that grid, in examples.
+        survey: sources, receivers, wavelet and observed records on the grid.
+        started, predicted: (S, T, R) records of the start and of the inverted model.
+        shot_labels: (S,) numbers of the shots.
+        settings: of the inversion.
+        history: a row per iteration (see `zoo.fwi.inversion.fit.Result`).
+        snapshots: iteration -> (Z, X) m/s.
+        source: name of the data.
+        notes: sentences on what was done.
+    """
+
+    start: VelocityModel
+    velocity_m_s: np.ndarray
+    truth: VelocityModel | None
+    survey: Survey
+    started: np.ndarray
+    predicted: np.ndarray
+    shot_labels: np.ndarray
+    settings: Settings
+    history: tuple[Mapping[str, float], ...]
+    snapshots: Mapping[int, np.ndarray]
+    source: str
+    notes: tuple[str, ...]
+
+    @property
+    def model(self) -> VelocityModel:
+        """The inverted model."""
+        title = f"{self.settings.optimizer}, {len(self.history)} iterations, from {self.start.title}"
+        return replace(self.start, velocity_m_s=self.velocity_m_s, title=title, source=f"zoo fwi of {self.source}")
+
+    @cached_property
+    def misfits(self) -> tuple[float, float]:
+        """Norm of (predicted - observed) over that of observed, with the start and with the inverted model."""
+        weights = 1.0 if self.survey.weights is None else self.survey.weights[:, None]
+        scale = np.linalg.norm(weights * self.survey.observed)
+        first, last = (
+            float(np.linalg.norm(weights * (records - self.survey.observed)) / scale)
+            for records in (self.started, self.predicted)
+        )
+        return first, last
+
+    @property
+    def rmse_m_s(self) -> tuple[float, float] | None:
+        """Error of the start and of the inverted model; None without the truth."""
+        if self.truth is None:
+            return None
+        true = self.truth.velocity_m_s
+        return rms_difference(self.start.velocity_m_s, true), rms_difference(self.velocity_m_s, true)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `summary.json` holds."""
+        survey, (first, last) = self.survey, self.misfits
+        result: dict[str, Any] = {
+            "source": self.source,
+            "shots": len(survey.sources),
+            "receivers": len(survey.receivers),
+            "traces": int(np.count_nonzero(survey.weights)) if survey.weights is not None else None,
+            "samples": survey.wavelet.shape[1],
+            "time_step_s": survey.time_step_s,
+            "grid": self.start.shape,
+            "spacing_m": self.start.spacing_m,
+            "settings": asdict(self.settings),
+            "iterations": len(self.history),
+            "cpu_s": self.history[-1]["cpu_s"],
+            "relative_misfit": {"start": first, "inverted": last},
+            "velocity_m_s": {"min": self.velocity_m_s.min(), "max": self.velocity_m_s.max()},
+            "notes": self.notes,
+        }
+        if self.rmse_m_s:
+            result["model_rmse_m_s"] = dict(zip(("start", "inverted"), self.rmse_m_s, strict=True))
+        return result
+
+    def report(self) -> str:
+        """Say what was inverted, how well it explains the data, and how far it is from the truth, if that is known."""
+        survey, (first, last), (rows, columns) = self.survey, self.misfits, self.start.shape
+        lines = [
+            f"{len(survey.sources)} shots, {len(survey.receivers)} receivers, {survey.wavelet.shape[1]} samples of "
+            f"{1e3 * survey.time_step_s:.4g} ms; {rows} x {columns} cells of {self.start.spacing_m:g} m",
+            f"{self.settings.optimizer}, {len(self.history)} iterations, {self.history[-1]['cpu_s']:.0f} CPU-s",
+            f"misfit, norm of residuals over norm of data: {first:.3f} of the start, {last:.3f} of the inverted model",
+            f"velocities {self.velocity_m_s.min():.0f} to {self.velocity_m_s.max():.0f} m/s; changed by "
+            f"{rms_difference(self.velocity_m_s, self.start.velocity_m_s):.0f} m/s rms",
+        ]
+        if self.rmse_m_s:
+            start, end = self.rmse_m_s
+            lines.append(f"model RMSE: {start:.1f} m/s of the start, {end:.1f} m/s inverted ({end / start:.2f} of it)")
+            if end > start:
+                lines.append("warning: the data are explained better by a model that is further from the truth.")
+        if last > first:
+            lines.append("warning: the inverted model explains the data worse than the start. Lower learning_rate.")
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+    def write(self, folder: str | os.PathLike) -> Path:
+        """Write models, tables and figures to a folder, summary.json last; return it."""
+        folder = Path(folder)
+        for suffix in (".npz", ".segy", ".nc"):
+            write_velocity_model(self.model, folder / f"model{suffix}")
+        write_with(folder / "history.csv", self._write_history)
+        self._draw(folder)
+        write_json(folder / "summary.json", self.summary())
+        return folder
+
+    def _write_history(self, path: Path) -> None:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(self.history[0]))
+            writer.writeheader()
+            writer.writerows(self.history)
+
+    def _draw(self, folder: Path) -> None:
+        from zoo.fwi.figures.models import draw_models, draw_shots
+        from zoo.fwi.figures.runs import draw_history, draw_profiles
+
+        spacing_m, survey = self.start.spacing_m, self.survey
+        models = {"start": self.start.velocity_m_s, "inverted": self.velocity_m_s}
+        known = {} if self.truth is None else {"true": self.truth.velocity_m_s}
+        against = "start" if self.truth is None else "true"
+        difference = {f"inverted minus {against}": self.velocity_m_s - {**models, **known}[against]}
+        places = {"sources": survey.sources, "receivers": survey.receivers}
+        if self.start.shape[1] > 1:
+            draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **places)
+            steps = {f"iteration {i}": self.snapshots[i] for i in self._quarters()}
+            draw_models({**(known or {"start": models["start"]}), **steps}, spacing_m, folder / "iterations.png")
+        x_m = (0.0,) if self.start.shape[1] == 1 else None
+        draw_profiles({**known, **models}, spacing_m, folder / "profiles.png", x_m=x_m)
+        draw_history({self.settings.optimizer: self.history}, folder / "history.png")
+        some = np.unique(np.linspace(0, len(survey.sources) - 1, _SHOTS_DRAWN).round().astype(int))
+        records = {"observed": survey.observed[some], "predicted": self.predicted[some]}
+        difference = records["predicted"] - records["observed"]
+        factor = max(
+            (f for f in _FACTORS if 2 * f * np.linalg.norm(difference) < np.linalg.norm(records["observed"])), default=1
+        )
+        records["difference" + (f" × {factor}" if factor > 1 else "")] = factor * difference
+        axis = int(np.ptp(survey.receivers[:, 1]) >= np.ptp(survey.receivers[:, 0]))
+        draw_shots(
+            records,
+            survey.time_step_s,
+            survey.receivers[:, axis] * spacing_m,
+            survey.sources[some, axis] * spacing_m,
+            folder / "shots.png",
+            weights=None if survey.weights is None else survey.weights[some],
+            names=[f"shot {label}" for label in self.shot_labels[some]],
+            along=("depth", "x")[axis],
+        )
+
+    def _quarters(self) -> list[int]:
+        """Return the iterations of snapshots nearest to a quarter, half and all of the run."""
+        there, last = [i for i in self.snapshots if i > 0], len(self.history)
+        return sorted({min(there, key=lambda i, part=part: abs(i - part * last)) for part in (0.25, 0.5, 1.0)})

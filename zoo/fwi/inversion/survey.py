@@ -1,0 +1,130 @@
+"""A survey on a grid: which wavelet acts where, who listens, what was recorded; and its numbers, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError
+from zoo.fwi.physics import acoustic
+
+_BUTTERWORTH_ORDER = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Shots on a grid of (z, x) cells.
+
+    Args:
+        wavelet: (S, T) float32, what acts at each source.
+        sources: (S, 2) cells (z, x).
+        receivers: (R, 2) cells (z, x), the same for all shots.
+        time_step_s: of wavelet and records.
+        observed: (S, T, R) float32, or None where nothing is recorded yet. Any unit, that of the wavelet's records.
+        weights: (S, R) float32 from 0 (not recorded) to 1; None is 1.
+    """
+
+    wavelet: np.ndarray
+    sources: np.ndarray
+    receivers: np.ndarray
+    time_step_s: float
+    observed: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    def checked(self, velocity_m_s: np.ndarray, spacing_m: float, order: int = 4) -> Survey:
+        """Return the survey with its arrays in their types, if waves in this earth can carry it.
+
+        Raises:
+            ZooError: for NaN, shapes that disagree, cells outside the grid (the first one is named), an unstable time
+                step, or too few grid points in the shortest wavelength.
+        """
+        velocity = np.asarray(velocity_m_s)
+        wavelet = np.asarray(self.wavelet, np.float32)
+        if wavelet.ndim != 2 or not wavelet.size:
+            raise ZooError(f"The wavelet must be (shots, time); received the shape {wavelet.shape}.")
+        shots, samples = wavelet.shape
+        places = {}
+        for name, least in (("sources", shots), ("receivers", None)):
+            cells = np.asarray(getattr(self, name))
+            if cells.ndim != 2 or cells.shape[1] != 2 or not len(cells) or (least and len(cells) != least):
+                expected = f"({least or 'receivers'}, 2)"
+                raise ZooError(f"The {name} must be {expected}, cells (z, x); received the shape {cells.shape}.")
+            places[name] = acoustic.check_cells(cells, velocity.shape, name[:-1])
+        arrays = {"wavelet": wavelet}
+        shapes = {"observed": (shots, samples, len(places["receivers"])), "weights": (shots, len(places["receivers"]))}
+        for name, shape in shapes.items():
+            if getattr(self, name) is not None:
+                arrays[name] = np.asarray(getattr(self, name), np.float32)
+                if arrays[name].shape != shape:
+                    raise ZooError(
+                        f"With {shots} shots, {samples} samples and {shape[-1]} receivers, {name} must have the shape "
+                        f"{shape}; received {arrays[name].shape}."
+                    )
+        for name, array in {**arrays, "velocity": velocity}.items():
+            if not np.isfinite(array).all():
+                first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise ZooError(
+                    f"The {name} has {np.sum(~np.isfinite(array))} values that are NaN or infinite, the first at "
+                    f"{first} of {array.shape}. Mend them, or give their traces weight 0 and values 0."
+                )
+        dimensions = 1 if velocity.shape[1] == 1 else 2
+        acoustic.check_stability(float(velocity.max()), spacing_m, self.time_step_s, order, dimensions)
+        highest_hz = acoustic.highest_frequency_hz(wavelet, self.time_step_s)
+        acoustic.check_dispersion(float(velocity.min()), spacing_m, highest_hz, order)
+        return replace(self, **places, **arrays)
+
+    def low_passed(self, corner_hz: float) -> Survey:
+        """Return the survey with wavelet and observations low-passed (Butterworth, order 6).
+
+        The filter is causal and begins at rest like the field. So, the waves being linear in the wavelet, the
+        filtered observations are to the last sample those that the filtered wavelet causes, which is not so for a
+        filter without phase, whose response before the first sample is cut off.
+        """
+        from scipy.signal import butter, sosfilt
+
+        nyquist_hz = 0.5 / self.time_step_s
+        if not 0 < corner_hz < nyquist_hz:
+            raise UsageError(f"A corner must lie between 0 and {nyquist_hz:.4g} Hz; received {corner_hz} Hz.")
+        sections = butter(_BUTTERWORTH_ORDER, corner_hz, fs=1 / self.time_step_s, output="sos")
+
+        def filtered(array):
+            return sosfilt(sections, np.asarray(array, np.float64), axis=1).astype(np.float32)
+
+        observed = None if self.observed is None else filtered(self.observed)
+        return replace(self, wavelet=filtered(self.wavelet), observed=observed)
+
+    def normalised(self) -> Survey:
+        """Return the survey in units in which the rms of the observed traces (weight above 0) is 1.
+
+        So learning rates do not depend on the units of the data, nor on the band that a stage takes.
+        """
+        used = self.observed
+        if self.weights is not None:
+            used = self.observed[np.broadcast_to((self.weights > 0)[:, None], self.observed.shape)]
+        rms = float(np.sqrt(np.mean(np.square(used, dtype=np.float64)))) if used.size else 0.0
+        if rms == 0:
+            raise ZooError("All observed traces are zero or have weight 0: there is nothing to invert.")
+        return replace(self, wavelet=self.wavelet / np.float32(rms), observed=self.observed / np.float32(rms))
+
+
+def free_cells(shape: tuple[int, int], sources: np.ndarray, taper_cells: float, water_rows=None) -> np.ndarray:
+    """Return the mask (Z, X) of `WaveInversion`: 0 in the water, rising from 0 to 1 around each source.
+
+    Near a source the gradient is many times larger than anywhere else, and no structure.
+
+    Args:
+        shape: of the grid.
+        sources: (S, 2) cells.
+        taper_cells: radius of the rise (half a cosine); 0 leaves it out.
+        water_rows: (X,) rows of water from the top.
+    """
+    mask = np.ones(shape, np.float32)
+    if taper_cells > 0:
+        z, x = np.indices(shape)
+        for source in np.asarray(sources):
+            distance = np.hypot(z - source[0], x - source[1]) / taper_cells
+            mask = np.minimum(mask, 0.5 - 0.5 * np.cos(np.pi * np.minimum(distance, 1)))
+    if water_rows is not None:
+        mask = np.where(np.arange(shape[0])[:, None] < np.asarray(water_rows), 0, mask)
+    return mask.astype(np.float32)

@@ -1,0 +1,172 @@
+"""The model that full-waveform inversion trains: sources in, records out, the earth's velocity its weights."""
+
+from __future__ import annotations
+
+import copy
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import ZooError
+from zoo.fwi.inversion import scipy_fit as fwi_scipy
+
+_KM = 1000.0
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WaveInversion(keras.Model):
+    """(wavelet (S, T) float32, sources (S, 2) int32) to records (S, T, R): `WaveRNN` whose velocity is sought.
+
+    The velocity of cell i is start_i + mask_i (w_i - start_i). What is trained, w, is the velocity grid of the wave
+    layer, or start + 1000 network(coordinates) with a network (a neural reparametrisation, whose velocities are
+    smooth before they are rough). The mask is a change of variables and no factor on the gradient: Adam and its like
+    would undo a factor, and a line search would find the gradient at odds with the misfit.
+
+    `fit` takes the shots as examples; compiled with a `ScipyMinimizer` it takes one batch of all shots.
+
+    Args:
+        waves: a `zoo.fwi.models.wave.WaveRNN` on the start; `place` gives it later.
+        network: a Keras model or layer from coordinates (cells, 2) to velocity differences (cells, 1) in km/s. The
+            coordinates (z, x) are 0 at the grid's middle, and 1 and -1 at the ends of its longer side.
+        sources: (S, 2) cells of the shots of the survey that is inverted, kept for `records`.
+        samples: T of that survey.
+    """
+
+    recipe_name = None
+
+    def __init__(self, waves=None, network=None, sources=(), samples: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.waves, self.network, self.samples = None, network, 0
+        self.sources = np.zeros((0, 2), np.int32)
+        if waves is not None:
+            self._place(waves, sources, samples)
+
+    def _place(self, waves, sources, samples: int) -> None:
+        self.waves = waves
+        self.sources = np.asarray(sources, np.int32).reshape(-1, 2)
+        self.samples = int(samples)
+        shape = tuple(waves.velocity.shape)
+        self.start = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="start")
+        self.mask = self.add_weight(shape=shape, initializer="ones", trainable=False, name="mask")
+        wavelets = (len(self.sources), self.samples)
+        self.wavelet = self.add_weight(shape=wavelets, initializer="zeros", trainable=False, name="wavelet")
+        if self.network is not None:
+            waves.trainable = False
+            half = max(max(shape) - 1, 1) / 2
+            z, x = np.indices(shape, np.float32)
+            centred = [(index - (size - 1) / 2) / half for index, size in zip((z, x), shape, strict=True)]
+            self._coordinates = np.stack(centred, -1).reshape(-1, 2).astype(np.float32)
+            self.network.build((None, 2))
+        self.built = True
+
+    def place(self, waves, wavelet, sources, mask=None, start_m_s=None) -> None:
+        """Put the model on a grid, at its start.
+
+        Args:
+            waves: a `WaveRNN` whose velocity is the start, clipped to bounds if it has some.
+            wavelet: (S, T), sources: (S, 2): the survey's.
+            mask: (Z, X) from 0 (stays as it is) to 1 (free); default free.
+            start_m_s: (Z, X), where frozen cells (water) are not within the bounds; default the layer's.
+        """
+        wavelet = np.asarray(wavelet, np.float32)
+        self._place(waves, sources, wavelet.shape[1])
+        self.start.assign(waves.velocity if start_m_s is None else np.asarray(start_m_s, np.float32))
+        self.wavelet.assign(wavelet)
+        if mask is not None:
+            self.mask.assign(np.asarray(mask, np.float32))
+
+    def velocity(self):
+        """Return the velocity (Z, X) in m/s as a tensor that the weights act on."""
+        sought = self.waves.velocity
+        if self.network is not None:
+            difference = self.network(self._coordinates)
+            sought = self.start + _KM * ops.reshape(difference, self.start.shape)
+            if self.waves.bounds is not None:
+                sought = ops.clip(sought, *self.waves.bounds)
+        return self.start + self.mask * (sought - self.start)
+
+    @property
+    def velocity_m_s(self) -> np.ndarray:
+        """The velocity (Z, X) in m/s, float32."""
+        if self.waves is None:
+            raise ZooError("This inversion has no grid yet: train it, or call place().")
+        return ops.convert_to_numpy(self.velocity())
+
+    def call(self, inputs):
+        return self.waves(inputs, velocity_m_s=self.velocity())
+
+    def records(self, velocity_m_s=None) -> np.ndarray:
+        """Return the records (S, T, R) of the survey that the model was placed with, of its or another velocity."""
+        velocity = self.velocity() if velocity_m_s is None else np.asarray(velocity_m_s, np.float32)
+        return ops.convert_to_numpy(self.waves((self.wavelet.value, self.sources), velocity_m_s=velocity))
+
+    def fit(self, x=None, y=None, *, steps_per_epoch=None, shuffle=True, verbose=0, **arguments):
+        """Train as `keras.Model.fit`; with a `ScipyMinimizer` as `zoo.fwi.inversion.scipy_fit.fit`."""
+        if not isinstance(getattr(self, "optimizer", None), fwi_scipy.ScipyMinimizer):
+            given = {"steps_per_epoch": steps_per_epoch, "shuffle": shuffle, "verbose": verbose}
+            return super().fit(x, y, **given, **arguments)
+        if steps_per_epoch not in (None, 1):
+            raise ZooError(
+                f"{self.optimizer.method} needs the gradient of all shots; received {steps_per_epoch} batches an "
+                "epoch. Set batch_size to the number of shots."
+            )
+        batch = (x, y) if y is not None else next(iter(x))
+        grid = self.network is None
+        unit = fwi_scipy.VELOCITY_UNIT_M_S if grid else 1.0
+        return fwi_scipy.fit(self, batch, unit=unit, bounds=self.waves.bounds if grid else None, **arguments)
+
+    def get_config(self):
+        network = None if self.network is None else keras.saving.serialize_keras_object(self.network)
+        waves = None if self.waves is None else keras.saving.serialize_keras_object(self.waves)
+        own = {"waves": waves, "network": network, "sources": self.sources.tolist(), "samples": self.samples}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for part in ("waves", "network"):
+            if config.get(part) is not None:
+                config[part] = keras.saving.deserialize_keras_object(copy.deepcopy(config[part]))
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class SineDense(keras.layers.Layer):
+    """A layer of a SIREN (Sitzmann et al. 2020): sin(omega (x W + b)), initialised so that activations keep their
+    distribution from layer to layer.
+
+    Args:
+        units: of the output.
+        omega: how many radians a unit of input spans.
+        first: whether the input are coordinates.
+    """
+
+    def __init__(self, units: int, omega: float, first: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.omega, self.first = units, omega, first
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        limit = 1 / width if self.first else np.sqrt(6 / width) / self.omega
+        uniform = keras.initializers.RandomUniform(-limit, limit)
+        self.kernel = self.add_weight(shape=(width, self.units), initializer=uniform, name="kernel")
+        self.bias = self.add_weight(shape=(self.units,), initializer=uniform, name="bias")
+
+    def call(self, inputs):
+        return ops.sin(self.omega * (ops.matmul(inputs, self.kernel) + self.bias))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "omega": self.omega, "first": self.first}
+
+
+def siren(width: int = 64, layers: int = 3, omega: float = 30.0) -> keras.Model:
+    """Return the default network from coordinates to velocity differences in km/s; it begins at zero.
+
+    Args:
+        width: units of a hidden layer.
+        layers: hidden layers.
+        omega: the highest wavenumber of the first layer; an earth with more detail wants more.
+    """
+    hidden = [SineDense(width, omega, first=i == 0) for i in range(layers)]
+    return keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, kernel_initializer="zeros")])

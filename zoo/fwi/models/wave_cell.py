@@ -1,0 +1,156 @@
+"""One time step of the acoustic wave equation as a cell of a recurrent network (Sun et al., figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.fwi.models.wave_grid import WaveGrid
+from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
+from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FDRNNCell(WaveGrid):
+    """A finite-difference time step: a fixed Laplacian filter, velocity as the only weight, the shot record as output.
+
+    For `keras.layers.RNN(cell, return_sequences=True)`, on any Keras backend, differentiated automatically. It takes
+    (shots, time, 3): amplitude of the source, its z and x index; it gives (shots, time, receivers). `WaveRNN` does the
+    same faster; this is the reference that it is tested against, and where to begin with an equation of one's own.
+
+    Args:
+        velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional.
+        spacing_m: of the nodes.
+        time_step_s: must be stable at the highest velocity.
+        receivers: (R, 2) indices (z, x).
+        order: of the differences in space, 2, 4 or 8.
+        absorber: "cpml" (convolutional perfectly matched layer) or "sponge".
+        width: cells of the strips that absorb, added outside of the grid.
+        free_surface: the field is zero at the top row, where there is no strip.
+        resample: the gate of the paper: the output changes at every so many-th step only (then take `[:, ::resample]`).
+        bounds: lowest and highest velocity, kept by a constraint.
+        reference_m_s: velocity for which the absorber is made; default the highest.
+
+    Raises:
+        ZooError: as `WaveRNN`.
+    """
+
+    def __init__(
+        self,
+        velocity_m_s: np.ndarray,
+        spacing_m: float,
+        time_step_s: float,
+        receivers: Sequence[Sequence[int]],
+        order: int = 4,
+        absorber: str = "cpml",
+        width: int = 14,
+        free_surface: bool = False,
+        resample: int = 1,
+        bounds: tuple[float, float] | None = None,
+        reference_m_s: float | None = None,
+        **kwargs,
+    ):
+        places = velocity_m_s, spacing_m, time_step_s, receivers
+        super().__init__(*places, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
+        self.resample = resample
+        flat = self.velocity.shape[1] == 1
+        self.given_m_s = None  # a tensor to use instead of the weight, from whoever computes velocities
+        self._second, self._first = laplacian_coefficients(order), derivative_coefficients(order)
+        sides = (not free_surface, True, not flat, not flat)
+        self._pad = ((width * sides[0], width), (width * sides[2], width * sides[3]))
+        self._shape = tuple(n + sum(pad) for n, pad in zip(self.velocity.shape, self._pad, strict=True))
+        self._profiles(sides)
+        # Fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
+        self.state_size = [self._shape] * 6 + [(len(self.receivers),), (1,)]
+        self.output_size = len(self.receivers)
+
+    def _profiles(self, sides: tuple[bool, bool, bool, bool]) -> None:
+        """Decay a and gain b of the memories along z (Z, 1) and x (1, X), and the sponge's damping (Z, X)."""
+        self._decays = []
+        for axis, size in enumerate(self._shape):
+            a, b = np.zeros((2, size))
+            if self.absorber == "cpml":
+                decay, gain = cpml_profile(self.width, self.reference_m_s, self.spacing_m, self.time_step_s)
+                if sides[2 * axis]:
+                    a[: self.width], b[: self.width] = decay, gain
+                if sides[2 * axis + 1]:
+                    a[size - self.width :], b[size - self.width :] = decay[::-1], gain[::-1]
+            self._decays.append(tuple(np.expand_dims(v, 1 - axis).astype(self.compute_dtype) for v in (a, b)))
+        damping = sponge_profile(self._shape, self.width, sides) if self.absorber == "sponge" else np.zeros((1, 1))
+        self._damping = damping.astype(self.compute_dtype)
+
+    def _shifted(self, field, axis: int, shift: int):
+        """Return the field at a distance along an axis, (shots, Z, X); zero beyond the edges, odd at a free surface."""
+        size, distance = field.shape[axis], abs(shift)
+        kept = [slice(None)] * 3
+        kept[axis] = slice(distance, None) if shift > 0 else slice(0, size - distance)
+        if shift < 0 and axis == 1 and self.free_surface:
+            edge = -ops.flip(field[:, 1 : distance + 1], axis=1)
+        else:
+            edge = ops.zeros_like(field[:, :distance] if axis == 1 else field[:, :, :distance])
+        parts = [field[tuple(kept)], edge] if shift > 0 else [edge, field[tuple(kept)]]
+        return ops.concatenate(parts, axis=axis)
+
+    def _curve(self, field, axis: int):
+        """Second difference L along an axis."""
+        if field.shape[axis] == 1:
+            return ops.zeros_like(field)
+        total = self._second[0] * field
+        for k, weight in enumerate(self._second[1:], 1):
+            total = total + weight * (self._shifted(field, axis, k) + self._shifted(field, axis, -k))
+        return total
+
+    def _slope(self, field, axis: int):
+        """First difference D along an axis."""
+        total = ops.zeros_like(field)
+        for k, weight in enumerate(self._first[1:], 1):
+            total = total + weight * (self._shifted(field, axis, k) - self._shifted(field, axis, -k))
+        return total
+
+    def courant(self, velocity_m_s):
+        """Return C = (v dt / dx)^2 with the velocities at the edges continued into the strips."""
+        edge = [
+            np.eye(n)[np.clip(np.arange(-pad[0], n + pad[1]), 0, n - 1)].astype(self.compute_dtype)
+            for n, pad in zip(velocity_m_s.shape, self._pad, strict=True)
+        ]
+        padded = ops.matmul(ops.matmul(edge[0], velocity_m_s), edge[1].T)
+        c = (padded * (self.time_step_s / self.spacing_m)) ** 2
+        if self.free_surface:
+            c = c * (np.arange(self._shape[0]) > 0).astype(self.compute_dtype)[:, None]
+        return c
+
+    def get_initial_state(self, batch_size=None):
+        """Return fields and memories at rest."""
+        return [ops.zeros((batch_size, *size), self.compute_dtype) for size in self.state_size]
+
+    def call(self, inputs, states, training=None):
+        """Return the record (shots, R) after a step and the new states."""
+        now, before, psi_z, zeta_z, psi_x, zeta_x, held, step = states
+        velocity = ops.convert_to_tensor(self.velocity if self.given_m_s is None else self.given_m_s)
+        c = self.courant(ops.cast(velocity, self.compute_dtype))
+        q, memories = 0.0, []
+        for axis, (psi, zeta) in enumerate(((psi_z, zeta_z), (psi_x, zeta_x)), 1):
+            a, b = self._decays[axis - 1]
+            curve = self._curve(now, axis)
+            psi = a * psi + b * self._slope(now, axis)
+            slope = self._slope(psi, axis)
+            zeta = a * zeta + b * (curve + slope)
+            q = q + curve + slope + zeta
+            memories += [psi, zeta]
+        rows = np.arange(self._shape[0], dtype=self.compute_dtype)[:, None] - self._pad[0][0]
+        columns = np.arange(self._shape[1], dtype=self.compute_dtype)[None, :] - self._pad[1][0]
+        amplitude, z, x = (inputs[:, i, None, None] for i in range(3))
+        here = ops.cast(ops.logical_and(rows == z, columns == x), self.compute_dtype)
+        q = q + self.spacing_m**2 * amplitude * here
+        after = (2.0 * now - (1.0 - self._damping) * before + c * q) / (1.0 + self._damping)
+        flat = ops.reshape(after, (-1, self._shape[0] * self._shape[1]))
+        cells = (self.receivers[:, 0] + self._pad[0][0]) * self._shape[1] + self.receivers[:, 1] + self._pad[1][0]
+        gate = ops.cast(ops.equal(ops.mod(step, float(self.resample)), 0.0), self.compute_dtype)
+        record = gate * ops.take(flat, cells, axis=1) + (1.0 - gate) * held
+        return record, [after, now, *memories, record, step + 1.0]
+
+    def get_config(self):
+        return {**super().get_config(), "resample": self.resample}

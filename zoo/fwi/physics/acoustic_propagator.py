@@ -1,0 +1,278 @@
+"""Acoustic waves in two dimensions (or one) by finite differences, and the exact gradient of what is recorded.
+
+Usable alone, with numpy arrays; `zoo.fwi.WaveRNN` makes a Keras layer of it. Shots run in parallel threads.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError
+from zoo.files import cores
+from zoo.fwi.physics import acoustic_loops as loops
+from zoo.fwi.physics.acoustic import check_cells, derivative_coefficients, laplacian_coefficients
+from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+
+
+@dataclass(frozen=True, eq=False)
+class Propagator:
+    """A grid with its absorber, time step and receivers; `records` and `gradient` take the rest.
+
+    Attributes:
+        shape: (Z, X) nodes; X = 1 makes it one-dimensional.
+        spacing_m: of the nodes.
+        time_step_s: a stable one (`zoo.fwi.physics.acoustic.check_stability`).
+        receivers: (R, 2) indices (z, x).
+        reference_m_s: velocity for which the absorber is made, the fastest expected.
+        order: of the differences in space, 2, 4 or 8.
+        absorber: "cpml", or "sponge", the simple reference, which needs 60 cells to be as good.
+        width: cells of the strips that absorb, outside of the grid; velocities there are those at its edge.
+        free_surface: the field is zero at the top row, where there is no strip.
+        store_dtype: of what a gradient keeps of each step, "float32" or "float16" (half the memory, an error of 1e-4).
+        store_all: keep every step, where memory allows, instead of checkpoints to start again from.
+        dtype: of the fields, "float32" or "float64".
+    """
+
+    shape: tuple[int, int]
+    spacing_m: float
+    time_step_s: float
+    receivers: np.ndarray
+    reference_m_s: float
+    order: int = 4
+    absorber: str = "cpml"
+    width: int = 14
+    free_surface: bool = False
+    store_dtype: str = "float32"
+    store_all: bool = False
+    dtype: str = "float32"
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        return _Plan(self)
+
+    def kept_bytes(self, steps: int) -> int:
+        """Return the memory that the checkpoints of a shot take."""
+        plan = self._plan
+        state = sum(int(np.prod(size)) for size in plan.sizes) * np.dtype(plan.dtype).itemsize
+        return -(-steps // plan.segment(steps)) * state
+
+    @np.errstate(over="ignore", invalid="ignore")  # a field that grew without bound shows in the result
+    def records(self, velocity_m_s: np.ndarray, wavelet: np.ndarray, sources: np.ndarray, keep: bool = False) -> Any:
+        """Simulate shots.
+
+        Args:
+            velocity_m_s: (Z, X).
+            wavelet: (S, T) of each shot.
+            sources: (S, 2) indices (z, x).
+            keep: also return what `gradient` can go on from.
+
+        Returns:
+            (S, T, R): the field at the receivers, sample n after the step in which wavelet sample n acts. With `keep`
+            the pair of it and of checkpoints.
+        """
+        plan, steps = self._plan, wavelet.shape[1]
+        medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
+        height = _height(wavelet)
+
+        def shot(i):
+            source, amplitude = plan.source(sources[i]), plan.amplitude(wavelet[i], height)
+            state, now, work, kept = plan.state(), 0, plan.work(1), plan.kept(0)
+            record, marks = np.empty((steps, len(self.receivers)), plan.dtype), []
+            for part in _stretches(steps, segment):
+                if keep:
+                    marks.append((tuple(array.copy() for array in state), now))
+                now = loops.run_forward(
+                    state, now, medium, source, amplitude[part], plan.receivers, record[part], kept, work
+                )
+            return record, marks
+
+        done = _parallel(shot, len(wavelet))
+        records = np.stack([record for record, _ in done]) * plan.dtype(height * self.spacing_m**2)
+        return (records, [marks for _, marks in done]) if keep else records
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def gradient(
+        self,
+        velocity_m_s: np.ndarray,
+        wavelet: np.ndarray,
+        sources: np.ndarray,
+        residual: np.ndarray,
+        checkpoints: list | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gradient of sum(residual * records) by velocity (Z, X) and by wavelet (S, T).
+
+        Args:
+            velocity_m_s, wavelet, sources: as of `records`.
+            residual: (S, T, R), what multiplies the records: the derivative of a misfit by them.
+            checkpoints: what `records` kept with the same arguments; without, they are made again.
+        """
+        if checkpoints is None:
+            _, checkpoints = self.records(velocity_m_s, wavelet, sources, keep=True)
+        plan, steps = self._plan, wavelet.shape[1]
+        medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
+        height, residual_height = _height(wavelet), _height(residual)
+        receivers = plan.receivers[plan.by_row]
+        scaled = np.ascontiguousarray(residual[..., plan.by_row] / residual_height, plan.dtype)
+
+        def shot(i):
+            source, amplitude = plan.source(sources[i]), plan.amplitude(wavelet[i], height)
+            gradient, by_amplitude = np.zeros(plan.shape, plan.dtype), np.empty(steps, plan.dtype)
+            adjoint, last, work, kept = plan.state(), 0, plan.work(plan.shape[0]), plan.kept(segment)
+            unused = np.empty((steps, 0), plan.dtype)
+            stretches = zip(_stretches(steps, segment), checkpoints[i], strict=True)
+            for part, (mark, now) in reversed(list(stretches)):
+                state = tuple(array.copy() for array in mark)
+                loops.run_forward(state, now, medium, source, amplitude[part], receivers[:0], unused[part], kept, work)
+                last = loops.run_adjoint(
+                    adjoint, last, medium, source, receivers, scaled[i, part], gradient, by_amplitude[part], kept, work
+                )
+            return gradient, by_amplitude
+
+        done = _parallel(shot, len(wavelet))
+        factor = residual_height * self.spacing_m**2
+        total = sum(gradient.astype(np.float64) for gradient, _ in done)
+        by_velocity = plan.folded(2 * total / plan.padded(velocity_m_s)) * (factor * height)
+        by_wavelet = np.stack([by_amplitude for _, by_amplitude in done]) * factor
+        return by_velocity.astype(plan.dtype), by_wavelet.astype(plan.dtype)
+
+
+class _Plan:
+    """What a propagator works out once: sizes with strips, coefficients, positions."""
+
+    def __init__(self, of: Propagator):
+        self.dtype = np.dtype(of.dtype).type
+        self.store = np.uint16 if of.store_dtype == "float16" else self.dtype
+        if self.store is np.uint16 and self.dtype is not np.float32:
+            raise UsageError(f"Steps are kept as float16 of float32 fields; these are {of.dtype}.")
+        self.store_all = of.store_all
+        self.scale = (of.time_step_s / of.spacing_m) ** 2
+        h = self.halo = of.order // 2
+        self.of_shape = tuple(of.shape)
+        width, top = of.width, 0 if of.free_surface else of.width
+        # A column is laid along the axis that is fast, as a single row.
+        self.lies = of.shape[1] == 1
+        shape = of.shape[::-1] if self.lies else of.shape
+        if min(shape[self.lies :]) < 3 * h:
+            raise ZooError(f"A grid of {of.shape} is too small: order {of.order} needs {3 * h} nodes each way.")
+        self.strip = ((0, 0), (top, width)) if self.lies else ((top, width), (width, width))
+        self.shape = tuple(n + sum(strip) for n, strip in zip(shape, self.strip, strict=True))
+        self.free_surface = of.free_surface
+        second, first = (
+            tuple(map(self.dtype, weights(of.order))) for weights in (laplacian_coefficients, derivative_coefficients)
+        )
+        along, second = second, tuple(self.dtype(0) for _ in second) if self.lies else second
+
+        a, b = np.zeros((2, 2, width + 3 * h), self.dtype)
+        none = np.zeros((0, 0), self.dtype)
+        sponge = (none, none)
+        if of.absorber == "cpml":
+            decay, gain = cpml_profile(width, of.reference_m_s, of.spacing_m, of.time_step_s)
+            a[0, h : h + width], b[0, h : h + width] = decay, gain
+            a[1, 2 * h : 2 * h + width], b[1, 2 * h : 2 * h + width] = decay[::-1], gain[::-1]
+        else:
+            sides = (False, False, top > 0, True) if self.lies else (top > 0, True, True, True)
+            s = sponge_profile(self.shape, width, sides)
+            sponge = ((1 / (1 + s)).astype(self.dtype), (1 - s).astype(self.dtype))
+        cpml = of.absorber == "cpml"
+        lines = self.shape[0] if cpml else 0
+        line = np.tile(np.stack([a, b]).reshape(2, -1), lines)
+        if self.lies and of.free_surface:
+            line[:, : width + 3 * h] = 0
+        between = (1 if of.free_surface else 0, 2) if cpml and not self.lies else (0, 0)
+        strips = (a, b, between, line[0], line[1], first)
+        self.rest = (strips, sponge, second, along, of.free_surface)
+        self.sizes = (
+            (2, self.shape[0] + 2 * h, self.shape[1] + 2 * h),
+            (2, 2, width + 3 * h, self.shape[1]),
+            (2, lines * 2 * (width + 3 * h)),
+        )
+        self.edges = (lines, 2, width + 3 * h)
+        self.receivers = self.cells(of.receivers)
+        self.by_row = np.lexsort((self.receivers[:, 1], self.receivers[:, 0]))
+
+    def cells(self, indices: np.ndarray) -> np.ndarray:
+        """Return indices (n, 2) on the grid with strips; the kernels would write wherever they are told."""
+        indices = check_cells(indices, self.of_shape, "source or receiver").astype(np.int64)
+        return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
+
+    def _laid(self, grid: np.ndarray) -> np.ndarray:
+        return grid.T if self.lies else grid
+
+    def padded(self, velocity_m_s: np.ndarray) -> np.ndarray:
+        """Return velocities (Z, X) continued into the strips."""
+        return np.pad(self._laid(np.asarray(velocity_m_s, np.float64)), self.strip, mode="edge")
+
+    def folded(self, gradient: np.ndarray) -> np.ndarray:
+        """Return a gradient by velocities with strips as one by those of the grid: the adjoint of `padded`."""
+        (top, bottom), (left, right) = self.strip
+        g = gradient[top : gradient.shape[0] - bottom].copy()
+        g[0] += gradient[:top].sum(0)
+        g[-1] += gradient[gradient.shape[0] - bottom :].sum(0)
+        inside = g[:, left : g.shape[1] - right].copy()
+        inside[:, 0] += g[:, :left].sum(1)
+        inside[:, -1] += g[:, g.shape[1] - right :].sum(1)
+        return self._laid(inside)
+
+    def medium(self, velocity_m_s: np.ndarray) -> tuple:
+        """Return what the kernels call the medium."""
+        c = self.padded(velocity_m_s) ** 2 * self.scale
+        if self.free_surface:
+            c[(slice(None), 0) if self.lies else 0] = 0
+        return (c.astype(self.dtype), *self.rest)
+
+    def state(self) -> tuple:
+        """Return fields and memories at rest."""
+        return tuple(np.zeros(size, self.dtype) for size in self.sizes)
+
+    def kept(self, steps: int) -> np.ndarray:
+        """Return room for the right-hand sides of so many steps."""
+        return np.empty((steps, *self.shape), self.store)
+
+    def source(self, indices: np.ndarray) -> tuple[int, int]:
+        """Return row and column of a source on the grid with strips."""
+        ((row, column),) = self.cells(indices)
+        return int(row), int(column)
+
+    def amplitude(self, wavelet: np.ndarray, height: float) -> np.ndarray:
+        """Return a wavelet (T,) scaled to what the kernels are given: at most one, where float32 is most exact."""
+        return (np.asarray(wavelet, np.float64) / height).astype(self.dtype)
+
+    def work(self, rows: int) -> tuple:
+        """Return arrays to work in; right-hand sides of so many rows."""
+        edges = np.zeros((2, *self.edges), self.dtype)
+        columns = self.shape[1]
+        return (
+            np.zeros(columns, self.dtype),
+            edges[0],
+            edges[1],
+            np.zeros((rows, columns), self.dtype),
+            np.zeros(columns, self.dtype),
+        )
+
+    def segment(self, steps: int) -> int:
+        """Return the steps between two checkpoints."""
+        return steps if self.store_all else max(1, round(np.sqrt(steps)))
+
+
+def _height(values: np.ndarray) -> float:
+    """Return the largest magnitude, 1 where there is none."""
+    return float(np.abs(values).max(initial=0.0)) or 1.0
+
+
+def _stretches(steps: int, segment: int) -> list[slice]:
+    """Cut the steps at the checkpoints."""
+    return [slice(start, min(start + segment, steps)) for start in range(0, steps, segment)]
+
+
+def _parallel(function, count: int) -> list:
+    """Return function(0), ... in threads: the kernels let go of Python's lock."""
+    threads = min(count, cores())
+    if threads < 2:
+        return [function(i) for i in range(count)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, range(count)))

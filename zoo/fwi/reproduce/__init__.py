@@ -1,0 +1,1 @@
+"""Reproduce of fwi."""

@@ -1,1 +1,0 @@
-"""Likelihoods and samplers: what the data say, with its uncertainty."""

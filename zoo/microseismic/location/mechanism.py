@@ -1,0 +1,283 @@
+"""Where did a microseismic event happen and what kind of source was it? Place and moment tensor together.
+
+    observation = read_traces("event.npz")
+    mechanism = invert_source(observation, zoo.load("greens_emulator"))
+    print(mechanism.report())
+    mechanism.write("inverted")
+
+The emulator gives Green's functions, so the moment tensor is integrated out for every place, the place is sampled,
+and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). As in
+`zoo.microseismic.location.by_waveforms`, the origin time is the first sample, the noise is Gaussian (here white), and
+the prior of the place is uniform over the emulator's volume.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.files import write_json, write_with
+from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood
+from zoo.microseismic.location.noise import Noise, estimate_noise_sd
+from zoo.microseismic.location.observation import Observation, match, read_traces
+from zoo.microseismic.location.posterior import AXES, Posterior, waveform_warnings
+from zoo.microseismic.physics import moment_tensor
+from zoo.sampling.convergence import sample_checked
+from zoo.sampling.smc import Sampler, Settings
+
+__all__ = ["Mechanism", "Observation", "invert_source", "read_traces"]
+
+SETTINGS = Settings(screen=16_384, particles=1_024, evidence_draws=2_048, batch=1_024)
+# Samples of the posterior whose traces make the predictive band.
+_BAND_SAMPLES = 128
+_UNIT = "Pa"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanism(Posterior):
+    """Posterior of place and moment tensor of one event.
+
+    Attributes:
+        tensors_n_m: (n, 6) xx, yy, zz, xy, xz, yz (x east, y north, z up), one for each sample of the place.
+        true_tensor_n_m: (6,) where known.
+        prior_scale_n_m: standard deviation of the prior in each of six orthogonal directions of tensor space.
+        log_bayes_factor: log evidence of an event minus that of noise alone.
+        misfit: (receivers,) mean squared residual over its predicted variance; about 1 where the trace is explained.
+        observed, predicted, predictive_sd: (receivers, time) traces, mean and standard deviation of what the
+            posterior predicts.
+        noise_sd: (receivers,) used.
+        receivers_km: (receivers, 3) used.
+        time_step_s: of the traces.
+    """
+
+    tensors_n_m: np.ndarray
+    true_tensor_n_m: np.ndarray | None
+    prior_scale_n_m: float
+    log_bayes_factor: float
+    misfit: np.ndarray
+    observed: np.ndarray
+    predicted: np.ndarray
+    predictive_sd: np.ndarray
+    noise_sd: np.ndarray
+    receivers_km: np.ndarray
+    time_step_s: float
+
+    @property
+    def mean_tensor_n_m(self) -> np.ndarray:
+        """Posterior mean (6,)."""
+        return self.tensors_n_m.mean(axis=0)
+
+    @property
+    def sd_tensor_n_m(self) -> np.ndarray:
+        """Posterior standard deviation (6,)."""
+        return self.tensors_n_m.std(axis=0)
+
+    @property
+    def rotation_spread_deg(self) -> np.ndarray:
+        """Kagan angles (n,) between the tensors and their mean."""
+        return moment_tensor.kagan_angle_deg(self.tensors_n_m, self.mean_tensor_n_m)
+
+    def nodal_planes(self) -> list[dict[str, float]]:
+        """Return strike, dip and rake, in degrees, of the two planes of the mean tensor's double couple (by ObsPy)."""
+        from obspy.imaging.beachball import MomentTensor, aux_plane, mt2plane
+
+        first = mt2plane(MomentTensor(*moment_tensor.spherical(self.mean_tensor_n_m), 0))
+        planes = [(first.strike, first.dip, first.rake), aux_plane(first.strike, first.dip, first.rake)]
+        return [
+            {"strike_deg": strike % 360, "dip_deg": dip, "rake_deg": (rake + 180) % 360 - 180}
+            for strike, dip, rake in planes
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `summary.json` holds."""
+        moments = moment_tensor.scalar_moment(self.tensors_n_m)
+        magnitudes = moment_tensor.moment_magnitude(moments)
+        types = moment_tensor.source_type(self.tensors_n_m)
+        result = super().summary() | {
+            "moment_tensor_n_m": {
+                name: {"mean": mean, "sd": sd}
+                for name, mean, sd in zip(
+                    moment_tensor.COMPONENTS, self.mean_tensor_n_m, self.sd_tensor_n_m, strict=True
+                )
+            },
+            "scalar_moment_n_m": {"mean": moments.mean(), "sd": moments.std()},
+            "moment_magnitude": {"mean": magnitudes.mean(), "sd": magnitudes.std()},
+            "source_type_percent": {
+                name: {"mean": values.mean(), "sd": values.std()}
+                for name, values in zip(("isotropic", "clvd", "double_couple"), types.T, strict=True)
+            },
+            "nodal_planes": self.nodal_planes(),
+            "rotation_spread_deg": np.percentile(self.rotation_spread_deg, [50, 95]),
+            "prior_scale_n_m": self.prior_scale_n_m,
+            "log_bayes_factor_over_noise": self.log_bayes_factor,
+            "misfit": self.misfit,
+            "noise_sd": self.noise_sd,
+            "receivers_km": self.receivers_km,
+        }
+        if self.true_tensor_n_m is not None:
+            result["true_moment_tensor_n_m"] = self.true_tensor_n_m
+            result["rotation_from_truth_deg"] = moment_tensor.kagan_angle_deg(
+                self.mean_tensor_n_m, self.true_tensor_n_m
+            )
+        return result
+
+    def report(self) -> str:
+        """Say where the event is, what it was, how sure that is, and what to doubt."""
+        entries = self.summary()
+        unit = 10.0 ** np.floor(np.log10(np.abs(self.mean_tensor_n_m).max()))
+        tensor = "   ".join(
+            f"M{name} = {mean / unit:.2f} ± {sd / unit:.2f}"
+            for name, mean, sd in zip(moment_tensor.COMPONENTS, self.mean_tensor_n_m, self.sd_tensor_n_m, strict=True)
+        )
+        types = entries["source_type_percent"]
+        planes = " or ".join(
+            f"{p['strike_deg']:.0f}/{p['dip_deg']:.0f}/{p['rake_deg']:.0f}" for p in self.nodal_planes()
+        )
+        half, most = entries["rotation_spread_deg"]
+        lines = [
+            *self.parameter_lines(),
+            f"{tensor}   x {unit:.0e} N m (x east, y north, z up)",
+            f"M0 = {entries['scalar_moment_n_m']['mean']:.3g} ± {entries['scalar_moment_n_m']['sd']:.2g} N m, "
+            f"Mw = {entries['moment_magnitude']['mean']:.2f} ± {entries['moment_magnitude']['sd']:.2f}",
+            "source type: "
+            + ", ".join(f"{name.replace('_', ' ')} {v['mean']:.0f} ± {v['sd']:.0f} %" for name, v in types.items()),
+            f"strike/dip/rake {planes} degrees; half of the samples turned by less than {half:.0f}, 95 % by {most:.0f}",
+            f"log Bayes factor over noise alone {self.log_bayes_factor:.1f}",
+            "misfit at each receiver (1 is expected): " + ", ".join(f"{v:.2f}" for v in self.misfit),
+            self.convergence.report(),
+        ]
+        return "\n".join([*lines, *self.remark_lines()])
+
+    def write(self, folder: str | os.PathLike) -> Path:
+        """Write samples.npz, summary.json, corner.png, mechanism.png and traces.png to a folder; return it."""
+        from zoo.figures import save_figure
+        from zoo.microseismic.figures.location import corner_figure, traces_figure
+        from zoo.microseismic.figures.mechanism import mechanism_figure
+
+        folder = Path(folder)
+        write_with(
+            folder / "samples.npz",
+            lambda path: np.savez_compressed(
+                path,
+                samples_km=self.samples.samples,
+                tensors_n_m=self.tensors_n_m,
+                log_likelihood=self.samples.log_likelihood,
+                observed=self.observed,
+                predicted=self.predicted,
+                predictive_sd=self.predictive_sd,
+            ),
+        )
+        save_figure(corner_figure(self.samples.samples, self.source_km), folder / "corner.png")
+        save_figure(mechanism_figure(self.tensors_n_m, self.true_tensor_n_m), folder / "mechanism.png")
+        fit = (self.observed, self.predicted, self.predictive_sd, self.time_step_s, self.receivers_km, _UNIT)
+        save_figure(traces_figure(*fit), folder / "traces.png")
+        # Last: where it is, the others are.
+        write_json(folder / "summary.json", self.summary())
+        return folder
+
+
+def invert_source(
+    traces: np.ndarray | Observation,
+    model: Any,
+    noise_sd: np.ndarray | float | None = None,
+    receivers_km: np.ndarray | None = None,
+    sampling_rate_hz: float | None = None,
+    true_tensor_n_m: np.ndarray | None = None,
+    seed: int = 0,
+    settings: Settings = SETTINGS,
+) -> Mechanism:
+    """Infer place and moment tensor of one event from its traces.
+
+    The first call for a model compiles the sampler; later events at the same receivers reuse it.
+
+    Args:
+        traces: (receivers, time) in Pa from the origin time on; or an Observation, whose fields are used where the
+            arguments below are None.
+        model: emulator of Green's functions, e.g. `zoo.load("greens_emulator")`.
+        noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: of the observation's noise
+            before the event, or its noise_sd, or an estimate from the samples before the arrivals.
+        receivers_km: (receivers, 3); some or all of the emulator's receivers, in any order. None: all of them.
+        sampling_rate_hz: checked against the emulator's.
+        true_tensor_n_m: (6,) for figures and the summary, where it is known.
+        seed: the same seed gives the same answer.
+        settings: size of each of the two runs of the sampler.
+
+    Raises:
+        ZooError: the traces do not fit the emulator or cannot be used.
+    """
+    if seed < 0:
+        raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
+    if not hasattr(model, "frame_every"):
+        raise ZooError("The mechanism needs an emulator of Green's functions, e.g. greens_emulator; this one has none.")
+    given = traces if isinstance(traces, Observation) else Observation(traces)
+    if given.unit and given.unit.strip() != _UNIT:
+        raise ZooError(f"The traces are in '{given.unit}', a moment is asked for: convert them to {_UNIT}.")
+    observation = replace(
+        given,
+        unit=None,
+        sampling_rate_hz=given.sampling_rate_hz if sampling_rate_hz is None else sampling_rate_hz,
+        receivers_km=given.receivers_km if receivers_km is None else receivers_km,
+        noise_sd=given.noise_sd if noise_sd is None else noise_sd,
+        noise=given.noise if noise_sd is None else None,
+    )
+    matched = match(observation, model)
+    notes = list(matched.notes)
+    noise = _noise_sd(matched, notes)
+
+    likelihood, sampler = _compiled(model, matched.receivers, settings)
+    # Where the event is by the emulator's average errors says what its errors are there.
+    points, values = sampler.screen(likelihood.prepare(matched.traces, noise), seed)
+    height_km = float(points[np.argmax(values), 2])
+    arguments = likelihood.prepare(matched.traces, noise, height_km)
+    samples, convergence = sample_checked(sampler, arguments, seed)
+    rng = np.random.default_rng([seed, 3])
+    tensors, _ = likelihood.draw_tensors(samples.samples, arguments, rng)
+    chosen = rng.integers(len(tensors), size=_BAND_SAMPLES)
+    predicted, predictive_sd = likelihood.predictive(
+        samples.samples[chosen], tensors[chosen], matched.traces, noise, height_km
+    )
+    misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
+    return Mechanism(
+        samples=samples,
+        convergence=convergence,
+        source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
+        notes=tuple(notes),
+        warnings=tuple(waveform_warnings(AXES, samples.mean, samples.sd, sampler, samples.log_evidence, misfit)),
+        seed=seed,
+        tensors_n_m=tensors,
+        true_tensor_n_m=None if true_tensor_n_m is None else np.asarray(true_tensor_n_m, np.float64),
+        prior_scale_n_m=float(arguments[2]),
+        log_bayes_factor=samples.log_evidence,
+        misfit=misfit,
+        observed=matched.traces,
+        predicted=predicted,
+        predictive_sd=predictive_sd,
+        noise_sd=noise,
+        receivers_km=np.asarray(model.receivers_km)[list(matched.receivers)],
+        time_step_s=float(model.time_step_s),
+    )
+
+
+def _noise_sd(matched: Any, notes: list[str]) -> np.ndarray:
+    """Return the standard deviation of the noise (receivers,), and note where it comes from."""
+    if matched.noise is not None:
+        notes.append("The noise before the event is taken for white.")
+        return np.asarray(Noise.from_samples(matched.noise).sd)
+    if matched.noise_sd is not None:
+        return matched.noise_sd
+    noise_sd = estimate_noise_sd(matched.traces)
+    notes.append("The noise was estimated from the traces: sd " + ", ".join(f"{v:.3g}" for v in noise_sd) + " Pa.")
+    return noise_sd
+
+
+@lru_cache(maxsize=4)
+def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tuple[MechanismLikelihood, Sampler]:
+    """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
+    likelihood = MechanismLikelihood(model, receivers)
+    return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)

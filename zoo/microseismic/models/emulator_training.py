@@ -1,0 +1,288 @@
+"""What emulators of seismic traces learn and measure outside of `fit`, shared by their recipes.
+
+Preprocessing of Spurio Mancini et al. (2021), section 2.1: every trace is moved so that its positive
+peak lies at a common time and divided by the height of that peak; Gaussian processes learn time and
+height as functions of the source. Unlike there, the peak is looked for between samples, and the
+processes learn slowness and the logarithm of the height, which are of order one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.microseismic.models.emulator import ERROR_NAMES, Emulator
+from zoo.microseismic.models.gp_regression import fit_gaussian_processes
+from zoo.microseismic.models.trace_alignment import is_outlier, peaks, pulse_delay_s, shift_traces
+from zoo.training.metrics import score_traces
+from zoo.training.recipe import Stage
+
+# Where the peak of a frame lies: early, so that little of a frame is cut off, yet late
+# enough for the onset of the pulse.
+_REFERENCE_S = 0.16
+# Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
+NOISE_TO_PEAK = 0.082
+_BATCH = 1000
+
+
+# The emulators of the paper differ in what makes the frames alone: corpora, cards and optimizer are one.
+SETTINGS = {
+    "corpus": "microseismic/marine",
+    "train_split": "train",
+    "validation_split": "validation",
+    "features": "physics",
+    "depth_nodes": 61,
+    "inducing_points": 512,
+    "uniform_along_y": False,
+    "periodic_spacing_km": [],
+    "periodic_nodes": [],
+    "amplitude_weight": 1.0,
+    "learning_rate": 1e-3,
+    "batch_size": 64,
+    "epochs": 300,
+    "patience": 0,  # the learning rate ends at zero
+    "share_traces": True,
+}
+# The paper's own traces. Their earth does not change along y: events mirrored in y have equal traces. Their
+# simulation is periodic, and the files hold no licence to pass traces on.
+_KWAVE2021 = {
+    "corpus": "microseismic/spurio_mancini_2021",
+    "train_split": "train[:90%]",
+    "validation_split": "train[90%:]",
+    "uniform_along_y": True,
+    "periodic_spacing_km": [0.0125, 0.0125, 0.010],
+    "periodic_nodes": [81, 81, 301],
+    "share_traces": False,
+}
+TAGS = {"marine": {"epochs": 200}, "kwave2021": _KWAVE2021}  # marine has five receivers at once
+SMOKE = {"corpus": "microseismic/marine_small", "epochs": 3, "inducing_points": 64}
+CARD = {
+    "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
+    "outputs": "(n, receivers, samples) float32: pressure in the unit of the corpus, from the origin time",
+    "licence": "weights: Apache-2.0",
+    "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
+}
+
+
+def builder(emulator: type[Emulator]) -> Callable[..., Emulator]:
+    """Return `build` of a recipe: it takes the arguments of `Emulator` and those that the class adds."""
+
+    def build(**settings) -> Emulator:
+        return emulator(**settings)
+
+    named = {**inspect.signature(Emulator).parameters, **inspect.signature(emulator).parameters}
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    build.__signature__ = inspect.Signature(
+        [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in named.values() if p.kind not in kinds]
+    )
+    return build
+
+
+def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
+    """Adam with a learning rate that falls to zero along a cosine; mean squared error (eq. 6).
+
+    The divergence of the autoencoder's ELBO (eq. 9) is its network's own loss.
+    """
+    schedule = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], steps)
+    network.compile(
+        keras.optimizers.Adam(schedule),
+        loss="mse",
+        steps_per_execution=max(1, steps // settings["epochs"]),
+        jit_compile=True,
+    )
+
+
+def usable(model: Emulator, records: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return (n,) bool: events to learn from. Those on faces only if the features tell them apart."""
+    inside = ~records["on_boundary_face"]
+    source_features = model.source_features
+    if source_features.knows_faces:
+        return np.ones(len(inside), bool)
+    if source_features.periodic:
+        # Of the faces, the floor alone has features of its own: it is heard from above the ceiling.
+        coordinates = records["coordinates_km"]
+        heard_km = model.receivers_km[0, 2] + np.asarray(source_features.dz_km(coordinates))[:, 0]
+        return inside | (heard_km > model.upper_km[2])
+    return inside
+
+
+def adapt(
+    model: Emulator,
+    records: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Give the model its geometry, standardise its features, fit the processes of time and amplitude."""
+    place(model, records, about)
+    traces, coordinates = records["traces"], records["coordinates_km"]
+    features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
+    distance_km = np.asarray(model.source_features.distance_km(coordinates))
+    dz_km = np.asarray(model.source_features.dz_km(coordinates))
+    learnt = usable(model, records)
+    delay_s = np.zeros(traces.shape[1])
+    for receiver in range(traces.shape[1]):
+        position, height = peaks(traces[:, receiver])
+        time_s, distance = position * model.time_step_s, distance_km[:, receiver]
+        delay_s[receiver] = pulse_delay_s(time_s[learnt], distance[learnt])
+        slowness = (time_s + delay_s[receiver]) / distance
+        used = learnt & ~is_outlier(slowness, dz_km[:, receiver])
+        for output, target in enumerate((slowness, np.log(height * distance))):
+            (fitted,) = fit_gaussian_processes(
+                features[used, receiver],
+                target[used, np.newaxis],
+                settings["inducing_points"],
+                seed=int(np.random.randint(2**31)),
+                linear_trend=output == 0,
+                what=f"Process of {('time', 'amplitude')[output]}, receiver {receiver + 1}",
+            )
+            model.processes.assign(receiver, output, fitted)
+    model.pulse_delay_s.assign(delay_s)
+
+
+def place(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Give the model the geometry of a corpus and standardise its features on the events off the faces."""
+    traces, coordinates = records["traces"], records["coordinates_km"]
+    time_step_s = 1 / float(about["sampling_rate_hz"])
+    model.place(
+        about["receivers_km"],
+        traces.shape[2],
+        time_step_s,
+        coordinates.min(0),
+        coordinates.max(0),
+        round(_REFERENCE_S / time_step_s),
+        about["unit"],
+    )
+    model.source_features.adapt(coordinates[~records["on_boundary_face"]])
+
+
+def frames(
+    model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features (n, receivers, features), frames (n, receivers, time) and weights (n, receivers).
+
+    The weight of a frame is a power of its amplitude, 1 on average: R2D (eq. 12) weighs squared
+    errors by the amplitude squared, the paper's loss does not weigh them at all.
+    """
+    used = usable(model, records)
+    traces, coordinates = records["traces"][used], records["coordinates_km"][used]
+    features = np.asarray(model.source_features(coordinates))
+    aligned = np.empty(traces.shape, np.float32)
+    weights = np.empty(traces.shape[:2], np.float32)
+    for receiver in range(traces.shape[1]):
+        position, height = peaks(traces[:, receiver])
+        moved = shift_traces(traces[:, receiver], model.reference_sample - position)
+        aligned[:, receiver] = moved / height[:, np.newaxis]
+        weights[:, receiver] = height ** settings["amplitude_weight"]
+    return features, aligned, weights / weights.mean(axis=0)
+
+
+def adapt_components(
+    model: Emulator,
+    records: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Do what `adapt` does and find the principal components of the frames, `model.components`."""
+    adapt(model, records, settings, about)
+    _, aligned, weights = frames(model, records, settings)
+    model.components.adapt(aligned, weights)
+
+
+def fit_code_processes(model: Emulator, features: np.ndarray, codes: np.ndarray) -> None:
+    """Fit a process to each number of a code, `model.code_processes`.
+
+    Args:
+        model: the emulator.
+        features: (events, receivers, features).
+        codes: (events, receivers, numbers).
+    """
+    for receiver in range(codes.shape[1]):
+        fitted = fit_gaussian_processes(
+            features[:, receiver, : model.source_features.smooth],
+            codes[:, receiver],
+            model.code_processes.points,
+            seed=int(np.random.randint(2**31)),
+            what=f"Processes of codes, receiver {receiver + 1}",
+        )
+        for output, process in enumerate(fitted):
+            model.code_processes.assign(receiver, output, process)
+
+
+def autoencoder_stage(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return the stage that trains `model.autoencoder` on the frames alone, before anything looks at the source."""
+
+    def examples(model, records, settings):
+        _, aligned, weights = frames(model, records, settings)
+        return aligned, aligned, weights
+
+    return [
+        Stage(
+            "autoencoder",
+            trained_part=lambda model: model.autoencoder,
+            examples=examples,
+            compile=compile_network,
+            settings={"epochs": settings.get("autoencoder_epochs", settings["epochs"])},
+        )
+    ]
+
+
+def predict(model: Emulator, coordinates_km: np.ndarray) -> np.ndarray:
+    """Return emulated traces (n, receivers, time) of any number of sources."""
+    parts = [coordinates_km[i : i + _BATCH] for i in range(0, len(coordinates_km), _BATCH)]
+    return np.concatenate([np.asarray(model(part)) for part in parts])
+
+
+def score(model: Emulator, records: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return R2D and the median trace correlation, with and without events on faces."""
+    predicted = predict(model, records["coordinates_km"])
+    return score_traces(records["traces"], predicted, records["on_boundary_face"])
+
+
+def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+    """Measure on held-out events how wrong the emulator is, and keep it in the model.
+
+    Each residual is split as `zoo.microseismic.location.likelihood` does: multiples of the derivative of the
+    emulated trace (it is late or early) and of the trace itself (too small or large), and a rest.
+    The rms over the events of the multiples and of rest / peak are the errors.
+    """
+    inside = ~records["on_boundary_face"]
+    true = records["traces"][inside].astype(np.float64)
+    emulated = predict(model, records["coordinates_km"][inside]).astype(np.float64)
+    derivative = np.gradient(emulated, model.time_step_s, axis=-1)
+    residual = true - emulated
+    columns = np.stack([-derivative, emulated], axis=-1)
+    normal = np.einsum("nrti,nrtj->nrij", columns, columns)
+    projected = np.einsum("nrti,nrt->nri", columns, residual)
+    multiples = np.linalg.solve(normal, projected[..., np.newaxis])[..., 0]
+    rest = residual - np.einsum("nrti,nri->nrt", columns, multiples)
+    relative = rest / np.abs(emulated).max(axis=-1, keepdims=True)
+    found = {
+        "timing_sd_s": np.sqrt((multiples[..., 0] ** 2).mean(axis=0)),
+        "log_amplitude_sd": np.sqrt((multiples[..., 1] ** 2).mean(axis=0)),
+        "shape_error": np.sqrt((relative**2).mean(axis=(0, 2))),
+    }
+    model.errors.assign(np.stack([found[name] for name in ERROR_NAMES]))
+
+
+def held_out_sample(
+    model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Return 20 events off the faces: coordinates, emulated and (where they may be shared) true traces.
+
+    `noise_sd`, in the unit of the traces, is the paper's noise relative to the amplitude.
+    """
+    chosen = np.flatnonzero(~records["on_boundary_face"])[:20]
+    coordinates = records["coordinates_km"][chosen].astype(np.float32)
+    peak = np.abs(records["traces"]).max(axis=-1)
+    sample = {
+        "coordinates_km": coordinates,
+        "predicted": np.asarray(model(coordinates)),
+        "noise_sd": np.float32(NOISE_TO_PEAK * np.median(peak)),
+    }
+    if settings["share_traces"]:
+        sample["traces"] = records["traces"][chosen].astype(np.float32)
+    return sample

@@ -1,0 +1,309 @@
+"""Elastic waves in three dimensions: what a pressure sensor records of a small source, in any earth model.
+
+Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2nd in time, in float32. A fluid is
+a region with vs = 0: the harmonic mean of mu is exactly zero at every shear node next to it, so sea and rock are
+one grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver
+gives the traces of every source at that receiver (`receiver_gathers`, for moment tensors `greens_functions`): a
+corpus costs one simulation per receiver.
+
+Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz); z points up. The source is a moment tensor,
+its components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or isotropic:
+
+- "volume": 1 m^3 is injected at the node. Its pressure in a fluid far away is density / (4 pi r) times the second
+  derivative of the volume: the first derivative of a Gaussian (`gaussian_derivative`).
+- "moment": an isotropic moment of `MOMENT_N_M` along each axis, as (10^10 N m / K) m^3 of volume would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.microseismic.physics.elastic_checks import (
+    ABSORBING_CELLS,
+    cells_per_wavelength,
+    check_simulation,
+    gaussian_derivative,
+    largest_time_step_s,
+    memory_bytes,
+)
+from zoo.microseismic.physics.elastic_grid import Grid, absorber_memory, edge_nodes, rows_with_shear, shear_compliance
+from zoo.microseismic.physics.elastic_kernels import HALO, step_stress, step_velocity
+from zoo.microseismic.physics.elastic_model import ElasticModel, read_model, write_model
+from zoo.progress import bar
+
+__all__ = [
+    "ElasticModel",
+    "cells_per_wavelength",
+    "check_simulation",
+    "gaussian_derivative",
+    "greens_functions",
+    "largest_time_step_s",
+    "memory_bytes",
+    "read_model",
+    "receiver_gathers",
+    "simulate",
+    "write_model",
+]
+
+MOMENT_N_M = 1e10
+_MARGIN_CELLS = 10  # how far ahead of the fastest wave the simulation computes
+
+
+def simulate(
+    model: ElasticModel,
+    source_index: np.ndarray,
+    receivers_index: np.ndarray,
+    *,
+    duration_s: float = 2.0,
+    time_step_s: float = 0.8e-3,
+    output_every: int = 5,
+    sigma_s: float = 0.014,
+    delay_s: float | None = None,
+    source_strength: str = "volume",
+    moment_tensor_n_m: np.ndarray | None = None,
+    absorbing_cells: int = ABSORBING_CELLS,
+    description: str = "Elastic simulation",
+) -> np.ndarray:
+    """Simulate one source and return the pressure at the receivers.
+
+    Ctrl-C stops it between two steps.
+
+    Args:
+        model: the earth.
+        source_index: (3,) node of the source, 0-based.
+        receivers_index: (n, 3) nodes of the receivers, 0-based.
+        duration_s: time of the last sample, s.
+        time_step_s: step of the simulation, s (see `largest_time_step_s`).
+        output_every: steps per sample; the samples are 0, 1, ... times output_every * time_step_s.
+        sigma_s, delay_s: of the pulse, see `gaussian_derivative`.
+        source_strength: of an isotropic source, "volume" (1 m^3) or "moment" (`MOMENT_N_M`).
+        moment_tensor_n_m: (6,) xx, yy, zz, xy, xz, yz of a source in the rock, N m, instead of an isotropic one.
+        absorbing_cells: width of the absorbing layer that is put around the model on all sides.
+        description: what to call it in the progress bar.
+
+    Returns:
+        (n, 1 + duration / (output_every * time step)) pressure in Pa, minus a third of the stress's trace, float32.
+
+    Raises:
+        ZooError: if a node is outside the model, the time step is unstable, the grid too coarse, memory short, or the
+            source of a moment tensor not in rock.
+    """
+    if source_strength not in ("volume", "moment"):
+        raise ZooError(f'source_strength must be "volume" or "moment"; got {source_strength!r}.')
+    source = _checked_nodes(model, np.reshape(source_index, (-1, 3)), "source")[0]
+    receivers = _checked_nodes(model, receivers_index, "receiver")
+    check_simulation(model, time_step_s, sigma_s, absorbing_cells)
+    grid = Grid.of(model, absorbing_cells, time_step_s, sigma_s)
+    at = tuple((receivers + grid.pad).T)
+    if moment_tensor_n_m is not None:
+        strength = time_step_s * np.asarray(moment_tensor_n_m, np.float64).reshape(6)
+        shear_compliance(grid, source[np.newaxis], time_step_s)  # refuses what is not in rock
+    elif source_strength == "moment":
+        strength = np.array([1.0, 1, 1, 0, 0, 0]) * (time_step_s * MOMENT_N_M)
+    else:
+        strength = grid.unit_volume(source)
+
+    def add(total: np.ndarray, stress: tuple[np.ndarray, ...]) -> None:
+        for normal in stress[:3]:
+            total -= normal[at] / 3
+
+    times = {"duration_s": duration_s, "time_step_s": time_step_s, "output_every": output_every}
+    pulse = {"sigma_s": sigma_s, "delay_s": delay_s}
+    return _march(grid, source, strength, add, (len(receivers),), **times, **pulse, description=description)
+
+
+def greens_functions(
+    model: ElasticModel,
+    receiver_index: np.ndarray,
+    sources_index: np.ndarray,
+    *,
+    duration_s: float = 2.0,
+    time_step_s: float = 0.8e-3,
+    output_every: int = 5,
+    sigma_s: float = 0.014,
+    delay_s: float | None = None,
+    absorbing_cells: int = ABSORBING_CELLS,
+    description: str = "Elastic simulation",
+) -> np.ndarray:
+    """Return the traces of six elementary moment tensors at each source, from one simulation at the receiver.
+
+    Reciprocity (Betti's theorem with a volume V injected at the receiver): V p(M at source -> receiver) = -M : strain,
+    the strain being that of the injected volume at the source. On the grid, shear stresses live on the four edges
+    around a node: a moment tensor is spread over them and the strain is their mean, one the transpose of the other.
+
+    Args:
+        model: the earth.
+        receiver_index: (3,) node of the receiver, 0-based.
+        sources_index: (n, 3) nodes of the sources, 0-based, in rock.
+        duration_s, time_step_s, output_every, sigma_s, delay_s, absorbing_cells, description: as of `simulate`.
+
+    Returns:
+        (n, 6, samples) pressure in Pa at the receiver per N m of Mxx, Myy, Mzz, Mxy (= Myx), Mxz, Myz, float32. The
+        trace of M is the sum of these times its components.
+
+    Raises:
+        ZooError: as `simulate`.
+    """
+    receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")[0]
+    sources = _checked_nodes(model, sources_index, "source")
+    check_simulation(model, time_step_s, sigma_s, absorbing_cells)
+    grid = Grid.of(model, absorbing_cells, time_step_s, sigma_s)
+    at = tuple((sources + grid.pad).T)
+    compliance = shear_compliance(grid, sources, time_step_s)
+    lam, two_mu = (modulus[at].astype(np.float64) / time_step_s for modulus in (grid.lam, grid.two_mu))
+
+    def add(total: np.ndarray, stress: tuple[np.ndarray, ...]) -> None:
+        for component in range(3):
+            total[:, component] -= stress[component][at]
+        for component, (edges, factor) in zip((3, 4, 5), compliance, strict=True):
+            total[:, component] -= (stress[component][edges] * factor).sum(axis=0)
+
+    times = {"duration_s": duration_s, "time_step_s": time_step_s, "output_every": output_every}
+    pulse = {"sigma_s": sigma_s, "delay_s": delay_s}
+    found = _march(
+        grid, receiver, grid.unit_volume(receiver), add, (len(sources), 6), **times, **pulse, description=description
+    )
+    # Hooke's law: strain = (stress - lambda / (3 lambda + 2 mu) trace) / (2 mu)
+    part = (lam / (3 * lam + two_mu)).astype(np.float32)[:, np.newaxis, np.newaxis]
+    trace = found[:, :3].sum(axis=1, keepdims=True)
+    found[:, :3] = (found[:, :3] - part * trace) / two_mu.astype(np.float32)[:, np.newaxis, np.newaxis]
+    return found
+
+
+def _march(
+    grid: Grid,
+    source: np.ndarray,
+    strength: np.ndarray,
+    add: Callable[[np.ndarray, tuple[np.ndarray, ...]], None],
+    shape_of_record: tuple[int, ...],
+    *,
+    duration_s: float,
+    time_step_s: float,
+    output_every: int,
+    sigma_s: float,
+    delay_s: float | None,
+    description: str,
+) -> np.ndarray:
+    """Step a source through time and return what `add(total, stress)` sums up of it, (*shape_of_record, samples).
+
+    `strength` (6,) is the time step times the moment tensor.
+    """
+    shape = grid.lam.shape
+    velocity = tuple(np.zeros(shape, np.float32) for _ in range(3))
+    stress = tuple(np.zeros(shape, np.float32) for _ in range(6))
+    velocity_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2) * 3)
+    stress_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2, 0, 1, 0, 2, 1, 2))
+    shear_rows = rows_with_shear(grid.shear)
+    centre = tuple(source + grid.pad)
+    targets = [
+        (field, centre if edges is None else edges, value if edges is None else value / 4)
+        for field, edges, value in zip(
+            stress, (None, None, None, *edge_nodes(source + grid.pad)), strength, strict=True
+        )
+        if value
+    ]
+    injected, fade = _injected(time_step_s, sigma_s, 5 * sigma_s if delay_s is None else delay_s)
+    injected /= math.prod(grid.model.spacing_m)
+
+    samples = 1 + round(duration_s / (output_every * time_step_s))
+    record = np.zeros((*shape_of_record, samples), np.float32)
+    steps = (samples - 1) * output_every
+    total = np.zeros(shape_of_record)
+    with bar(description, steps) as advance:
+        for step in range(1, steps + 1):
+            box = _reached(grid.model, centre, shape, step * time_step_s)
+            step_velocity(velocity, stress, grid.buoyancy, grid.axes, velocity_memory, box)
+            step_stress(
+                velocity, stress, (grid.lam, grid.two_mu), grid.shear, grid.axes, stress_memory, box, shear_rows
+            )
+            if step <= injected.size:
+                for field, where, value in targets:
+                    field[where] -= np.float32(injected[step - 1] * value)
+            total *= fade
+            add(total, stress)
+            if step % output_every == 0:
+                record[..., step // output_every] = total
+            advance()
+    return record
+
+
+def _injected(time_step_s: float, sigma_s: float, delay_s: float) -> tuple[np.ndarray, float]:
+    """What to inject in each step, and how the pressure is made of what comes of it.
+
+    Injecting a Gaussian rate would leave a permanent stress at the source, a million times the signal elsewhere, and
+    its rounding in each step would radiate (1e-5 of the signal). So rate(n) - fade rate(n - 1) is injected, nearly its
+    derivative, and undone by a sum over the steps that fades: the same by linearity, with a twentieth of the noise.
+    Without fading, the sum would add up what rounding leaves in the stress (1e-5 of the signal after 2 s).
+
+    Returns:
+        Rate of unit integral, so treated, 1 / s, one value per step until it is over; `fade`, per step.
+    """
+    fade = math.exp(-time_step_s / (2 * sigma_s))
+    steps = math.ceil((delay_s + 6 * sigma_s) / time_step_s)
+    u = ((np.arange(-1, steps) + 0.5) * time_step_s - delay_s) / sigma_s
+    rate = np.exp(-0.5 * u**2) / (sigma_s * math.sqrt(2 * math.pi))
+    return rate[1:] - fade * rate[:-1], fade
+
+
+def receiver_gathers(
+    model: ElasticModel, receiver_index: np.ndarray, sources_index: np.ndarray, **options
+) -> np.ndarray:
+    """Return the traces of many sources at one receiver, from one simulation with the source at the receiver.
+
+    Reciprocity: let p(a -> b) be the pressure at b of an isotropic source at a. The equations, and this scheme in
+    all its parts (heterogeneous, fluid or solid, absorbing layer included), are symmetric in the volume that a source
+    injects and the pressure that a sensor measures: p(source -> receiver) = p(receiver -> source) for equal volumes.
+    A moment M is a volume M / K, with the bulk modulus K = lambda + 2 mu / 3 where the source is, so for equal
+    moments p(source -> receiver) = K_receiver / K_source p(receiver -> source).
+
+    Args:
+        model: the earth.
+        receiver_index: (3,) node of the receiver, 0-based.
+        sources_index: (n, 3) nodes of the sources, 0-based.
+        **options: keyword arguments of `simulate`; `source_strength` is that of the n sources.
+
+    Returns:
+        (n, samples) pressure in Pa at the receiver, one row per source, float32.
+
+    Raises:
+        ZooError: as `simulate`.
+    """
+    receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")[0]
+    sources = _checked_nodes(model, sources_index, "source")
+    pressure = simulate(model, receiver, sources, **options)
+    if options.get("source_strength", "volume") == "moment":
+        bulk = model.bulk_modulus_pa
+        pressure *= (bulk[tuple(receiver)] / bulk[tuple(sources.T)]).astype(np.float32)[:, None]
+    return pressure
+
+
+def _checked_nodes(model: ElasticModel, index: np.ndarray, what: str) -> np.ndarray:
+    """Return the nodes as (n, 3) int64, or say which lies outside the model."""
+    index = np.asarray(index)
+    if index.ndim != 2 or index.shape[1] != 3 or not np.issubdtype(index.dtype, np.integer):
+        raise ZooError(
+            f"Each {what} is a node of the grid, three whole numbers (ix, iy, iz) from 0; got an array of shape "
+            f"{index.shape} and type {index.dtype}."
+        )
+    outside = ((index < 0) | (index >= np.array(model.shape))).any(axis=1)
+    if outside.any():
+        n = int(outside.argmax())
+        raise ZooError(
+            f"The {what} number {n}, node {index[n].tolist()}, is outside the model of {model.shape} nodes "
+            f"({int(outside.sum())} such in all). Indices start at 0; published ones start at 1."
+        )
+    return index.astype(np.int64)
+
+
+def _reached(model: ElasticModel, source: tuple, shape: tuple, time_s: float) -> tuple:
+    """The part of the grid that waves can have reached: ((i0, i1), (j0, j1), (k0, k1)). Elsewhere all is still."""
+    distance = float(model.vp_m_s.max()) * time_s
+    box = []
+    for centre, n, spacing in zip(source, shape, model.spacing_m, strict=True):
+        cells = math.ceil(distance / spacing) + _MARGIN_CELLS
+        box.append((max(HALO, int(centre) - cells), min(n - HALO, int(centre) + cells + 1)))
+    return tuple(box)

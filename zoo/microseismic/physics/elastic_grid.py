@@ -1,0 +1,135 @@
+"""The staggered grid of an elastic simulation: what the kernels need to know of the earth and its absorbing sides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.microseismic.physics.elastic_kernels import HALO
+from zoo.microseismic.physics.elastic_model import ElasticModel
+
+ECHO = 1e-4  # left of a wave at the highest speed that crosses the absorbing layer and comes back
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The padded grid of a simulation: the model, and its coefficients and axes as the functions below give them."""
+
+    model: ElasticModel
+    absorbing_cells: int
+    lam: np.ndarray
+    two_mu: np.ndarray
+    shear: tuple[np.ndarray, ...]
+    buoyancy: tuple[np.ndarray, ...]
+    axes: tuple[tuple, ...]
+
+    @classmethod
+    def of(cls, model: ElasticModel, absorbing_cells: int, time_step_s: float, sigma_s: float) -> Grid:
+        coefficients = step_coefficients(model, absorbing_cells + HALO, time_step_s)
+        return cls(model, absorbing_cells, *coefficients, absorbing_axes(model, absorbing_cells, time_step_s, sigma_s))
+
+    @property
+    def pad(self) -> int:
+        """Cells around the model."""
+        return self.absorbing_cells + HALO
+
+    def unit_volume(self, node: np.ndarray) -> np.ndarray:
+        """Time step times the moment tensor (6,) of 1 m^3 injected at a node: K, with the K of the grid itself."""
+        node = tuple(node + self.pad)
+        return np.array([1.0, 1, 1, 0, 0, 0]) * float(self.lam[node] + self.two_mu[node] / 3)
+
+
+def edge_nodes(nodes: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:
+    """Indices of the four shear nodes around nodes (..., 3), for sxy, sxz, syz: three arrays (4, ...) each."""
+    found = []
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        corners = np.stack([nodes] * 4)
+        corners[[1, 3], ..., one] -= 1
+        corners[[2, 3], ..., other] -= 1
+        found.append(tuple(np.moveaxis(corners, -1, 0)))
+    return tuple(found)
+
+
+def shear_compliance(grid: Grid, nodes: np.ndarray, time_step_s: float):
+    """The four shear nodes (4, n) around nodes (n, 3) and 1 / (4 mu) there, 1 / Pa, for sxy, sxz, syz.
+
+    Raises:
+        ZooError: if there is a fluid at or next to a node.
+    """
+    found = []
+    fluid = grid.two_mu[tuple((nodes + grid.pad).T)] == 0
+    for modulus, edges in zip(grid.shear, edge_nodes(nodes + grid.pad), strict=True):
+        mu = modulus[edges].astype(np.float64) / time_step_s
+        fluid |= (mu == 0).any(axis=0)
+        found.append((edges, 0.25 / np.maximum(mu, 1e-30)))
+    if fluid.any():
+        n = int(fluid.argmax())
+        raise ZooError(
+            f"A moment tensor needs rock around it: source number {n}, node {nodes[n].tolist()}, has a fluid at or "
+            f"next to it ({int(fluid.sum())} such in all). Take a deeper source, or an isotropic one."
+        )
+    return found
+
+
+def step_coefficients(model: ElasticModel, pad: int, time_step_s: float):
+    """Time step times lambda, 2 mu (nodes), mu (shear nodes), and over density (velocity nodes), float32, padded."""
+
+    def after(array: np.ndarray, axis: int) -> np.ndarray:
+        n = array.shape[axis]
+        return array.take(np.minimum(np.arange(1, n + 1), n - 1), axis)
+
+    vp, vs, density = (np.pad(a, pad, mode="edge") for a in (model.vp_m_s, model.vs_m_s, model.density_kg_m3))
+    dt = np.float32(time_step_s)
+    mu = density * vs**2
+    lam = dt * (density * vp**2 - 2 * mu)
+    buoyancy = tuple(2 * dt / (density + after(density, axis)) for axis in range(3))
+    with np.errstate(divide="ignore"):  # 1 / 0 is infinite in a fluid, and the harmonic mean exactly 0
+        compliance = 1 / mu
+    shear = []
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        pair = compliance + after(compliance, one)
+        shear.append(4 * dt / (pair + after(pair, other)))
+    return lam, 2 * dt * mu, tuple(shear), buoyancy
+
+
+def rows_with_shear(shear: tuple[np.ndarray, ...]) -> tuple[int, int]:
+    """First and past-the-last index along z with any shear modulus, inside the halo."""
+    solid = np.flatnonzero(np.any([(mu > 0).any(axis=(0, 1)) for mu in shear], axis=0))
+    first, last = (int(solid[0]), int(solid[-1]) + 1) if solid.size else (HALO, HALO)
+    return max(first, HALO), min(last, shear[0].shape[2] - HALO)
+
+
+def absorbing_axes(model: ElasticModel, cells: int, time_step_s: float, sigma_s: float) -> tuple[tuple, ...]:
+    """What `step_velocity` needs to know of the three axes, with their absorbing layers.
+
+    Damping and frequency shift as Komatitsch and Martin (2007), with kappa = 1. The stretch is one function of place
+    for all derivatives along an axis, so the equations stay symmetric, and reciprocity exact.
+    """
+    pad = cells + HALO
+    axes = []
+    for n, spacing in zip(model.shape, model.spacing_m, strict=True):
+        node = np.arange(-pad, n + pad)
+        position = np.stack([node, node + 0.5])  # in cells from the first node of the model
+        depth = np.maximum(np.maximum(-position, position - (n - 1)), 0) / max(cells, 1)
+        strongest = -1.5 * math.log(ECHO) * float(model.vp_m_s.max()) / (max(cells, 1) * spacing)
+        damping = strongest * depth**2
+        shift = (1 - np.minimum(depth, 1)) / (2 * sigma_s)  # pi times the dominant frequency, falling outwards
+        decay = np.exp(-(damping + shift) * time_step_s)
+        gain = damping / np.maximum(damping + shift, 1e-30) * (decay - 1)
+        slab = np.full(n + 2 * pad, -1)
+        slab[:pad] = np.arange(-HALO, cells)
+        slab[pad + n - 1 :] = np.arange(cells, 2 * cells + 1 + HALO)  # the last half node is outside the model
+        axes.append(
+            (np.float32(1 / spacing), slab, pad, pad + n - 1, decay.astype(np.float32), gain.astype(np.float32))
+        )
+    return tuple(axes)
+
+
+def absorber_memory(shape: tuple[int, int, int], cells: int, order: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Zeros for the memory of nine derivatives, each along the axis that `order` says."""
+    return tuple(
+        np.zeros([2 * cells + 1 if a == axis else n for a, n in enumerate(shape)], np.float32) for axis in order
+    )

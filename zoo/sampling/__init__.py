@@ -1,0 +1,1 @@
+"""Samplers of posteriors, and what says whether they converged."""

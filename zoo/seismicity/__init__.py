@@ -1,0 +1,1 @@
+"""When and where was seismicity anomalous? (Zhang & Yang)"""

@@ -1,0 +1,82 @@
+"""A chapter of `zoo demo`: a simulated catalogue with a swarm, a burst and a mainshock, and what is found of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.files import write_with
+from zoo.progress import say
+
+DAYS = 240.0
+PLANTED = {"swarm": (80.0, 84.0), "burst": (150.0, 151.0), "mainshock": (200.3, 204.3)}
+"""Start and end in days."""
+_BEGIN = np.datetime64("2021-01-01", "ms")
+_PIXEL_KM = 1.0
+_CENTRE_DEG = 10.0, 45.0
+
+
+def simulated(seed: int = 0) -> dict[str, np.ndarray]:
+    """Return a catalogue of 240 days: an uneven background of 15 events a day, and what `PLANTED` names.
+
+    Returns:
+        `time` (datetime64[ms]), `longitude_deg`, `latitude_deg`, `magnitude`, each (events,).
+    """
+    from zoo.seismicity.catalogues.projection import Projection
+    from zoo.seismicity.physics.maps import MAP_PIXELS, rate_fields
+    from zoo.seismicity.physics.sequences import Etas, aftershocks, burst, inside, join, simulate, swarm
+
+    rng = np.random.default_rng(seed)
+    rate = 15 * rate_fields(1, (6.0, 12.0), (1.0, 1.0), rng)[0]
+    starts = {name: period[0] for name, period in PLANTED.items()}
+    main = burst(1, starts["mainshock"], 0.0, 40.0, 14.0, 0.1, 3, rng) | {"magnitude": np.array([4.8])}
+    extra = (
+        swarm(60, starts["swarm"], 4.0, 12.0, 44.0, 10.0, 60.0, 0.5, 1, rng),
+        burst(30, starts["burst"], 1.0, 48.0, 48.0, 0.8, 2, rng),
+        join(main, aftershocks(main, DAYS, rng, Etas(smallest_magnitude=1.0))),
+    )
+    events = inside(simulate(rate, DAYS, rng, extra=extra))
+    x_km, y_km = (_PIXEL_KM * (events[key] - MAP_PIXELS / 2) for key in ("x_px", "y_px"))
+    longitude, latitude = Projection(*_CENTRE_DEG).inverse(x_km, y_km)
+    time = _BEGIN + np.round(86_400_000 * events["time_days"]).astype("timedelta64[ms]")
+    return {"time": time, "longitude_deg": longitude, "latitude_deg": latitude, "magnitude": events["magnitude"]}
+
+
+def chapter(folder: Path, model: Any = None) -> None:
+    """Find the anomalous periods of the simulated catalogue by a pretrained network, and compare with what they are."""
+    from zoo import registry
+    from zoo.seismicity import catalogues
+    from zoo.seismicity.anomalies import find_anomalies
+    from zoo.seismicity.manual import read_periods
+
+    name = registry.full_name("seismicity_resnet18.history")
+    say(f"   zoo.load({name!r}): a residual network that tells a burst from an uneven background")
+    say("   Synthetic data: 240 days of a region with a swarm, a burst and a mainshock with its aftershocks.")
+    events = simulated()
+    rows = zip(*events.values(), strict=True)
+    catalogue = write_with(
+        folder / "catalogue.csv",
+        lambda path: path.write_text(
+            "time,longitude,latitude,mag\n" + "".join(f"{t},{x:.4f},{y:.4f},{m:.1f}\n" for t, x, y, m in rows)
+        ),
+    )
+    days = {name: [_BEGIN + np.timedelta64(round(1440 * d), "m") for d in period] for name, period in PLANTED.items()}
+    planted = write_with(
+        folder / "planted.csv",
+        lambda path: path.write_text(
+            "what,start,end\n" + "".join(f"{what},{start},{end}\n" for what, (start, end) in days.items())
+        ),
+    )
+    say(f"   zoo seismicity {catalogue} --window 4 --completeness none --manual {planted} --out {folder / 'found'}")
+    found = find_anomalies(catalogues.read(catalogue), model or name, window_days=4.0, completeness="none")
+    found.manual = read_periods(planted)
+    found.write(folder / "found")
+    print(found.report())
+    for what, (start, end) in days.items():
+        own = [s for s in found.sequences if s.start <= end and s.end >= start]
+        best = max(own, key=lambda s: s.events, default=None)
+        said = f"found in subregion {best.subregion}, {best.events} events" if best else "not found"
+        print(f"{what} of {str(start)[:10]}: {said}")
+    say("   found/overview.png has region, score and sequences on a page; found/movie.gif shows the maps over time.")

@@ -1,0 +1,227 @@
+"""What the recipes of seismicity maps share: fresh maps in every step, the paper's training, scores, calibration.
+
+Text S1 and tables S1 to S6 of Zhang & Yang give the weight decays and learning rates, and that training stops early.
+Optimizer, batch and patience are ours: gradient descent with momentum 0.9, 32 maps, 10 epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import UsageError
+from zoo.seismicity.models.residual import ResidualNetwork, SeismicityClassifier
+from zoo.seismicity.physics.maps import TASKS, draw_maps
+from zoo.training.recipe import Recipe
+from zoo.training.temperature import best_temperature
+
+Records = Mapping[str, np.ndarray]
+
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+PAPER_DECAY = 0.005
+PAPER_RATES = {18: 0.005, 34: 0.003, 101: 0.0007}
+"""Chosen values of tables S1 to S6; the rate by depth."""
+MOMENTUM = 0.9
+SETTINGS = {
+    "corpus": "seismicity_maps/medium",
+    "tasks": ["medium"],
+    "train_split": "train[:1]",
+    "validation_split": "validation",
+    "scored_on": ["validation", "test", "seismicity_maps/medium_uniform:test", "seismicity_maps/hard:test"],
+    "width": 64,
+    "channels": 1,
+    "grown_from": "",
+    "schedule": "constant",
+    "weight_decay": PAPER_DECAY,
+    "precision": "float32",
+    "batch_size": 32,
+    "steps_per_epoch": 1000,
+    "epochs": 1000,
+    "patience": 10,
+}
+"""Settings of the recipes but for the rate. `tasks`: of `zoo.seismicity.physics.maps.TASKS`; a batch holds maps of
+each. `train_split` is one map, as maps are drawn anew."""
+TUNED = {"schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4, "precision": "bfloat16", "patience": 0}
+"""What trains in an hour of a CPU: a rate that rises, then falls to zero along a cosine, and half the precision."""
+
+
+class DecayedSGD(keras.optimizers.SGD):
+    """Gradient descent with momentum and the decay of an L2 penalty, decay * weight added to the gradient.
+
+    Keras's `weight_decay` leaves out the momentum, which makes it weaker; a penalty would be in the logged loss.
+    """
+
+    def __init__(self, learning_rate: Any, decay: float, **kwargs):
+        super().__init__(learning_rate, momentum=MOMENTUM, **kwargs)
+        self.decay = decay
+
+    def update_step(self, gradient, variable, learning_rate):
+        decayed = gradient + ops.cast(self.decay * variable, gradient.dtype)
+        super().update_step(decayed, variable, learning_rate)
+
+
+def builder(model_class: type[SeismicityClassifier]) -> Callable[..., SeismicityClassifier]:
+    """Return the `build` of a recipe: settings to the model that training begins with.
+
+    `grown_from`, a checkpoint, gives its weights (`ResidualNetwork.grow`); "" gives random ones.
+    """
+
+    def build(width: int, channels: int, grown_from: str) -> SeismicityClassifier:
+        model = model_class(width=width, channels=channels)
+        model.build()
+        if grown_from:
+            from zoo import registry
+
+            source = registry.load(grown_from)
+            if not isinstance(source, SeismicityClassifier):
+                raise UsageError(f"grown_from takes a model of seismicity maps; {grown_from} is none.")
+            model.network.grow(source.network)
+        return model
+
+    return build
+
+
+def inputs(model: SeismicityClassifier, records: Records) -> np.ndarray:
+    """Return what the model takes, (n, 64, 64, channels) float32, from maps (`counts`, and `past` for 2 channels)."""
+    channels = [records["counts"], records["past"]] if model.channels == 2 else [records["counts"]]
+    return np.stack(channels, axis=-1).astype(np.float32)
+
+
+def examples(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> tuple:
+    """Return maps as the network takes them, and their labels."""
+    return ops.convert_to_numpy(model.prepare(inputs(model, records))), np.asarray(records["label"])
+
+
+def draws(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> Callable:
+    """Return what makes a batch: as many maps of each task, drawn by the generator it is given."""
+    strange = [name for name in settings["tasks"] if name not in TASKS]
+    if strange:
+        raise UsageError(f"tasks are of {', '.join(TASKS)}; received {strange[0]!r}.")
+    tasks = [TASKS[name] for name in settings["tasks"]]
+    sizes = [len(part) for part in np.array_split(np.arange(settings["batch_size"]), len(tasks))]
+
+    def draw(rng: np.random.Generator) -> tuple:
+        parts = [draw_maps(task, size, rng, model.channels == 2) for task, size in zip(tasks, sizes, strict=True)]
+        maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return examples(model, maps, settings)
+
+    return draw
+
+
+def compile_network(network: ResidualNetwork, settings: Mapping[str, Any], steps: int) -> None:
+    """Compile with cross entropy, logged without the penalty, and gradient descent by one of two schedules.
+
+    `constant`: the paper's, and early stopping. `cosine`: up for a twentieth of the steps, then down to zero.
+    """
+    rate, schedule, precision = settings["learning_rate"], settings["schedule"], settings["precision"]
+    if schedule not in SCHEDULES:
+        raise UsageError(f"schedule is one of {', '.join(SCHEDULES)}; received {schedule!r}.")
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is one of {', '.join(PRECISIONS)}; received {precision!r}.")
+    if schedule == "cosine":
+        warm = steps // 20
+        rate = keras.optimizers.schedules.CosineDecay(rate / 20, steps - warm, warmup_target=rate, warmup_steps=warm)
+    network.compute_in(PRECISIONS[precision])
+    network.compile(
+        DecayedSGD(rate, settings["weight_decay"]),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=min(settings["steps_per_epoch"], 25),
+        jit_compile=False,  # XLA's convolutions on a CPU are several times slower than oneDNN's
+    )
+
+
+def finish(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> None:
+    """Round the weights to float16, as which they are stored, and calibrate the temperature on held-out maps."""
+    model.network.compute_in("float32")
+    model.network.set_weights([weight.astype(np.float16).astype(np.float32) for weight in model.network.get_weights()])
+    model.temperature.assign(1.0)
+    probability = model.answers(inputs(model, records))
+    model.temperature.assign(best_temperature(probability, np.asarray(records["label"])))
+
+
+def area_under_curve(label: np.ndarray, score: np.ndarray) -> float:
+    """Return the area under the ROC curve: how often an anomalous map (n,) scores above another, ties for a half."""
+    from scipy.stats import rankdata
+
+    label = np.asarray(label, bool)
+    above = rankdata(score)[label].sum() - label.sum() * (label.sum() + 1) / 2
+    return float(above / (label.sum() * (~label).sum()))
+
+
+def score(model: SeismicityClassifier, records: Records) -> dict[str, float]:
+    """Return how well maps are told apart.
+
+    `accuracy` at a probability of 0.5; `auc`: area under the ROC curve; `cross_entropy` in nats; `calibration_error`:
+    mean difference of stated probability and frequency in ten bins.
+    """
+    anomalous = model.answers(inputs(model, records))[:, 1].astype(np.float64)
+    label = np.asarray(records["label"])
+    stated = np.clip(np.where(label == 1, anomalous, 1 - anomalous), 1e-30, 1)
+    bins = np.minimum((10 * anomalous).astype(int), 9)
+    error = sum(abs(np.sum(label[bins == number] - anomalous[bins == number])) for number in range(10))
+    return {
+        "accuracy": float(np.mean((anomalous > 0.5) == label)),
+        "auc": area_under_curve(label, anomalous),
+        "cross_entropy": float(-np.log(stated).mean()),
+        "calibration_error": float(error / len(label)),
+    }
+
+
+def sample(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return eight held-out maps, the model's probabilities and the labels."""
+    some = {name: values[:8] for name, values in records.items()}
+    maps = inputs(model, some)
+    return {"seismicity_map": maps, "predicted": model.answers(maps), "label": np.asarray(some["label"])}
+
+
+def recipe(
+    model_class: type[SeismicityClassifier], depth: int, single: Mapping[str, Any], history: Mapping[str, Any]
+) -> Recipe:
+    """Return the recipe of a depth.
+
+    Its tags: `single`, one map; `history`, with the region's past; `paper`, one map by the paper's decay and rate.
+
+    Args:
+        model_class: of the model.
+        depth: of the network.
+        single, history: settings of these tags, beside `TUNED`.
+    """
+    return Recipe(
+        name=model_class.recipe_name,
+        summary=f"Says of a map of the epicentres of one time window whether events gather in it beyond what the "
+        f"background does by itself: ResNet-{depth}. Trained on SYNTHETIC maps.",
+        settings={**SETTINGS, "learning_rate": PAPER_RATES[depth]},
+        build=builder(model_class),
+        examples=examples,
+        draws=draws,
+        trained_part=lambda model: model.network,
+        compile=compile_network,
+        finish=finish,
+        score=score,
+        sample=sample,
+        features=("counts", "past", "label"),
+        card={
+            "inputs": "(n, 64, 64, 1) float: events of a time window in each pixel, row 0 the south, column 0 the "
+            "west; with two channels (.history) also the events that the region's past lets expect in a window",
+            "outputs": "(n, 2) float32: probability of background, of anomalous; calibrated on the validation split, "
+            "where half the maps are anomalous",
+            "licence": "weights: Apache-2.0; the corpus is synthetic",
+            "citation": "Zhang & Yang, An automated, deep-learning-based method for investigating spatial-temporal "
+            "evolution of seismicity; He et al. (2016), Deep Residual Learning for Image Recognition",
+        },
+        tags={"single": {**TUNED, **single}, "history": {**TUNED, "channels": 2, **history}, "paper": {}},
+        smoke={
+            "width": 4,
+            "grown_from": "",
+            "steps_per_epoch": 4,
+            "epochs": 2,
+            "validation_split": "validation[:64]",
+            "scored_on": [],
+        },
+    )

@@ -1,0 +1,199 @@
+"""What was found in a catalogue: the result, what it says, its files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.seismicity.catalogues import Catalogue
+from zoo.seismicity.intervals import Interval, Tile, periods_of
+from zoo.seismicity.manual import Period, agreement
+from zoo.seismicity.places import Sequence, Subregion
+from zoo.seismicity.scan import BASELINES
+from zoo.seismicity.windows import PixelGrid, Windows
+
+METHODS = {"network": "network", **BASELINES}
+
+
+@dataclass
+class Seismicity:
+    """Anomalous periods of a catalogue and their places, as `zoo.seismicity.anomalies.find_anomalies` finds them.
+
+    Attributes:
+        catalogue: the events that were looked at (in the region, from the completeness on), with notes.
+        grid, windows: pixels of the region; times of the maps.
+        tiles: the maps of 64 x 64 pixels, with scores and thresholds.
+        intervals: runs of windows above the network's threshold, map by map.
+        sequences: connected anomalous pixels in them; subregions: where these ever were.
+        method: the network.
+        completeness: smallest magnitude, NaN where every event counts.
+        false_alarms_per_year: of every threshold.
+        manual: periods that a person picked, for comparison; may be set before `report` and `write`.
+    """
+
+    catalogue: Catalogue
+    grid: PixelGrid
+    windows: Windows
+    tiles: list[Tile]
+    intervals: list[Interval]
+    sequences: list[Sequence]
+    subregions: list[Subregion]
+    method: str
+    completeness: float
+    false_alarms_per_year: float
+    manual: list[Period] = field(default_factory=list)
+
+    @property
+    def span(self) -> Period:
+        """Start of the first and end of the last window."""
+        return self.windows.start[0], self.windows.end[-1]
+
+    def periods(self, name: str = "network") -> list[Period]:
+        """Return start and end of every alarm of the network or a baseline (`scan`, `count`, `pixel`), merged over
+        tiles."""
+        return periods_of(self.tiles, self.windows, name)
+
+    def comparison(self) -> dict[str, dict[str, Any]]:
+        """Return for the network and each baseline: how many periods, days, how many of the network's they meet, and
+        where there is a manual list precision, recall and F1 over time."""
+        own = self.periods()
+        made = {}
+        for name in METHODS:
+            periods = self.periods(name)
+            made[name] = {
+                "periods": len(periods),
+                "days": round(sum(float((e - s) / np.timedelta64(1, "D")) for s, e in periods), 4),
+                "meet_network": sum(any(s < e2 and e > s2 for s2, e2 in own) for s, e in periods),
+                "network_met": sum(any(s < e2 and e > s2 for s, e in periods) for s2, e2 in own),
+            }
+            if self.manual:
+                made[name] |= {k: round(v, 4) for k, v in agreement(periods, self.manual, self.span).items()}
+        return made
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `summary.json` holds."""
+        west, east, south, north = self.grid.extent_km
+        region: dict[str, Any] = {"west_km": west, "east_km": east, "south_km": south, "north_km": north}
+        if self.catalogue.projection:
+            centre = self.catalogue.projection
+            region |= {"centre_longitude_deg": centre.longitude_deg, "centre_latitude_deg": centre.latitude_deg}
+        return {
+            "catalogue": self.catalogue.name,
+            "events": len(self.catalogue),
+            "start": str(self.catalogue.time[0]),
+            "end": str(self.catalogue.time[-1]),
+            "completeness": None if np.isnan(self.completeness) else self.completeness,
+            "region": {key: round(value, 4) for key, value in region.items()},
+            "pixel_km": self.grid.pixel_km,
+            "pixels": [self.grid.rows, self.grid.columns],
+            "window_days": self.windows.window_days,
+            "stride_days": self.windows.stride_days,
+            "windows": self.windows.count,
+            "network": self.method,
+            "false_alarms_per_year": self.false_alarms_per_year,
+            "tiles": [
+                {
+                    "row": tile.row,
+                    "column": tile.column,
+                    "thresholds": {k: round(v, 4) for k, v in tile.thresholds.items()},
+                }
+                for tile in self.tiles
+            ],
+            "intervals": len(self.intervals),
+            "sequences": len(self.sequences),
+            "subregions": {
+                s.name: {"pixels": len(s.rows), "events": s.events, "sequences": list(s.sequences)}
+                for s in self.subregions
+            },
+            "comparison": self.comparison(),
+            "notes": list(self.catalogue.notes),
+        }
+
+    def report(self) -> str:
+        """Say what was looked at, what was assumed, how the baselines compare."""
+        tiles, days = (
+            len(self.tiles),
+            float((self.catalogue.time[-1] - self.catalogue.time[0]) / np.timedelta64(1, "D")),
+        )
+        lines = [
+            f"{self.catalogue.name}: {len(self.catalogue)} events in {days:.4g} days, {self.windows.count} windows of "
+            f"{_length(self.windows.window_days)}, {tiles} map{'s' * (tiles > 1)} of 64 x 64 pixels of "
+            f"{self.grid.pixel_km:g} km",
+            f"{self.method}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} sequences in "
+            f"{len(self.subregions)} subregions, at a threshold of {self.false_alarms_per_year:g} false alarms a year",
+        ]
+        for name, row in self.comparison().items():
+            text = f"{METHODS[name]:<14} {row['periods']:>4} periods, {row['days']:.4g} days"
+            if name != "network":
+                own = len(self.periods())
+                others = row["periods"] - row["meet_network"]
+                text += f"; meets {row['network_met']} of the network's {own}; {others} others"
+            if self.manual:
+                text += f"; against the manual list precision {row['precision']:.2f}, recall {row['recall']:.2f}, "
+                text += f"F1 {row['f1']:.2f}"
+            lines.append(text)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.catalogue.notes)])
+
+    def table(self) -> tuple[tuple[str, ...], list[list[str]]]:
+        """Return header and rows of the sequences by time, interval by interval, for a terminal."""
+        header = (
+            "interval",
+            "sequence",
+            "start",
+            "end",
+            "events",
+            "expected",
+            "largest",
+            "subregion",
+            "also flagged by",
+        )
+        rows = []
+        for interval in self.intervals:
+            also = ", ".join(BASELINES[name] for name in interval.also) or "nothing else"
+            own = [s for s in self.sequences if s.interval == interval.number]
+            for number, s in enumerate(own):
+                magnitude = self.catalogue.magnitude[s.member]
+                largest = f"M {np.nanmax(magnitude):.1f}" if np.isfinite(magnitude).any() else ""
+                row = [
+                    _minute(s.start),
+                    _minute(s.end),
+                    str(s.events),
+                    f"{s.expected:.1f}",
+                    largest,
+                    s.subregion or "unclear",
+                ]
+                rows.append([str(interval.number), str(s.number), *row, also if number == 0 else ""])
+        return header, rows
+
+    def write(self, folder: str | os.PathLike, movie: bool = True) -> Path:
+        """Write tables, GeoJSON, figures, movie and summary into a folder; return it."""
+        from zoo.files import write_json
+        from zoo.seismicity.figures.movie import write_movie
+        from zoo.seismicity.figures.pages import draw_all
+        from zoo.seismicity.files import write_tables
+
+        folder = Path(folder)
+        if folder.is_file():
+            raise ZooError(f"{folder} is a file; expected a folder to write to.")
+        (folder / "summary.json").unlink(missing_ok=True)
+        write_tables(self, folder)
+        draw_all(self, folder)
+        for old in folder.glob("movie.*"):
+            old.unlink()
+        if movie:
+            write_movie(self, folder)
+        write_json(folder / "summary.json", self.summary())  # last: where it is, the others are
+        return folder
+
+
+def _minute(time: np.datetime64) -> str:
+    return str(time.astype("datetime64[m]")).replace("T", " ")
+
+
+def _length(days: float) -> str:
+    return f"{days:g} day{'s' * (days != 1)}" if days >= 1 else f"{24 * days:g} h"

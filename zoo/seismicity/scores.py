@@ -1,0 +1,133 @@
+"""How anomalous is a map? The network's log-odds, and the baselines that stand beside it everywhere.
+
+A score takes counts (n, 64, 64) and expected counts (n, 64, 64) or (64, 64) and gives (n,), larger where a map is more
+anomalous. Its threshold is the region's own: that which ordinary times, simulated, exceed so many times a year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import UsageError
+from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
+from zoo.seismicity.threshold import YEAR_DAYS, region_threshold
+from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, spread
+
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_BATCH = 64
+_SIMULATED_WINDOWS = 7305
+"""As many as ten years have, of a day every half day."""
+_YEARS = 10.0
+
+
+class NetworkScore:
+    """A network's log-odds that a map is anomalous.
+
+    A map with more events than the network was trained on (400) is thinned to as many: of what happens by itself that
+    makes what happens by itself, so that the answer stays one of a map as in training; a burst keeps its share.
+
+    Args:
+        model: gives the probabilities (n, 2) of background and anomaly.
+        seed: of the thinning.
+
+    Raises:
+        UsageError: not a model of maps of seismicity.
+    """
+
+    def __init__(self, model: Any, seed: int = 0) -> None:
+        labels = tuple(getattr(model, "labels", ()))
+        if "anomalous" not in labels or getattr(model, "channels", None) not in (1, 2):
+            name = getattr(model, "recipe_name", None) or type(model).__name__
+            raise UsageError(f"{name} does not label maps of seismicity. Use seismicity_resnet18, or see `zoo list`.")
+        self.model = model
+        self.history = model.channels == 2
+        self._anomalous = labels.index("anomalous")
+        self._seed = seed
+
+    def __call__(self, counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        counts = np.asarray(counts, np.float32)
+        expected = np.broadcast_to(np.asarray(expected, np.float32), counts.shape)
+        counts, expected = self._thinned(counts, expected)
+        maps = np.stack([counts, expected] if self.history else [counts], axis=-1)
+        probability = np.asarray(self.model.predict(maps, batch_size=_BATCH, verbose=0), float)
+        anomalous = probability[:, self._anomalous]
+        # Not 1 - anomalous, which float32 rounds to 0 long before the other probability is.
+        other = np.delete(probability, self._anomalous, axis=1).sum(axis=1)
+        return np.log(np.maximum(anomalous, 1e-30)) - np.log(np.maximum(other, 1e-30))
+
+    def _thinned(self, counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        events = counts.sum(axis=(1, 2))
+        many = np.flatnonzero(events > TRAINED_EVENTS[1])
+        if not len(many):
+            return counts, expected
+        counts, expected = counts.copy(), expected.copy()
+        for number in many:
+            # Seeded by the map, so that a window's answer does not depend on those beside it.
+            rng = np.random.default_rng((self._seed, int(events[number]), int(counts[number].max())))
+            kept = TRAINED_EVENTS[1] / events[number]
+            counts[number] = rng.binomial(counts[number].astype(np.int64), kept)
+            expected[number] *= kept
+        return counts, expected
+
+
+def scores_of(network: NetworkScore) -> dict[str, Score]:
+    """Return the network's score and those of the baselines, by name."""
+    return {
+        "network": network,
+        "scan": lambda counts, expected: poisson_scan(counts, expected)[0],
+        "count": lambda counts, expected: event_count(counts),
+        "pixel": lambda counts, expected: largest_pixel(counts),
+    }
+
+
+def score_tile(
+    maps: TileMaps,
+    scores: dict[str, Score],
+    false_alarms_per_year: float,
+    seed: int,
+    advance: Callable[[float], Any] = lambda windows: None,
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Score every window of a tile and find the threshold of each score.
+
+    Args:
+        maps: the tile's.
+        scores: by name.
+        false_alarms_per_year: alarms a year that ordinary times give, at each threshold.
+        seed: of the simulated ordinary times.
+        advance: is told how many windows, real or simulated, have been scored.
+
+    Returns:
+        Scores (windows,) and threshold by name.
+    """
+    values = {name: np.empty(maps.windows.count) for name in scores}
+    for chosen, counts, expected in maps.batches():
+        for name, score in scores.items():
+            values[name][chosen] = score(counts, expected)
+        advance(len(counts))
+    windows = maps.windows
+    years = simulated_years(windows.stride_days, false_alarms_per_year)
+    past_windows = maps.typical_past_windows
+    thresholds = {}
+    for name, score in scores.items():
+        thresholds[name] = region_threshold(
+            lambda counts, past, score=score: score(counts, spread(past)),
+            maps.background,
+            windows.window_days,
+            windows.stride_days,
+            false_alarms_per_year,
+            years,
+            seed,  # the same maps for every score
+            past_windows,
+            advance if name == "network" else lambda windows: None,
+        )
+    return values, thresholds
+
+
+def simulated_years(stride_days: float, false_alarms_per_year: float) -> float:
+    """Return how many years of ordinary times to simulate: ten, fewer of short windows, but four false alarms' worth
+    (as long as that is ten years)."""
+    affordable = _SIMULATED_WINDOWS * stride_days / YEAR_DAYS
+    return float(min(_YEARS, max(affordable, 4 / false_alarms_per_year)))

@@ -1,0 +1,231 @@
+"""From what score on is a map an alarm? Set per region: its background is simulated, and false alarms are counted.
+
+A score is a function of counts (n, 64, 64) and of the expected counts of a window from the region's past, (64, 64) or
+(n, 64, 64), that gives (n,) numbers, higher the more anomalous a map is. Rates differ from region to region, and so
+does what score chance alone reaches: one threshold for all gives false alarms in one region and misses in another.
+
+An alarm is a run of windows above the threshold of which each touches or overlaps the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from zoo.errors import ZooError
+from zoo.seismicity.physics.maps import smooth_past
+
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+YEAR_DAYS = 365.25
+_CHUNK = 512  # maps that are scored at a time: 8 MB
+
+
+def region_threshold(
+    score: Score,
+    expected: np.ndarray,
+    window_days: float,
+    stride_days: float,
+    false_alarms_per_year: float = 4.0,
+    years: float = 10.0,
+    seed: int = 0,
+    past_windows: float | None = None,
+    advance: Callable[[int], object] = lambda windows: None,
+) -> float:
+    """Return the score above which a region's background alone gives at most so many false alarms a year.
+
+    Args:
+        score: what scores maps; see above.
+        expected: (64, 64) background events of one window in each pixel.
+        window_days: length of the windows.
+        stride_days: from the start of one window to that of the next.
+        false_alarms_per_year: how many are put up with.
+        years: of simulated background; the more, the nearer the threshold gets to that number (`threshold_for`).
+        seed: of the simulation.
+        past_windows: how many windows of the past `expected` was estimated from. The score then gets another past,
+            drawn from so many windows, for each simulated year, as it would in earnest. None: `expected` itself.
+        advance: is told how many windows have been scored.
+
+    Returns:
+        The threshold: a window is an alarm where its score is greater.
+
+    Raises:
+        ZooError: if the background is no map of finite numbers with events in it, or years and windows do not fit.
+    """
+    rng = np.random.default_rng(seed)
+    how = {"past_windows": past_windows, "advance": advance}
+    scores = background_scores(score, expected, window_days, stride_days, years, rng, **how)
+    return threshold_for(scores, window_days, stride_days, false_alarms_per_year)
+
+
+def background_scores(
+    score: Score,
+    expected: np.ndarray,
+    window_days: float,
+    stride_days: float,
+    years: float,
+    rng: np.random.Generator,
+    *,
+    past: np.ndarray | None = None,
+    past_windows: float | None = None,
+    advance: Callable[[int], object] = lambda windows: None,
+) -> np.ndarray:
+    """Return the scores of all windows of simulated background, (stretches, windows), a stretch for each year.
+
+    Windows overlap as they do in a catalogue: an event is in all that it falls into.
+
+    Args:
+        score, expected, window_days, stride_days, years, past_windows, advance: as of `region_threshold`.
+        rng: where chance comes from.
+        past: (64, 64) what the score is told of the past, where that is not `expected`.
+    """
+    expected = _checked(expected)
+    if not (window_days > 0 and stride_days > 0 and years > 0):
+        raise ZooError(f"Window, stride and years are above 0; received {window_days:g}, {stride_days:g}, {years:g}.")
+    stretches = max(round(years), 1)
+    windows = max(round(years / stretches * YEAR_DAYS / stride_days), 1)
+    made = np.empty((stretches, windows))
+    for stretch in range(stretches):
+        told = expected if past is None else past
+        if past_windows is not None:
+            told = smooth_past(rng.poisson(expected * past_windows), past_windows)
+        for first, counts in _windows(expected, windows, window_days, stride_days, rng):
+            made[stretch, first : first + len(counts)] = score(counts, told)
+            advance(len(counts))
+    return made
+
+
+def threshold_for(scores: np.ndarray, window_days: float, stride_days: float, false_alarms_per_year: float) -> float:
+    """Return the lowest of some scores above which background gives fewer alarms a year than are put up with.
+
+    Fewer by one standard deviation of the number that years of this length give: so that other years, in which the
+    number is another, and a background that is known from its past only, seldom give more.
+
+    Args:
+        scores: (windows,) or (stretches, windows), from `background_scores`.
+        window_days, stride_days, false_alarms_per_year: as of `region_threshold`.
+    """
+    years = np.size(scores) * stride_days / YEAR_DAYS
+    allowed = false_alarms_per_year - math.sqrt(false_alarms_per_year / years)
+    best = float(np.max(scores))
+    for candidate in np.unique(scores)[::-1]:
+        if false_alarm_rate(scores, candidate, window_days, stride_days) > max(allowed, 0.0):
+            break  # still lower, alarms would merge into few long ones
+        best = float(candidate)
+    return best
+
+
+def false_alarm_rate(scores: np.ndarray, threshold: float, window_days: float, stride_days: float) -> float:
+    """Return the alarms a year that background gives.
+
+    Args:
+        scores: (windows,) or (stretches, windows), from `background_scores`.
+        threshold: alarms are above it.
+        window_days, stride_days: as of `region_threshold`.
+    """
+    scores = np.atleast_2d(scores)
+    reach = int(window_days / stride_days + 1e-9)
+    alarms = sum(_runs(above, reach) for above in scores > threshold)
+    return alarms / (scores.size * stride_days / YEAR_DAYS)
+
+
+def burst_scores(
+    score: Score,
+    expected: np.ndarray,
+    events: int,
+    sd_px: float | tuple[float, float],
+    bursts: int,
+    window_days: float,
+    stride_days: float,
+    rng: np.random.Generator,
+    *,
+    past: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return for each of some bursts the highest score of the windows that hold a part of it, (bursts,).
+
+    A burst adds so many events to the background, in a Gaussian cluster where the background is (drawn from it), at any
+    time and within a window less a stride (of half a day, if windows of a day begin every half day), so that some
+    window holds all of it. What falls beyond the map's edge is missing.
+
+    Args:
+        score, expected, window_days, stride_days: as of `region_threshold`.
+        events: of a burst.
+        sd_px: its standard deviation in pixels, or a range from which each burst draws one.
+        bursts: how many.
+        rng: where chance comes from.
+        past: (64, 64) what the score is told of the past, where that is not `expected`.
+    """
+    expected = _checked(expected)
+    size = len(expected)
+    # So many windows may hold a part of one, if the first ends after it has begun and the one before that does not.
+    around = max(int(np.ceil(2 * window_days / stride_days - 1 - 1e-9)), 1)
+    highest = np.empty(bursts)
+    together = max(_CHUNK // around, 1)
+    longest = max(window_days - stride_days, 0.0)
+    for first in range(0, bursts, together):
+        count = min(together, bursts - first)
+        counts = np.concatenate(
+            [maps for _ in range(count) for _, maps in _windows(expected, around, window_days, stride_days, rng)]
+        ).reshape(count, around, size, size)
+        begin = window_days - rng.random(count) * stride_days
+        length = rng.random(count) * longest
+        flat = np.searchsorted(np.cumsum(expected), rng.random(count) * expected.sum(), side="right")
+        centre = np.stack(np.unravel_index(flat.clip(0, expected.size - 1), expected.shape), 1)
+        centre = centre + rng.uniform(-0.5, 0.5, (count, 2))
+        spread_px = rng.uniform(*np.broadcast_to(sd_px, 2), count)
+        for number in range(count):
+            times = begin[number] + rng.random(events) * length[number]
+            pixels = np.rint(rng.normal(centre[number], spread_px[number], (events, 2))).astype(int)
+            kept = ((pixels >= 0) & (pixels < size)).all(1)
+            for window in range(around):
+                start = window * stride_days
+                held = kept & (times >= start) & (times < start + window_days)
+                np.add.at(counts[number, window], tuple(pixels[held].T), 1)
+        told = expected if past is None else past
+        scores = score(counts.reshape(-1, size, size), told).reshape(count, around)
+        highest[first : first + count] = scores.max(1)
+    return highest
+
+
+def detected(scores: np.ndarray, threshold: float) -> float:
+    """Return the share of bursts that are found, from `burst_scores`."""
+    return float(np.mean(np.asarray(scores) > threshold))
+
+
+def _checked(expected: np.ndarray) -> np.ndarray:
+    expected = np.asarray(expected, float)
+    if expected.ndim != 2 or not np.isfinite(expected).all() or expected.min() < 0 or expected.sum() <= 0:
+        raise ZooError(
+            "A background is a map (rows, columns) of finite expected counts, none negative, not all 0; received the "
+            f"shape {expected.shape}, sum {expected.sum():g}."
+        )
+    return expected
+
+
+def _runs(above: np.ndarray, reach: int) -> int:
+    """Return how many runs of windows there are; two windows that are up to `reach` strides apart touch."""
+    where = np.flatnonzero(above)
+    return int((np.diff(where) > reach).sum() + 1) if len(where) else 0
+
+
+def _windows(expected, windows, window_days, stride_days, rng):
+    """Yield (number of the first, counts (n, rows, columns) float32) of windows of one simulated stretch."""
+    days = (windows - 1) * stride_days + window_days
+    time_days = np.sort(rng.random(rng.poisson(expected.sum() / window_days * days))) * days
+    total = np.cumsum(expected)
+    pixel = np.searchsorted(total, rng.random(len(time_days)) * total[-1], side="right").clip(0, expected.size - 1)
+    for first in range(0, windows, _CHUNK):
+        starts = np.arange(first, min(first + _CHUNK, windows)) * stride_days
+        bounds = np.searchsorted(time_days, starts), np.searchsorted(time_days, starts + window_days)
+        yield first, _counts(pixel, *bounds, expected.size).reshape(-1, *expected.shape)
+
+
+@njit(cache=True, nogil=True)
+def _counts(pixel, first, behind, pixels):
+    counts = np.zeros((len(first), pixels), np.float32)
+    for window in range(len(first)):
+        for event in range(first[window], behind[window]):
+            counts[window, pixel[event]] += 1
+    return counts

@@ -1,0 +1,1 @@
+"""Seismograms: archives, simulation, picks and classes. (Kong et al. 2021)"""

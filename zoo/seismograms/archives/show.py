@@ -1,0 +1,91 @@
+"""A look at a corpus: some of its waveforms, drawn at random, of every category."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import corpora
+from zoo.seismograms.archives.export import waveform_features
+
+_PLACES, _EACH = 24, 50  # in a corpus of millions the records of a few places are looked at
+
+
+def choose(categories: Sequence[str], count: int, seed: int) -> list[int]:
+    """Choose rows at random, as evenly from the categories as they permit.
+
+    Args:
+        categories: of the rows; all alike where there are none.
+        count: how many rows.
+        seed: of the choice.
+
+    Returns:
+        At most `count` numbers of rows, those of one category together.
+    """
+    order = np.random.default_rng(seed).permutation(len(categories))
+    rows = defaultdict(list)
+    for row in order:
+        rows[categories[row]].append(int(row))
+    rounds = [(turn, category) for category in rows for turn in range(len(rows[category]))]
+    taken = sorted(rounds)[:count]
+    return [rows[category][turn] for turn, category in sorted(taken, key=lambda item: (item[1], item[0]))]
+
+
+def show(
+    name: str,
+    out: str | os.PathLike,
+    split: str = "train",
+    count: int = 12,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> Path:
+    """Draw a grid of waveforms of a prepared corpus with their picks; return the path of the picture.
+
+    Args:
+        name: `corpus/config`.
+        out: picture to write; the suffix chooses the format.
+        split: which split, or part of one.
+        count: how many waveforms.
+        seed: of the choice.
+        data_dir: where prepared corpora lie.
+
+    Raises:
+        ZooError: if the corpus is not prepared or has no waveforms.
+    """
+    from zoo.figures import save_figure
+    from zoo.seismograms.figures.waveforms import waveforms_figure
+
+    features = waveform_features(name, data_dir)
+    about = corpora.metadata(name, data_dir)
+    source = corpora.data_source(name, split, data_dir=data_dir)
+    rows = _some_rows(len(source), seed)
+    category = next((key for key in ("trace_category", "source_type", "label") if key in features), None)
+    if category:
+        looked_at = corpora.data_source(name, split, features=(category,), data_dir=data_dir)
+        categories = [str(looked_at[row][category]) for row in rows]
+    else:
+        categories = [""] * len(rows)
+    chosen = [source[rows[row]] for row in choose(categories, count, seed)]
+    for record in chosen:
+        if "label" in record and "trace_category" not in record:
+            record["trace_category"] = features["label"].int2str(int(record["label"]))
+    synthetic = " (SYNTHETIC)" if str(about["origin"]).lower().startswith("synthetic") else ""
+    figure = waveforms_figure(
+        chosen,
+        about["sampling_rate_hz"],
+        about.get("component_order", "ZNE"),
+        about.get("unit", "unknown unit"),
+        f"{name}{synthetic}, {split}: {len(chosen)} of {len(source):,}",
+    )
+    return save_figure(figure, out)
+
+
+def _some_rows(total: int, seed: int) -> list[int]:
+    if total <= _PLACES * _EACH:
+        return list(range(total))
+    starts = np.random.default_rng(seed).integers(0, total - _EACH, _PLACES)
+    return sorted({int(start) + offset for start in starts for offset in range(_EACH)})

@@ -1,0 +1,324 @@
+"""Networks on windows of three-component seismograms: convolutional encoder, decoder and heads (Kong et al. 2021).
+
+Windows are (n, samples, 3), components Z, N, E. `WaveformModel` is the base of what is saved: a model that takes any
+unit and offset, because `WindowNormalisation` is part of it.
+
+The paper's convolutions are two-dimensional, (3, 1) with stride (2, 1) on images of width 1. One-dimensional ones are
+the same operation and cost a third: `two_dimensional` makes the paper's form of a model with the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.errors import UsageError, ZooError
+from zoo.seismograms.models.picking_network import CausalHighPass
+
+COMPONENT_ORDER = "ZNE"
+HEADS = ("cnn", "dense")
+_KERNEL, _STRIDE = 3, 2
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WindowNormalisation(keras.layers.Layer):
+    """Removes the mean of each component and divides by the largest absolute value of all three; zeros stay zeros."""
+
+    def call(self, waveforms):
+        x = ops.cast(waveforms, "float32")
+        x = x - x[:, :1]  # an offset of a million counts would cost the mean its digits
+        x = x - ops.mean(x, axis=1, keepdims=True)
+        largest = ops.max(ops.abs(x), axis=(1, 2), keepdims=True)
+        return x / ops.where(largest > 0, largest, 1.0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def layer_lengths(samples: int, bottleneck: int) -> list[int]:
+    """Return the lengths from the window to the bottleneck, each half of the one before, rounded up.
+
+    Raises:
+        UsageError: if halving never gives the bottleneck.
+    """
+    lengths = [samples]
+    while lengths[-1] > max(bottleneck, 1):
+        lengths.append(-(-lengths[-1] // _STRIDE))
+    if lengths[-1] != bottleneck or len(lengths) < 2:
+        raise UsageError(f"A window of {samples} halves to {', '.join(map(str, lengths[1:]))}, not to {bottleneck}.")
+    return lengths
+
+
+class _Convolutions(keras.layers.Layer):
+    """What encoder and decoder share: their sizes, and one- or two-dimensional kernels; each has its `make_layers`."""
+
+    def __init__(
+        self,
+        samples: int = 540,
+        bottleneck: int = 68,
+        maps: int = 128,
+        stem: Sequence[int] = (16, 32),
+        dimensions: int = 1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.samples, self.bottleneck, self.maps, self.dimensions = samples, bottleneck, maps, dimensions
+        self.stem = tuple(int(number) for number in stem)
+        self.lengths = layer_lengths(samples, bottleneck)
+        count = len(self.lengths) - 1
+        self.channels = [len(COMPONENT_ORDER), *self.stem[:count], *[maps] * (count - len(self.stem))]
+        self.layers = self.make_layers()
+
+    def layer(self, transposed: bool, channels: int, activation: str | None, name: str) -> keras.layers.Layer:
+        shape = (_KERNEL,) if self.dimensions == 1 else (_KERNEL, 1)
+        stride = _STRIDE if self.dimensions == 1 else (_STRIDE, 1)
+        kind = getattr(keras.layers, f"Conv{self.dimensions}D{'Transpose' if transposed else ''}")
+        return kind(channels, shape, strides=stride, padding="same", activation=activation, name=name)
+
+    def build_layers(self, lengths: Sequence[int], channels: Sequence[int]) -> None:
+        for layer, length, number in zip(self.layers, lengths, channels, strict=True):
+            layer.build((None, length, number) if self.dimensions == 1 else (None, length, 1, number))
+        self.built = True
+
+    def get_config(self):
+        sizes = {"samples": self.samples, "bottleneck": self.bottleneck, "maps": self.maps, "stem": list(self.stem)}
+        return {**super().get_config(), **sizes, "dimensions": self.dimensions}
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WaveformEncoder(_Convolutions):
+    """Normalised windows (n, samples, 3) to features (n, bottleneck, maps), all >= 0 (figure 1, blue dotted box).
+
+    Convolutions of length 3 and stride 2 with ReLU, until the bottleneck: 540, 270, 135, 68, 34, 17.
+
+    Args:
+        samples: of a window.
+        bottleneck: length of the code.
+        maps: feature maps of the third and all further layers.
+        stem: feature maps of the first layers, which the paper does not state.
+        dimensions: 1, or 2 for kernels of (3, 1).
+    """
+
+    def make_layers(self):
+        return [
+            self.layer(False, channels, "relu", f"convolution_{number}")
+            for number, channels in enumerate(self.channels[1:], 1)
+        ]
+
+    def build(self, input_shape):
+        self.build_layers(self.lengths[:-1], self.channels[:-1])
+
+    def call(self, windows):
+        x = windows if self.dimensions == 1 else windows[:, :, None]
+        for layer in self.layers:
+            x = layer(x)
+        return x if self.dimensions == 1 else x[:, :, 0]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.bottleneck, self.channels[-1])
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WaveformDecoder(_Convolutions):
+    """Features (n, bottleneck, maps) to windows (n, samples, 3): the encoder's layers in reverse, transposed.
+
+    A length that was rounded up is cropped where it comes back (136 to 135), so that every layer has the length of its
+    counterpart. The last layer is linear. Arguments as of `WaveformEncoder`.
+    """
+
+    def make_layers(self):
+        return [
+            self.layer(True, channels, "relu" if number else None, f"transposed_{number}")
+            for number, channels in reversed(list(enumerate(self.channels[:-1])))
+        ]
+
+    def build(self, input_shape):
+        self.build_layers(self.lengths[:0:-1], self.channels[:0:-1])
+
+    def call(self, code):
+        x = code if self.dimensions == 1 else code[:, :, None]
+        for layer, length in zip(self.layers, self.lengths[-2::-1], strict=True):
+            x = layer(x)[:, :length]
+        return x if self.dimensions == 1 else x[:, :, 0]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.samples, self.channels[0])
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class EncoderAndHead(keras.Model):
+    """Normalised windows (n, samples, 3) to (n, outputs) by an encoder and application layers (section 2.3).
+
+    Args:
+        encoder: configuration of a `WaveformEncoder`.
+        head: "cnn", a convolution with 32 kernels before the fully connected layer of 100; or "dense", without it.
+        outputs: how many numbers come out.
+        output_activation: None (logits) or "relu".
+        output_bias: what the output's bias begins with. A ReLU that begins at 0 may never wake.
+    """
+
+    def __init__(
+        self,
+        encoder: dict,
+        head: str = "cnn",
+        outputs: int = 2,
+        output_activation: str | None = None,
+        output_bias: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if head not in HEADS:
+            raise UsageError(f"head is one of {', '.join(HEADS)}; received {head!r}.")
+        self.head, self.outputs = head, outputs
+        self.output_activation, self.output_bias = output_activation, output_bias
+        self.encoder = WaveformEncoder(**{**encoder, "name": "encoder"})
+        cnn = [keras.layers.Conv1D(32, _KERNEL, padding="same", activation="relu", name="convolution")]
+        self.application = [
+            *(cnn if head == "cnn" else []),
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(100, activation="relu", name="connected"),
+            keras.layers.Dense(
+                outputs,
+                activation=output_activation,
+                bias_initializer=keras.initializers.Constant(output_bias),
+                name="decision",
+            ),
+        ]
+
+    def build(self, input_shape):
+        self.encoder.build(input_shape)
+        shape = self.encoder.compute_output_shape(input_shape)
+        for layer in self.application:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.built = True
+
+    def call(self, windows):
+        x = self.encoder(windows)
+        for layer in self.application:
+            x = layer(x)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.outputs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "encoder": self.encoder.get_config(),
+            "head": self.head,
+            "outputs": self.outputs,
+            "output_activation": self.output_activation,
+            "output_bias": self.output_bias,
+        }
+
+
+class WaveformModel(keras.Model):
+    """The base of models of windows: what it takes is in its configuration, and it normalises by itself.
+
+    Windows are (n, samples, 3) in any unit with any offset, components Z, N, E at `sampling_rate_hz`; a component of
+    zeros was not recorded. A subclass makes `self.network`, which `fit` trains on normalised windows, and says in
+    `answer` what comes of its output.
+
+    Args:
+        samples: of a window.
+        sampling_rate_hz: of a window.
+        labels: what the outputs of a classifier mean.
+        high_pass_hz: corner of a causal high-pass before normalisation; 0 for none, as in the paper.
+    """
+
+    output_kind = ""
+    component_order = COMPONENT_ORDER
+
+    def __init__(
+        self,
+        samples: int = 540,
+        sampling_rate_hz: float = 20.0,
+        labels: Sequence[str] = (),
+        high_pass_hz: float = 0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.samples, self.sampling_rate_hz, self.labels = samples, float(sampling_rate_hz), tuple(labels)
+        self.high_pass_hz = high_pass_hz
+        self.high_pass = CausalHighPass(high_pass_hz, self.sampling_rate_hz, name="high_pass") if high_pass_hz else None
+        self.normalisation = WindowNormalisation(name="normalisation")
+
+    def build(self, input_shape=None):
+        self.network.build((None, self.samples, len(COMPONENT_ORDER)))
+        self.built = True
+
+    def answer(self, output):
+        """Return what the model gives, from what its network gives."""
+        return output
+
+    def call(self, waveforms):
+        if tuple(waveforms.shape[1:]) != (self.samples, len(COMPONENT_ORDER)):
+            raise ZooError(
+                f"{type(self).__name__} takes windows (n, {self.samples}, 3) of {self.sampling_rate_hz:g} Hz, "
+                f"components {COMPONENT_ORDER}; received {tuple(waveforms.shape)}."
+            )
+        return self.answer(self.network(self.prepare(waveforms)))
+
+    def prepare(self, waveforms):
+        """Return windows as the network takes them."""
+        return self.normalisation(self.high_pass(waveforms) if self.high_pass else waveforms)
+
+    def prepared(self, waveforms: np.ndarray) -> np.ndarray:
+        """Return any number of windows as the network takes them, in batches."""
+        parts = [waveforms[first : first + 4096] for first in range(0, len(waveforms), 4096)]
+        return np.concatenate([ops.convert_to_numpy(self.prepare(part)) for part in parts])
+
+    def answers(self, waveforms: np.ndarray) -> np.ndarray:
+        """Return the output for any number of windows, in batches."""
+        parts = [waveforms[first : first + 1024] for first in range(0, len(waveforms), 1024)]
+        return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "samples": self.samples,
+            "sampling_rate_hz": self.sampling_rate_hz,
+            "labels": list(self.labels),
+            "high_pass_hz": self.high_pass_hz,
+        }
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class WaveformClassifier(WaveformModel):
+    """Windows (n, samples, 3), any unit and offset, to calibrated probabilities (n, len(labels)).
+
+    Args:
+        encoder: configuration of the `WaveformEncoder`.
+        head: as of `EncoderAndHead`.
+        **window: as of `WaveformModel`; `labels` is needed.
+    """
+
+    output_kind = "class"
+
+    def __init__(self, encoder: dict, head: str = "cnn", **window):
+        super().__init__(**window)
+        self.network = EncoderAndHead(encoder, head, len(self.labels), name="network")
+
+    def build(self, input_shape=None):
+        # By which logits are divided: above 1 where the network is too sure of itself (Guo et al. 2017).
+        self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
+        super().build(input_shape)
+
+    def answer(self, output):
+        return ops.softmax(output / self.temperature)
+
+    def get_config(self):
+        network = self.network.get_config()
+        return {**super().get_config(), "encoder": network["encoder"], "head": network["head"]}
+
+
+def two_dimensional(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return an encoder or decoder in the paper's form, kernels (3, 1) and strides (2, 1), with the same weights."""
+    twin = type(layer).from_config({**layer.get_config(), "dimensions": 2})
+    twin.build(None)
+    twin.set_weights([w[:, None] if w.ndim == 3 else w for w in layer.get_weights()])
+    return twin

@@ -1,0 +1,141 @@
+"""What was annotated of which station, what was found, what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+from zoo.progress import say
+from zoo.seismograms.picking.results import StationPick, Window
+from zoo.seismograms.picking.segments import Segment
+from zoo.seismograms.picking.windows import Shape
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+_SHOWN_NOTES = 12
+
+
+@dataclass
+class Station:
+    """What was annotated of one station."""
+
+    code: str
+    instrument: str
+    components: str
+    spans: list[tuple[UTCDateTime, UTCDateTime]] = field(default_factory=list)
+    recorded_s: float = 0.0
+    annotated_s: float = 0.0
+
+    def take(self, segment: Segment, annotated: bool) -> None:
+        """Count a segment."""
+        self.recorded_s += segment.samples / segment.rate_hz
+        if annotated:
+            self.annotated_s += segment.samples / segment.rate_hz
+            self.spans.append((segment.time(0, segment.rate_hz), segment.time(segment.samples, segment.rate_hz)))
+
+
+@dataclass
+class Done:
+    """What was annotated of each station, and sentences on what was chosen, filled or passed over."""
+
+    stations: dict[str, Station] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def check(self, shape: Shape, aloud: bool = True) -> None:
+        """Say the notes; raise where nothing was annotated."""
+        if not any(station.annotated_s for station in self.stations.values()):
+            half_s = shape.samples / shape.sampling_rate_hz / 2
+            raise ZooError(
+                f"Nothing to annotate. {' '.join(self.notes)} {shape.name} needs the vertical of a station (a channel "
+                f"code that ends in Z, or in 1 beside 2 and 3) for {half_s:g} s or more without a gap."
+            )
+        for note in self.notes if aloud else ():
+            say(f"zoo: {note}")
+
+
+@dataclass
+class Annotated:
+    """What `annotate_files` found.
+
+    Attributes:
+        shape: of the model.
+        thresholds: by phase; empty for classifiers.
+        folder: with the files.
+        picks, windows: by station and time.
+    """
+
+    shape: Shape
+    thresholds: dict[str, float]
+    folder: Path
+    done: Done = field(default_factory=Done)
+    picks: list[StationPick] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+
+    @property
+    def stations(self) -> dict[str, Station]:
+        """What was annotated of each station."""
+        return self.done.stations
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was chosen, filled or passed over."""
+        return self.done.notes
+
+    def summary(self) -> dict[str, Any]:
+        """Return what `summary.json` holds."""
+        by_station = {}
+        for code, station in self.stations.items():
+            by_station[code] = {
+                "instrument": station.instrument,
+                "components": station.components,
+                "recorded_s": round(station.recorded_s, 3),
+                "annotated_s": round(station.annotated_s, 3),
+                **self._counts(code),
+            }
+        return {
+            "model": self.shape.method,
+            "sampling_rate_hz": self.shape.sampling_rate_hz,
+            "window_s": self.shape.samples / self.shape.sampling_rate_hz,
+            "thresholds": self.thresholds,
+            **self._counts(),
+            "stations": by_station,
+            "notes": self.notes,
+        }
+
+    def _counts(self, code: str | None = None) -> dict[str, dict[str, int]]:
+        kind, found = ("picks", self.picks) if self.shape.kind != "class" else ("windows", self.windows)
+        labels = [label for label in self.shape.labels if self.shape.kind == "class" or label in self.thresholds]
+        chosen = [item for item in found if code in (None, f"{item.network}.{item.station}")]
+        return {
+            kind: {name: sum((i.label if kind == "windows" else i.phase) == name for i in chosen) for name in labels}
+        }
+
+    def report(self) -> str:
+        """Say how much was annotated and what was found, by station."""
+        hours = sum(station.annotated_s for station in self.stations.values()) / 3600
+        lines = [f"{self.shape.method}: {hours:.3g} h of {len(self.stations)} station{'s' * (len(self.stations) != 1)}"]
+        for code, station in self.stations.items():
+            ((kind, counts),) = self._counts(code).items()
+            found = ", ".join(f"{count} {label}" for label, count in counts.items())
+            lines.append(f"{code:<10} {station.instrument:<8} {station.annotated_s / 60:>8.1f} min  {kind}: {found}")
+        notes = _by_text(self.notes)
+        lines += [f"note: {note}" for note in notes[:_SHOWN_NOTES]]
+        if len(notes) > _SHOWN_NOTES:
+            lines.append(f"note: {len(notes) - _SHOWN_NOTES} more in summary.json")
+        return "\n".join(lines)
+
+
+def _by_text(notes: Sequence[str]) -> list[str]:
+    """Return notes of which those that say the same of several stations are one."""
+    codes: dict[str, list[str]] = {}
+    for note in notes:
+        code, _, text = note.partition(": ")
+        codes.setdefault(text, []).append(code)
+    return [
+        f"{', '.join(of[:3])}{f' and {len(of) - 3} more' if len(of) > 3 else ''}: {text}" if text else of[0]
+        for text, of in codes.items()
+    ]

@@ -1,0 +1,217 @@
+"""What is made of a model's answers: picks, labelled windows, traces of probability; and their files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from zoo.files import write_with
+from zoo.seismograms.picking.segments import Segment
+from zoo.seismograms.picking.windows import PIECE_S, Answer, consensus
+
+if TYPE_CHECKING:
+    from obspy import Stream, Trace, UTCDateTime
+    from obspy.core.event import Catalog, Pick
+
+_AROUND_S = 10.0  # of a piece that is searched for picks: more than a pick depends on
+
+
+class StationPick(NamedTuple):
+    """One pick of a phase; P stands on the vertical channel, S on a horizontal one where there is any."""
+
+    network: str
+    station: str
+    location: str
+    channel: str
+    phase: str
+    time: UTCDateTime
+    probability: float
+
+    def as_pick(self, method: str) -> Pick:
+        """Return it as ObsPy's, with the model's name as method and the probability as a comment."""
+        from obspy.core.event import Comment, Pick, ResourceIdentifier, WaveformStreamID
+
+        where = self.network, self.station, self.location, self.channel
+        place = "/".join((*where[:3], self.channel, self.phase, self.time.strftime("%Y%m%dT%H%M%S.%f")))
+        return Pick(
+            resource_id=ResourceIdentifier(f"smi:local/pick/{method}/{place.replace('//', '/--/')}"),
+            time=self.time,
+            phase_hint=self.phase,
+            waveform_id=WaveformStreamID(*where[:2], location_code=self.location, channel_code=self.channel),
+            evaluation_mode="automatic",
+            method_id=ResourceIdentifier(f"smi:local/zoo/{method}"),
+            comments=[Comment(text=f"probability={self.probability:.4f}", force_resource_id=False)],
+        )
+
+
+class Window(NamedTuple):
+    """One labelled window of a classifier; `channel` is the code without its last letter."""
+
+    network: str
+    station: str
+    location: str
+    channel: str
+    start: UTCDateTime
+    end: UTCDateTime
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPick]:
+    """Return the picks of a segment in order of time: peaks of probability, P at its onset
+    (`zoo.seismograms.picking.picks`), or arrivals that overlapping windows agree on."""
+    from zoo.seismograms.picking.picks import picks
+
+    segment, shape = answer.segment, answer.shape
+    rate, labels = shape.sampling_rate_hz, shape.labels
+    if shape.kind == "arrival":
+        return [_pick(segment, "P", at, share, rate) for at, share in consensus(answer, thresholds["P"])]
+    found = []
+    piece, around = round(PIECE_S * rate), round(_AROUND_S * rate)
+    columns = {label: labels.index(label) for label in thresholds}
+    length = len(answer.probabilities)
+    for first in range(0, length, piece):
+        behind = min(first + piece, length)
+        inside = answer.probabilities[first:behind]
+        if not any((inside[:, column] >= thresholds[label]).any() for label, column in columns.items()):
+            continue
+        low, high = max(0, first - around), min(length, behind + around)
+        waveform = segment.resampled(low, high - low, rate)[np.newaxis]
+        for pick in picks(answer.probabilities[np.newaxis, low:high], waveform, rate, thresholds, labels):
+            if first <= low + pick.sample < behind:
+                found.append(_pick(segment, pick.phase, low + pick.sample, pick.probability, rate))
+    return found
+
+
+def _pick(segment: Segment, phase: str, sample: float, probability: float, rate_hz: float) -> StationPick:
+    order = "NEZ" if phase == "S" else "Z"
+    channel = next(segment.channels[component] for component in order if component in segment.channels)
+    instrument = segment.instrument
+    codes = instrument.network, instrument.station, instrument.location
+    return StationPick(*codes, channel, phase, segment.time(sample, rate_hz), float(probability))
+
+
+def windows_of(answer: Answer) -> list[Window]:
+    """Return the labelled windows of a segment in order of time."""
+    segment, shape = answer.segment, answer.shape
+    instrument, rate = segment.instrument, shape.sampling_rate_hz
+    made = []
+    for start, values in zip(answer.starts, answer.values, strict=True):
+        end = min(start + shape.samples, segment.length(rate))
+        best = int(np.argmax(values))
+        made.append(
+            Window(
+                *(instrument.network, instrument.station, instrument.location, instrument.band),
+                segment.time(start, rate),
+                segment.time(end, rate),
+                shape.labels[best],
+                float(values[best]),
+                dict(zip(shape.labels, values.tolist(), strict=True)),
+            )
+        )
+    return made
+
+
+def traces_of(answer: Answer) -> list[Trace]:
+    """Return a trace of probability for each label, channel `MODEL_LABEL`.
+
+    Probabilities in time have the model's sampling rate and begin with the segment. Those of windows stand at the
+    windows' middles, a sample per window (without the last one that ends with the segment, off the grid).
+    """
+    from obspy import Trace
+
+    segment, shape, instrument = answer.segment, answer.shape, answer.segment.instrument
+    rate = shape.sampling_rate_hz
+    first, step, values = 0.0, 1, answer.probabilities
+    if values is None:
+        on_grid = answer.starts % answer.hop == 0
+        first, step, values = (shape.samples - 1) / 2, answer.hop, answer.values[on_grid]
+    header = {
+        "network": instrument.network,
+        "station": instrument.station,
+        "location": instrument.location,
+        "starttime": segment.time(first, rate),
+        "sampling_rate": segment.true_rate_hz(rate) / step,
+    }
+    return [
+        Trace(np.ascontiguousarray(values[:, column], np.float32), {**header, "channel": f"{shape.name}_{label}"})
+        for column, label in enumerate(shape.labels)
+    ]
+
+
+def catalog(picks: Sequence[StationPick], method: str) -> Catalog:
+    """Return picks as a catalogue (QuakeML needs an event around them; its comment says that it is none)."""
+    from obspy.core.event import Catalog, Comment, Event, ResourceIdentifier
+
+    text = f"Picks by {method}, not associated: this element is their container, not one event."
+    return Catalog(
+        [
+            Event(
+                resource_id=ResourceIdentifier(f"smi:local/picks/{method}"),
+                picks=[pick.as_pick(method) for pick in picks],
+                comments=[Comment(text=text, force_resource_id=False)],
+            )
+        ],
+        resource_id=ResourceIdentifier(f"smi:local/catalog/{method}"),
+    )
+
+
+def write_picks(picks: Sequence[StationPick], method: str, folder: Path) -> None:
+    """Write picks.csv and picks.xml (QuakeML)."""
+    rows = [(*pick[:5], _time(pick.time), f"{pick.probability:.4f}") for pick in picks]
+    _write_csv(folder / "picks.csv", StationPick._fields, rows)
+    write_with(folder / "picks.xml", lambda path: catalog(picks, method).write(str(path), format="QUAKEML"))
+
+
+def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path) -> None:
+    """Write windows.csv: labels, and the probability of every label."""
+    rows = [
+        (
+            *window[:4],
+            *(_time(window.start), _time(window.end), window.label, f"{window.probability:.4f}"),
+            *(f"{window.probabilities[label]:.4f}" for label in labels),
+        )
+        for window in windows
+    ]
+    header = (*Window._fields[:-1], *(f"probability_{label}" for label in labels))
+    _write_csv(folder / "windows.csv", header, rows)
+
+
+def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
+    """Write traces of probability as miniSEED (float32).
+
+    Channel codes there have three letters at most: they are the label's first ones (P, S, NOI, EAR ...).
+    """
+    from obspy import Stream, Trace
+
+    stream = Stream()
+    for trace in traces:
+        label = trace.stats.channel.rpartition("_")[2]
+        stream.append(Trace(trace.data, {**trace.stats, "channel": label[:3].upper()}))
+    write_with(path, lambda temporary: stream.write(str(temporary), format="MSEED", encoding="FLOAT32"))
+
+
+def read_probabilities(path: Path, start: Any = None, end: Any = None) -> Stream:
+    """Read what `write_probabilities` wrote, between two times."""
+    from obspy import read
+
+    return read(str(path), format="MSEED", starttime=start, endtime=end)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+
+    write_with(path, write)
+
+
+def _time(time: UTCDateTime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,241 @@
+"""Windows of segments through a model: overlapping, in batches across stations, put together again piece by piece.
+
+A window is cut from each segment every half a window (every tenth for models that give one arrival), and one more ends
+with the segment. Where windows overlap, probabilities in time are averaged with the weight sin^2 of the place in the
+window: its middle is trusted, its ends, where half of the context is missing, hardly. A segment shorter than a window
+is continued by its mirror image, and passed over if it is shorter than half a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zoo.errors import UsageError, ZooError
+from zoo.seismograms.picking.segments import COMPONENTS, Segment
+
+OVERLAP = {"phases": 0.5, "class": 0.5, "arrival": 0.9}
+"""Share of a window that the next one has in common with it, by what a model gives."""
+PIECE_S = 600.0
+_BATCHES = (1, 8, 64)
+_LEAST_WEIGHT = 1e-3
+_AGREE_S = 0.5
+_UNTRUSTED = 0.05
+_FEWEST_WINDOWS = 3
+
+
+class Shape(NamedTuple):
+    """What a waveform model takes and gives."""
+
+    kind: str
+    """"phases", "class" or "arrival"."""
+    sampling_rate_hz: float
+    samples: int
+    labels: tuple[str, ...]
+    name: str
+    """What channels of probability begin with."""
+    method: str
+    """The checkpoint, with its tag."""
+
+
+def shape_of(model: Any) -> Shape:
+    """Return what a model takes and gives.
+
+    Raises:
+        UsageError: if it does not annotate waveforms.
+    """
+    name = getattr(model, "recipe_name", None) or getattr(model, "name", type(model).__name__)
+    kind = getattr(model, "output_kind", None)
+    if kind == "reconstruction":
+        raise UsageError(f"{name} reconstructs waveforms, it neither picks nor classifies. Use phase_picker.")
+    if kind not in OVERLAP or getattr(model, "component_order", None) != COMPONENTS:
+        raise UsageError(f"{name} is no model of three-component waveforms. Use phase_picker, or see `zoo list`.")
+    labels = ("P",) if kind == "arrival" else tuple(model.labels)
+    return Shape(kind, float(model.sampling_rate_hz), int(model.samples), labels, name, name)
+
+
+@dataclass(eq=False)
+class Answer:
+    """What a model says of one segment."""
+
+    segment: Segment
+    shape: Shape
+    starts: np.ndarray
+    """(windows,) first samples, at the model's rate; all but the last lie on a grid."""
+    hop: int
+    """Samples between windows."""
+    values: np.ndarray | None
+    """(windows, labels) probabilities ("class"), or (windows, 1) sample of P in the segment ("arrival")."""
+    probabilities: np.ndarray | None
+    """(samples, labels) in time ("phases", "arrival"); of an arrival: the share of windows that agree on it."""
+
+
+def window_starts(length: int, samples: int, overlap: float) -> tuple[np.ndarray, int]:
+    """Return the first samples of the windows of a segment, and how many samples are between two."""
+    hop = max(1, round(samples * (1 - overlap)))
+    if length < samples:
+        return np.zeros(int(2 * length >= samples), np.int64), hop
+    starts = np.arange(0, length - samples + 1, hop)
+    last = length - samples
+    return (starts if starts[-1] == last else np.append(starts, last)), hop
+
+
+def taper(samples: int) -> np.ndarray:
+    """Return the weights (samples,) of a window's probabilities, float32."""
+    return (np.sin(np.pi * (np.arange(samples) + 0.5) / samples) ** 2 + _LEAST_WEIGHT).astype(np.float32)
+
+
+def answers(
+    segments: Iterable[Segment],
+    model: Any,
+    shape: Shape,
+    *,
+    overlap: float | None = None,
+    advance: Callable[[float], Any] = lambda seconds: None,
+) -> Iterator[Answer]:
+    """Yield the model's answer for each segment that has a window, in order.
+
+    Args:
+        segments: of any stations.
+        model: called with (n, samples, 3) float32, ZNE, less the segment's offset, in the unit of the records.
+        shape: of the model.
+        overlap: share of a window that the next has in common with it, default `OVERLAP`.
+        advance: told the seconds of record that are done.
+
+    Raises:
+        ZooError: if the overlap is not between 0 and 1, or a sampling rate cannot be made the model's.
+    """
+    overlap = OVERLAP[shape.kind] if overlap is None else overlap
+    if not 0 <= overlap < 1:
+        raise ZooError(f"The overlap is {overlap:g}; expected a share of a window like 0.5, less than 1.")
+    collecting: list[_Collector] = []
+    batch: list[tuple[_Collector, int, np.ndarray]] = []
+
+    def through() -> Iterator[Answer]:
+        size = next(size for size in _BATCHES if size >= len(batch))
+        windows = np.zeros((size, shape.samples, len(COMPONENTS)), np.float32)
+        for row, (_, _, window) in enumerate(batch):
+            windows[row] = window
+        predicted = np.asarray(model.predict_on_batch(windows), np.float32)
+        for (collector, number, _), value in zip(batch, predicted, strict=False):
+            collector.add(number, value)
+            advance(collector.seconds_a_window)
+        batch.clear()
+        while collecting and collecting[0].complete:
+            yield collecting.pop(0).answer()
+
+    for segment in segments:
+        starts, hop = window_starts(segment.length(shape.sampling_rate_hz), shape.samples, overlap)
+        if not len(starts):
+            advance(segment.samples / segment.rate_hz)
+            continue
+        collecting.append(_Collector(segment, shape, starts, hop))
+        for number, window in _windows(segment, shape, starts):
+            batch.append((collecting[-1], number, window))
+            if len(batch) == _BATCHES[-1]:
+                yield from through()
+    if batch:
+        yield from through()
+
+
+def _windows(segment: Segment, shape: Shape, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield number and samples (samples, 3) of each window, reading some ten minutes at a time."""
+    rate, samples = shape.sampling_rate_hz, shape.samples
+    length = segment.length(rate)
+    if length < samples:
+        whole = segment.resampled(0, length, rate)
+        yield 0, np.pad(whole, ((0, samples - length), (0, 0)), mode="symmetric")
+        return
+    first = 0
+    while first < len(starts):
+        behind = max(first + 1, int(np.searchsorted(starts, starts[first] + PIECE_S * rate)))
+        begin = int(starts[first])
+        piece = segment.resampled(begin, int(starts[behind - 1]) + samples - begin, rate)
+        for number in range(first, behind):
+            yield number, piece[starts[number] - begin :][:samples]
+        first = behind
+
+
+class _Collector:
+    """Gathers what a model says of the windows of one segment."""
+
+    def __init__(self, segment: Segment, shape: Shape, starts: np.ndarray, hop: int):
+        self.segment, self.shape, self.starts, self.hop = segment, shape, starts, hop
+        self.length, self.left = segment.length(shape.sampling_rate_hz), len(starts)
+        self.seconds_a_window = segment.samples / segment.rate_hz / len(starts)
+        if shape.kind == "phases":
+            self.sums = np.zeros((len(shape.labels), self.length), np.float32)  # each label's trace in one piece
+            self.weights, self.taper = np.zeros(self.length, np.float32), taper(shape.samples)
+        else:
+            self.values = np.zeros((len(starts), len(shape.labels)), np.float64)
+
+    @property
+    def complete(self) -> bool:
+        return self.left == 0
+
+    def add(self, number: int, value: np.ndarray) -> None:
+        self.left -= 1
+        if self.shape.kind != "phases":
+            self.values[number] = value
+            return
+        start = self.starts[number]
+        count = min(self.shape.samples, self.length - start)
+        weights = self.taper[:count]
+        self.sums[:, start : start + count] += weights * value[:count].T
+        self.weights[start : start + count] += weights
+
+    def answer(self) -> Answer:
+        values = probabilities = None
+        if self.shape.kind == "phases":
+            self.sums /= self.weights
+            probabilities = self.sums.T
+        else:
+            values = self.values
+            if self.shape.kind == "arrival":
+                inside = (values >= _UNTRUSTED * self.shape.samples) & (values <= (1 - _UNTRUSTED) * self.shape.samples)
+                values = np.where(inside, values + self.starts[:, np.newaxis], np.nan)
+                probabilities = agreement(values[:, 0], self.starts, self.shape, self.length)[:, np.newaxis]
+        return Answer(self.segment, self.shape, self.starts, self.hop, values, probabilities)
+
+
+def agreement(arrivals: np.ndarray, starts: np.ndarray, shape: Shape, length: int) -> np.ndarray:
+    """Return, for every sample of a segment, the share of windows with it inside that put the arrival near it.
+
+    A model that gives one arrival gives one for noise too; but only a real arrival stays where it is while the window
+    moves on. Windows count where the sample is not in the outer 5 % of them; near is within 0.5 s; a sample that
+    fewer than three windows hold has 0.
+
+    Args:
+        arrivals: (windows,) samples in the segment, NaN: in the outer 5 % of the window.
+        starts: (windows,) first samples.
+        shape: of the model.
+        length: samples of the segment.
+    """
+    near, margin = round(_AGREE_S * shape.sampling_rate_hz), round(_UNTRUSTED * shape.samples)
+    steps = np.zeros((2, length + 1), np.int32)
+    centre = np.round(arrivals[np.isfinite(arrivals)]).astype(np.int64)
+    for row, begins, ends in (
+        (0, centre - near, centre + near + 1),
+        (1, starts + margin, starts + shape.samples - margin + 1),
+    ):
+        np.add.at(steps[row], np.clip(begins, 0, length), 1)
+        np.add.at(steps[row], np.clip(ends, 0, length), -1)
+    votes, windows = np.cumsum(steps, axis=1)[:, :length]
+    return np.where(windows >= _FEWEST_WINDOWS, np.minimum(1, votes / np.maximum(windows, 1)), 0).astype(np.float32)
+
+
+def consensus(answer: Answer, threshold: float) -> list[tuple[float, float]]:
+    """Return sample and agreement of the arrivals that at least this share of the windows agrees on: medians."""
+    rate = answer.shape.sampling_rate_hz
+    share, arrivals = answer.probabilities[:, 0], answer.values[:, 0]
+    near = _AGREE_S * rate
+    over = np.flatnonzero(np.diff(np.concatenate([[0], (share >= max(threshold, 1e-6)).astype(np.int8), [0]])))
+    found = []
+    for low, high in zip(over[::2], over[1::2], strict=True):
+        top = low + np.flatnonzero(share[low:high] == share[low:high].max()).mean()
+        agreed = arrivals[np.abs(arrivals - top) <= near]
+        found.append((float(np.median(agreed)) if len(agreed) else float(top), float(share[low:high].max())))
+    return found

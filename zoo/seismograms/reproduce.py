@@ -1,0 +1,235 @@
+"""The transfer study of Kong et al. (2021): is an autoencoder's encoder worth having when labels are few?
+
+Run on the archives' corpora where they are prepared, else on the synthetic stand-ins: the tables say which. Scores on
+synthetic test splits say nothing of real seismograms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.progress import say
+from zoo.reproduce import Workshop, forget
+
+BOTTLENECKS, MAPS = (68, 34, 17), (8, 32, 128)
+LABELS, REPEATS = (100, 500, 2000), 5
+CONVERGENCE = {"schedule": "literal", "learning_rate": 1e-3, "batch_size": 256}
+"""Figure 10: equal batches, and a training ends when 20 epochs were no better; the paper's rate of 0.01 often fails."""
+AUTOENCODER_CORPORA = ("stead/kong2021_autoencoder", "local_seismograms/earthquakes_20hz")
+TASKS = {
+    "noise_earthquake": ("len_db/kong2021_noise_earthquake", "local_seismograms/kong2021_noise_earthquake"),
+    "explosion_earthquake": ("local_seismograms/kong2021_explosion_earthquake",),
+    "p_picker": ("stead/kong2021_picking", "local_seismograms/kong2021_picking"),
+}
+"""Recipe -> the corpora on which it may be run, the first that is prepared."""
+MEASURES = {"noise_earthquake": "accuracy", "explosion_earthquake": "accuracy", "p_picker": "sd_of_absolute_s"}
+_UPDATES, _BATCH = 600, 32
+_OWN = {"sizes": LABELS, "repeats": REPEATS, "tasks": tuple(TASKS), "windows": 8000}
+
+
+def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
+    """Train an autoencoder for each bottleneck and number of maps; `--set windows=N` are the training windows."""
+    from zoo import checkpoint
+    from zoo.seismograms.figures.kong import draw_reconstruction
+    from zoo.seismograms.models.training import CollapsedRun
+
+    own, workshop = _settings(workshop)
+    corpus = _corpus(workshop, AUTOENCODER_CORPORA)
+    rows = []
+    for maps in MAPS[:1] if workshop.quick else MAPS:
+        for bottleneck in BOTTLENECKS[:1] if workshop.quick else BOTTLENECKS:
+            windows = 200 if workshop.quick else own["windows"]
+            settings = {"corpus": corpus, "train_split": f"train[:{windows}]", "scored_on": ["test"]}
+            # The undercomplete code needs no penalty (section 2.2).
+            settings |= {"bottleneck": bottleneck, "maps": maps, "sparsity_weight": 0.0 if maps <= 8 else 1e-5}
+            settings |= {"epochs": 2, "batch_size": 16} if workshop.quick else {"epochs": 10, "batch_size": 32}
+            scores: Mapping[str, float] = {}
+            try:
+                where = _trained(workshop, "waveform_autoencoder", f"bottleneck_{bottleneck}_maps_{maps}", settings, 0)
+                scores = checkpoint.read_card(where)["scores"]["test"]["metrics"]
+            except CollapsedRun as error:
+                say(str(error))
+            shown = {key: round(scores[key], 5) for key in ("mae", "mae_of_zero", "correlation")} if scores else {}
+            rows.append(
+                {
+                    "bottleneck": bottleneck,
+                    "layers": {68: 3, 34: 4, 17: 5}[bottleneck],
+                    "maps": maps,
+                    "mae": shown.get("mae", ""),
+                    "mae_of_zero": shown.get("mae_of_zero", ""),
+                    "correlation": shown.get("correlation", ""),
+                    "collapsed": not scores,
+                    "corpus": corpus,
+                }
+            )
+    draw_reconstruction(rows, workshop.folder / "figure_3.png")
+    return rows
+
+
+def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
+    """Train each task and schema with few and more labels, several times; `--set sizes=100,500 repeats=5 tasks=...`.
+
+    Every repeat draws other labels and initial weights. A run has failed if its error is above 0.9 of that of the best
+    constant answer; failed runs are counted, and are in mean and standard deviation.
+    """
+    from zoo.seismograms.figures.kong import draw_learning
+
+    own, workshop = _settings(workshop)
+    rows = []
+    for what, cards in _cells(workshop, own, "", _by_updates):
+        found = [card["scores"]["test"]["metrics"] for card in cards]
+        measure = MEASURES[what["task"]]
+        values = [scores[measure] for scores in found]
+        rows.append(
+            {
+                **what,
+                "measure": measure,
+                "mean": round(float(np.mean(values)), 4),
+                "sd": round(float(np.std(values)), 4),
+                "failed": sum(_failed(scores) for scores in found),
+            }
+        )
+    draw_learning(rows, workshop.folder / "figures_5_6_7.png")
+    return rows
+
+
+def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
+    """Return quantiles of P's errors on the test split over the number of labels; trains as figure 7 does, first seed.
+
+    In the folder of figures 5 to 7 (`--out`) their trainings are found.
+    """
+    from zoo import registry
+    from zoo.data import corpora
+    from zoo.seismograms.figures.kong import draw_residuals
+    from zoo.seismograms.models.scores import FEATURES
+    from zoo.seismograms.models.training import SCHEMAS
+
+    own, workshop = _settings(workshop)
+    corpus = _corpus(workshop, TASKS["p_picker"])
+    arrivals_s = registry.recipe_module("p_picker").arrivals_s
+    records = corpora.arrays(corpus, "test", workshop.data_dir, FEATURES)
+    rows, errors = [], {}
+    for labels in (100,) if workshop.quick else own["sizes"]:
+        for schema in SCHEMAS:
+            settings = _by_updates(workshop, corpus, schema, labels)
+            where = _trained(workshop, "p_picker", f"p_picker_{schema}_{labels}_0", settings, 0)
+            labelled_s, found_s = arrivals_s(registry.load(where), records)
+            errors[labels, schema] = error_s = found_s - labelled_s
+            low, median, high = np.quantile(error_s, (0.16, 0.5, 0.84))
+            rows.append(
+                {
+                    "labels": labels,
+                    "schema": schema,
+                    "p16_s": round(float(low), 3),
+                    "median_s": round(float(median), 3),
+                    "p84_s": round(float(high), 3),
+                    "within_0.5_s": round(float(np.mean(np.abs(error_s) <= 0.5)), 4),
+                    "within_1_s": round(float(np.mean(np.abs(error_s) <= 1)), 4),
+                    "windows": len(error_s),
+                    "corpus": corpus,
+                }
+            )
+            forget()
+    draw_residuals(rows, errors, workshop.folder / "figure_9.png")
+    return rows
+
+
+def figure_10(workshop: Workshop) -> list[dict[str, Any]]:
+    """Return CPU-seconds and epochs until the validation loss has been no better for 20 epochs (`CONVERGENCE`).
+
+    `--set sizes=100,500 repeats=5 tasks=...`, as figures 5 to 7.
+    """
+    from zoo.seismograms.figures.kong import draw_cost
+
+    own, workshop = _settings(workshop)
+    rows = []
+    for what, cards in _cells(workshop, own, "converged_", _to_convergence):
+        cost, epochs = (np.array([card[key] for card in cards], float) for key in ("training_cpu_s", "epochs"))
+        rows.append(
+            {
+                **what,
+                "mean_cpu_s": round(float(cost.mean()), 1),
+                "sd_cpu_s": round(float(cost.std()), 1),
+                "mean_epochs": round(float(epochs.mean()), 1),
+                "failed": sum(_failed(card["scores"]["test"]["metrics"]) for card in cards),
+            }
+        )
+    draw_cost(rows, workshop.folder / "figure_10.png")
+    return rows
+
+
+def _cells(
+    workshop: Workshop, own: Mapping[str, Any], prefix: str, settings_of: Callable[[Workshop, str, str, int], dict]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Train every task, schema and number of labels, and yield what a row begins with, and the cards."""
+    from zoo import checkpoint
+    from zoo.seismograms.models.training import SCHEMAS
+
+    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
+    for task, schema, labels in itertools.product(own["tasks"], SCHEMAS, sizes):
+        corpus = _corpus(workshop, TASKS[task])
+        settings = settings_of(workshop, corpus, schema, labels)
+        keys = [f"{prefix}{task}_{schema}_{labels}_{seed}" for seed in range(repeats)]
+        cards = [checkpoint.read_card(_trained(workshop, task, key, settings, seed)) for seed, key in enumerate(keys)]
+        yield {"task": task, "schema": schema, "labels": labels, "repeats": repeats, "corpus": corpus}, cards
+
+
+def _to_convergence(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:
+    settings = {**CONVERGENCE, "corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+    return settings | ({"epochs": 2} if workshop.quick else {})
+
+
+def _by_updates(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:
+    """Return the settings of a training with so many labels: about equally many updates for any number of them."""
+    settings = {"corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+    if workshop.settings.get("schedule") == "literal":
+        return settings
+    updates = 10 if workshop.quick else _UPDATES
+    epochs = min(max(round(updates * _BATCH / (0.8 * labels)), 2), 60)
+    return settings | {"batch_size": _BATCH, "epochs": epochs}
+
+
+def _failed(scores: Mapping[str, float]) -> bool:
+    from zoo.seismograms.models.scores import COLLAPSED
+
+    if "accuracy" in scores:
+        return 1 - scores["accuracy"] > COLLAPSED * (1 - scores["of_commonest"])
+    return scores["mae_s"] > COLLAPSED * scores["mae_of_median_s"]
+
+
+def _settings(workshop: Workshop) -> tuple[dict[str, Any], Workshop]:
+    """Return the experiment's own settings, and the workshop with those of the trainings alone."""
+    from zoo.training.recipe import as_type_of
+
+    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+    unknown = [task for task in own["tasks"] if task not in TASKS]
+    if unknown:
+        raise ZooError(f"There is no task {unknown[0]!r}: {', '.join(TASKS)}.")
+    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
+    return own, dataclasses.replace(workshop, settings=rest)
+
+
+def _corpus(workshop: Workshop, candidates: Sequence[str]) -> str:
+    """Return the user's corpus, or the first of the candidates that is prepared."""
+    from zoo.data import corpora
+
+    for name in [workshop.settings["corpus"]] if "corpus" in workshop.settings else candidates:
+        try:
+            corpora.metadata(name, workshop.data_dir)
+        except ZooError:
+            continue
+        return name
+    raise ZooError(f"None of {', '.join(candidates)} is prepared. Make one: zoo prepare {candidates[-1]}")
+
+
+def _trained(workshop: Workshop, name: str, key: str, settings: Mapping[str, Any], seed: int) -> Path:
+    where = workshop.trained(name, key, settings, seed)
+    forget()
+    return where

@@ -1,1 +1,0 @@
-"""What a seismologist asks for: an answer with its uncertainty."""
