@@ -1,7 +1,7 @@
 """The waveform autoencoder: sizes, Conv1D against the paper's (3, 1), reconstruction of real traces, collapses, labels.
 
 Real traces, where ZOO_REAL_DATA (default ../shared/data) has them: 40 of NCEDC and 50 of STEAD; nothing was trained on
-them. The parts that train take minutes and read prepared synthetic corpora (`--data-dir`).
+them. The parts that train take minutes and read prepared synthetic datasets (`--data-dir`).
 
     python benchmarks/autoencoder.py                       # sizes, speed, reconstruction
     python benchmarks/autoencoder.py --collapses --labels  # and 10 + 10 trainings
@@ -20,7 +20,7 @@ from table import print_table
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.reproduce import forget
 from zoo.seismograms.models.autoencoder import two_dimensional
 from zoo.seismograms.models.scores import class_score, reconstruction_score
@@ -85,15 +85,15 @@ def speed(batches: int = 10) -> None:
     print(f"largest difference of the outputs {np.abs(outputs[0] - outputs[1]).max():.1e}; targets 1e-5 and ratio >= 3")
 
 
-def real_corpora(folder: Path) -> list[str]:
-    """Prepare the real traces at 20 Hz; return the names of the corpora."""
+def real_datasets(folder: Path) -> list[str]:
+    """Prepare the real traces at 20 Hz; return the names of the datasets."""
     made = []
     for name, where, settings in (
         ("ncedc_picks/at_20hz", "picks", {}),
         ("stead/sample_20hz", "stead", {"split": "event"}),
     ):
         if (REAL / where).is_dir():
-            corpora.prepare(name, folder, REAL / where, settings={"sampling_rate_hz": "20", **settings})
+            datasets.prepare(name, folder, REAL / where, settings={"sampling_rate_hz": "20", **settings})
             made.append(name)
     return made
 
@@ -106,7 +106,7 @@ def reconstruction(names: list[str], folder: Path) -> None:
         rows.append([model_name, "synthetic test (card)", *_shown(card["test"]["metrics"])])
         model = zoo.load(model_name)
         for name in names:
-            rows.append([model_name, name, *_shown(reconstruction_score(model, corpora.arrays(name, "all", folder)))])
+            rows.append([model_name, name, *_shown(reconstruction_score(model, datasets.arrays(name, "all", folder)))])
     header = ("model", "windows", "mean r", "a tenth has less than", "mean absolute error", "of zeros")
     print_table("Reconstruction; target of over68: r >= 0.97 synthetic, >= 0.94 real", header, rows)
 
@@ -152,7 +152,7 @@ def labels(names: list[str], folder: Path, data_dir: str | None, count: int = 50
                 model, right, total, each = zoo.load(out), 0.0, 0, []
                 each.append(zoo.info(str(out))["scores"]["test"]["metrics"]["accuracy"])
             for name in names:
-                records = corpora.arrays(name, "all", folder)
+                records = datasets.arrays(name, "all", folder)
                 scores = class_score(model, records)
                 each.append(scores["accuracy"])
                 right, total = right + scores["accuracy"] * scores["windows"], total + scores["windows"]
@@ -169,12 +169,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--collapses", action="store_true", help="train ten autoencoders, about 3 CPU-minutes")
     parser.add_argument("--labels", action="store_true", help="train ten classifiers, about 3 CPU-minutes")
-    parser.add_argument("--data-dir", help="where prepared synthetic corpora lie")
+    parser.add_argument("--data-dir", help="where prepared synthetic datasets lie")
     chosen = parser.parse_args()
     sizes()
     speed()
     with tempfile.TemporaryDirectory() as folder:
-        names = real_corpora(Path(folder))
+        names = real_datasets(Path(folder))
         reconstruction(names, Path(folder))
         if chosen.labels:
             labels(names, Path(folder), chosen.data_dir)

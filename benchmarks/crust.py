@@ -4,7 +4,7 @@
 
 Solver: phase velocities against the decks and the normal-mode code's values in `prem/` of the real data
 (ZOO_REAL_DATA), CPU time a model, and, where disba is installed, that layered code on the same isotropic Earth.
-Models: scored on the test split where the corpus is prepared, else the card's figures, marked so. Maps: time of
+Models: scored on the test split where the dataset is prepared, else the card's figures, marked so. Maps: time of
 100 x 100 points, and Yunnan's real maps against CRUST1.0 (real data).
 """
 

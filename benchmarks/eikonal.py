@@ -2,7 +2,7 @@
 
     python benchmarks/eikonal.py [engines | picks | location] [--data-dir DIR] [--events N]
 
-engines: errors over all 81 x 81 x 301 nodes of the marine corpus's grid, against closed forms in a homogeneous medium
+engines: errors over all 81 x 81 x 301 nodes of the marine dataset's grid, against closed forms in a homogeneous medium
 and in one with a constant gradient, for a receiver on a node of the seabed and for a source off the nodes. The marine
 earth has no closed form: there it is the difference of the engines, and of fmm from itself at half the spacing.
 picks: automatic picks minus travel times on the validation events of microseismic/marine, with the paper's noise.
@@ -88,12 +88,12 @@ def held_out() -> dict[str, np.ndarray]:
 
 def picks(data_dir: str | None, events: int) -> None:
     """Measure the picks."""
-    from zoo.data import corpora
+    from zoo.data import datasets
     from zoo.microseismic.location.arrivals import PULSE_SIGMA_S, pick_arrivals
     from zoo.microseismic.location.travel_times import TravelTimeFields
 
     noise_sd = float(held_out()["noise_sd"])
-    records = corpora.arrays("microseismic/marine", "validation", data_dir, ["coordinates_km", "traces"])
+    records = datasets.arrays("microseismic/marine", "validation", data_dir, ["coordinates_km", "traces"])
     places, traces = records["coordinates_km"][:events], records["traces"][:events]
     model = marine.marine_model()
     fields = eikonal.receiver_times(model.vp_m_s, model.spacing_m, 1000 * RECEIVERS_KM)

@@ -2,7 +2,7 @@
 
     python benchmarks/elastic.py [--steps N]
 
-Cost: CPU-seconds for one receiver of the marine corpus (81 x 81 x 301 nodes, 2 s, the traces of 4000 sources).
+Cost: CPU-seconds for one receiver of the marine dataset (81 x 81 x 301 nodes, 2 s, the traces of 4000 sources).
 `--steps N` simulates only the first N of its 2500 steps and extrapolates from their second half, by the nodes that each
 step computes. Accuracy: source and receiver exchanged (six pairs in a block of the marine model with sea and rock), and
 a homogeneous medium against the analytic explosion.

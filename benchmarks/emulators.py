@@ -2,7 +2,7 @@
 
     python benchmarks/emulators.py [--data-dir DIR] [--models PATTERN]
 
-Accuracy is scored on the corpus where it is prepared; where it is not, the figure of the card is printed
+Accuracy is scored on the dataset where it is prepared; where it is not, the figure of the card is printed
 and marked so. Times are CPU-milliseconds of this machine, the best of several repeats; sizes and those of batches
 are for one receiver.
 """

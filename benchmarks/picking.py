@@ -1,9 +1,9 @@
 """Phase pickers on real traces: ours beside ObsPy's AR picker and STA/LTA, on the same windows.
 
-    python benchmarks/picking.py [--models NAME ...] [--corpora NAME/CONFIG ...] [--data-dir DIR]
+    python benchmarks/picking.py [--models NAME ...] [--datasets NAME/CONFIG ...] [--data-dir DIR]
     python benchmarks/picking.py --cross-validation [--folds 5] [--picks FOLDER] [--write-card FOLDER]
 
-Corpora: zoo prepare ncedc_picks/phasenet_demo --manual-dir ..., zoo prepare stead/sample --manual-dir ... --set
+Datasets: zoo prepare ncedc_picks/phasenet_demo --manual-dir ..., zoo prepare stead/sample --manual-dir ... --set
 split=event. All of their records are picked, in windows of 30 s with P at three places. "SNR 3": noise from before P of
 another record is added until the first second of P has three times the rms of the noise (vertical, 1 to 30 Hz); records
 that are noisier stay as they are. The last table: P found within 0.5 s at a threshold, against false picks in a minute.
@@ -29,7 +29,7 @@ from table import print_table
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.files import read_json, write_json
 from zoo.progress import say
@@ -104,8 +104,8 @@ def with_noise(records: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.nd
     return {**records, "waveform": noisy}
 
 
-def records_of(corpus: str, data_dir: str | None) -> dict[str, np.ndarray]:
-    return corpora.arrays(corpus, "all", data_dir, registry.recipe_module("phase_picker").RECIPE.features)
+def records_of(dataset: str, data_dir: str | None) -> dict[str, np.ndarray]:
+    return datasets.arrays(dataset, "all", data_dir, registry.recipe_module("phase_picker").RECIPE.features)
 
 
 def row_of(name: str, scored: picking.Scored, s_too: bool = True) -> list[str]:
@@ -140,13 +140,13 @@ def curve(rows: dict[str, picking.Scored], records: dict[str, np.ndarray] | None
 def compare(models: list[str], names: list[str], data_dir: str | None) -> None:
     """Print the tables of the module."""
     learnt = {NCEDC: "phase_picker.ncedc"}
-    for corpus in names:
+    for dataset in names:
         try:
-            records = records_of(corpus, data_dir)
+            records = records_of(dataset, data_dir)
         except ZooError as error:
             say(str(error))
             continue
-        sets = {corpus: records} | ({f"{corpus}, SNR 3": with_noise(records)} if corpus == NCEDC else {})
+        sets = {dataset: records} | ({f"{dataset}, SNR 3": with_noise(records)} if dataset == NCEDC else {})
         for title, data in sets.items():
             found: dict[str, picking.Scored] = {}
             pickers = {name: (network(name), True) for name in models}
@@ -155,7 +155,7 @@ def compare(models: list[str], names: list[str], data_dir: str | None) -> None:
                 picker = sta_lta(kind, ratio)
                 pickers |= {f"STA/LTA {kind}": (picker, False), f"STA/LTA {kind}, AIC": (picker, True)}
             for name, (picker, repick) in pickers.items():
-                shown = f"{name} (learnt from these)" if learnt.get(corpus) == name else name
+                shown = f"{name} (learnt from these)" if learnt.get(dataset) == name else name
                 found[shown] = picking.residuals(picker, data, SAMPLES, RATE_HZ, repick)
             windows = len(next(iter(found.values())).p_s)
             rows = [row_of(name, scored, "STA" not in name) for name, scored in found.items()]
@@ -170,11 +170,11 @@ def cross_validate(folds: int, picks: Path, data_dir: str | None, card: Path | N
     before, after = [], []
     with tempfile.TemporaryDirectory() as folder:
         for fold in range(1, folds + 1):
-            corpus = f"ncedc_picks/fold{fold}of{folds}"
-            corpora.prepare(corpus, data_dir, picks, settings={"folds": str(folds), "fold": str(fold)})
-            settings = {"corpus": corpus, "train_split": "train", "validation_split": "test", "scored_on": []}
+            dataset = f"ncedc_picks/fold{fold}of{folds}"
+            datasets.prepare(dataset, data_dir, picks, settings={"folds": str(folds), "fold": str(fold)})
+            settings = {"dataset": dataset, "train_split": "train", "validation_split": "test", "scored_on": []}
             tuned = recipe.train(out=Path(folder) / f"fold.{fold}", settings=settings, data_dir=data_dir, seed=seed)
-            data = corpora.arrays(corpus, "test", data_dir, recipe.recipe.features)
+            data = datasets.arrays(dataset, "test", data_dir, recipe.recipe.features)
             say(f"Fold {fold} of {folds}: {len(data['waveform'])} records not shown")
             for name, scored in ((recipe.hyperparameters["initial"], before), (str(tuned), after)):
                 scored.append(picking.residuals(network(name), data, SAMPLES, RATE_HZ))
@@ -195,8 +195,8 @@ def cross_validate(folds: int, picks: Path, data_dir: str | None, card: Path | N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["phase_picker.synthetic", "phase_picker.ncedc"])
-    parser.add_argument("--corpora", nargs="+", default=[NCEDC, STEAD])
-    parser.add_argument("--data-dir", help="folder of prepared corpora")
+    parser.add_argument("--datasets", nargs="+", default=[NCEDC, STEAD])
+    parser.add_argument("--data-dir", help="folder of prepared datasets")
     parser.add_argument("--cross-validation", action="store_true")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--picks", type=Path, default=REAL / "picks", help="the demo set's folder of .npz")
@@ -206,7 +206,7 @@ def main() -> None:
     if args.cross_validation:
         cross_validate(args.folds, args.picks, args.data_dir, args.write_card, args.seed)
     else:
-        compare(args.models, args.corpora, args.data_dir)
+        compare(args.models, args.datasets, args.data_dir)
 
 
 if __name__ == "__main__":

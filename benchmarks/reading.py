@@ -2,10 +2,10 @@
 
     python benchmarks/reading.py [--traces N] [--rounds N]
 
-The corpus is made here: **random numbers** in the shape of a training corpus (540 x 3 float32, a label, 30 columns of
+The dataset is made here: **random numbers** in the shape of a training dataset (540 x 3 float32, a label, 30 columns of
 metadata), written by `zoo prepare seisbench_format/...` and exported for SeisBench by
 `zoo.seismograms.archives.export`. Reading does not depend on what the numbers are. It is larger than the 250 MB up to
-which TFDS caches a corpus in memory by itself. Everybody does equal work: one epoch of batches of 256, waveforms (540,
+which TFDS caches a dataset in memory by itself. Everybody does equal work: one epoch of batches of 256, waveforms (540,
 3) float32 with int64 labels, shuffled (TFDS with the zoo's buffer; SeisBench: a permutation of all), page cache warm.
 They run in turns; the median of the rounds is printed. SeisBench reads with GenericGenerator and a torch DataLoader of
 2 workers, in a process without TensorFlow and as fast as it can: all traces and metadata are in its caches before the
@@ -72,15 +72,15 @@ def write_folder(folder: Path, traces: int) -> None:
 
 
 def prepare(folder: Path, traces: int) -> tuple[str, float]:
-    """Make the corpus below `folder`, and export it; return its name and the size of its records in bytes."""
-    from zoo.data import corpora
+    """Make the dataset below `folder`, and export it; return its name and the size of its records in bytes."""
+    from zoo.data import datasets
     from zoo.seismograms.archives.export import export
 
     name = "seisbench_format/reading"
     source = folder / "source"
     source.mkdir()
     write_folder(source, traces)
-    made = corpora.prepare(name, folder / "data", settings={"folder": str(source)})
+    made = datasets.prepare(name, folder / "data", settings={"folder": str(source)})
     export(name, folder / "exported", data_dir=folder / "data")
     return name, sum(file.stat().st_size for file in made.glob("*.tfrecord*")) / traces
 
@@ -89,13 +89,13 @@ def epochs(name: str, data_dir: Path, buffer: int) -> dict[str, Callable[[int], 
     """Return what makes a shuffled, batched epoch by each method, as a function of the seed."""
     import tensorflow_datasets as tfds
 
-    from zoo.data import corpora
+    from zoo.data import datasets
 
     wanted = ("waveform", "label")
     decoders = tfds.decode.PartialDecoding({key: True for key in wanted})
 
     def zoo(seed: int):
-        return corpora.load_dataset(name, "train", BATCH, features=wanted, data_dir=data_dir, shuffle_seed=seed)
+        return datasets.load_dataset(name, "train", BATCH, features=wanted, data_dir=data_dir, shuffle_seed=seed)
 
     def stock(seed: int, **options):
         found = tfds.load(name, split="train", data_dir=str(data_dir), shuffle_files=True, **options)
@@ -157,12 +157,12 @@ def main() -> None:
         return
     from table import print_table
 
-    from zoo.data import corpora
+    from zoo.data import datasets
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         name, record_bytes = prepare(folder, args.traces)
-        buffer = corpora.shuffle_buffer(int(record_bytes))
+        buffer = datasets.shuffle_buffer(int(record_bytes))
         methods = epochs(name, folder / "data", buffer)
         found: dict[str, list] = {method: [] for method in methods}
         for make in methods.values():  # the page cache, and whatever a first use costs

@@ -2,7 +2,7 @@
 
     python benchmarks/seismicity.py [--models NAME ...] [--tasks NAME ...] [--maps N] [--data-dir DIR]
 
-Corpora: zoo prepare seismicity_maps/NAME for each of --tasks and for figure_s1; what is not prepared is left out. Each
+Datasets: zoo prepare seismicity_maps/NAME for each of --tasks and for figure_s1; what is not prepared is left out. Each
 score has the threshold of the highest accuracy on the task's validation split; the figures are of the test split.
 "past rate" and "true rate" are told the background, as the region's past or as it was drawn; the others see one map.
 Gradient boosting (needs scikit-learn) is trained on 20,000 maps of each task, the networks on those that their cards
@@ -23,7 +23,7 @@ from table import print_table
 
 import zoo
 from zoo import checkpoint, registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.progress import say
 from zoo.seismicity.models.boosting import boosted_score
@@ -36,7 +36,7 @@ Maps = Mapping[str, np.ndarray]
 Score = Callable[[Maps], np.ndarray]
 
 LITERAL = "figure_s1"
-CORPORA = ("medium", "medium_uniform", "hard")
+DATASETS = ("medium", "medium_uniform", "hard")
 FEATURES = ("counts", "past", "expected", "label")
 BASELINES: dict[str, Score] = {
     "largest pixel": lambda maps: largest_pixel(maps["counts"]),
@@ -68,10 +68,10 @@ def boosting(task: str) -> dict[str, Score]:
     }
 
 
-def read(corpus: str, maps: int, data_dir: str | None) -> tuple[Maps, Maps] | None:
-    """Return the validation and test maps of a corpus, at most so many; None where it is not prepared."""
+def read(dataset: str, maps: int, data_dir: str | None) -> tuple[Maps, Maps] | None:
+    """Return the validation and test maps of a dataset, at most so many; None where it is not prepared."""
     try:
-        parts = [corpora.arrays(corpus, split, data_dir, FEATURES) for split in ("validation", "test")]
+        parts = [datasets.arrays(dataset, split, data_dir, FEATURES) for split in ("validation", "test")]
     except ZooError as error:
         say(str(error))
         return None
@@ -133,12 +133,12 @@ def compare(models: list[str], tasks: list[str], maps: int, data_dir: str | None
 
 def literal(maps: int, data_dir: str | None) -> None:
     """Print how well more than five events in a pixel are told by a threshold, and by a network trained to."""
-    corpus = f"seismicity_maps/{LITERAL}"
-    parts = read(corpus, maps, data_dir)
+    dataset = f"seismicity_maps/{LITERAL}"
+    parts = read(dataset, maps, data_dir)
     if parts is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        settings = {**_LITERAL_SETTINGS, "corpus": corpus, "tasks": [LITERAL]}
+        settings = {**_LITERAL_SETTINGS, "dataset": dataset, "tasks": [LITERAL]}
         out = Path(folder) / "literal.single"
         zoo.recipe("seismicity_resnet18").train(out=out, settings=settings, data_dir=data_dir)
         cost_s = checkpoint.read_card(out)["training_cpu_s"]
@@ -150,9 +150,9 @@ def literal(maps: int, data_dir: str | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=registry.list_models("seismicity_resnet*"))
-    parser.add_argument("--tasks", nargs="+", default=list(CORPORA), help="corpora below seismicity_maps")
+    parser.add_argument("--tasks", nargs="+", default=list(DATASETS), help="datasets below seismicity_maps")
     parser.add_argument("--maps", type=int, default=10_000, help="of a split, at most")
-    parser.add_argument("--data-dir", help="folder of prepared corpora")
+    parser.add_argument("--data-dir", help="folder of prepared datasets")
     arguments = parser.parse_args()
     sizes(arguments.models)
     compare(arguments.models, arguments.tasks, arguments.maps, arguments.data_dir)

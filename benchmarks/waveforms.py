@@ -64,14 +64,14 @@ def write_archive(folder: Path, traces: int) -> None:
     np.save(folder / "test.npy", np.array(names[::10]))
 
 
-def prepare(archive: Path, corpus: str, data: Path, workers: int) -> tuple[float, float, float]:
+def prepare(archive: Path, dataset: str, data: Path, workers: int) -> tuple[float, float, float]:
     """Run `zoo prepare`; return CPU-seconds, seconds and the largest resident memory in GB."""
     command = [
         sys.executable,
         "-m",
         "zoo.cli",
         "prepare",
-        corpus,
+        dataset,
         "--manual-dir",
         str(archive),
         "--data-dir",
@@ -92,7 +92,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--traces", type=int, default=277_000, help="of 72 kB; default 20 GB")
-    parser.add_argument("--folder", help="for the archive and the corpora, default a temporary one")
+    parser.add_argument("--folder", help="for the archive and the datasets, default a temporary one")
     chosen = parser.parse_args()
     few = min(20_000, chosen.traces // 2)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:

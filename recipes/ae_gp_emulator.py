@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: an autoencoder and Gaussian processes.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method E: R2D 0.9472 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method E: R2D 0.9472 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    40 CPU-seconds of training for a receiver, and 9 to 19 for the Gaussian processes
 Run     zoo train ae_gp_emulator
@@ -23,7 +23,7 @@ from zoo.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="zoo")
 class AEGPEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A Gaussian process for each number of the code from which the decoder of an autoencoder makes the
     trace's shape, two more for its time and amplitude (section 2.2.5, figures 3E and 4).

@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: an autoencoder and a neural network.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method D: R2D 0.9496 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method D: R2D 0.9496 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    57 CPU-seconds of training for a receiver, and 3 to 10 for the Gaussian processes of time and amplitude
 Run     zoo train ae_nn_emulator
@@ -18,7 +18,7 @@ from zoo.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="zoo")
 class AENNEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A perceptron of 64, 128 and 256 units per receiver gives the code from which the decoder of an
     autoencoder, trained before on frames alone, makes the trace's shape; Gaussian processes give its time

@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: a conditional variational autoencoder.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method F: R2D 0.9477 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method F: R2D 0.9477 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    29 CPU-seconds of training for a receiver, 75 for five, and 3 to 10 a receiver for the Gaussian processes
 Run     zoo train cvae_emulator
@@ -75,7 +75,7 @@ class ConditionalAutoencoder(keras.Model):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class CVAEEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     The decoder of a conditional variational autoencoder gives the trace's shape for the mean of the
     prior, z = 0, Gaussian processes its time and amplitude (section 2.2.6, figure 3F).

@@ -28,7 +28,7 @@ _EXAMPLES, _ITERATIONS = 400, 30
 
 @keras.saving.register_keras_serializable(package="zoo")
 class D18Emulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A trace is its 100 dominant samples, the largest in absolute value, in the order of time, and zero
     elsewhere. For each of them, a Gaussian process gives the position and another one the amplitude (times

@@ -39,7 +39,7 @@ RECIPE = WaveformRecipe(
     summary="Says of 27 s of a seismogram whether they hold an earthquake or an explosion. As shipped: trained "
     "on SYNTHETIC seismograms.",
     settings={
-        "corpus": "local_seismograms/kong2021_explosion_earthquake",
+        "dataset": "local_seismograms/kong2021_explosion_earthquake",
         **waveform_training.APPLICATION,
         "labels": 0,
         "vertical_only": 0.15,

@@ -20,7 +20,7 @@ RECIPE = Recipe(
     summary="Models a trace over an inverted stack of layers: a wave equation whose velocities were trained.",
     settings={
         **fwi_training.SETTINGS,
-        "corpus": "velocity_models/layered_1d",
+        "dataset": "velocity_models/layered_1d",
         "shots": 1,
         "batch_size": 1,
         "time_samples": 1200,

@@ -17,7 +17,7 @@ from zoo.training.recipe import Recipe
 RECIPE = Recipe(
     name="fdrnn_folded",
     summary="Models shots over an inverted synthetic section: a wave equation whose velocities were trained.",
-    settings={**fwi_training.SETTINGS, "corpus": "velocity_models/synthetic_folded"},
+    settings={**fwi_training.SETTINGS, "dataset": "velocity_models/synthetic_folded"},
     **fwi_training.PARTS,
     card={**fwi_training.CARD, "licence": "Apache-2.0; the earth is synthetic"},
     tags={

@@ -21,7 +21,7 @@ RECIPE = Recipe(
     summary="Models shots over an inverted Marmousi-II: a wave equation whose velocities were trained.",
     settings={
         **fwi_training.SETTINGS,
-        "corpus": "velocity_models/marmousi2_fwi",
+        "dataset": "velocity_models/marmousi2_fwi",
         "peak_hz": 3.0,  # 99 % of its energy lies below 5.9 Hz; 6 have five points in a wavelength in water
         "time_step_s": 0.0054,  # stable up to 5670 m/s; the fastest rock has 4767
     },

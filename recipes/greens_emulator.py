@@ -169,7 +169,7 @@ RECIPE = Recipe(
     name="greens_emulator",
     summary="Emulates the traces of any moment tensor at fixed receivers, from the coordinates of the source.",
     settings={
-        "corpus": "microseismic/marine_mechanisms",
+        "dataset": "microseismic/marine_mechanisms",
         "train_split": "train",
         "validation_split": "validation",
         "units": [128, 256, 256],
@@ -197,5 +197,5 @@ RECIPE = Recipe(
         "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
     },
     tags={"marine": {}},
-    smoke={"corpus": "microseismic/marine_mechanisms_small", "epochs": 3, "inducing_points": 64, "coefficients": 20},
+    smoke={"dataset": "microseismic/marine_mechanisms_small", "epochs": 3, "inducing_points": 64, "coefficients": 20},
 )

@@ -141,5 +141,12 @@ RECIPE = Recipe(
         "model.posterior(velocities, sd) for their distribution",
     },
     tags={"cheng2019": {}},
-    smoke={"corpus": "prem_dispersion/mini", "epochs": 3, "width": 32, "blocks": 1, "components": 2, "batch_size": 128},
+    smoke={
+        "dataset": "prem_dispersion/mini",
+        "epochs": 3,
+        "width": 32,
+        "blocks": 1,
+        "components": 2,
+        "batch_size": 128,
+    },
 )

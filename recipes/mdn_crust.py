@@ -94,11 +94,11 @@ RECIPE = Recipe(
         "cheng2019": {},
         # Regional maps, of ambient noise mostly: errors of 1 % and more.
         "short_period": {
-            "corpus": "prem_dispersion/short_period",
+            "dataset": "prem_dispersion/short_period",
             "noise_relative": 0.01,
             "noise_highest": 0.05,
             "epochs": 60,
         },
     },
-    smoke={"corpus": "prem_dispersion/mini", "epochs": 3, "width": 32, "blocks": 1, "batch_size": 128},
+    smoke={"dataset": "prem_dispersion/mini", "epochs": 3, "width": 32, "blocks": 1, "batch_size": 128},
 )

@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: a direct neural network.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method A: R2D 0.9500 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method A: R2D 0.9500 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    22 CPU-seconds of training for a receiver, 38 for five, and 3 to 10 a receiver for the Gaussian processes
 Run     zoo train nn_direct_emulator
@@ -17,7 +17,7 @@ from zoo.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="zoo")
 class NNDirectEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A perceptron of 64, 128 and 256 units per receiver gives the trace's shape, Gaussian processes its
     time and amplitude (section 2.2.1, figure 3A). Arguments as of `zoo.microseismic.models.emulator.Emulator`.

@@ -37,7 +37,7 @@ RECIPE = WaveformRecipe(
     summary="Says of 27 s of a seismogram whether they hold an earthquake or noise. As shipped: trained on SYNTHETIC "
     "seismograms.",
     settings={
-        "corpus": "local_seismograms/kong2021_noise_earthquake",
+        "dataset": "local_seismograms/kong2021_noise_earthquake",
         **waveform_training.APPLICATION,
         "vertical_only": 0.15,
         "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],

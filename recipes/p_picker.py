@@ -130,7 +130,7 @@ RECIPE = WaveformRecipe(
     summary="Says where in 27 s of a seismogram P arrives (one number, the paper's regression). As "
     "shipped: trained on SYNTHETIC local earthquakes.",
     settings={
-        "corpus": "local_seismograms/kong2021_picking",
+        "dataset": "local_seismograms/kong2021_picking",
         **waveform_training.APPLICATION,
         "labels": 0,
         "epochs": 12,

@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: principal components and Gaussian processes.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method C: R2D 0.9433 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method C: R2D 0.9433 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    23 to 33 CPU-seconds for a receiver, all of them for Gaussian processes
 Run     zoo train pca_gp_emulator
@@ -23,7 +23,7 @@ from zoo.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PCAGPEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A Gaussian process for each of 20 principal components gives the trace's shape, two more its time and
     amplitude (section 2.2.3, figure 3C).

@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: principal components and a neural network.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method B: R2D 0.9443 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method B: R2D 0.9443 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    19 CPU-seconds of training for a receiver, and 3 to 10 for the Gaussian processes of time and amplitude
 Run     zoo train pca_nn_emulator
@@ -18,7 +18,7 @@ from zoo.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PCANNEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A perceptron of three layers of 50 units per receiver gives 20 principal components of the trace's
     shape, Gaussian processes its time and amplitude (section 2.2.2, figure 3B). The error of the frames

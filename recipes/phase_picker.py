@@ -63,10 +63,10 @@ class PhasePicker(keras.Model):
 def adapt(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
-    """Check the corpus's rate; begin with the weights of another picker, where settings name one."""
+    """Check the dataset's rate; begin with the weights of another picker, where settings name one."""
     if about["sampling_rate_hz"] != model.sampling_rate_hz:
         raise ZooError(
-            f"{settings['corpus']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at "
+            f"{settings['dataset']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at "
             f"{model.sampling_rate_hz:g} Hz: prepare a config of your own with --set sampling_rate_hz=..."
         )
     if settings["initial"]:
@@ -131,7 +131,7 @@ RECIPE = Recipe(
     summary="Gives the probability of P, S and noise at every sample of a local seismogram. As shipped: trained on "
     "SYNTHETIC seismograms, the tag ncedc fine-tuned on 40 real ones.",
     settings={
-        "corpus": "local_seismograms/local_100hz",
+        "dataset": "local_seismograms/local_100hz",
         "train_split": "train",
         "validation_split": "validation",
         "initial": "",
@@ -168,8 +168,8 @@ RECIPE = Recipe(
     card={
         "inputs": "(n, 3000, 3) float32: Z, N, E at 100 Hz, counts or m/s, zeros where a component is not recorded",
         "outputs": "(n, 3000, 3) float32: probabilities of P, S and noise at every sample",
-        "licence": "weights: Apache-2.0; synthetic corpus, whose generator's ranges were set with the 40 NCEDC traces, "
-        "STEAD's sample and PNW's in view; phase_picker.ncedc is fine-tuned on the 40 (MIT)",
+        "licence": "weights: Apache-2.0; synthetic dataset, whose generator's ranges were set with the 40 NCEDC "
+        "traces, STEAD's sample and PNW's in view; phase_picker.ncedc is fine-tuned on the 40 (MIT)",
         "citation": "Zhu, W. and Beroza, G. C. (2019), PhaseNet: a deep-neural-network-based seismic arrival-time "
         "picking method, Geophysical Journal International 216, 261-273",
     },
@@ -177,7 +177,7 @@ RECIPE = Recipe(
         "synthetic": {},
         # All 40 traces are learnt: benchmarks/picking.py --cross-validation scores those that are not shown.
         "ncedc": {
-            "corpus": "ncedc_picks/phasenet_demo",
+            "dataset": "ncedc_picks/phasenet_demo",
             "train_split": "test",
             "validation_split": "test",
             "initial": "phase_picker.synthetic",
@@ -188,7 +188,7 @@ RECIPE = Recipe(
         },
     },
     smoke={
-        "corpus": "local_seismograms/mini",
+        "dataset": "local_seismograms/mini",
         "samples": 1024,
         "filters": [4, 4, 4],
         "epochs": 2,

@@ -54,5 +54,5 @@ RECIPE = Recipe(
     sample=crust_training.held_out_sample,
     card=crust_training.CARD,
     tags={"cheng2019": {}},
-    smoke={"corpus": "prem_dispersion/mini", "epochs": 3, "units": [20], "batch_size": 100},
+    smoke={"dataset": "prem_dispersion/mini", "epochs": 3, "units": [20], "batch_size": 100},
 )

@@ -155,7 +155,7 @@ RECIPE = Recipe(
     card=crust_training.CARD,
     tags={"cheng2019": {}, **_table_1()},
     smoke={
-        "corpus": "prem_dispersion/mini",
+        "dataset": "prem_dispersion/mini",
         "epochs": 3,
         "pretraining_epochs": 2,
         "units": [20, 10],

@@ -128,7 +128,7 @@ RECIPE = WaveformRecipe(
     summary="Encodes 27 s of a three-component seismogram into features and reconstructs it. As shipped: trained on "
     "SYNTHETIC local earthquakes.",
     settings={
-        "corpus": "local_seismograms/earthquakes_20hz",
+        "dataset": "local_seismograms/earthquakes_20hz",
         "train_split": "train",
         "validation_split": "validation",
         "bottleneck": 68,

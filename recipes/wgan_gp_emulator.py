@@ -1,6 +1,6 @@
 """Emulator of microseismic traces: a Wasserstein generative adversarial network with gradient penalty.
 
-Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method G: R2D 0.9214 on its own corpus
+Paper   Spurio Mancini et al. 2021, Solid Earth 12, 1683, method G: R2D 0.9214 on its own dataset
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    61 CPU-seconds of training for a receiver, 251 for five, and two Gaussian processes of 3 each
 Run     zoo train wgan_gp_emulator
@@ -218,7 +218,7 @@ class ConditionalWGAN(keras.Model):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WGANEmulator(Emulator):
-    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the corpus.
+    """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     The generator of a Wasserstein adversarial network gives the trace's shape for the mean of the
     prior, z = 0, Gaussian processes its time and amplitude (section 2.2.7, figure 3G).

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
-    """Keep caches and corpora of a test inside its own folder."""
+    """Keep caches and datasets of a test inside its own folder."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("ZOO_CHECKPOINTS", raising=False)
     monkeypatch.delenv("ZOO_MIRROR", raising=False)
@@ -31,12 +31,12 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_corpus(tmp_path_factory) -> Path:
-    """A folder with the corpus microseismic/marine_small, simulated once per test session."""
-    from zoo.data import corpora
+def small_dataset(tmp_path_factory) -> Path:
+    """A folder with the dataset microseismic/marine_small, simulated once per test session."""
+    from zoo.data import datasets
 
-    folder = tmp_path_factory.mktemp("corpora")
-    corpora.prepare("microseismic/marine_small", folder)
+    folder = tmp_path_factory.mktemp("datasets")
+    datasets.prepare("microseismic/marine_small", folder)
     return folder
 
 

@@ -80,7 +80,7 @@ def test_debug_shows_the_traceback():
 
 def test_json_is_one_object_on_stdout():
     models = json.loads(run("list", "--json").stdout)
-    assert {"name", "summary", "corpus", "default"} <= set(models[0])
+    assert {"name", "summary", "dataset", "default"} <= set(models[0])
     info = json.loads(run("info", "cvae_emulator", "--json").stdout)
     assert info["name"] == "cvae_emulator.marine"
     assert "microseismic" in [d["name"] for d in json.loads(run("datasets", "--json").stdout)]

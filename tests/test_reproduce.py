@@ -1,4 +1,4 @@
-"""Experiments of the papers on a small corpus: they run, resume, and leave a table that says what was measured."""
+"""Experiments of the papers on a small dataset: they run, resume, and leave a table that says what was measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo import reproduce
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_json
 
@@ -17,7 +17,7 @@ from zoo.files import read_json
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dispersion")
-    corpora.prepare("prem_dispersion/mini", folder)
+    datasets.prepare("prem_dispersion/mini", folder)
     return folder
 
 
@@ -59,7 +59,7 @@ def test_monte_carlo_stands_beside_the_network(out, mini):
     assert (out / "posterior.png").stat().st_size > 10_000
 
 
-def test_the_split_is_of_the_whole_corpus(tmp_path, mini):
+def test_the_split_is_of_the_whole_dataset(tmp_path, mini):
     rows = quick("crust-split", tmp_path, mini, epochs=1, units=[8])
     for row, proportion in zip(rows, (3, 4), strict=True):
         assert row["training_to_test"] == f"{proportion}:1"

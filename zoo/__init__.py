@@ -25,8 +25,8 @@ _FACE = {
     "info": "zoo.registry",
     "list_models": "zoo.registry",
     "list_datasets": "zoo.data.builders",
-    "load_dataset": "zoo.data.corpora",
-    "data_source": "zoo.data.corpora",
+    "load_dataset": "zoo.data.datasets",
+    "data_source": "zoo.data.datasets",
     "ZooError": "zoo.errors",
 }
 
@@ -34,7 +34,7 @@ __all__ = [*_FACE, "__version__"]
 
 if TYPE_CHECKING:
     from zoo.data.builders import list_datasets  # noqa: F401
-    from zoo.data.corpora import data_source, load_dataset  # noqa: F401
+    from zoo.data.datasets import data_source, load_dataset  # noqa: F401
     from zoo.errors import ZooError  # noqa: F401
     from zoo.registry import info, list_models, load, save  # noqa: F401
     from zoo.training.trainer import recipe  # noqa: F401

@@ -35,7 +35,7 @@ CARD_FIELDS = {
     "summary": "what the model does, in a sentence",
     "inputs": "shape, unit and meaning of what the model takes",
     "outputs": "shape, unit and meaning of what the model gives",
-    "corpus": "name and version of the corpus it was trained on, and whether it is synthetic",
+    "dataset": "name and version of the dataset it was trained on, and whether it is synthetic",
     "command": "the command that trained it",
     "seed": "the seed of that command",
     "versions": "versions of the libraries that trained it",

@@ -22,11 +22,11 @@ _EXAMPLES = """\
 examples:
   zoo list                                   which pretrained models there are
   zoo info cvae_emulator                     what one does, its units, its scores
-  zoo datasets                               which corpora there are
-  zoo prepare microseismic/marine_small      download or simulate a corpus
+  zoo datasets                               which datasets there are
+  zoo prepare microseismic/marine_small      download or simulate a dataset
   zoo prepare stead/mini --manual-dir STEAD  ... or read an archive's own files
   zoo show stead/mini                        draw some of its seismograms with their picks
-  zoo train cvae_emulator --seed 1           train a recipe on its corpus
+  zoo train cvae_emulator --seed 1           train a recipe on its dataset
   zoo evaluate cvae_emulator --json          score a model on its test split
   zoo locate traces.npz --model cvae_emulator --out event
   zoo crust velocities.csv --out crust       crustal thickness from maps of phase velocity
@@ -65,7 +65,7 @@ def _list(args: argparse.Namespace) -> None:
         raise ZooError(f"No model matches {args.pattern!r}.{near}")
     cards = [checkpoint.read_card(registry._checkpoints()[name]) for name in names]
     if args.json:
-        keys = ("name", "summary", "corpus", "default")
+        keys = ("name", "summary", "dataset", "default")
         _print_json([{key: card.get(key) for key in keys} for card in cards])
         return
     rows = [(c["name"], "default" if c.get("default") else "", c["summary"]) for c in cards]
@@ -79,7 +79,7 @@ def _info(args: argparse.Namespace) -> None:
     if args.json:
         _print_json(info)
         return
-    for key in ("kind", "name", "summary", "inputs", "outputs", "corpus", "configs", "prepared"):
+    for key in ("kind", "name", "summary", "inputs", "outputs", "dataset", "configs", "prepared"):
         if info.get(key):
             _entry(key, info[key])
     for split, score in (info.get("scores") or {}).items():
@@ -92,9 +92,9 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _datasets(args: argparse.Namespace) -> None:
-    from zoo.data import builders, corpora
+    from zoo.data import builders, datasets
 
-    found = [corpora.describe(name, args.data_dir) for name in builders.list_datasets()]
+    found = [datasets.describe(name, args.data_dir) for name in builders.list_datasets()]
     if args.json:
         _print_json([{k: d[k] for k in ("name", "configs", "prepared")} for d in found])
         return
@@ -103,23 +103,23 @@ def _datasets(args: argparse.Namespace) -> None:
         for d in found
         for config in sorted({*d["configs"], *(key.split("/")[1] for key in d["prepared"])})
     ]
-    _table(("corpus", "where"), rows)
+    _table(("dataset", "where"), rows)
 
 
 def _prepare(args: argparse.Namespace) -> None:
-    from zoo.data import corpora
+    from zoo.data import datasets
 
-    folder = corpora.prepare(
+    folder = datasets.prepare(
         args.name, args.data_dir, args.manual_dir, args.limit, _settings(args.set), args.workers, args.beam
     )
-    _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
+    _print_json({"dataset": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
 def _export(args: argparse.Namespace) -> None:
     from zoo.seismograms.archives.export import export
 
     folder = export(args.name, args.out, args.split, args.data_dir)
-    _print_json({"corpus": args.name, "folder": str(folder)}) if args.json else print(folder)
+    _print_json({"dataset": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
 def _show(args: argparse.Namespace) -> None:
@@ -127,7 +127,7 @@ def _show(args: argparse.Namespace) -> None:
 
     out = args.out or f"{args.name.replace('/', '_')}.png"
     picture = show(args.name, out, args.split, args.count, args.seed, args.data_dir)
-    _print_json({"corpus": args.name, "picture": str(picture)}) if args.json else print(picture)
+    _print_json({"dataset": args.name, "picture": str(picture)}) if args.json else print(picture)
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -147,7 +147,7 @@ def _train(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from zoo.training import trainer as training
 
-    scores = training.evaluate(args.name, args.split, args.data_dir, args.corpus)
+    scores = training.evaluate(args.name, args.split, args.data_dir, args.dataset)
     if args.json:
         _print_json(scores)
         return
@@ -286,13 +286,13 @@ def _reproduce(args: argparse.Namespace) -> None:
 
 def _where(args: argparse.Namespace) -> None:
     from zoo import registry
-    from zoo.data import corpora
+    from zoo.data import datasets
     from zoo.files import cache_folder, room
 
     places: dict[str, Any] = {
         "package": str(room("recipes").parent),
         "checkpoints": [str(folder) for folder in registry._search_folders()],
-        "corpora": str(corpora.data_dir(args.data_dir)),
+        "datasets": str(datasets.data_dir(args.data_dir)),
         "cache": str(cache_folder()),
     }
     if args.json:
@@ -322,7 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
     shared.add_argument("--json", action="store_true", help="print JSON")
     data = argparse.ArgumentParser(add_help=False)
-    data.add_argument("--data-dir", metavar="DIR", help="folder of prepared corpora")
+    data.add_argument("--data-dir", metavar="DIR", help="folder of prepared datasets")
     changes = argparse.ArgumentParser(add_help=False)
     changes.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change a setting")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
@@ -334,20 +334,20 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = command("list", _list, "list pretrained models")
     listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
-    info = command("info", _info, "say what a model, a corpus or a recipe is")
+    info = command("info", _info, "say what a model, a dataset or a recipe is")
     info.add_argument("name")
-    command("datasets", _datasets, "list corpora and where they are prepared", data)
-    prepare = command("prepare", _prepare, "download or generate a corpus", data, changes)
+    command("datasets", _datasets, "list datasets and where they are prepared", data)
+    prepare = command("prepare", _prepare, "download or generate a dataset", data, changes)
     prepare.add_argument("name", metavar="NAME[/CONFIG]")
     prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
     prepare.add_argument("--limit", type=_positive, metavar="N", help="at most N examples a split")
     prepare.add_argument("--workers", type=_positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
-    export = command("export", _export, "write a corpus of waveforms as a SeisBench dataset", data)
+    export = command("export", _export, "write a dataset of waveforms as a SeisBench dataset", data)
     export.add_argument("name", metavar="NAME/CONFIG")
     export.add_argument("--out", required=True, metavar="DIR", help="a new folder: metadata.csv and waveforms.hdf5")
     export.add_argument("--split", nargs="+", metavar="SPLIT", help="train, validation, test or parts, default all")
-    show = command("show", _show, "draw some waveforms of a corpus with their picks", data)
+    show = command("show", _show, "draw some waveforms of a dataset with their picks", data)
     show.add_argument("name", metavar="NAME/CONFIG")
     show.add_argument("--split", default="train", help="train (default), validation, test, or a part of one")
     show.add_argument("--count", type=_positive, default=12, metavar="N", help="how many, default 12")
@@ -359,10 +359,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     train.add_argument("--out", metavar="DIR", help="checkpoint folder, default runs/NAME")
     train.add_argument("--smoke", action="store_true", help="a run of seconds, to see that all works")
-    evaluate = command("evaluate", _evaluate, "score a model on a split of its corpus", data)
+    evaluate = command("evaluate", _evaluate, "score a model on a split of its dataset", data)
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
-    evaluate.add_argument("--corpus", metavar="NAME/CONFIG", help="another corpus than the model's own")
+    evaluate.add_argument("--dataset", metavar="NAME/CONFIG", help="another dataset than the model's own")
     locate = command("locate", _locate, "locate an event by its waveforms or its arrival times")
     locate.add_argument("traces", help="npz, or any file that ObsPy reads")
     locate.add_argument("--model", default="pca_gp_emulator", help="an emulator (default %(default)s)")
@@ -401,7 +401,7 @@ def _parser() -> argparse.ArgumentParser:
     mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
     mechanism.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     crust = command("crust", _crust, "invert maps of Rayleigh phase velocity for crustal thickness", data)
-    crust.add_argument("map", metavar="MAP", help="a table, folder or npz, or a corpus like phase_velocity_maps/NAME")
+    crust.add_argument("map", metavar="MAP", help="a table, folder or npz, or a dataset like phase_velocity_maps/NAME")
     crust.add_argument("--model", default="mdn_crust", help="a crust model or its folder (default %(default)s)")
     crust.add_argument("--out", required=True, metavar="DIR", help="folder for maps, tables and figures")
     crust.add_argument("--compare", metavar="NAME", help="a known thickness: crust1, or a table")
@@ -445,9 +445,9 @@ def _parser() -> argparse.ArgumentParser:
     reproduce = command("reproduce", _reproduce, again, data, changes)
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
     reproduce.add_argument("--out", metavar="DIR", help="folder for checkpoints, table and figure, default runs/NAME")
-    reproduce.add_argument("--quick", action="store_true", help="on a small corpus, to see that all works")
+    reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
-    command("where", _where, "say where models, corpora and downloads are", data)
+    command("where", _where, "say where models, datasets and downloads are", data)
     demo = command("demo", _demo, "show in minutes what the zoo does")
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
     return parser

@@ -215,23 +215,23 @@ def waveform_inversion(folder: Path) -> None:
 
 
 def waveform_archives(folder: Path) -> None:
-    """Prepare a corpus of synthetic seismograms, look at it, and hand it to SeisBench."""
+    """Prepare a dataset of synthetic seismograms, look at it, and hand it to SeisBench."""
     import shutil
 
-    from zoo.data import corpora
+    from zoo.data import datasets
     from zoo.seismograms.archives.export import export
     from zoo.seismograms.archives.show import show
 
-    data, name = folder / "corpora", "local_seismograms/mini"
+    data, name = folder / "datasets", "local_seismograms/mini"
     shutil.rmtree(folder, ignore_errors=True)  # of an earlier demo
     say("   Synthetic data: local earthquakes, explosions and noise, each with its P and S. Real archives (STEAD,")
     say("   LEN-DB, your own explosions by FDSN, any SeisBench set) are prepared by the same command.")
     say(f"   zoo prepare {name} --data-dir {data}")
-    corpora.prepare(name, data)
+    datasets.prepare(name, data)
     picture = show(name, folder / "seismograms.png", data_dir=data)
     say(f"   zoo export {name} --data-dir {data} --out {folder / 'seisbench'}")
     export(name, folder / "seisbench", data_dir=data)
-    source = corpora.data_source(name, "train", data_dir=data)
+    source = datasets.data_source(name, "train", data_dir=data)
     first = source[0]
     p, s = first["trace_p_arrival_sample"], first["trace_s_arrival_sample"]
     print(f"{len(source)} records to train on; the first: {first['trace_category']}, P at {p:.0f}, S at {s:.0f}")

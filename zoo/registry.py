@@ -134,18 +134,18 @@ def save(model: keras.Model, folder: str | os.PathLike, card: Mapping[str, Any] 
 
 
 def info(name: str) -> dict[str, Any]:
-    """Return what is known of a model (its card), a corpus or a recipe.
+    """Return what is known of a model (its card), a dataset or a recipe.
 
     Raises:
         ZooError: if nothing has that name.
     """
-    from zoo.data import corpora
+    from zoo.data import datasets
 
     path = Path(name).expanduser()
     if (path / checkpoint.CARD).is_file():
         return checkpoint.read_card(path)
     if name.split("/")[0] in list_datasets():
-        return corpora.describe(name)
+        return datasets.describe(name)
     try:
         return checkpoint.read_card(_checkpoints()[full_name(name)])
     except ZooError:

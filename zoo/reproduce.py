@@ -52,7 +52,7 @@ REPRODUCTIONS = {
     "crust-noise": Reproduction(
         "Error of the networks against the noise of the phase velocities, 0 to 2 %",
         "Cheng et al. 2019, section 3.2 (trained with noise)",
-        "a minute with the shipped checkpoints, and the corpus cheng2019",
+        "a minute with the shipped checkpoints, and the dataset cheng2019",
         "crust.reproduce:noise",
     ),
     "crust-split": Reproduction(
@@ -70,7 +70,7 @@ REPRODUCTIONS = {
     "crust-monte-carlo": Reproduction(
         "One curve inverted by Monte Carlo with the same solver and prior, beside the network",
         "Cheng et al. 2019, section 3.3 (three weeks against seconds)",
-        "about seven CPU-minutes of chains, and the corpus cheng2019",
+        "about seven CPU-minutes of chains, and the dataset cheng2019",
         "crust.reproduce:monte_carlo",
     ),
     "fwi-learning-rates": Reproduction(
@@ -132,12 +132,12 @@ REPRODUCTIONS = {
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where an experiment works: its folder, its corpora, what the user changes; and trainings that are kept.
+    """Where an experiment works: its folder, its datasets, what the user changes; and trainings that are kept.
 
     Attributes:
         folder: for everything that the experiment leaves.
-        quick: on the small corpus, few epochs.
-        data_dir: where prepared corpora lie.
+        quick: on the small dataset, few epochs.
+        data_dir: where prepared datasets lie.
         settings: of every training, beside the experiment's own.
         train: train anew where shipped checkpoints would do.
     """
@@ -192,8 +192,8 @@ def run(
     Args:
         name: one of `REPRODUCTIONS`.
         out: folder, by default `runs/NAME`.
-        quick: about a minute on a small corpus, to see that all works. Its figures say nothing.
-        data_dir: where prepared corpora lie.
+        quick: about a minute on a small dataset, to see that all works. Its figures say nothing.
+        data_dir: where prepared datasets lie.
         settings: changes to every training, such as {"schedule": "stable"}.
         train: train anew where shipped checkpoints would do.
 
@@ -205,7 +205,7 @@ def run(
     made = REPRODUCTIONS[name]
     folder = Path(out) if out else Path("runs") / name
     say(f"{made.title} ({made.paper})")
-    say("quick: about a minute, on a small corpus" if quick else f"Cost: {made.cost}")
+    say("quick: about a minute, on a small dataset" if quick else f"Cost: {made.cost}")
     module, function = made.function.split(":")
     workshop = Workshop(folder, quick, data_dir, dict(settings or {}), train)
     rows = getattr(importlib.import_module(f"zoo.{module}"), function)(workshop)

@@ -1,4 +1,4 @@
-"""What `zoo prepare CORPUS/NAME --set key=value` says, as values: each parser takes the key and the text.
+"""What `zoo prepare DATASET/NAME --set key=value` says, as values: each parser takes the key and the text.
 
 All raise `UsageError` for a text that is not meant.
 """
@@ -14,17 +14,17 @@ from zoo.errors import UsageError, did_you_mean
 Parser = Callable[[str, str], Any]
 
 
-def parse(corpus: str, settings: Mapping[str, Any], parsers: Mapping[str, Parser]) -> dict[str, Any]:
+def parse(dataset: str, settings: Mapping[str, Any], parsers: Mapping[str, Parser]) -> dict[str, Any]:
     """Return the values of settings, by key.
 
     Args:
-        corpus: its name, for errors.
+        dataset: its name, for errors.
         settings: texts by key.
         parsers: of the keys that there are.
     """
     for key in settings:
         if key not in parsers:
-            raise UsageError(f"{corpus} has no setting {key!r}.{did_you_mean(key, parsers)}")
+            raise UsageError(f"{dataset} has no setting {key!r}.{did_you_mean(key, parsers)}")
     return {key: parsers[key](key, str(text)) for key, text in settings.items()}
 
 

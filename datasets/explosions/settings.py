@@ -1,4 +1,4 @@
-"""Settings of a user's own corpus of explosions and earthquakes: text to config."""
+"""Settings of a user's own dataset of explosions and earthquakes: text to config."""
 
 from __future__ import annotations
 

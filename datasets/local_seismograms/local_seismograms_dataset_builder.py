@@ -36,7 +36,7 @@ class SeismogramConfig(WaveformConfig):
     test: int = 8_000
     seed: int = _USERS_SEED
     kinds: tuple[str, ...] = ("earthquake",)
-    """They take turns, so that a corpus is balanced."""
+    """They take turns, so that a dataset is balanced."""
     sampling_rate_hz: float = 100.0
     samples: int = 6_000
     window: str = "p"
@@ -84,7 +84,7 @@ class Builder(WaveformBuilder):
         ),
         SeismogramConfig(
             name="kong2021_noise_earthquake",
-            description="SYNTHETIC stand-in for Kong et al.'s LEN-DB corpus: noise or earthquake?",
+            description="SYNTHETIC stand-in for Kong et al.'s LEN-DB dataset: noise or earthquake?",
             seed=2,
             kinds=("noise", "earthquake"),
             window="early",
@@ -102,7 +102,7 @@ class Builder(WaveformBuilder):
         ),
         SeismogramConfig(
             name="kong2021_picking",
-            description="SYNTHETIC stand-in for Kong et al.'s picking corpus: P anywhere in the window.",
+            description="SYNTHETIC stand-in for Kong et al.'s picking dataset: P anywhere in the window.",
             seed=4,
             window="anywhere",
             s_minus_p_s=(0.5, 13.0),
@@ -139,7 +139,7 @@ class Builder(WaveformBuilder):
         """
         check_own_name("local_seismograms", name, cls.builder_configs)
         chosen = parse("local_seismograms", settings, _SETTINGS)
-        config = SeismogramConfig(name=name, description="A user's own corpus; SYNTHETIC.", **chosen)
+        config = SeismogramConfig(name=name, description="A user's own dataset; SYNTHETIC.", **chosen)
         if not (config.train or config.validation or config.test):
             raise UsageError("train, validation and test are all 0.")
         config.model()  # which may find more wrong

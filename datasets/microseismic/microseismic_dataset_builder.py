@@ -22,7 +22,7 @@ MARINE_RECEIVERS_KM = tuple(tuple(float(v) for v in published.kilometres(r)) for
 
 @dataclasses.dataclass
 class SimulatedConfig(tfds.core.BuilderConfig):
-    """A corpus that is simulated here: an earth, receivers, sources, a sampling."""
+    """A dataset that is simulated here: an earth, receivers, sources, a sampling."""
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
@@ -139,7 +139,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if "velocity_model" in chosen and "receivers_km" not in chosen:
             raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
         chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)
-        return SimulatedConfig(name=name, description="A user's own corpus; synthetic.", **chosen)
+        return SimulatedConfig(name=name, description="A user's own dataset; synthetic.", **chosen)
 
     @classmethod
     def shard_count(cls, config: SimulatedConfig) -> int:

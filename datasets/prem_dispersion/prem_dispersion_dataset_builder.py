@@ -29,7 +29,7 @@ _SETTINGS = ("frequencies_mhz", "periods_s", "depths_km", "prior", *_NUMBERS)
 
 @dataclasses.dataclass
 class DispersionConfig(tfds.core.BuilderConfig):
-    """A corpus of dispersion curves: a band, a prior, how many models."""
+    """A dataset of dispersion curves: a band, a prior, how many models."""
 
     frequency_hz: tuple[float, ...] = CHENG_FREQUENCY_HZ
     """Ascending."""
@@ -60,7 +60,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     BUILDER_CONFIGS = [
         DispersionConfig(
             name="cheng2019",
-            description="The corpus of Cheng et al. (2019): 10 to 35 mHz, Moho at 20 to 100 km; synthetic.",
+            description="The dataset of Cheng et al. (2019): 10 to 35 mHz, Moho at 20 to 100 km; synthetic.",
             models=500_000,
             test_models=120_000,
             seed=0,
@@ -118,7 +118,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if frequency_hz[0] < LOWEST_HZ * (1 - 1e-9) or frequency_hz[-1] > HIGHEST_HZ * (1 + 1e-9):
             low, high = frequency_hz[0] * 1e3, frequency_hz[-1] * 1e3
             raise UsageError(f"Phase velocities are computed from 5 to 250 mHz; received {low:g} to {high:g} mHz.")
-        config = DispersionConfig(name=name, description="A user's own corpus; synthetic.", **chosen)
+        config = DispersionConfig(name=name, description="A user's own dataset; synthetic.", **chosen)
         config.earth_prior()  # which may find more wrong
         return config
 

@@ -26,7 +26,7 @@ _MOST_EVENTS = 255  # in a pixel, as counts are stored
 
 @dataclasses.dataclass
 class MapsConfig(tfds.core.BuilderConfig):
-    """A corpus of maps: a task, what is changed in it, how many maps."""
+    """A dataset of maps: a task, what is changed in it, how many maps."""
 
     task: str = "medium"
     """One of `zoo.seismicity.physics.maps.TASKS` or `zoo.seismicity.physics.sequences.KINDS`."""
@@ -103,7 +103,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if task in KINDS and settings:
             raise UsageError(f"The maps of {task} take the settings task, {', '.join(SPLITS)} and seed only.")
         changes = () if task in KINDS else tuple(_changes(TASKS[task], settings))
-        return MapsConfig(name=name, description="A user's own corpus.", task=task, changes=changes, **numbers)
+        return MapsConfig(name=name, description="A user's own dataset.", task=task, changes=changes, **numbers)
 
     @classmethod
     def shard_count(cls, config: MapsConfig) -> int:
@@ -125,7 +125,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         most = int(maps["counts"][:count].max())
         if most > _MOST_EVENTS:
             raise ZooError(
-                f"A pixel holds {most} events; a corpus holds up to {_MOST_EVENTS}. Lower events or burst_events."
+                f"A pixel holds {most} events; a dataset holds up to {_MOST_EVENTS}. Lower events or burst_events."
             )
         return {key: maps[key][:count].astype(dtype) for key, (_, dtype) in _FEATURES.items()}
 

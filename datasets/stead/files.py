@@ -167,8 +167,8 @@ def test_list(manual: Path | None, folder: Path) -> Path:
         return fetch(TEST_LIST_URL, folder / TEST_LIST)
     except ZooError as error:
         raise ZooError(
-            f"The published split needs EQTransformer's list of test traces, {TEST_LIST_URL}. {error} A corpus that is "
-            "split by event needs no list: zoo prepare stead/NAME --set like=kong2021_picking split=event."
+            f"The published split needs EQTransformer's list of test traces, {TEST_LIST_URL}. {error} A dataset that "
+            "is split by event needs no list: zoo prepare stead/NAME --set like=kong2021_picking split=event."
         ) from error
 
 

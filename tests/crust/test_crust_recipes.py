@@ -1,4 +1,4 @@
-"""Every crust recipe through the trainer on a small real corpus: what comes out is whole and answers as promised."""
+"""Every crust recipe through the trainer on a small real dataset: what comes out is whole and answers as promised."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.training import epochs
 
 RECIPES = ("mdn_crust", "joint_crust", "ssae_crust", "shallow_crust")
-CORPUS = "prem_dispersion/mini"
+DATASET = "prem_dispersion/mini"
 
 
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dispersion")
-    corpora.prepare(CORPUS, folder)
+    datasets.prepare(DATASET, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def records(mini):
-    return corpora.arrays(CORPUS, "test", mini)
+    return datasets.arrays(DATASET, "test", mini)
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +176,9 @@ def test_pretraining_trains_each_layer_in_turn(mini):
     recipe = zoo.recipe("ssae_crust")
     stages = recipe.recipe.stages(recipe.recipe.choose("", recipe.recipe.smoke))
     assert [stage.name for stage in stages] == ["layer-1", "layer-2", ""]
-    records = corpora.arrays(CORPUS, "train[:500]", mini)
+    records = datasets.arrays(DATASET, "train[:500]", mini)
     model = recipe.build(units=[20, 10])
-    recipe.recipe.adapt(model, records, {}, corpora.metadata(CORPUS, mini))
+    recipe.recipe.adapt(model, records, {}, datasets.metadata(DATASET, mini))
     settings = recipe.hyperparameters
     codes, same = stages[1].examples(model, records, settings)
     assert codes is same and codes.shape == (500, 20)

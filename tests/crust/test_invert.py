@@ -18,17 +18,17 @@ from zoo.crust.maps import DispersionMap, ThicknessMap, read_thickness_map, regu
 from zoo.crust.physics.earth import prem
 from zoo.crust.physics.prior import EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import phase_velocity
-from zoo.data import builders, corpora
+from zoo.data import builders, datasets
 from zoo.errors import ZooError
 
-CORPUS = "prem_dispersion/mini"
+DATASET = "prem_dispersion/mini"
 FREQUENCY_HZ = np.arange(10, 35.01, 1.25) / 1e3
 
 
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dispersion")
-    corpora.prepare(CORPUS, folder)
+    datasets.prepare(DATASET, folder)
     return folder
 
 
@@ -40,14 +40,14 @@ def model(mini, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def untrained(mini):
-    """Recipe name -> its model with frequencies, scaling and error bars of the corpus, before `fit`."""
+    """Recipe name -> its model with frequencies, scaling and error bars of the dataset, before `fit`."""
 
     def make(name):
         recipe = registry.recipe_module(name).RECIPE
         settings = recipe.choose("", recipe.smoke)
         made = recipe.create(settings)
-        records = corpora.arrays(CORPUS, "train", mini)
-        recipe.adapt(made, records, settings, corpora.metadata(CORPUS, mini))
+        records = datasets.arrays(DATASET, "train", mini)
+        recipe.adapt(made, records, settings, datasets.metadata(DATASET, mini))
         if recipe.finish:
             recipe.finish(made, records, settings)
         return made
@@ -58,7 +58,7 @@ def untrained(mini):
 @pytest.fixture(scope="module")
 def truth(mini):
     """Curves (n, F) ascending in period, and their thickness."""
-    records = corpora.arrays(CORPUS, "test", mini)
+    records = datasets.arrays(DATASET, "test", mini)
     return records["phase_velocity_km_s"][:, ::-1].astype(np.float64), records["moho_depth_km"].astype(np.float64)
 
 
@@ -179,8 +179,8 @@ def test_periods_that_do_not_fit_say_which_commands_make_a_model_that_does(model
     np.testing.assert_allclose(1 / np.array(config.frequency_hz), np.arange(40, 4, -1))
     assert config.models == 300_000 and config.earth_prior().moho_km == tuple(model.moho_range_km)
     recipe = zoo.recipe("mdn_crust").recipe
-    assert train.startswith("train mdn_crust --set corpus=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME")
-    assert recipe.choose("", {"corpus": "prem_dispersion/NAME"})["corpus"] == "prem_dispersion/NAME"
+    assert train.startswith("train mdn_crust --set dataset=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME")
+    assert recipe.choose("", {"dataset": "prem_dispersion/NAME"})["dataset"] == "prem_dispersion/NAME"
 
     fitting = registry.recipe_module("mdn_crust").MDNCrust(8, 1, 2)
     fitting.place(1 / np.arange(40, 4, -1.0), (15, 80))
@@ -335,8 +335,8 @@ def test_wrong_units_and_wrong_models_are_refused(model, truth):
     assert any("group" in warning for warning in group.warnings)
 
 
-def test_maps_and_references_by_the_name_of_a_corpus(truth, tmp_path, monkeypatch):
-    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "corpora"))
+def test_maps_and_references_by_the_name_of_a_dataset(truth, tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path / "datasets"))
     here = velocity_map(truth[0][:20])
     table = tmp_path / "map.csv"
     rows = [
@@ -345,7 +345,7 @@ def test_maps_and_references_by_the_name_of_a_corpus(truth, tmp_path, monkeypatc
         for p, c in zip(here.period_s, curve, strict=True)
     ]
     table.write_text("lon,lat,period_s,phase_velocity_km_s\n" + "\n".join(rows) + "\n")
-    corpora.prepare("phase_velocity_maps/mine", settings={"file": str(table)})
+    datasets.prepare("phase_velocity_maps/mine", settings={"file": str(table)})
     found, direct = read_map("phase_velocity_maps/mine"), read_map(table)
     np.testing.assert_allclose(found.phase_velocity_km_s, direct.phase_velocity_km_s, rtol=1e-6)
     np.testing.assert_allclose(found.longitude_deg, here.longitude_deg)

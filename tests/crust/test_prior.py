@@ -1,4 +1,4 @@
-"""The prior: its ranges, its constraint, its seeds, and the corpora drawn from it."""
+"""The prior: its ranges, its constraint, its seeds, and the datasets drawn from it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_example_depends_on_seed_and_number_alone(name):
     assert not np.isin(other["moho_depth_km"], whole["moho_depth_km"]).any()
 
 
-def test_a_corpus_is_what_the_solver_says_of_the_models():
+def test_a_dataset_is_what_the_solver_says_of_the_models():
     prior = EarthPrior.named("continental")
     records = draw_dispersion(prior, BAND_HZ, DEPTHS_KM, 0, 5, 3)
     for i in range(3):

@@ -1,4 +1,4 @@
-"""What every builder must have, whatever its corpus."""
+"""What every builder must have, whatever its dataset."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 
 import pytest
 
-from zoo.data import builders, corpora
+from zoo.data import builders, datasets
 from zoo.files import room
 
 
-@pytest.mark.parametrize("corpus", builders.list_datasets())
-def test_a_builder_says_what_it_is(corpus, tmp_path):
-    cls = builders.builder_class(corpus)
-    folder = room("datasets") / corpus
+@pytest.mark.parametrize("dataset", builders.list_datasets())
+def test_a_builder_says_what_it_is(dataset, tmp_path):
+    cls = builders.builder_class(dataset)
+    folder = room("datasets") / dataset
     readme = (folder / "README.md").read_text()
-    assert readme.startswith(f"# {corpus}")
+    assert readme.startswith(f"# {dataset}")
     assert "@" in (folder / "CITATIONS.bib").read_text() and (folder / "checksums.tsv").is_file()
     tags = (folder / "TAGS.txt").read_text().splitlines()
     assert tags and all(re.match(r"[a-z-]+\.[\w.-]+ # ", tag) for tag in tags)
     # `zoo datasets` reads the names from the source, without TensorFlow.
-    assert sorted(builders.config_names(corpus)) == sorted(cls.builder_configs)
+    assert sorted(builders.config_names(dataset)) == sorted(cls.builder_configs)
     for config in cls.builder_configs:
-        name = f"{corpus}/{config}"
+        name = f"{dataset}/{config}"
         assert f"`{config}`" in readme or re.search(rf"`{config[:-1]}\d` to|to `{config}`", readme), f"{name}: README"
-        made = corpora.builder(name, tmp_path)
+        made = datasets.builder(name, tmp_path)
         assert made.info.features and made.info.metadata["origin"]

@@ -182,6 +182,6 @@ def test_beam_is_optional_and_its_options_are_read(tmp_path, monkeypatch):
 
 def test_shards_that_do_not_appear_are_missed(tmp_path, monkeypatch):
     pytest.importorskip("apache_beam", reason="Apache Beam is not installed (pip install seismic-zoo[beam])")
-    monkeypatch.setattr(shards, "make_file", lambda index, corpus, config, folder: None)
+    monkeypatch.setattr(shards, "make_file", lambda index, dataset, config, folder: None)
     with pytest.raises(ZooError, match="6 of 6 shards are not in .*shared file system"):
         shards.make(Toy(), tmp_path, beam_options="--runner=DirectRunner --direct_running_mode=in_memory")

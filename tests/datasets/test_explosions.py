@@ -15,7 +15,7 @@ from obspy.core.event import Catalog, Magnitude, Origin
 from obspy.core.event import Event as XmlEvent
 from obspy.core.inventory import Channel, Inventory, Network, Station
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.archives import fdsn
 from zoo.seismograms.signals import polyphase_filter
@@ -72,13 +72,13 @@ def settings(folder, **changes):
 
 def prepare(folder, where="data", **changes):
     """Return the records of all splits together, with the split of each."""
-    corpora.prepare(OWN, folder / where, settings=settings(folder, **changes), workers=2)
+    datasets.prepare(OWN, folder / where, settings=settings(folder, **changes), workers=2)
     return together(OWN, folder / where)
 
 
 def together(name, where):
-    counts = corpora.metadata(name, where)["splits"]
-    made = corpora.arrays(name, "+".join(counts), where)
+    counts = datasets.metadata(name, where)["splits"]
+    made = datasets.arrays(name, "+".join(counts), where)
     made = {key: value.astype(str) if value.dtype == object else value for key, value in made.items()}
     return made | {"split": np.repeat(list(counts), list(counts.values()))}
 
@@ -119,7 +119,7 @@ def assert_same_but_for_the_mean(values, expected):
 def test_records_of_ones_own_miniseed(folder):
     found = prepare(folder, sampling_rate_hz="50", window_s="-20:40")
     assert found["waveform"].shape == (18, 3000, 3) and "trace_scale" not in found
-    about = corpora.metadata(OWN, folder / "data")
+    about = datasets.metadata(OWN, folder / "data")
     assert about["problems"] == {} and about["sampling_rate_hz"] == 50 and about["component_order"] == "ZNE"
     split = one_split_per_event(found)
     for kind in (QUAKES, SHOTS):
@@ -185,7 +185,7 @@ def test_the_cut_of_kong2021(folder):
 def test_what_seeds_and_workers_change(folder):
     where = {}
     for name, workers, changes in [("a", 1, {}), ("b", 4, {}), ("c", 1, {"seed": "1"})]:
-        corpora.prepare(OWN, folder / name, settings=settings(folder, cut="kong2021", **changes), workers=workers)
+        datasets.prepare(OWN, folder / name, settings=settings(folder, cut="kong2021", **changes), workers=workers)
         where[name] = together(OWN, folder / name)
     assert record_bytes(folder / "a") == record_bytes(folder / "b")
     assert one_split_per_event(where["a"]) != one_split_per_event(where["c"])
@@ -251,7 +251,7 @@ def test_whatever_is_wrong_is_reported(folder):
         ("s2_XX.A", "a file that ends inside a record", "kept"),
     }
     assert problems(OWN, folder / "data") == expected and len(found["label"]) == 18 - 3
-    assert sum(corpora.metadata(OWN, folder / "data")["problems"].values()) == len(expected)
+    assert sum(datasets.metadata(OWN, folder / "data")["problems"].values()) == len(expected)
     strict = prepare(folder, "strict", window_s="-20:40", complete="true", max_gap_s="0.1")
     assert len(strict["label"]) == 18 - 5
     assert {(n, c) for n, _, c in problems(OWN, folder / "strict")} >= {("q2_XX.A", "skipped"), ("q4_XX.A", "skipped")}
@@ -305,10 +305,10 @@ def test_a_changed_table_is_not_taken_for_the_prepared_one(folder):
 )
 def test_wrong_settings(folder, changes, message):
     with pytest.raises(ZooError, match=message) as caught:
-        corpora.builder(OWN, folder / "data", settings(folder, **changes))
+        datasets.builder(OWN, folder / "data", settings(folder, **changes))
     assert isinstance(caught.value, UsageError) or "no such" in message
     with pytest.raises(UsageError, match="name of its own"):
-        corpora.builder(PNW, folder / "data", settings(folder))
+        datasets.builder(PNW, folder / "data", settings(folder))
 
 
 # From an FDSN service
@@ -391,7 +391,7 @@ def test_what_a_service_does_not_give_is_reported(folder, service):
 def pnw(real_data, tmp_path_factory):
     where = tmp_path_factory.mktemp("pnw")
     for name in (PNW, PNW_KONG):
-        corpora.prepare(name, where, real_data / "pnw")
+        datasets.prepare(name, where, real_data / "pnw")
     with open(real_data / "pnw" / "metadata.csv", newline="") as file:
         rows = {row["file"].split("/")[1].removesuffix(".mseed"): row for row in csv.DictReader(file)}
     return where, rows, real_data / "pnw"
@@ -433,7 +433,7 @@ def test_the_real_traces_cut_as_kong2021(pnw):
     found = together(PNW_KONG, where)
     assert found["waveform"].shape == (43 * 10 + 273 * 4, 540, 3)
     assert not found["waveform"][:, :, 1:].any() and set(found["trace_component_order"]) == {"Z"}
-    assert corpora.metadata(PNW_KONG, where)["problems"] == {"flat component NE: kept": 1522}
+    assert datasets.metadata(PNW_KONG, where)["problems"] == {"flat component NE: kept": 1522}
     whole = together(PNW, where)
     assert one_split_per_event(found) == one_split_per_event(whole)
     sample = np.array([rows[name.rsplit("_", 1)[0]]["source_origin_time"] for name in found["trace_name"]])
@@ -480,13 +480,13 @@ def test_the_real_traces_through_a_service(pnw, tmp_path, monkeypatch):
 
 def test_a_folder_that_is_not_the_studys(tmp_path):
     with pytest.raises(ZooError, match="--manual-dir names no folder with metadata.csv.*datasets/explosions/README.md"):
-        corpora.prepare(PNW, tmp_path / "data")
+        datasets.prepare(PNW, tmp_path / "data")
     (tmp_path / "pnw").mkdir()
     table = tmp_path / "pnw" / "metadata.csv"
     table.write_text("file,event,event_type\n")
     with pytest.raises(ZooError, match="no column id, snr_2_10hz, source_origin_time"):
-        corpora.prepare(PNW, tmp_path / "data", tmp_path / "pnw")
+        datasets.prepare(PNW, tmp_path / "data", tmp_path / "pnw")
     head = "file,event,event_type,source_origin_time,latitude,longitude,depth,magnitude,magnitude_type,id,snr_2_10hz\n"
     table.write_text(head + "waveforms/a.mseed,1,explosion,2018-02-13T23:04:46,48,-121,0,1,ml,UW.A..EHZ,3\n")
     with pytest.raises(ZooError, match="no trace is left.*its file is missing"):
-        corpora.prepare(PNW, tmp_path / "data", tmp_path / "pnw")
+        datasets.prepare(PNW, tmp_path / "data", tmp_path / "pnw")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from waveform_files import len_db_trace, write_len_db
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def by_name(name, split, data) -> dict[str, dict]:
-    records = corpora.arrays(name, split, data)
+    records = datasets.arrays(name, split, data)
     return {
         text.decode(): {key: records[key][row] for key in records} for row, text in enumerate(records["trace_name"])
     }
@@ -42,8 +42,8 @@ def problems(name, data) -> dict[str, str]:
 
 
 def test_whole_records_are_the_files(folder, tmp_path):
-    corpora.prepare("len_db/whole", tmp_path, folder)
-    about = corpora.metadata("len_db/whole", tmp_path)
+    datasets.prepare("len_db/whole", tmp_path, folder)
+    about = datasets.metadata("len_db/whole", tmp_path)
     assert about["splits"] == {"train": 21, "validation": 2, "test": 4}
     assert about["sampling_rate_hz"] == 20 and "unsettled" in about["unit"] and "2017-01-16" in about["split"]
     records = by_name("len_db/whole", "train", tmp_path)
@@ -77,8 +77,8 @@ def test_whole_records_are_the_files(folder, tmp_path):
 
 def test_shifted_windows_tell_nothing_by_position_or_filling(folder, tmp_path):
     name = "len_db/kong2021_noise_earthquake"
-    corpora.prepare(name, tmp_path, folder)
-    corpora.prepare("len_db/whole", tmp_path, folder)
+    datasets.prepare(name, tmp_path, folder)
+    datasets.prepare("len_db/whole", tmp_path, folder)
     shifts = {b"noise": [], b"earthquake": []}
     whole = by_name("len_db/whole", "train", tmp_path)
     for key, record in by_name(name, "train", tmp_path).items():
@@ -120,8 +120,8 @@ def test_shifts_cover_their_range_evenly_and_never_mirror_p():
 
 
 def test_without_shift_and_other_settings(folder, tmp_path):
-    corpora.prepare("len_db/still", tmp_path, folder, settings={"shift": "false", "categories": "earthquake"})
-    records = corpora.arrays("len_db/still", "train", tmp_path)
+    datasets.prepare("len_db/still", tmp_path, folder, settings={"shift": "false", "categories": "earthquake"})
+    records = datasets.arrays("len_db/still", "train", tmp_path)
     assert set(records["trace_p_arrival_sample"]) == {80} and set(records["trace_category"]) == {b"earthquake"}
     assert set(records["label"]) == {0} and abs(records["waveform"]).max() == 1
 
@@ -137,21 +137,21 @@ def test_without_shift_and_other_settings(folder, tmp_path):
 )
 def test_wrong_settings(tmp_path, settings, message):
     with pytest.raises(UsageError, match=message):
-        corpora.prepare("len_db/mine", tmp_path, settings=settings)
+        datasets.prepare("len_db/mine", tmp_path, settings=settings)
 
 
 def test_same_bytes_for_any_number_of_workers_and_same_shift_in_any_selection(folder, tmp_path):
     name = "len_db/kong2021_noise_earthquake"
     contents = []
     for workers in (1, 3):
-        made = corpora.prepare(name, tmp_path / str(workers), folder, workers=workers)
+        made = datasets.prepare(name, tmp_path / str(workers), folder, workers=workers)
         contents.append({path.name: path.read_bytes() for path in made.glob("*tfrecord*")})
     assert contents[0] == contents[1] and len(contents[0]) == 3
-    corpora.prepare("len_db/quakes", tmp_path / "1", folder, settings={"categories": "earthquake"})
+    datasets.prepare("len_db/quakes", tmp_path / "1", folder, settings={"categories": "earthquake"})
     every, some = (by_name(config, "train", tmp_path / "1") for config in (name, "len_db/quakes"))
     for key, record in some.items():
         np.testing.assert_array_equal(record["waveform"], every[key]["waveform"])
-    corpora.prepare("len_db/seeded", tmp_path / "1", folder, settings={"seed": "1"})
+    datasets.prepare("len_db/seeded", tmp_path / "1", folder, settings={"seed": "1"})
     seeded = by_name("len_db/seeded", "train", tmp_path / "1")
     assert any((seeded[key]["waveform"] != every[key]["waveform"]).any() for key in every)
 
@@ -163,7 +163,7 @@ def test_mini_spreads_over_the_archive(tmp_path, monkeypatch):
     small = dataclasses.replace(cls.builder_configs["mini"], most=20)
     monkeypatch.setitem(cls.builder_configs, "mini", small)
     write_len_db(tmp_path / "LEN-DB.hdf5", names(150, TRAIN), names(50, TRAIN, "XV"))
-    corpora.prepare("len_db/mini", tmp_path / "data", tmp_path)
+    datasets.prepare("len_db/mini", tmp_path / "data", tmp_path)
     stations = [text.split("_") for text in by_name("len_db/mini", "train", tmp_path / "data")]
     assert 18 <= len(stations) <= 22
     assert 3 <= sum(network == "XV" for network, *_ in stations) <= 7
@@ -190,7 +190,7 @@ def test_bad_traces_are_named_and_skipped(tmp_path):
             near: {"starttime": 1_484_524_800.0 + 10},
         },
     )
-    corpora.prepare("len_db/whole", tmp_path / "data", tmp_path)
+    datasets.prepare("len_db/whole", tmp_path / "data", tmp_path)
     assert problems("len_db/whole", tmp_path / "data") == {
         bad[0]: "shape (3, 539) instead of (3, 540)",
         bad[1]: "values that are not finite",
@@ -208,7 +208,7 @@ def test_bad_traces_are_named_and_skipped(tmp_path):
     assert train[bad[8]]["trace_start_time"] == b"2015-05-10T12:00:31.095000Z"
     assert train[bad[8]]["source_origin_time"] == b"2015-05-10T12:00:00.000000Z"
     assert set(by_name("len_db/whole", "validation", tmp_path / "data")) == {near}
-    corpora.prepare("len_db/kong2021_noise_earthquake", tmp_path / "data", tmp_path)
+    datasets.prepare("len_db/kong2021_noise_earthquake", tmp_path / "data", tmp_path)
     assert bad[3] not in by_name("len_db/kong2021_noise_earthquake", "train", tmp_path / "data")
 
 
@@ -216,23 +216,23 @@ def test_missing_truncated_and_foreign_files(folder, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "waveforms.hdf5").write_bytes(b"x")
     with pytest.raises(ZooError, match="holds no LEN-DB.hdf5.*zenodo.org/record/3648232"):
-        corpora.prepare("len_db/whole", tmp_path, tmp_path / "other")
+        datasets.prepare("len_db/whole", tmp_path, tmp_path / "other")
     path = folder / "LEN-DB.hdf5"
     path.write_bytes(path.read_bytes()[:-5000])
     with pytest.raises(ZooError, match="cut short.*download or copy it again"):
-        corpora.prepare("len_db/whole", tmp_path, folder)
+        datasets.prepare("len_db/whole", tmp_path, folder)
     import h5py
 
     with h5py.File(path, "w") as file:
         file.create_group("data")
     with pytest.raises(ZooError, match="not LEN-DB.hdf5: it has no group EQ and no group AN"):
-        corpora.prepare("len_db/whole", tmp_path, folder)
+        datasets.prepare("len_db/whole", tmp_path, folder)
 
 
 def test_download(folder, tmp_path, server, monkeypatch):
     server.content = (folder / "LEN-DB.hdf5").read_bytes()
     server.drop_after = 20_000
     monkeypatch.setenv("ZOO_MIRROR", server.url)
-    corpora.prepare("len_db/whole", tmp_path, limit=2)
-    assert corpora.metadata("len_db/whole", tmp_path)["splits"] == {"train": 2, "validation": 2, "test": 2}
+    datasets.prepare("len_db/whole", tmp_path, limit=2)
+    assert datasets.metadata("len_db/whole", tmp_path)["splits"] == {"train": 2, "validation": 2, "test": 2}
     assert server.requests[:2] == ["", "bytes=20000-"]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.physics.seismograms import seismograms
@@ -21,15 +21,15 @@ SMALL = {"train": "96", "validation": "10", "test": "40"}
 def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     settings = {**SMALL, "kinds": "earthquake,explosion,noise", "samples": "3000", "seed": "9"}
-    corpora.prepare(OWN, folder, settings=settings, workers=2)
+    datasets.prepare(OWN, folder, settings=settings, workers=2)
     return folder
 
 
 def test_records(small):
-    about = corpora.metadata(OWN, small)
+    about = datasets.metadata(OWN, small)
     assert about["splits"] == {"train": 96, "validation": 10, "test": 40}
     assert about["origin"].startswith("SYNTHETIC") and about["component_order"] == "ZNE"
-    records = corpora.arrays(OWN, "train", small)
+    records = datasets.arrays(OWN, "train", small)
     assert records["waveform"].shape == (96, 3000, 3) and np.isfinite(records["waveform"]).all()
     assert set(records["provenance"]) == {b"synthetic"}
     assert set(records["trace_p_status"][records["label"] < 2]) <= {b"synthetic", b""}
@@ -50,7 +50,7 @@ def test_records_are_those_of_the_generator_and_splits_share_none(small):
     parts = config.parts()
     assert parts == {"train": range(96), "validation": range(96, 106), "test": range(128, 168)}
     expected = seismograms(config.model(), seed=9, first=128, count=40)
-    test = corpora.arrays(OWN, "test", small)
+    test = datasets.arrays(OWN, "test", small)
     order = np.argsort(test["trace_name"])
     np.testing.assert_array_equal(test["waveform"][order], expected.waveform)
     np.testing.assert_array_equal(test["source_magnitude"][order], expected.columns["source_magnitude"])
@@ -58,8 +58,8 @@ def test_records_are_those_of_the_generator_and_splits_share_none(small):
 
 def test_the_same_for_any_number_of_workers_and_limit(small, tmp_path):
     settings = {**SMALL, "kinds": "earthquake,explosion,noise", "samples": "3000", "seed": "9"}
-    corpora.prepare(OWN, tmp_path, settings=settings, workers=1, limit=20)
-    few, all_ = corpora.arrays(OWN, "train", tmp_path), corpora.arrays(OWN, "train", small)
+    datasets.prepare(OWN, tmp_path, settings=settings, workers=1, limit=20)
+    few, all_ = datasets.arrays(OWN, "train", tmp_path), datasets.arrays(OWN, "train", small)
     assert len(few["label"]) == 20
     np.testing.assert_array_equal(few["waveform"], all_["waveform"][:20])
 
@@ -67,8 +67,8 @@ def test_the_same_for_any_number_of_workers_and_limit(small, tmp_path):
 def test_20_hz_keeps_arrivals_where_they_are(tmp_path):
     settings = {"sampling_rate_hz": "20", "samples": "540", "normalise": "true", "complete": "true", "train": "128"}
     settings |= {"validation": "0", "test": "0", "snr_floor": "30", "s_minus_p_s": "2:8"}
-    corpora.prepare(OWN, tmp_path, settings=settings)
-    records = corpora.arrays(OWN, "train", tmp_path)
+    datasets.prepare(OWN, tmp_path, settings=settings)
+    records = datasets.arrays(OWN, "train", tmp_path)
     waveform = records["waveform"]
     assert waveform.shape[1:] == (540, 3)
     np.testing.assert_allclose(np.abs(waveform).max(axis=(1, 2)), 1, rtol=1e-6)
@@ -89,7 +89,7 @@ def test_configs_have_seeds_of_their_own():
     for config in configs:
         assert config.name.startswith(("mini", "local")) or (config.samples, config.sampling_rate_hz) == (540, 20.0)
         config.model()
-    about = corpora.describe("local_seismograms")["about"]
+    about = datasets.describe("local_seismograms")["about"]
     assert about.splitlines()[0].startswith("# local_seismograms: SYNTHETIC")
 
 
@@ -111,8 +111,8 @@ def test_wrong_settings(settings, message):
 
 def test_preparing_looking_and_reading_need_no_tensorflow(tmp_path):
     program = (
-        "import sys; from zoo.data import corpora; from zoo.seismograms.archives.show import show; "
-        f"corpora.prepare('local_seismograms/mini', {str(tmp_path)!r}, limit=5); "
+        "import sys; from zoo.data import datasets; from zoo.seismograms.archives.show import show; "
+        f"datasets.prepare('local_seismograms/mini', {str(tmp_path)!r}, limit=5); "
         f"show('local_seismograms/mini', {str(tmp_path / 'some.png')!r}, data_dir={str(tmp_path)!r}); "
         "sys.exit('tensorflow' in sys.modules)"
     )

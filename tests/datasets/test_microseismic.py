@@ -1,4 +1,4 @@
-"""The microseismic builder: published files as they are, simulated corpora, and what may be wrong."""
+"""The microseismic builder: published files as they are, simulated datasets, and what may be wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 
 PUBLISHED = "microseismic/spurio_mancini_2021"
@@ -31,9 +31,9 @@ def published_files(tmp_path):
 
 
 def test_published_files_are_read_as_they_are(published_files, tmp_path):
-    corpora.prepare(PUBLISHED, tmp_path / "data", published_files)
+    datasets.prepare(PUBLISHED, tmp_path / "data", published_files)
     for split in ("train", "test"):
-        records = corpora.arrays(PUBLISHED, split, tmp_path / "data")
+        records = datasets.arrays(PUBLISHED, split, tmp_path / "data")
         stored = np.load(published_files / f"seismograms_sparse_{split}.npy")
         index = np.load(published_files / f"coordinates_grid_{split}.npy")
         np.testing.assert_array_equal(records["traces"][:, 0], stored)
@@ -41,7 +41,7 @@ def test_published_files_are_read_as_they_are(published_files, tmp_path):
         assert records["on_boundary_face"].tolist() == [True] + [False] * (len(index) - 1)
         assert (np.diff(records["event"]) == 1).all()
         assert (records["missing_abs_bound"] == 0.5).all()
-    about = corpora.metadata(PUBLISHED, tmp_path / "data")
+    about = datasets.metadata(PUBLISHED, tmp_path / "data")
     assert about["splits"] == {"train": 20, "test": 10}
     np.testing.assert_allclose(about["receivers_km"], [[0.5, 0.5, 2.43]], atol=1e-6)
     with pytest.raises(ZooError, match="no split 'validation'"):
@@ -56,20 +56,20 @@ def test_the_authors_own_pair_of_files(tmp_path):
     np.save(folder / "coordinates_4000seismo_ISO.npy", index.astype(float))
     traces = rng.normal(size=(4000, 501)).astype(np.float32)
     np.save(folder / "seismograms_4000seismo_ISO.npy", traces)
-    corpora.prepare(PUBLISHED, tmp_path / "data", folder)
-    assert corpora.metadata(PUBLISHED, tmp_path / "data")["splits"] == {
+    datasets.prepare(PUBLISHED, tmp_path / "data", folder)
+    assert datasets.metadata(PUBLISHED, tmp_path / "data")["splits"] == {
         "train": 2000,
         "validation": 1000,
         "test": 1000,
     }
-    test = corpora.arrays(PUBLISHED, "test", tmp_path / "data")
+    test = datasets.arrays(PUBLISHED, "test", tmp_path / "data")
     np.testing.assert_array_equal(test["traces"][:, 0], traces[3000:])
     assert test["event"][0] == 3000
 
 
 def test_parts_of_a_split_and_shuffling(published_files, tmp_path):
-    corpora.prepare(PUBLISHED, tmp_path / "data", published_files)
-    read = lambda split, **k: corpora.load_dataset(PUBLISHED, split, data_dir=tmp_path / "data", **k)
+    datasets.prepare(PUBLISHED, tmp_path / "data", published_files)
+    read = lambda split, **k: datasets.load_dataset(PUBLISHED, split, data_dir=tmp_path / "data", **k)
     events = lambda *a, **k: [int(r["event"]) for r in read(*a, **k)]
     assert events("train[:75%]") == list(range(15))
     assert events("train[75%:]") == list(range(15, 20))
@@ -113,15 +113,15 @@ def _zero_based(folder):
 def test_damaged_files_are_refused_by_name(published_files, tmp_path, damage, message):
     damage(published_files)
     with pytest.raises(ZooError, match=message):
-        corpora.prepare(PUBLISHED, tmp_path / "data", published_files)
+        datasets.prepare(PUBLISHED, tmp_path / "data", published_files)
     with pytest.raises(ZooError, match="not prepared"):
-        corpora.arrays(PUBLISHED, "train", tmp_path / "data")
+        datasets.arrays(PUBLISHED, "train", tmp_path / "data")
 
 
-def test_the_small_marine_corpus(small_corpus):
-    train = corpora.arrays("microseismic/marine_small", "train", small_corpus)
+def test_the_small_marine_dataset(small_dataset):
+    train = datasets.arrays("microseismic/marine_small", "train", small_dataset)
     assert train["traces"].shape == (200, 1, 501) and np.isfinite(train["traces"]).all()
-    assert corpora.metadata("microseismic/marine_small", small_corpus)["splits"] == {
+    assert datasets.metadata("microseismic/marine_small", small_dataset)["splits"] == {
         "train": 200,
         "validation": 100,
         "test": 100,
@@ -138,7 +138,7 @@ def test_the_small_marine_corpus(small_corpus):
     assert np.corrcoef(np.log(distance), np.log(largest))[0, 1] < -0.8
 
 
-def test_a_corpus_of_ones_own(tmp_path, monkeypatch, capsys):
+def test_a_dataset_of_ones_own(tmp_path, monkeypatch, capsys):
     from zoo.microseismic.physics import elastic
     from zoo.microseismic.physics.elastic import ElasticModel, write_model
 
@@ -166,21 +166,21 @@ def test_a_corpus_of_ones_own(tmp_path, monkeypatch, capsys):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(elastic, "receiver_gathers", interrupted)
-        corpora.prepare("microseismic/field", tmp_path / "data", settings=settings)
+        datasets.prepare("microseismic/field", tmp_path / "data", settings=settings)
     capsys.readouterr()
-    corpora.prepare("microseismic/field", tmp_path / "data", settings=settings)
+    datasets.prepare("microseismic/field", tmp_path / "data", settings=settings)
     said = capsys.readouterr().err
     assert "1 of 2 shards are there already" in said and "Receiver 1 of 2" not in said
-    train = corpora.arrays("microseismic/field", "train", tmp_path / "data")
+    train = datasets.arrays("microseismic/field", "train", tmp_path / "data")
     assert train["traces"].shape == (6, 2, 101)
     assert np.abs(train["traces"]).max() > 0
-    about = corpora.metadata("microseismic/field", tmp_path / "data")
+    about = datasets.metadata("microseismic/field", tmp_path / "data")
     np.testing.assert_allclose(about["receivers_km"], [[0.2, 0.2, 0.52], [0.1, 0.3, 0.52]])
-    assert "microseismic/field" in corpora.describe("microseismic", tmp_path / "data")["prepared"]
+    assert "microseismic/field" in datasets.describe("microseismic", tmp_path / "data")["prepared"]
 
 
-def test_wrong_settings_of_ones_own_corpus(tmp_path):
-    prepare = lambda name="microseismic/own", **settings: corpora.prepare(name, tmp_path, settings=settings)
+def test_wrong_settings_of_ones_own_dataset(tmp_path):
+    prepare = lambda name="microseismic/own", **settings: datasets.prepare(name, tmp_path, settings=settings)
     with pytest.raises(UsageError, match="Did you mean sources"):
         prepare(source="12")
     with pytest.raises(UsageError, match="takes a number"):
@@ -195,7 +195,7 @@ def test_wrong_settings_of_ones_own_corpus(tmp_path):
         prepare(receivers=str(tmp_path / "r.csv"))
 
 
-def test_unknown_corpora_say_what_is_near(tmp_path):
+def test_unknown_datasets_say_what_is_near(tmp_path):
     with pytest.raises(ZooError, match="Did you mean microseismic"):
         zoo.load_dataset("microseismc/marine", "train")
     with pytest.raises(ZooError, match="Did you mean marine"):

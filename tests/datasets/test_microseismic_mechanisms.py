@@ -1,18 +1,18 @@
-"""Corpora of mechanisms: what is written is what the simulator gives, and settings that make no sense are refused."""
+"""Datasets of mechanisms: what is written is what the simulator gives, and settings that make no sense are refused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError
 from zoo.microseismic.physics import elastic, moment_tensor
 from zoo.microseismic.physics.elastic import ElasticModel, write_model
 from zoo.training.metrics import relative_error
 
 
-def test_a_corpus_of_mechanisms_of_ones_own(tmp_path):
+def test_a_dataset_of_mechanisms_of_ones_own(tmp_path):
     vp = np.full((15, 15, 21), 2500, np.float32)
     vs, density = vp / 1.8, np.full_like(vp, 2200)
     vp[:, :, 17:], vs[:, :, 17:], density[:, :, 17:] = 1500, 0, 1000
@@ -27,10 +27,10 @@ def test_a_corpus_of_mechanisms_of_ones_own(tmp_path):
         "pulse_sigma_s": "0.028",
         "mechanisms": "true",
     }
-    corpora.prepare("microseismic/field", tmp_path / "data", settings=settings)
-    records = corpora.arrays("microseismic/field", "train", tmp_path / "data")
+    datasets.prepare("microseismic/field", tmp_path / "data", settings=settings)
+    records = datasets.arrays("microseismic/field", "train", tmp_path / "data")
     assert records["greens"].shape == (4, 1, 6, 76) and "traces" not in records
-    about = corpora.metadata("microseismic/field", tmp_path / "data")
+    about = datasets.metadata("microseismic/field", tmp_path / "data")
     assert about["components"] == list(moment_tensor.COMPONENTS) and about["unit"] == "Pa per N m"
     source = np.rint(records["coordinates_km"][0] / 0.02).astype(int)
     tensor = moment_tensor.double_couple(20.0, 50.0, 70.0)
@@ -44,4 +44,4 @@ def test_a_corpus_of_mechanisms_of_ones_own(tmp_path):
 
 def test_mechanisms_are_on_or_off(tmp_path):
     with pytest.raises(UsageError, match="true or false; received 'maybe'"):
-        corpora.prepare("microseismic/own", tmp_path, settings={"mechanisms": "maybe"})
+        datasets.prepare("microseismic/own", tmp_path, settings={"mechanisms": "maybe"})

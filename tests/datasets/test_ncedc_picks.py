@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 
 DEMO = "ncedc_picks/phasenet_demo"
@@ -31,9 +31,9 @@ def folder(tmp_path):
 
 
 def test_real_traces_equal_their_files(real_data, tmp_path):
-    corpora.prepare(DEMO, tmp_path, real_data / "picks")
-    records = corpora.arrays(DEMO, "test", tmp_path)
-    assert len(records["waveform"]) == 40 and set(corpora.metadata(DEMO, tmp_path)["splits"]) == {"test"}
+    datasets.prepare(DEMO, tmp_path, real_data / "picks")
+    records = datasets.arrays(DEMO, "test", tmp_path)
+    assert len(records["waveform"]) == 40 and set(datasets.metadata(DEMO, tmp_path)["splits"]) == {"test"}
     for row, name in enumerate(records["trace_name"]):
         with np.load(real_data / "picks" / f"{name.decode()}.npz") as file:
             np.testing.assert_array_equal(records["waveform"][row], file["data"][:, ::-1].astype(np.float32))
@@ -44,15 +44,15 @@ def test_real_traces_equal_their_files(real_data, tmp_path):
         assert records["station_code"][row].decode() == station
     assert (records["trace_category"] == b"earthquake").all()
     assert np.isnan(records["trace_p2_arrival_sample"]).all()
-    assert corpora.metadata(DEMO, tmp_path)["problems"] == {"flat component NE: kept": 5}
+    assert datasets.metadata(DEMO, tmp_path)["problems"] == {"flat component NE: kept": 5}
 
 
 def test_stations_are_dealt_into_folds(folder, tmp_path):
     tests = []
     for fold in (1, 2, 3):
         name = f"ncedc_picks/fold{fold}"
-        corpora.prepare(name, tmp_path, folder, settings={"folds": "3", "fold": str(fold)})
-        stations = {split: set(corpora.arrays(name, split, tmp_path)["station_code"]) for split in ("train", "test")}
+        datasets.prepare(name, tmp_path, folder, settings={"folds": "3", "fold": str(fold)})
+        stations = {split: set(datasets.arrays(name, split, tmp_path)["station_code"]) for split in ("train", "test")}
         assert not stations["train"] & stations["test"] and len(stations["train"] | stations["test"]) == 10
         tests.append(stations["test"])
     assert sorted(map(len, tests)) == [3, 3, 4] and len(set.union(*tests)) == 10
@@ -65,8 +65,8 @@ def test_a_folder_of_ones_own_with_what_goes_wrong(folder, tmp_path):
     write(folder, "XX_MANY_1", itp=[1, 2, 3], its=[2, 3, 4])
     (folder / "XX_TORN_1.npz").write_bytes((folder / "XX_S1_2000.npz").read_bytes()[:1000])
     name = "ncedc_picks/own"
-    corpora.prepare(name, tmp_path, settings={"folder": str(folder), "sampling_rate_hz": "50"})
-    records = corpora.arrays(name, "test", tmp_path)
+    datasets.prepare(name, tmp_path, settings={"folder": str(folder), "sampling_rate_hz": "50"})
+    records = datasets.arrays(name, "test", tmp_path)
     assert records["waveform"].shape == (33, 4501, 3)
     row = {text.decode(): number for number, text in enumerate(records["trace_name"])}
     value = lambda trace, column: records[f"trace_{column}_arrival_sample"][row[trace]]  # noqa: E731
@@ -78,7 +78,7 @@ def test_a_folder_of_ones_own_with_what_goes_wrong(folder, tmp_path):
         found = {line["name"]: line["problem"] for line in csv.DictReader(file)}
     assert found["XX_SHORT_1"] == "not (9001, 3)" and found["XX_TORN_1"].startswith("unreadable")
     assert found["XX_MANY_1"] == "more than two picks of a phase" and len(found) == 3
-    about = corpora.metadata(name, tmp_path)
+    about = datasets.metadata(name, tmp_path)
     assert about["sampling_rate_hz"] == 50 and "user" in about["origin"]
 
 
@@ -88,8 +88,8 @@ def test_resampled_picks_stay_where_they_were(tmp_path):
     time = np.arange(9001) / 100
     data = np.repeat(np.where(time >= 30, np.sin(2 * np.pi * 3 * (time - 30)) * np.exp(30 - time), 0)[:, None], 3, 1)
     np.savez(made / "XX_A_1.npz", data=data, itp=3000, its=3300)
-    corpora.prepare("ncedc_picks/slow", tmp_path, made, settings={"sampling_rate_hz": "50"})
-    record = corpora.arrays("ncedc_picks/slow", "test", tmp_path)
+    datasets.prepare("ncedc_picks/slow", tmp_path, made, settings={"sampling_rate_hz": "50"})
+    record = datasets.arrays("ncedc_picks/slow", "test", tmp_path)
     assert record["trace_p_arrival_sample"][0] == 1500
     peak = 30 + np.arctan(2 * np.pi * 3) / (2 * np.pi * 3)
     assert abs(record["waveform"][0, :, 0].argmax() / 50 - peak) < 0.02
@@ -97,9 +97,9 @@ def test_resampled_picks_stay_where_they_were(tmp_path):
 
 def test_wrong_requests_are_refused(folder, tmp_path):
     with pytest.raises(ZooError, match="no .npz"):
-        corpora.prepare(DEMO, tmp_path)
+        datasets.prepare(DEMO, tmp_path)
     for settings in ({"fold": "3", "folds": "2"}, {"folds": "2"}, {"fold": "1"}):
         with pytest.raises(UsageError, match="fold counts"):
-            corpora.prepare("ncedc_picks/x", tmp_path, folder, settings=settings)
+            datasets.prepare("ncedc_picks/x", tmp_path, folder, settings=settings)
     with pytest.raises(UsageError, match="name of its own"):
-        corpora.prepare(DEMO, tmp_path, folder, settings={"folds": "2", "fold": "1"})
+        datasets.prepare(DEMO, tmp_path, folder, settings={"folds": "2", "fold": "1"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 
 XIE, YUNNAN, OWN = (f"phase_velocity_maps/{name}" for name in ("xie2013", "yunnan_liu2019", "mymap"))
@@ -17,40 +17,40 @@ def test_files_of_the_authors_with_whatever_periods(tmp_path):
     (folder / "R_20s.txt").write_text("100 30 3.3 0.02\n101 30 3.4 0.03\n")
     (folder / "R_10s.txt").write_text("100 30 3.1 0.01\n")
     (folder / "R_50mHz_readme.pdf").write_bytes(b"%PDF")
-    corpora.prepare(XIE, tmp_path / "data", folder)
-    records = corpora.arrays(XIE, "all", tmp_path / "data")
+    datasets.prepare(XIE, tmp_path / "data", folder)
+    records = datasets.arrays(XIE, "all", tmp_path / "data")
     np.testing.assert_allclose(records["phase_velocity_km_s"], [[3.1, 3.3], [np.nan, 3.4]])
     np.testing.assert_allclose(records["sd_km_s"], [[0.01, 0.02], [np.nan, 0.03]])
     np.testing.assert_allclose(records["longitude_deg"], [100, 101])
-    about = corpora.metadata(XIE, tmp_path / "data")
+    about = datasets.metadata(XIE, tmp_path / "data")
     assert about["period_s"] == [10, 20] and about["unit"] == "km/s" and "Xie" in about["origin"]
     assert about["source"] == "xie (2 files, R_10s.txt to R_20s.txt)" and about["splits"] == {"map": 2}
 
 
 def test_without_the_files_of_the_authors(tmp_path):
     with pytest.raises(ZooError, match="ask the authors.*--manual-dir"):
-        corpora.prepare(XIE, tmp_path / "data")
+        datasets.prepare(XIE, tmp_path / "data")
 
 
 def test_a_table_of_ones_own(tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("lon,lat,c_25mHz,c_12.5mHz\n100,30,3.5,\n101,30,3.6,3.9\n101,31,3.7,4.0\n")
-    corpora.prepare(OWN, tmp_path / "data", settings={"file": str(table)})
-    records = corpora.arrays(OWN, "all", tmp_path / "data")
+    datasets.prepare(OWN, tmp_path / "data", settings={"file": str(table)})
+    records = datasets.arrays(OWN, "all", tmp_path / "data")
     np.testing.assert_allclose(records["phase_velocity_km_s"], [[3.5, np.nan], [3.6, 3.9], [3.7, 4.0]])
     assert np.isnan(records["sd_km_s"]).all() and records["sd_km_s"].shape == (3, 2)
-    about = corpora.metadata(OWN, tmp_path / "data")
+    about = datasets.metadata(OWN, tmp_path / "data")
     assert about["period_s"] == [40, 80] and about["source"] == "table.csv"
     assert len(about["settings"]["sha256"]) == 64
     table.write_text("lon,lat,c_25mHz\n100,30,3.5\n")  # TFDS alone would silently keep the old records
     with pytest.raises(ZooError, match="prepared with other settings .sha256"):
-        corpora.prepare(OWN, tmp_path / "data", settings={"file": str(table)})
-    parts = corpora.arrays(OWN, "map[:1]", tmp_path / "data")
+        datasets.prepare(OWN, tmp_path / "data", settings={"file": str(table)})
+    parts = datasets.arrays(OWN, "map[:1]", tmp_path / "data")
     assert len(parts["sd_km_s"]) == 1
 
 
 def test_wrong_settings(tmp_path):
-    prepare = lambda name=OWN, **settings: corpora.prepare(name, tmp_path, settings=settings)
+    prepare = lambda name=OWN, **settings: datasets.prepare(name, tmp_path, settings=settings)
     with pytest.raises(UsageError, match="no setting 'fil'.*Did you mean file"):
         prepare(fil="x")
     with pytest.raises(ZooError, match="There is no"):
@@ -65,27 +65,27 @@ def test_wrong_settings(tmp_path):
 def test_yunnan_refuses_other_files(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(ZooError, match="none of yunnan_liu2019_rayleigh.csv"):
-        corpora.prepare(YUNNAN, tmp_path / "data", tmp_path)
+        datasets.prepare(YUNNAN, tmp_path / "data", tmp_path)
     (tmp_path / "Period_Azm_reSmp.inv").write_text("98 29 5 2.3 3.1 0 0 0 0 0\n" * 10)
     with pytest.raises(ZooError, match=r"published file has \(12960, 10\)"):
-        corpora.prepare(YUNNAN, tmp_path / "data", tmp_path)
+        datasets.prepare(YUNNAN, tmp_path / "data", tmp_path)
 
 
 def test_the_published_map_is_downloaded(real_data, tmp_path, server, monkeypatch):
     server.content = (real_data / "phase_velocity" / "yunnan_liu2019_period_azimuthal.inv").read_bytes()
     monkeypatch.setenv("ZOO_MIRROR", server.url)
-    corpora.prepare(YUNNAN, tmp_path / "data")
-    assert corpora.metadata(YUNNAN, tmp_path / "data")["source"] == "Period_Azm_reSmp.inv"
+    datasets.prepare(YUNNAN, tmp_path / "data")
+    assert datasets.metadata(YUNNAN, tmp_path / "data")["source"] == "Period_Azm_reSmp.inv"
     assert server.requests
 
 
 @pytest.mark.parametrize("name", ["yunnan_liu2019_rayleigh.csv", "yunnan_liu2019_period_azimuthal.inv"])
 def test_the_real_map_of_yunnan_in_both_forms(real_data, tmp_path, name):
     (tmp_path / name).symlink_to(real_data / "phase_velocity" / name)
-    corpora.prepare(YUNNAN, tmp_path / "data", tmp_path)
-    records = corpora.arrays(YUNNAN, "all", tmp_path / "data")
+    datasets.prepare(YUNNAN, tmp_path / "data", tmp_path)
+    records = datasets.arrays(YUNNAN, "all", tmp_path / "data")
     assert records["phase_velocity_km_s"].shape == (360, 36) and np.isnan(records["sd_km_s"]).all()
-    assert corpora.metadata(YUNNAN, tmp_path / "data")["period_s"] == list(range(5, 41))
+    assert datasets.metadata(YUNNAN, tmp_path / "data")["period_s"] == list(range(5, 41))
     table = np.loadtxt(real_data / "phase_velocity" / "yunnan_liu2019_rayleigh.csv", delimiter=",", skiprows=1)
     table = table.reshape(36, 360, 4)
     np.testing.assert_allclose(records["phase_velocity_km_s"], table[:, :, 3].T, atol=6e-5)

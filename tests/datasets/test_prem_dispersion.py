@@ -1,4 +1,4 @@
-"""The corpus of dispersion curves: any band, the same bytes whoever makes it, nothing silent."""
+"""The dataset of dispersion curves: any band, the same bytes whoever makes it, nothing silent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.data import builders, corpora, shards
+from zoo.data import builders, datasets, shards
 from zoo.errors import UsageError, ZooError
 
 SMALL = {"models": "60", "models_per_shard": "10", "frequencies_mhz": "20:40:10", "depths_km": "10,50"}
@@ -29,20 +29,20 @@ def _hashes(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
-    """A folder with a small corpus of one's own, made by the default number of threads."""
+    """A folder with a small dataset of one's own, made by the default number of threads."""
     folder = tmp_path_factory.mktemp("small")
-    corpora.prepare(OWN, folder, settings=SMALL)
+    datasets.prepare(OWN, folder, settings=SMALL)
     return folder
 
 
 def test_mini(tmp_path, capsys):
-    corpora.prepare("prem_dispersion/mini", tmp_path)
-    about = corpora.metadata("prem_dispersion/mini", tmp_path)
+    datasets.prepare("prem_dispersion/mini", tmp_path)
+    about = datasets.metadata("prem_dispersion/mini", tmp_path)
     assert about["splits"] == {"train": 3000, "test": 1000}
     np.testing.assert_allclose(about["frequency_hz"], np.arange(21) * 1.25e-3 + 0.010)
     assert f"{about['failed_draws']:,} draws had no root" in capsys.readouterr().err
     assert tuple(about["prior"]["moho_km"]) == (20, 100)
-    train, test = (corpora.arrays("prem_dispersion/mini", split, tmp_path) for split in ("train", "test"))
+    train, test = (datasets.arrays("prem_dispersion/mini", split, tmp_path) for split in ("train", "test"))
     assert train["phase_velocity_km_s"].shape == (3000, 21)
     assert train["vs_km_s"].shape == train["vp_km_s"].shape == (3000, len(about["depth_km"]))
     np.testing.assert_array_equal(np.concatenate([train["example"], test["example"]]), np.arange(4000))
@@ -58,7 +58,7 @@ def test_mini(tmp_path, capsys):
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_same_bytes_for_any_number_of_workers(small, tmp_path, workers):
-    corpora.prepare(OWN, tmp_path, settings=SMALL, workers=workers)
+    datasets.prepare(OWN, tmp_path, settings=SMALL, workers=workers)
     assert _hashes(tmp_path) == _hashes(small)
 
 
@@ -75,21 +75,21 @@ def test_the_same_bytes_from_beam_in_another_process(small, tmp_path):
 
 
 def test_an_example_depends_on_seed_and_number_alone(small, tmp_path):
-    corpora.prepare(OWN, tmp_path, settings={**SMALL, "models": "8", "test_models": "3", "models_per_shard": "4"})
-    few = {s: corpora.arrays(OWN, s, tmp_path) for s in ("train", "test")}
-    many = corpora.arrays(OWN, "train", small)
+    datasets.prepare(OWN, tmp_path, settings={**SMALL, "models": "8", "test_models": "3", "models_per_shard": "4"})
+    few = {s: datasets.arrays(OWN, s, tmp_path) for s in ("train", "test")}
+    many = datasets.arrays(OWN, "train", small)
     for key, values in many.items():
         np.testing.assert_array_equal(np.concatenate([few["train"][key], few["test"][key]]), values[:8])
-    corpora.prepare("prem_dispersion/other", tmp_path, settings={**SMALL, "models": "8", "seed": "9"})
-    other = corpora.arrays("prem_dispersion/other", "train", tmp_path)["moho_depth_km"]
+    datasets.prepare("prem_dispersion/other", tmp_path, settings={**SMALL, "models": "8", "seed": "9"})
+    other = datasets.arrays("prem_dispersion/other", "train", tmp_path)["moho_depth_km"]
     assert not np.isin(other, many["moho_depth_km"]).any()
 
 
 def test_a_limit_makes_few_shards(tmp_path, capsys):
-    corpora.prepare("prem_dispersion/mini", tmp_path, limit=5)
+    datasets.prepare("prem_dispersion/mini", tmp_path, limit=5)
     assert "2 shards of mini" in capsys.readouterr().err
-    assert corpora.metadata("prem_dispersion/mini", tmp_path)["splits"] == {"train": 5, "test": 5}
-    assert corpora.arrays("prem_dispersion/mini", "test", tmp_path)["example"].tolist() == list(range(3000, 3005))
+    assert datasets.metadata("prem_dispersion/mini", tmp_path)["splits"] == {"train": 5, "test": 5}
+    assert datasets.arrays("prem_dispersion/mini", "test", tmp_path)["example"].tolist() == list(range(3000, 3005))
 
 
 def test_bands_and_priors_of_ones_own():
@@ -135,18 +135,18 @@ def test_bands_and_priors_of_ones_own():
 )
 def test_wrong_settings(tmp_path, settings, message):
     with pytest.raises(ZooError, match=message):
-        corpora.prepare(OWN, tmp_path, settings=settings)
+        datasets.prepare(OWN, tmp_path, settings=settings)
     assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_names_are_not_taken_twice(small):
     with pytest.raises(UsageError, match="name of its own"):
-        corpora.prepare("prem_dispersion/mini", small, settings=SMALL)
+        datasets.prepare("prem_dispersion/mini", small, settings=SMALL)
     with pytest.raises(ZooError, match=r"prepared with other settings \(models, test_models\)"):
-        corpora.prepare(OWN, small, settings={**SMALL, "models": "50"})
-    assert corpora.prepare(OWN, small, settings=SMALL).is_dir()  # the same again is no work
+        datasets.prepare(OWN, small, settings={**SMALL, "models": "50"})
+    assert datasets.prepare(OWN, small, settings=SMALL).is_dir()  # the same again is no work
     with pytest.raises(UsageError, match="is neither generated nor read in blocks"):
-        corpora.prepare("microseismic/spurio_mancini_2021", small, workers=2)
+        datasets.prepare("microseismic/spurio_mancini_2021", small, workers=2)
 
 
 def test_no_two_configs_share_their_models():
@@ -164,8 +164,8 @@ def test_failed_draws_are_counted_and_said(tmp_path, monkeypatch, capsys):
         return {**made, "failed": np.where(np.arange(len(made["failed"])) == 3, first, 0).astype(np.int32)}
 
     monkeypatch.setattr(module, "draw_dispersion", draw)
-    corpora.prepare("prem_dispersion/own", tmp_path, settings={**SMALL, "models": "30"})
-    assert corpora.metadata("prem_dispersion/own", tmp_path)["failed_draws"] == 30
+    datasets.prepare("prem_dispersion/own", tmp_path, settings={**SMALL, "models": "30"})
+    assert datasets.metadata("prem_dispersion/own", tmp_path)["failed_draws"] == 30
     assert "30 draws had no root and were drawn again; 30 models are kept" in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 
 NAME = "seisbench_format/mine"
@@ -39,10 +39,10 @@ def noise(*shape, seed=0):
 
 def prepare(tmp_path, folder, data="data", **settings):
     """Prepare a folder; return the records of all splits by name, with their split."""
-    corpora.prepare(NAME, tmp_path / data, settings={"folder": str(folder), **settings}, workers=2)
+    datasets.prepare(NAME, tmp_path / data, settings={"folder": str(folder), **settings}, workers=2)
     found = {}
-    for split in corpora.metadata(NAME, tmp_path / data)["splits"]:
-        records = corpora.arrays(NAME, split, tmp_path / data)
+    for split in datasets.metadata(NAME, tmp_path / data)["splits"]:
+        records = datasets.arrays(NAME, split, tmp_path / data)
         for row, name in enumerate(records["trace_name"]):
             found[name.decode()] = {key: values[row] for key, values in records.items()} | {"split": split}
     return found
@@ -74,7 +74,7 @@ def test_traces_in_buckets_and_alone_in_every_split(tmp_path):
     assert found["bucket0$2,:3,:50"]["trace_p_arrival_sample"] == 12.25
     assert np.isnan(found["bucket0$1"]["trace_p_arrival_sample"])
     assert problems(tmp_path) == {}
-    about = corpora.metadata(NAME, tmp_path / "data")
+    about = datasets.metadata(NAME, tmp_path / "data")
     assert about["sampling_rate_hz"] == 100 and about["samples"] == 50 and about["unit"] == "counts"
     assert set(found["alone_EV"]) - {"waveform", "split"} == set(about["columns"])
 
@@ -202,7 +202,7 @@ def test_without_a_split_events_stay_together(tmp_path):
     without_event = splits.pop(b"")
     assert all(len(of) == 1 for of in splits.values()) and without_event == {"train", "validation", "test"}
     assert 0.7 < np.mean([of == {"train"} for of in splits.values()]) < 0.9
-    assert "by a hash of source_id" in corpora.metadata(NAME, tmp_path / "data")["split_rule"]
+    assert "by a hash of source_id" in datasets.metadata(NAME, tmp_path / "data")["split_rule"]
 
 
 def test_chunks_and_categories(tmp_path):
@@ -254,7 +254,7 @@ def test_every_bad_row_is_named_and_skipped(tmp_path):
         ("b$3", "a row of metadata with more or fewer fields than its header"): "skipped",
     }
     assert problems(tmp_path) == expected
-    assert sum(corpora.metadata(NAME, tmp_path / "data")["problems"].values()) == len(expected)
+    assert sum(datasets.metadata(NAME, tmp_path / "data")["problems"].values()) == len(expected)
 
 
 def test_a_damaged_bucket_costs_its_own_traces_only(tmp_path):
@@ -305,9 +305,9 @@ def test_folders_that_are_refused(tmp_path):
         refused(write_folder(folder, good, nodes, {k: v for k, v in formats.items() if k != key}), match)
     refused(write_folder(folder, good, nodes, formats | {"dimension_order": "CHW"}), "dimension_order is 'CHW'")
     with pytest.raises(UsageError, match="Which folder"):
-        corpora.prepare(NAME, tmp_path / "data", settings={"samples": "3"})
+        datasets.prepare(NAME, tmp_path / "data", settings={"samples": "3"})
     with pytest.raises(UsageError, match="Which folder"):
-        corpora.prepare("seisbench_format", tmp_path / "data")
+        datasets.prepare("seisbench_format", tmp_path / "data")
 
 
 def test_a_changed_folder_is_not_taken_for_the_prepared_one(tmp_path):

@@ -1,4 +1,4 @@
-"""The corpus of seismicity maps: the tasks as they are drawn, the same bytes whoever makes it, nothing silent."""
+"""The dataset of seismicity maps: the tasks as they are drawn, the same bytes whoever makes it, nothing silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.data import builders, corpora, shards
+from zoo.data import builders, datasets, shards
 from zoo.errors import UsageError, ZooError
 from zoo.seismicity.physics.maps import TASKS, draw_maps
 from zoo.seismicity.physics.sequences import KINDS
@@ -20,7 +20,7 @@ OWN = "seismicity_maps/own"
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("small")
-    corpora.prepare(OWN, folder, settings=SMALL)
+    datasets.prepare(OWN, folder, settings=SMALL)
     return folder
 
 
@@ -31,15 +31,15 @@ def _hashes(folder: Path) -> list[str]:
 
 
 def test_the_same_bytes_for_any_number_of_workers(small, tmp_path):
-    corpora.prepare(OWN, tmp_path, settings=SMALL, workers=1)
+    datasets.prepare(OWN, tmp_path, settings=SMALL, workers=1)
     assert _hashes(tmp_path) == _hashes(small)
 
 
 def test_records_are_the_maps_of_the_task(small):
-    about = corpora.metadata(OWN, small)
+    about = datasets.metadata(OWN, small)
     assert about["splits"] == {"train": 6, "validation": 4, "test": 510}
     assert about["summary"] == TASKS["medium"].summary and "synthetic" in about["origin"]
-    found = corpora.arrays(OWN, "test", small)
+    found = datasets.arrays(OWN, "test", small)
     assert set(found) == set(about["units"])
     # The second shard of the test split, whose seed is (seed, split, number).
     drawn = draw_maps(TASKS["medium"], 500, np.random.default_rng([7, 2, 1]))
@@ -47,22 +47,22 @@ def test_records_are_the_maps_of_the_task(small):
         np.testing.assert_array_equal(values[500:], drawn[key][:10].astype(values.dtype), err_msg=key)
     assert found["counts"].dtype == np.uint8 and found["past"].dtype == np.float16
     np.testing.assert_allclose(found["expected"][500:].astype(float), drawn["expected"][:10], rtol=2e-3, atol=1e-6)
-    train = corpora.arrays(OWN, "train", small)["counts"]
+    train = datasets.arrays(OWN, "train", small)["counts"]
     assert not any((train[0] == other).all() for other in found["counts"])
 
 
 def test_the_first_maps_do_not_depend_on_the_size_of_a_split(small, tmp_path):
-    corpora.prepare(OWN, tmp_path, settings={**SMALL, "train": "600", "test": "3"})
+    datasets.prepare(OWN, tmp_path, settings={**SMALL, "train": "600", "test": "3"})
     for split in ("train", "test"):
-        few, many = (corpora.arrays(OWN, split, folder)["counts"] for folder in (small, tmp_path))
+        few, many = (datasets.arrays(OWN, split, folder)["counts"] for folder in (small, tmp_path))
         shared = min(len(few), len(many))
         np.testing.assert_array_equal(few[:shared], many[:shared])
 
 
 def test_a_limit_makes_few_shards(tmp_path, capsys):
-    corpora.prepare("seismicity_maps/medium", tmp_path, limit=5)
+    datasets.prepare("seismicity_maps/medium", tmp_path, limit=5)
     assert "3 shards of medium" in capsys.readouterr().err
-    assert corpora.metadata("seismicity_maps/medium", tmp_path)["splits"] == dict.fromkeys(
+    assert datasets.metadata("seismicity_maps/medium", tmp_path)["splits"] == dict.fromkeys(
         ("train", "validation", "test"), 5
     )
 
@@ -86,9 +86,9 @@ def test_tasks_of_ones_own(tmp_path):
     assert all(c.name == c.task for c in builder.BUILDER_CONFIGS)
     seeds = [c.seed for c in builder.BUILDER_CONFIGS]
     assert len({*seeds, config.seed}) == len(seeds) + 1
-    corpora.prepare(OWN, tmp_path, settings={**SMALL, "task": "swarms", "test": "20"})
-    found = corpora.arrays(OWN, "test", tmp_path)
-    assert corpora.metadata(OWN, tmp_path)["summary"] == KINDS["swarms"]
+    datasets.prepare(OWN, tmp_path, settings={**SMALL, "task": "swarms", "test": "20"})
+    found = datasets.arrays(OWN, "test", tmp_path)
+    assert datasets.metadata(OWN, tmp_path)["summary"] == KINDS["swarms"]
     assert set(found["label"]) == {0, 1} and (found["burst_events"][found["label"] == 1] >= 5).all()
 
 
@@ -110,12 +110,12 @@ def test_tasks_of_ones_own(tmp_path):
 )
 def test_wrong_settings(tmp_path, settings, message):
     with pytest.raises(ZooError, match=message):
-        corpora.prepare(OWN, tmp_path, settings=settings)
+        datasets.prepare(OWN, tmp_path, settings=settings)
     assert not list(tmp_path.rglob("*.tfrecord*"))
 
 
 def test_names_are_not_taken_twice(small):
     with pytest.raises(UsageError, match="name of its own"):
-        corpora.prepare("seismicity_maps/medium", small, settings=SMALL)
+        datasets.prepare("seismicity_maps/medium", small, settings=SMALL)
     with pytest.raises(ZooError, match=r"prepared with other settings \(seed\)"):
-        corpora.prepare(OWN, small, settings={**SMALL, "seed": "8"})
+        datasets.prepare(OWN, small, settings={**SMALL, "seed": "8"})

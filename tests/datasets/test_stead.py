@@ -14,7 +14,7 @@ import pytest
 import scipy.signal
 from waveform_files import STEAD_COLUMNS, stead_row, stead_trace, write_stead, write_stead_csv
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.signals import polyphase_filter
@@ -34,8 +34,8 @@ def module(name: str):
 def by_name(name, data, splits=("train", "validation", "test")) -> dict[str, dict]:
     found = {}
     for split in splits:
-        if split in corpora.metadata(name, data)["splits"]:
-            records = corpora.arrays(name, split, data)
+        if split in datasets.metadata(name, data)["splits"]:
+            records = datasets.arrays(name, split, data)
             for row, text in enumerate(records["trace_name"]):
                 found[text.decode()] = {key: records[key][row] for key in records}
     return found
@@ -72,7 +72,7 @@ def real(real_data, tmp_path):
 
 
 def test_real_earthquakes_equal_the_file(real, tmp_path):
-    corpora.prepare("stead/whole", tmp_path, real)
+    datasets.prepare("stead/whole", tmp_path, real)
     records = by_name("stead/whole", tmp_path)
     names = module("table").FILE_COLUMNS
     reversed_paths = 0
@@ -106,7 +106,7 @@ def test_real_earthquakes_equal_the_file(real, tmp_path):
                     record[names[key]] == float(text) if text not in ("None", "nan") else np.isnan(record[names[key]])
                 )
             assert record["trace_snr_db"].tolist() == [float(part) for part in row["snr_db"].strip("[]").split()]
-    assert corpora.metadata("stead/whole", tmp_path)["problems"] == {}
+    assert datasets.metadata("stead/whole", tmp_path)["problems"] == {}
 
 
 def test_real_rows_of_the_current_csv(real_data):
@@ -130,7 +130,7 @@ def test_real_rows_of_the_current_csv(real_data):
 
 
 def test_real_windows_have_p_where_the_resampled_trace_has_it(real, tmp_path):
-    corpora.prepare(KONG, tmp_path, real)
+    datasets.prepare(KONG, tmp_path, real)
     records = by_name(KONG, tmp_path)
     up, down, taps = polyphase_filter(100, 20)
     assert len(records) == 50 and len({record["trace_p_arrival_sample"] for record in records.values()}) > 40
@@ -157,7 +157,7 @@ def test_real_windows_have_p_where_the_resampled_trace_has_it(real, tmp_path):
 
 def test_both_layouts_and_file_names_give_the_same_records(folder, tmp_path):
     rows = [stead_row(n, noise=n % 3 == 2) for n in range(60)]
-    corpora.prepare("stead/whole", tmp_path / "current", folder)
+    datasets.prepare("stead/whole", tmp_path / "current", folder)
     expected = by_name("stead/whole", tmp_path / "current")
     assert len(expected) == 60
     trace = expected[rows[7]["trace_name"]]["waveform"]
@@ -174,12 +174,12 @@ def test_both_layouts_and_file_names_give_the_same_records(folder, tmp_path):
             write_stead(other / stem, rows, layout_2019=old)
             write_stead_csv(other / "other.csv", [stead_row(500)])
         (other / "test.npy").symlink_to(folder / "test.npy")
-        corpora.prepare("stead/whole", tmp_path / f"{stem}_data", other)
+        datasets.prepare("stead/whole", tmp_path / f"{stem}_data", other)
         found = by_name("stead/whole", tmp_path / f"{stem}_data")
         assert list(found) == list(expected)  # the split, too
         for name, record in expected.items():
             np.testing.assert_array_equal(found[name]["waveform"], record["waveform"])
-    corpora.prepare("stead/chunk4", tmp_path / "chunk_data", tmp_path / "chunks")
+    datasets.prepare("stead/chunk4", tmp_path / "chunk_data", tmp_path / "chunks")
     assert len(by_name("stead/chunk4", tmp_path / "chunk_data")) == 40
 
 
@@ -191,27 +191,27 @@ def test_which_files(tmp_path):
     write_stead(manual / "some", rows)
     with pytest.raises(ZooError, match="expected chunk2.hdf5 and chunk2.csv .* found other.hdf5"):
         (manual / "other.hdf5").write_bytes(b"")
-        corpora.prepare("stead/chunk2", tmp_path, manual)
+        datasets.prepare("stead/chunk2", tmp_path, manual)
     (manual / "other.hdf5").unlink()
     (manual / "some.csv").rename(manual / "a.csv")
     write_stead_csv(manual / "b.csv", rows)
     with pytest.raises(ZooError, match="Which of a.csv, b.csv belongs to some.hdf5.*several are"):
-        corpora.prepare("stead/whole", tmp_path, manual)
+        datasets.prepare("stead/whole", tmp_path, manual)
     with h5py.File(manual / "some.hdf5", "w") as file:
         file.create_group("EQ")
     with pytest.raises(ZooError, match="is not STEAD's"):
-        corpora.prepare("stead/whole", tmp_path, manual)
+        datasets.prepare("stead/whole", tmp_path, manual)
 
 
 def test_split_is_seisbenchs(folder, tmp_path):
-    corpora.prepare("stead/whole", tmp_path, folder)
-    assert corpora.metadata("stead/whole", tmp_path)["splits"] == {"train": 54, "validation": 4, "test": 2}
+    datasets.prepare("stead/whole", tmp_path, folder)
+    assert datasets.metadata("stead/whole", tmp_path)["splits"] == {"train": 54, "validation": 4, "test": 2}
     rows = [stead_row(n, noise=n % 3 == 2)["trace_name"] for n in range(60)]
     test = set(np.load(folder / "test.npy"))
     others = [name for name in rows if name not in test]
     assert set(by_name("stead/whole", tmp_path, ["test"])) == test - {"elsewhere"}
     assert set(by_name("stead/whole", tmp_path, ["validation"])) == set(others[::18])  # seisbench/data/stead.py
-    corpora.prepare("stead/noise", tmp_path, folder, settings={"categories": "noise"})
+    datasets.prepare("stead/noise", tmp_path, folder, settings={"categories": "noise"})
     assert set(by_name("stead/noise", tmp_path, ["validation"])) == {n for n in others[::18] if n.endswith("NO")}
 
 
@@ -220,14 +220,14 @@ def test_split_by_event_needs_no_list(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setattr(module("files"), "TEST_LIST_URL", "http://127.0.0.1:9/test.npy")
     with pytest.raises(ZooError, match="EQTransformer's list.*split=event"):
-        corpora.prepare("stead/whole", tmp_path, folder)
+        datasets.prepare("stead/whole", tmp_path, folder)
     (folder / "test.npy").write_bytes(b"\x93NUMPY")
     with pytest.raises(ZooError, match="not the list of test traces"):
-        corpora.prepare("stead/whole", tmp_path, folder)
+        datasets.prepare("stead/whole", tmp_path, folder)
     (folder / "test.npy").unlink()
-    corpora.prepare("stead/events", tmp_path, folder, settings={"split": "event"})
+    datasets.prepare("stead/events", tmp_path, folder, settings={"split": "event"})
     events = {}
-    for split in corpora.metadata("stead/events", tmp_path)["splits"]:
+    for split in datasets.metadata("stead/events", tmp_path)["splits"]:
         for record in by_name("stead/events", tmp_path, [split]).values():
             event = record["source_id"] or record["station_code"]
             assert events.setdefault(event, split) == split
@@ -243,7 +243,7 @@ def test_split_by_event_needs_no_list(folder, tmp_path, monkeypatch):
 def test_selection(folder, tmp_path):
     rows = [stead_row(n, noise=n % 3 == 2) for n in range(60)]
     for config, magnitude, distance in (("picking", 2.0, 100.0), ("picking_200km", 1.5, 200.0)):
-        corpora.prepare(f"stead/kong2021_{config}", tmp_path, folder)
+        datasets.prepare(f"stead/kong2021_{config}", tmp_path, folder)
         wanted = {
             row["trace_name"]
             for row in rows
@@ -254,8 +254,8 @@ def test_selection(folder, tmp_path):
         assert 0 < len(wanted) < 40
         assert set(by_name(f"stead/kong2021_{config}", tmp_path)) == wanted
     settings = {"min_magnitude": "2", "sampling_rate_hz": "50", "samples": "1000"}
-    corpora.prepare("stead/mine", tmp_path, folder, settings=settings)
-    about = corpora.metadata("stead/mine", tmp_path)
+    datasets.prepare("stead/mine", tmp_path, folder, settings=settings)
+    about = datasets.metadata("stead/mine", tmp_path)
     assert about["sampling_rate_hz"] == 50 and about["samples"] == 1000
     found = by_name("stead/mine", tmp_path)
     assert sum(record["label"] == 0 for record in found.values()) == 20  # noise has no magnitude to be selected by
@@ -267,10 +267,10 @@ def test_selection(folder, tmp_path):
 
 
 def test_a_config_like_a_shipped_one(folder, tmp_path):
-    made = corpora.builder("stead/mine", tmp_path, {"like": "kong2021_picking", "split": "event"}).builder_config
-    kong = corpora.builder("stead/kong2021_picking", tmp_path).builder_config
+    made = datasets.builder("stead/mine", tmp_path, {"like": "kong2021_picking", "split": "event"}).builder_config
+    kong = datasets.builder("stead/kong2021_picking", tmp_path).builder_config
     assert made == dataclasses.replace(kong, name="mine", description=made.description, split="event")
-    whole = corpora.builder("stead/mine", tmp_path, {"sampling_rate_hz": "50"}).builder_config
+    whole = datasets.builder("stead/mine", tmp_path, {"sampling_rate_hz": "50"}).builder_config
     assert whole.samples == 3000 and not whole.normalise
 
 
@@ -289,7 +289,7 @@ def test_a_config_like_a_shipped_one(folder, tmp_path):
 )
 def test_wrong_settings(tmp_path, settings, message):
     with pytest.raises(UsageError, match=message):
-        corpora.prepare("stead/mine", tmp_path, settings=settings)
+        datasets.prepare("stead/mine", tmp_path, settings=settings)
 
 
 def test_windows_reach_every_start_that_holds_p_and_no_other():
@@ -317,15 +317,15 @@ def test_windows_reach_every_start_that_holds_p_and_no_other():
 def test_windows_depend_on_seed_and_name_alone(folder, tmp_path):
     contents = []
     for workers in (1, 3):
-        made = corpora.prepare(KONG, tmp_path / str(workers), folder, workers=workers)
+        made = datasets.prepare(KONG, tmp_path / str(workers), folder, workers=workers)
         contents.append({path.name: path.read_bytes() for path in made.glob("*tfrecord*")})
     assert contents[0] == contents[1] and contents[0]
     every = by_name(KONG, tmp_path / "1")
-    corpora.prepare("stead/kong2021_picking", tmp_path / "1", folder)
+    datasets.prepare("stead/kong2021_picking", tmp_path / "1", folder)
     for name, record in by_name("stead/kong2021_picking", tmp_path / "1").items():
         np.testing.assert_array_equal(record["waveform"], every[name]["waveform"])
     same = {"categories": "earthquake_local", "sampling_rate_hz": "20", "samples": "540", "window": "before_p"}
-    corpora.prepare("stead/seeded", tmp_path / "1", folder, settings={**same, "seed": "1"})
+    datasets.prepare("stead/seeded", tmp_path / "1", folder, settings={**same, "seed": "1"})
     p = [
         [records[name]["trace_p_arrival_sample"] for name in every]
         for records in (every, by_name("stead/seeded", tmp_path / "1"))
@@ -334,15 +334,15 @@ def test_windows_depend_on_seed_and_name_alone(folder, tmp_path):
 
 
 def test_limit_and_mini(folder, tmp_path, monkeypatch):
-    corpora.prepare("stead/whole", tmp_path / "limited", folder, limit=2)
-    assert corpora.metadata("stead/whole", tmp_path / "limited")["splits"] == {"train": 2, "validation": 2, "test": 2}
+    datasets.prepare("stead/whole", tmp_path / "limited", folder, limit=2)
+    assert datasets.metadata("stead/whole", tmp_path / "limited")["splits"] == {"train": 2, "validation": 2, "test": 2}
     cls = builder_class("stead")
     monkeypatch.setitem(cls.builder_configs, "mini", dataclasses.replace(cls.builder_configs["mini"], most=12))
-    corpora.prepare("stead/mini", tmp_path, folder)
+    datasets.prepare("stead/mini", tmp_path, folder)
     numbers = sorted(int(name[1:6]) for name in by_name("stead/mini", tmp_path))
     assert 10 <= len(numbers) <= 14 and max(np.diff([0, *numbers, 60])) < 15
-    corpora.prepare("stead/whole", tmp_path, folder)
-    for split in corpora.metadata("stead/mini", tmp_path)["splits"]:  # nothing that trains in one tests in the other
+    datasets.prepare("stead/whole", tmp_path, folder)
+    for split in datasets.metadata("stead/mini", tmp_path)["splits"]:  # nothing that trains in one tests in the other
         assert set(by_name("stead/mini", tmp_path, [split])) <= set(by_name("stead/whole", tmp_path, [split]))
 
 
@@ -367,7 +367,7 @@ def test_bad_rows_and_traces_are_named(tmp_path):
     with open(tmp_path / "merge.csv", "a") as file:
         file.write("TA,109C,BH,32.8")  # cut
     no_test_list(tmp_path)
-    corpora.prepare("stead/whole", tmp_path / "data", tmp_path)
+    datasets.prepare("stead/whole", tmp_path / "data", tmp_path)
     skipped, kept = "skipped", "kept"
     expected = {
         names[1]: ("shape (5999, 3) instead of (6000, 3)", skipped),
@@ -385,7 +385,7 @@ def test_bad_rows_and_traces_are_named(tmp_path):
         "merge.csv, line 20": ("a row with too few or too many fields", skipped),
     }
     assert problems("stead/whole", tmp_path / "data") == expected
-    assert sum(corpora.metadata("stead/whole", tmp_path / "data")["problems"].values()) == len(expected)
+    assert sum(datasets.metadata("stead/whole", tmp_path / "data")["problems"].values()) == len(expected)
     found = by_name("stead/whole", tmp_path / "data")
     assert set(found) == {names[n] for n in (0, 3, 5, 7, 8, 9, 10, 13, 14, 15, 17)}
     seven, eight, nine = (found[names[n]] for n in (7, 8, 9))
@@ -395,7 +395,7 @@ def test_bad_rows_and_traces_are_named(tmp_path):
     np.testing.assert_array_equal(eight["trace_snr_db"], [1.5, 2.5, np.nan])
     assert np.isnan([nine["trace_p_arrival_sample"], nine["trace_s_arrival_sample"]]).all()
     assert np.isnan(found[names[15]]["path_back_azimuth_deg"]) and found[names[0]]["trace_coda_end_sample"] == 2501
-    corpora.prepare(KONG, tmp_path / "data", tmp_path)
+    datasets.prepare(KONG, tmp_path / "data", tmp_path)
     cut = problems(KONG, tmp_path / "data")
     assert cut[names[9]] == ("no window with its P", skipped)
     assert cut[names[3]] == ("flat component E", skipped) and cut[names[5]] == ("equal components", skipped)
@@ -406,17 +406,17 @@ def test_files_that_cannot_be_read(folder, tmp_path):
     with pytest.raises(ZooError, match="lacks the columns p_status, snr_db.*the 35 columns"):
         without = [name for name in STEAD_COLUMNS if name not in ("snr_db", "p_status")]
         write_stead_csv(folder / "merged.csv", [stead_row(0)], without)
-        corpora.prepare("stead/whole", tmp_path, folder)
+        datasets.prepare("stead/whole", tmp_path, folder)
     shuffled = [*STEAD_COLUMNS[::-1], "another"]  # any order, and more
     write_stead_csv(folder / "merged.csv", [{**stead_row(0), "another": "x"}], shuffled)
-    corpora.prepare("stead/whole", tmp_path, folder)
+    datasets.prepare("stead/whole", tmp_path, folder)
     record = by_name("stead/whole", tmp_path)[stead_row(0)["trace_name"]]
     assert record["station_code"] == b"S00" and record["trace_p_weight"] == 0.64
     content = (folder / "merged.hdf5").read_bytes()
     (folder / "chunk3.hdf5").write_bytes(content[: len(content) // 2])
     write_stead_csv(folder / "chunk3.csv", [stead_row(0)])
     with pytest.raises(ZooError, match="cut short.*download or copy it again"):
-        corpora.prepare("stead/chunk3", tmp_path, folder)
+        datasets.prepare("stead/chunk3", tmp_path, folder)
 
 
 def test_an_interrupted_preparation_goes_on(folder, tmp_path, monkeypatch, capsys):
@@ -424,7 +424,7 @@ def test_an_interrupted_preparation_goes_on(folder, tmp_path, monkeypatch, capsy
 
     monkeypatch.setattr(preparation, "_BLOCK_BYTES", 1)
     monkeypatch.setattr(builder_class("stead"), "ROWS_AT_ONCE", 8)
-    whole = corpora.prepare(KONG, tmp_path / "one", folder, workers=1)
+    whole = datasets.prepare(KONG, tmp_path / "one", folder, workers=1)
     cls = builder_class("stead")
     read, calls = cls._read, []
 
@@ -437,8 +437,8 @@ def test_an_interrupted_preparation_goes_on(folder, tmp_path, monkeypatch, capsy
     with monkeypatch.context() as patch:
         patch.setattr(cls, "_read", failing)
         with pytest.raises(KeyboardInterrupt):
-            corpora.prepare(KONG, tmp_path / "two", folder, workers=1)
-    again = corpora.prepare(KONG, tmp_path / "two", folder, workers=1)
+            datasets.prepare(KONG, tmp_path / "two", folder, workers=1)
+    again = datasets.prepare(KONG, tmp_path / "two", folder, workers=1)
     assert "blocks were there already" in capsys.readouterr().err
     for path in whole.glob("*tfrecord*"):
         assert (again / path.name).read_bytes() == path.read_bytes()
@@ -458,19 +458,19 @@ def test_downloaded_and_unpacked(folder, tmp_path, server, monkeypatch):
     files = module("files")
     monkeypatch.setitem(files._SIZE_GB, 2, 1e-3)
     with pytest.raises(ZooError, match="no zip .it begins with b'<htm'.*--manual-dir"):
-        corpora.prepare("stead/chunk2", tmp_path, only_list)
+        datasets.prepare("stead/chunk2", tmp_path, only_list)
     server.content, server.drop_after = zipped.getvalue(), 100_000
-    corpora.prepare("stead/chunk2", tmp_path, only_list)
-    assert corpora.metadata("stead/chunk2", tmp_path)["splits"] == {"train": 54, "validation": 4, "test": 2}
+    datasets.prepare("stead/chunk2", tmp_path, only_list)
+    assert datasets.metadata("stead/chunk2", tmp_path)["splits"] == {"train": 54, "validation": 4, "test": 2}
     assert "bytes=100000-" in server.requests
     here = tmp_path / "downloads" / "stead" / "chunk2"
     assert {"chunk2.csv", "chunk2.hdf5"} <= {path.name for path in here.iterdir()}
     assert not (here / "chunk2.zip").exists()
     with pytest.raises(ZooError, match="stead/mini reads STEAD files that you have"):
-        corpora.prepare("stead/mini", tmp_path, only_list)
+        datasets.prepare("stead/mini", tmp_path, only_list)
     monkeypatch.setitem(files._SIZE_GB, 0, 1e9)
     with pytest.raises(ZooError, match="needs about 2e.09 GB, packed and unpacked.*--data-dir"):
-        corpora.prepare("stead/whole", tmp_path, only_list)
+        datasets.prepare("stead/whole", tmp_path, only_list)
 
 
 def test_back_azimuths_equal_obspys():

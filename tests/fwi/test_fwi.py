@@ -323,11 +323,11 @@ def test_wrong_use_is_one_line(shots, start, tmp_path, monkeypatch, capsys, chan
     assert not (tmp_path / "out" / "model.npz").exists()
 
 
-def test_start_and_truth_may_be_those_of_a_corpus(tmp_path):
-    from zoo.data import corpora
+def test_start_and_truth_may_be_those_of_a_dataset(tmp_path):
+    from zoo.data import datasets
     from zoo.fwi.inversion.invert import read_model
 
-    corpora.prepare("velocity_models/synthetic_folded", tmp_path)
+    datasets.prepare("velocity_models/synthetic_folded", tmp_path)
     start, true = (read_model("velocity_models/synthetic_folded", f, tmp_path) for f in ("start_m_s", "velocity_m_s"))
     assert start.shape == true.shape and start.spacing_m == 12.5
     np.testing.assert_array_equal(start.water_rows, true.water_rows)

@@ -10,26 +10,26 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.fwi.models.training import shot_cells
 
-CORPORA = {"fdrnn_1d": "velocity_models/layered_1d", "fdrnn_folded": "velocity_models/synthetic_folded"}
+DATASETS = {"fdrnn_1d": "velocity_models/layered_1d", "fdrnn_folded": "velocity_models/synthetic_folded"}
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("velocities")
-    for name in CORPORA.values():
-        corpora.prepare(name, folder)
+    for name in DATASETS.values():
+        datasets.prepare(name, folder)
     return folder
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", DATASETS)
 def test_a_trained_inversion_is_a_checkpoint(name, prepared, tmp_path):
     folder = zoo.recipe(name).train(out=tmp_path / f"{name}.smoke", data_dir=prepared, smoke=True)
     model = zoo.load(folder)
-    (true,) = corpora.arrays(CORPORA[name], "model", prepared)["velocity_m_s"]
+    (true,) = datasets.arrays(DATASETS[name], "model", prepared)["velocity_m_s"]
     assert model.velocity_m_s.shape == true.shape
     with np.load(folder / "sample.npz") as sample:
         found = model((sample["wavelet"], sample["sources"]))
@@ -66,7 +66,7 @@ def test_every_extra_is_a_setting(prepared, tmp_path):
     folder = zoo.recipe("fdrnn_folded").train(out=tmp_path / "run", data_dir=prepared, settings=settings)
     model = zoo.load(folder)
     assert model.network is not None and model.mask.shape == (70, 200)
-    water = corpora.arrays(CORPORA["fdrnn_folded"], "model", prepared)["water_rows"][0]
+    water = datasets.arrays(DATASETS["fdrnn_folded"], "model", prepared)["water_rows"][0]
     assert (np.array(model.mask)[0] == 0).all() == bool(water.any())
     assert json.loads((folder / "card.json").read_text())["settings"]["bands_hz"] == [6.0]
 
@@ -94,6 +94,6 @@ def test_shots_lie_evenly_and_validation_between_them():
 def test_marmousi(real_data, tmp_path):
     if not (real_data / "marmousi").is_dir():
         pytest.skip("no Marmousi-II there")
-    corpora.prepare("velocity_models/marmousi2_fwi", tmp_path, manual_dir=real_data / "marmousi")
+    datasets.prepare("velocity_models/marmousi2_fwi", tmp_path, manual_dir=real_data / "marmousi")
     folder = zoo.recipe("fdrnn_marmousi").train(out=tmp_path / "run", data_dir=tmp_path, smoke=True)
     assert zoo.info(str(folder))["scores"]["validation"]["metrics"]["loss_over_start"] < 1

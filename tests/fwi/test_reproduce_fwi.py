@@ -72,8 +72,8 @@ def test_settings_are_checked(tmp_path, data):
 
 def test_settings_take_the_type_of_their_default(tmp_path):
     workshop = Workshop(tmp_path, quick=True, settings={"tnc": "true", "iterations": "7"})
-    defaults = {"tnc": False, "iterations": 100, "corpus": ""}
-    assert fwi_problem.chosen(workshop, defaults, {"corpus": "a"}) == {"tnc": True, "iterations": 7, "corpus": "a"}
+    defaults = {"tnc": False, "iterations": 100, "dataset": ""}
+    assert fwi_problem.chosen(workshop, defaults, {"dataset": "a"}) == {"tnc": True, "iterations": 7, "dataset": "a"}
 
 
 def run(*losses, **more):
@@ -120,8 +120,8 @@ def test_claims_are_judged_by_numbers():
 
 def test_a_run_that_diverges_is_kept_as_such(tmp_path, data):
     workshop = Workshop(tmp_path, data_dir=data)
-    corpus = fwi_problem.prepared("velocity_models/layered_1d", workshop)
-    given = fwi_problem.problem("fdrnn_1d", "", workshop, corpus=corpus, time_samples=300)
+    dataset = fwi_problem.prepared("velocity_models/layered_1d", workshop)
+    given = fwi_problem.problem("fdrnn_1d", "", workshop, dataset=dataset, time_samples=300)
     settings = replace(given.settings, optimizer="gd", learning_rate=1e8, iterations=30)
     first = fwi_problem.kept_run(workshop, "gd", given, settings)
     assert first.diverged and 0 < len(first.history) < 30 and np.isfinite(first.loss).all()

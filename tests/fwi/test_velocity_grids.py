@@ -220,7 +220,7 @@ def test_folded_models(seed):
 
 
 def test_the_folded_model_stays_what_it_is():
-    """Checkpoints were inverted for it: a change of what is drawn needs a new version of the corpus."""
+    """Checkpoints were inverted for it: a change of what is drawn needs a new version of the dataset."""
     values = folded(0).velocity_m_s[[0, 10, 20, 40, 50, 68], [50, 100, 50, 150, 110, 20]]
     np.testing.assert_allclose(values, [1500, 1937.9, 2121.3, 3207.6, 4500, 3635.8], atol=0.1)
 

@@ -184,8 +184,8 @@ def test_what_fit_trains():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_smoke_training_makes_a_checkpoint(name, small_corpus, tmp_path):
-    out = training.train(zoo.recipe(name), out=tmp_path / name, smoke=True, data_dir=small_corpus)
+def test_a_smoke_training_makes_a_checkpoint(name, small_dataset, tmp_path):
+    out = training.train(zoo.recipe(name), out=tmp_path / name, smoke=True, data_dir=small_dataset)
     assert np.isfinite(np.asarray(zoo.load(out)(sources(3)))).all()
     fitted = name.endswith(("nn_emulator", "ae_gp_emulator"))
     assert bool(zoo.info(out)["epochs"]) == fitted == (out / "history.csv").is_file()

@@ -26,11 +26,11 @@ def test_table_1_quotes_the_card_where_the_traces_are_not_prepared(tmp_path):
     assert (tmp_path / "out" / "microseismic-table-1.png").stat().st_size > 10_000
 
 
-def test_table_1_trains_when_asked(tmp_path, small_corpus, capsys):
+def test_table_1_trains_when_asked(tmp_path, small_dataset, capsys):
     settings = {"methods": "nn_direct_emulator", "epochs": 2}
-    arguments = {"quick": True, "data_dir": small_corpus, "settings": settings, "train": True}
+    arguments = {"quick": True, "data_dir": small_dataset, "settings": settings, "train": True}
     (row,) = reproduce.run("microseismic-table-1", tmp_path, **arguments)
-    scores = training.evaluate(tmp_path / "checkpoints-quick" / "nn_direct_emulator", "test", small_corpus)
+    scores = training.evaluate(tmp_path / "checkpoints-quick" / "nn_direct_emulator", "test", small_dataset)
     assert row["scored_on"] == "test" and row["r2d"] == pytest.approx(scores["r2d"], abs=1e-4)
     assert "trained already" not in capsys.readouterr().err
     reproduce.run("microseismic-table-1", tmp_path, **arguments)

@@ -171,10 +171,10 @@ def test_the_emulator_is_deterministic_and_saved_without_its_critic(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_smoke_training_improves(small_corpus, tmp_path):
+def test_a_smoke_training_improves(small_dataset, tmp_path):
     changes = {"epochs": 150, "inducing_points": 32}
     out = zoo.recipe("wgan_gp_emulator").train(
-        out=tmp_path / "run", data_dir=small_corpus, smoke=True, settings=changes
+        out=tmp_path / "run", data_dir=small_dataset, smoke=True, settings=changes
     )
     rows = list(csv.DictReader(open(out / "history.csv")))
     assert float(rows[-1]["val_loss"]) < 0.5 * float(rows[0]["val_loss"])

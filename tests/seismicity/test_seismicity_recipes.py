@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from zoo import checkpoint, reproduce
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError
 from zoo.seismicity import reproduce as seismicity
 from zoo.seismicity.models import training as seismicity_training
@@ -19,11 +19,11 @@ from zoo.training.temperature import best_temperature
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("maps")
-    corpora.prepare("seismicity_maps/few", folder, settings={"train": "2", "validation": "80", "test": "60"})
+    datasets.prepare("seismicity_maps/few", folder, settings={"train": "2", "validation": "80", "test": "60"})
     return folder
 
 
-SMALL = {"corpus": "seismicity_maps/few", "width": 8}
+SMALL = {"dataset": "seismicity_maps/few", "width": 8}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_trained_model_is_loaded_as_it_was(trained, folder):
     assert set(card["scores"]) == {"test", "seismicity_maps/few:test"}
     assert card["scores"]["test"]["examples"] == 60
     other = card["scores"]["seismicity_maps/few:test"]
-    assert other["examples"] == 60 and other["command"].endswith("--corpus seismicity_maps/few --split test")
+    assert other["examples"] == 60 and other["command"].endswith("--dataset seismicity_maps/few --split test")
     again = training.evaluate(trained, "test", folder, "seismicity_maps/few")
     assert again == pytest.approx(other["metrics"], abs=2e-5)
 
@@ -128,7 +128,7 @@ def test_temperature_finds_how_sure_to_be():
 
 
 def test_the_grid_keeps_its_cells(folder, tmp_path, capsys):
-    settings = {"corpus": "seismicity_maps/few", "networks": "18"}
+    settings = {"dataset": "seismicity_maps/few", "networks": "18"}
     run = lambda **more: reproduce.run(  # noqa: E731
         "seismicity-grid", tmp_path, quick=True, data_dir=folder, settings={**settings, **more}
     )

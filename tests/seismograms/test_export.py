@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.seismograms.archives import export as exporting
 from zoo.seismograms.archives.export import export
@@ -21,7 +21,7 @@ TIMES = ("2020-01-02 03:04:05.5", "2020-01-02T03:04:05Z", "2020-01-02T05:04:05.1
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A small corpus with every kind of column and of missing value; its folder and its waveforms by name."""
+    """A small dataset with every kind of column and of missing value; its folder and its waveforms by name."""
     root = tmp_path_factory.mktemp("made")
     (root / "set").mkdir()
     waveforms = np.random.default_rng(0).standard_normal((76, 3, 40)).astype(np.float32)
@@ -42,7 +42,7 @@ def made(tmp_path_factory):
         stated = {"sampling_rate": 50.0, "unit": "m/s", "measurement": "velocity", "component_order": "ENZ"}
         for key, value in stated.items():
             file[f"data_format/{key}"] = value
-    corpora.prepare(NAME, root / "data", settings={"folder": str(root / "set")})
+    datasets.prepare(NAME, root / "data", settings={"folder": str(root / "set")})
     return root / "data", waveforms
 
 
@@ -87,11 +87,11 @@ def test_files_buckets_and_columns(made, tmp_path, monkeypatch, capsys):
 def test_the_export_opens_here_as_what_it_was(made, tmp_path):
     data, _ = made
     folder = export(NAME, tmp_path / "out", data_dir=data)
-    corpora.prepare("seisbench_format/again", tmp_path / "data", settings={"folder": str(folder)})
+    datasets.prepare("seisbench_format/again", tmp_path / "data", settings={"folder": str(folder)})
     for split in ("train", "validation", "test"):
         before, after = (
-            corpora.arrays(NAME, split, data),
-            corpora.arrays("seisbench_format/again", split, tmp_path / "data"),
+            datasets.arrays(NAME, split, data),
+            datasets.arrays("seisbench_format/again", split, tmp_path / "data"),
         )
         for key in set(before) - {"trace_name", "trace_component_order", "source_origin_time"}:
             np.testing.assert_array_equal(before[key], after[key], err_msg=key)
@@ -118,7 +118,7 @@ def test_seisbench_opens_the_export(made, tmp_path):
     np.testing.assert_array_equal(table["source_magnitude"], expected)
 
 
-def test_parts_of_a_corpus(made, tmp_path):
+def test_parts_of_a_dataset(made, tmp_path):
     data, waveforms = made
     assert (
         main(["export", NAME, "--data-dir", str(data), "--out", str(tmp_path / "part"), "--split", "train[:10]"]) == 0
@@ -151,10 +151,10 @@ def test_the_folder_appears_whole_and_replaces_nothing(made, tmp_path, monkeypat
         export(NAME, tmp_path / "new", data_dir=data)
 
 
-def test_a_corpus_without_waveforms(made, tmp_path):
+def test_a_dataset_without_waveforms(made, tmp_path):
     data, _ = made
     (tmp_path / "t.csv").write_text("lon,lat,10s\n100,30,3.1\n")
-    corpora.prepare("phase_velocity_maps/own", data, settings={"file": str(tmp_path / "t.csv")})
+    datasets.prepare("phase_velocity_maps/own", data, settings={"file": str(tmp_path / "t.csv")})
     with pytest.raises(ZooError, match=f"are no waveforms .* Prepared here are: {NAME}"):
         export("phase_velocity_maps/own", tmp_path / "out", data_dir=data)
     assert not (tmp_path / "out").exists()

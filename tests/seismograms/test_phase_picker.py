@@ -8,18 +8,18 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.models.picking_network import CausalHighPass, ChannelScaling, PickingNetwork
 from zoo.training import epochs
 
-CORPUS = "local_seismograms/mini"
+DATASET = "local_seismograms/mini"
 
 
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seismograms")
-    corpora.prepare(CORPUS, folder, limit=64)
+    datasets.prepare(DATASET, folder, limit=64)
     return folder
 
 
@@ -129,7 +129,7 @@ def test_drawn_batches_differ_and_repeat():
 
 def test_fine_tuning_begins_with_another_picker_and_scores_nothing_learnt(trained, mini, tmp_path):
     settings = {
-        "corpus": CORPUS,
+        "dataset": DATASET,
         "train_split": "test[:50%]",
         "validation_split": "test[:50%]",
         "initial": str(trained),
@@ -138,14 +138,14 @@ def test_fine_tuning_begins_with_another_picker_and_scores_nothing_learnt(traine
         "learning_rate": 0.0,
         "steps_per_epoch": 1,
         "epochs": 1,
-        "scored_on": ["test", CORPUS, "ncedc_picks/nowhere"],
+        "scored_on": ["test", DATASET, "ncedc_picks/nowhere"],
     }
     tuned = zoo.recipe("phase_picker.ncedc").train(out=tmp_path / "tuned.x", settings=settings, data_dir=mini)
     for a, b in zip(zoo.load(tuned).trainable_weights, zoo.load(trained).trainable_weights, strict=True):
         np.testing.assert_array_equal(a, b)
     scores = zoo.info(str(tuned))["scores"]
-    assert set(scores) == {"test", CORPUS} and scores[CORPUS]["command"].endswith(f"--corpus {CORPUS} --split all")
-    assert scores[CORPUS]["examples"] == 192 and scores["test"]["examples"] == 64
+    assert set(scores) == {"test", DATASET} and scores[DATASET]["command"].endswith(f"--dataset {DATASET} --split all")
+    assert scores[DATASET]["examples"] == 192 and scores["test"]["examples"] == 64
 
 
 def test_another_sampling_rate_is_refused(trained, mini, tmp_path):
@@ -153,7 +153,7 @@ def test_another_sampling_rate_is_refused(trained, mini, tmp_path):
         zoo.recipe("phase_picker").train(
             out=tmp_path / "x.y", data_dir=mini, smoke=True, settings={"sampling_rate_hz": 50.0}
         )
-    corpora.prepare("local_seismograms/slow", tmp_path, settings={"train": "32", "sampling_rate_hz": "50"}, limit=32)
+    datasets.prepare("local_seismograms/slow", tmp_path, settings={"train": "32", "sampling_rate_hz": "50"}, limit=32)
     with pytest.raises(UsageError, match="50 Hz, the model at 100 Hz"):
         from zoo.training.trainer import evaluate
 

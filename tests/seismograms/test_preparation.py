@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-import toy_corpus as toy
+import toy_dataset as toy
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.seismograms.archives import preparation
 from zoo.seismograms.archives.encoding import write_tfrecord
@@ -25,8 +25,8 @@ def small_blocks(monkeypatch):
 
 def read(made, split, monkeypatch):
     """Read a split through the zoo."""
-    monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
-    return corpora.arrays("toy", split)
+    monkeypatch.setattr(datasets, "_prepared", lambda name, folder: made)
+    return datasets.arrays("toy", split)
 
 
 def test_records_hold_what_was_read_in_the_order_of_the_archive(tmp_path, monkeypatch):
@@ -146,49 +146,49 @@ def test_array_records_for_tfds_own_random_access(tmp_path):
 
 def test_random_access_to_the_files_of_training(tmp_path, monkeypatch):
     made = toy.prepare(tmp_path)
-    monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
-    source = corpora.data_source("toy", "train")
-    records = corpora.arrays("toy", "train")
+    monkeypatch.setattr(datasets, "_prepared", lambda name, folder: made)
+    source = datasets.data_source("toy", "train")
+    records = datasets.arrays("toy", "train")
     assert len(source) == len(records["label"]) and isinstance(source[0]["trace_name"], str)
     for index in (0, 59, 60, 333, -1):
         assert source[index]["trace_name"].encode() == records["trace_name"][index]
         np.testing.assert_array_equal(source[index]["waveform"], records["waveform"][index])
         assert source[index]["source_magnitude"] == records["source_magnitude"][index]
         assert source[index]["label"] == records["label"][index]
-    part = corpora.data_source("toy", "train[50%:]", features=("trace_name",))
+    part = datasets.data_source("toy", "train[50%:]", features=("trace_name",))
     assert part[0] == {"trace_name": source[len(source) - len(part)]["trace_name"]}
     with pytest.raises(IndexError):
         source[len(source)]
     with pytest.raises(ZooError, match="no 'wave'. Did you mean waveform"):
-        corpora.data_source("toy", "train", features=("wave",))
+        datasets.data_source("toy", "train", features=("wave",))
     file = next(Path(made.data_dir).glob("*train.tfrecord-00000*"))
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(ZooError, match="cut short"):
-        corpora.data_source("toy", "train")[0]
+        datasets.data_source("toy", "train")[0]
 
 
 def test_only_wanted_features_are_read(tmp_path, monkeypatch):
     made = toy.prepare(tmp_path)
-    monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
-    data = corpora.load_dataset("toy", "train", 64, features=("label", "waveform"), shuffle_seed=1)
+    monkeypatch.setattr(datasets, "_prepared", lambda name, folder: made)
+    data = datasets.load_dataset("toy", "train", 64, features=("label", "waveform"), shuffle_seed=1)
     assert set(next(data.as_numpy_iterator())) == {"label", "waveform"}
 
 
 @pytest.mark.parametrize("split", ["train", "train[:70]"])
 def test_every_epoch_has_every_record_once_in_another_order(tmp_path, monkeypatch, split):
     made = toy.prepare(tmp_path)
-    monkeypatch.setattr(corpora, "_prepared", lambda name, folder: made)
+    monkeypatch.setattr(datasets, "_prepared", lambda name, folder: made)
     tf.random.set_seed(0)  # as a training does
 
     def epochs(seed):
-        data = corpora.load_dataset("toy", split, 64, shuffle_seed=seed)
+        data = datasets.load_dataset("toy", split, 64, shuffle_seed=seed)
         for _ in range(2):
             batches = [batch["waveform"][:, 0, 0] for batch in data.as_numpy_iterator()]
             assert {len(batch) for batch in batches[:-1]} <= {64}
             yield np.concatenate(batches)
 
     first, second = epochs(1)
-    plain = corpora.arrays("toy", split)["waveform"][:, 0, 0]
+    plain = datasets.arrays("toy", split)["waveform"][:, 0, 0]
     assert sorted(first) == sorted(second) == sorted(plain)
     assert (first != second).any() and (first != plain).any()
     for again, before in zip(epochs(1), (first, second), strict=True):

@@ -1,11 +1,11 @@
-"""The transfer study on small corpora: it runs, resumes cell by cell, and says what failed."""
+"""The transfer study on small datasets: it runs, resumes cell by cell, and says what failed."""
 
 from __future__ import annotations
 
 import pytest
 
 from zoo import reproduce
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.seismograms import reproduce as kong
 
@@ -16,7 +16,7 @@ def folder(tmp_path_factory):
     for name, kinds in (("both", "noise,earthquake"), ("quakes", "earthquake")):
         settings = {"kinds": kinds, "train": "240", "validation": "60", "test": "60", "window": "anywhere"}
         settings |= {"sampling_rate_hz": "20", "samples": "540", "normalise": "true", "complete": "true"}
-        corpora.prepare(f"local_seismograms/{name}", folder, settings={**settings, "s_minus_p_s": "0.5:10"})
+        datasets.prepare(f"local_seismograms/{name}", folder, settings={**settings, "s_minus_p_s": "0.5:10"})
     return folder
 
 
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 def encoder(folder, tmp_path_factory):
     """The folder of an autoencoder: that of the smallest cell of figure 3."""
     out = tmp_path_factory.mktemp("figure_3")
-    settings = {"corpus": "local_seismograms/quakes", "batch_size": 4}  # so that something is learnt in 2 epochs
+    settings = {"dataset": "local_seismograms/quakes", "batch_size": 4}  # so that something is learnt in 2 epochs
     rows = reproduce.run("kong-figure-3", out, quick=True, data_dir=folder, settings=settings)
     assert [(row["bottleneck"], row["layers"]) for row in rows] == [(68, 3)]
     for row in rows:
@@ -42,7 +42,7 @@ def test_scores_over_labels_are_kept_cell_by_cell(folder, encoder, tmp_path, mon
     rows = run()
     assert [row["schema"] for row in rows] == ["baseline", "frozen", "finetune"]
     for row in rows:
-        assert row["corpus"] == "local_seismograms/both" and row["labels"] == 100 and row["failed"] <= row["repeats"]
+        assert row["dataset"] == "local_seismograms/both" and row["labels"] == 100 and row["failed"] <= row["repeats"]
         assert row["measure"] == "accuracy" and 0.3 < row["mean"] <= 1
     assert (tmp_path / "out" / "figures_5_6_7.png").stat().st_size > 10_000
     capsys.readouterr()
@@ -61,7 +61,7 @@ def test_errors_and_costs_of_trainings(folder, encoder, tmp_path, monkeypatch):
     assert [(row["labels"], row["schema"]) for row in rows] == [(100, s) for s in ("baseline", "frozen", "finetune")]
     for row in rows:
         assert row["p16_s"] < row["median_s"] < row["p84_s"] and 0 <= row["within_0.5_s"] <= row["within_1_s"] <= 1
-        assert row["windows"] > 30 and row["corpus"] == "local_seismograms/quakes"
+        assert row["windows"] > 30 and row["dataset"] == "local_seismograms/quakes"
     rows = run("kong-figure-10", tasks="p_picker")
     assert all(row["mean_cpu_s"] > 0.1 and row["mean_epochs"] == 2 for row in rows) and len(rows) == 3
     assert all((tmp_path / f"figure_{number}.png").stat().st_size > 10_000 for number in (9, 10))
@@ -75,6 +75,6 @@ def test_a_run_fails_that_is_no_better_than_a_constant():
     )
 
 
-def test_corpora_that_are_not_there_are_named(tmp_path):
+def test_datasets_that_are_not_there_are_named(tmp_path):
     with pytest.raises(ZooError, match="zoo prepare local_seismograms/kong2021_picking"):
         reproduce.run("kong-figures-5-6-7", tmp_path / "out", data_dir=tmp_path, settings={"tasks": "p_picker"})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo.cli import main
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.seismograms.archives.show import choose
 from zoo.seismograms.figures.waveforms import waveforms_figure
 
@@ -60,14 +60,14 @@ def test_panels_say_what_they_show():
     assert trace.get_xdata()[-1] == pytest.approx(599 / 20) and np.abs(trace.get_ydata()).max() == pytest.approx(1)
 
 
-def test_show_draws_a_prepared_corpus(tmp_path, capsys):
+def test_show_draws_a_prepared_dataset(tmp_path, capsys):
     (tmp_path / "set").mkdir()
     with open(tmp_path / "set" / "metadata.csv", "w", newline="") as file:
         csv.writer(file).writerows([["trace_name", "split"], *([f"b${i}", "train"] for i in range(8))])
     with h5py.File(tmp_path / "set" / "waveforms.hdf5", "w") as file:
         file["data/b"] = np.random.default_rng(0).standard_normal((8, 3, 50))
         file["data_format/component_order"], file["data_format/sampling_rate"] = "ZNE", 10.0
-    corpora.prepare(NAME, tmp_path / "data", settings={"folder": str(tmp_path / "set")})
+    datasets.prepare(NAME, tmp_path / "data", settings={"folder": str(tmp_path / "set")})
     shown = ["show", NAME, "--data-dir", str(tmp_path / "data"), "--count", "3", "--out", str(tmp_path / "a.png")]
     assert main(shown) == 0 and capsys.readouterr().out.strip() == str(tmp_path / "a.png")
     first = (tmp_path / "a.png").read_bytes()
@@ -78,6 +78,6 @@ def test_show_draws_a_prepared_corpus(tmp_path, capsys):
 
 def test_show_of_what_has_no_waveforms(tmp_path, capsys):
     (tmp_path / "t.csv").write_text("lon,lat,10s\n100,30,3.1\n")
-    corpora.prepare("phase_velocity_maps/own", tmp_path / "data", settings={"file": str(tmp_path / "t.csv")})
+    datasets.prepare("phase_velocity_maps/own", tmp_path / "data", settings={"file": str(tmp_path / "t.csv")})
     assert main(["show", "phase_velocity_maps/own", "--data-dir", str(tmp_path / "data")]) == 1
     assert "are no waveforms (samples, components). Prepared here are: none" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.models import scores as scoring
 from zoo.seismograms.models import training as shared
@@ -18,13 +18,13 @@ KINDS = {"both": "noise,earthquake", "shots": "explosion,earthquake", "quakes": 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """A folder with three small corpora of windows of 27 s at 20 Hz."""
+    """A folder with three small datasets of windows of 27 s at 20 Hz."""
     folder = tmp_path_factory.mktemp("windows")
     for name, kinds in KINDS.items():
         settings = {"kinds": kinds, "train": "240", "validation": "80", "test": "80", "window": "anywhere"}
         settings |= {"sampling_rate_hz": "20", "samples": "540", "normalise": "true", "complete": "true"}
         settings |= {"s_minus_p_s": "0.5:10"}
-        corpora.prepare(f"local_seismograms/{name}", folder, settings=settings)
+        datasets.prepare(f"local_seismograms/{name}", folder, settings=settings)
     return folder
 
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 def autoencoder(folder, tmp_path_factory):
     """The folder of a small autoencoder's checkpoint."""
     out = tmp_path_factory.mktemp("runs") / "waveform_autoencoder.smoke"
-    settings = {"corpus": "local_seismograms/quakes", "train_split": "train", "epochs": 12, "batch_size": 8}
+    settings = {"dataset": "local_seismograms/quakes", "train_split": "train", "epochs": 12, "batch_size": 8}
     return zoo.recipe("waveform_autoencoder").train(out=out, data_dir=folder, smoke=True, settings=settings, seed=1)
 
 
@@ -45,15 +45,15 @@ def trained(folder, autoencoder, tmp_path_factory):
         key = (name, *sorted(settings.items()))
         if key not in made:
             out = tmp_path_factory.mktemp("runs") / f"{name}.smoke"
-            own = {"corpus": f"local_seismograms/{APPLICATIONS[name]}", "encoder": str(autoencoder), **settings}
+            own = {"dataset": f"local_seismograms/{APPLICATIONS[name]}", "encoder": str(autoencoder), **settings}
             made[key] = zoo.recipe(name).train(out=out, data_dir=folder, smoke=True, settings=own, seed=3)
         return made[key]
 
     return train
 
 
-def records_of(folder, corpus, split="test"):
-    return corpora.arrays(f"local_seismograms/{corpus}", split, folder)
+def records_of(folder, dataset, split="test"):
+    return datasets.arrays(f"local_seismograms/{dataset}", split, folder)
 
 
 def test_an_autoencoder_reconstructs_any_unit(autoencoder, folder):
@@ -82,7 +82,7 @@ def test_the_penalty_is_the_sum_over_features(autoencoder, folder):
 
 def test_the_papers_penalty_collapses_and_training_says_so(folder, tmp_path):
     recipe = zoo.recipe("waveform_autoencoder")
-    changes = {"corpus": "local_seismograms/quakes", "schedule": "literal", "batch_size": 4, "epochs": 4}
+    changes = {"dataset": "local_seismograms/quakes", "schedule": "literal", "batch_size": 4, "epochs": 4}
     with pytest.raises(shared.CollapsedRun, match="sparsity_weight=0.0001"):
         recipe.train(settings=changes, out=tmp_path / "run", data_dir=folder)
     assert not (tmp_path / "run").exists()
@@ -152,14 +152,14 @@ def test_schemas_train_what_they_say(trained, autoencoder):
     assert [stage.name for stage in stages({**settings, "schema": "frozen"})] == [""]
 
 
-def test_wrong_schemas_encoders_and_corpora_are_refused(trained, autoencoder, folder):
+def test_wrong_schemas_encoders_and_datasets_are_refused(trained, autoencoder, folder):
     recipe = zoo.recipe("noise_earthquake")
     with pytest.raises(UsageError, match="baseline, frozen, finetune"):
         recipe.build(encoder=str(autoencoder), schema="both")
     where = trained("noise_earthquake", schema="frozen", head="cnn")
     with pytest.raises(UsageError, match="no autoencoder"):
         recipe.build(encoder=str(where))
-    with pytest.raises(ZooError, match="the corpus also has explosion"):
+    with pytest.raises(ZooError, match="the dataset also has explosion"):
         scoring.class_score(zoo.load(where), records_of(folder, "shots"))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import zoo
 from zoo import checkpoint
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.training import trainer as training
 from zoo.training.epochs import EpochState, batches
@@ -113,12 +113,12 @@ def test_settings_are_typed_and_unknown_ones_refused():
 
 
 @pytest.fixture(scope="module")
-def smoke_run(small_corpus, tmp_path_factory):
+def smoke_run(small_dataset, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / f"{RECIPE}.smoke"
-    return zoo.recipe(RECIPE).train(out=out, data_dir=small_corpus, smoke=True, seed=5)
+    return zoo.recipe(RECIPE).train(out=out, data_dir=small_dataset, smoke=True, seed=5)
 
 
-def test_a_finished_run_is_a_checkpoint(smoke_run, small_corpus):
+def test_a_finished_run_is_a_checkpoint(smoke_run, small_dataset):
     card = zoo.info(str(smoke_run))
     assert set(checkpoint.CARD_FIELDS) <= set(card)
     assert card["seed"] == 5 and "--seed 5" in card["command"]
@@ -133,7 +133,7 @@ def test_a_finished_run_is_a_checkpoint(smoke_run, small_corpus):
             rtol=1e-4,
             atol=1e-4 * np.abs(sample["predicted"]).max(),
         )
-    scores = training.evaluate(smoke_run, "test", small_corpus)
+    scores = training.evaluate(smoke_run, "test", small_dataset)
     for metric, value in card["scores"]["test"]["metrics"].items():
         assert scores[metric] == pytest.approx(value, abs=2e-5)
     assert not smoke_run.with_name(smoke_run.name + ".training").exists()
@@ -146,9 +146,9 @@ zoo.recipe("nn_direct_emulator").train(out=sys.argv[1], data_dir=sys.argv[2], sm
 """
 
 
-def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_corpus, tmp_path):
+def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_dataset, tmp_path):
     def child(name):
-        command = [sys.executable, "-c", _CHILD, str(tmp_path / name), str(small_corpus)]
+        command = [sys.executable, "-c", _CHILD, str(tmp_path / name), str(small_dataset)]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
 
     killed = child("killed")
@@ -167,20 +167,20 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_corpus, tmp_pat
         np.testing.assert_array_equal(a, b)
 
 
-def test_another_command_does_not_continue_a_run(small_corpus, tmp_path):
+def test_another_command_does_not_continue_a_run(small_dataset, tmp_path):
     folder = tmp_path / "run.training"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"recipe": "other", "settings": {}, "seed": 0}))
     with pytest.raises(ZooError, match="other settings"):
-        zoo.recipe(RECIPE).train(out=tmp_path / "run", data_dir=small_corpus, smoke=True)
+        zoo.recipe(RECIPE).train(out=tmp_path / "run", data_dir=small_dataset, smoke=True)
 
 
 def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, monkeypatch):
     """Pretraining doubles the first layer's answer; the training after it sees what came out."""
     rng = np.random.default_rng(0)
     data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
-    monkeypatch.setattr(corpora, "arrays", lambda *a: data)
-    monkeypatch.setattr(corpora, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
+    monkeypatch.setattr(datasets, "arrays", lambda *a: data)
+    monkeypatch.setattr(datasets, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
     seen = []
 
     def build():
@@ -202,7 +202,7 @@ def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, m
         name="two",
         summary="Two stages.",
         settings={
-            "corpus": "",
+            "dataset": "",
             "train_split": "",
             "validation_split": "",
             "batch_size": 16,

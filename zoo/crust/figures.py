@@ -60,7 +60,7 @@ def draw_posteriors(
         axes.hist(chains.moho_km.ravel(), edges, density=True, color=GREY, alpha=0.5, label="Markov chains")
         if weighted.ess > _FEWEST_DRAWN:  # fewer make a misleading picture
             weights, style_ = weighted.weights, {"histtype": "step", "color": ORANGE, "lw": 1.5}
-            label = f"weighted training corpus ({weighted.ess:.0f} effective)"
+            label = f"weighted training dataset ({weighted.ess:.0f} effective)"
             axes.hist(weighted.moho_km, edges, weights=weights, density=True, label=label, **style_)
         axes.plot(middle, density, color=BLUE, lw=2, label="network")
         axes.axvline(true_km, color=VERMILLION, ls="--", label="true thickness")

@@ -38,15 +38,15 @@ _MODEL_S, _TRAINING_S = 2.5e-5, 600.0
 
 
 def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> DispersionMap:
-    """Return a map of phase velocity: a table, folder or npz, or the name of a prepared corpus.
+    """Return a map of phase velocity: a table, folder or npz, or the name of a prepared dataset.
 
     Raises:
-        ZooError: if there is no such file or corpus, or it cannot be read (see `zoo.crust.maps.read_dispersion_map`).
+        ZooError: if there is no such file or dataset, or it cannot be read (see `zoo.crust.maps.read_dispersion_map`).
     """
     path = Path(name_or_path).expanduser()
     if path.exists():
         return read_dispersion_map(path)
-    records, about = _corpus("phase_velocity_maps", str(name_or_path), data_dir)
+    records, about = _dataset("phase_velocity_maps", str(name_or_path), data_dir)
     sd = records["sd_km_s"]
     places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
     period_s = np.array(about["period_s"], np.float64)
@@ -64,7 +64,7 @@ def read_reference(name_or_path: str | os.PathLike, data_dir: str | os.PathLike 
     path = Path(name_or_path).expanduser()
     if path.exists():
         return read_thickness_map(path)
-    records, about = _corpus("crust_models", str(name_or_path), data_dir)
+    records, about = _dataset("crust_models", str(name_or_path), data_dir)
     places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
     return ThicknessMap(*places, records["thickness_km"].astype(np.float64), str(about["source"]))
 
@@ -320,7 +320,7 @@ def _misfit(velocities: DispersionMap, frequency_hz: np.ndarray, present: np.nda
         f"{present.sum(axis=1).max()}). {instead} a model that fits (about {max(1, round(minutes[0]))} + "
         f"{round(minutes[1])} minutes on 2 cores): "
         f"zoo prepare prem_dispersion/NAME --set periods_s={periods}{prior} moho_km={low:g}:{high:g} models=300000 "
-        "and then zoo train mdn_crust --set corpus=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME"
+        "and then zoo train mdn_crust --set dataset=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME"
     )
 
 
@@ -341,15 +341,15 @@ def _share(velocities: DispersionMap, frequency_hz: np.ndarray) -> float:
     return float(np.isfinite(match_periods(velocities, frequency_hz)[0]).mean(axis=1).max())
 
 
-def _corpus(corpus: str, name: str, data_dir: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return records and metadata of a config of `corpus`, whose own name may be left out."""
-    from zoo.data import corpora
+def _dataset(dataset: str, name: str, data_dir: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return records and metadata of a config of `dataset`, whose own name may be left out."""
+    from zoo.data import datasets
 
-    known = corpora.describe(corpus, data_dir)
+    known = datasets.describe(dataset, data_dir)
     names = {*known["configs"], *(prepared.split("/")[1] for prepared in known["prepared"])}
-    config = name.removeprefix(f"{corpus}/")
+    config = name.removeprefix(f"{dataset}/")
     if config not in names:
         near = did_you_mean(config, names)
-        raise ZooError(f"There is no file or folder {name}, and no {corpus}/{config}.{near}")
-    full = f"{corpus}/{config}"
-    return corpora.arrays(full, "all", data_dir), corpora.metadata(full, data_dir)
+        raise ZooError(f"There is no file or folder {name}, and no {dataset}/{config}.{near}")
+    full = f"{dataset}/{config}"
+    return datasets.arrays(full, "all", data_dir), datasets.metadata(full, data_dir)

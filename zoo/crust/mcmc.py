@@ -1,4 +1,4 @@
-"""Monte Carlo inversion of one dispersion curve, with the solver and the prior that made the networks' corpora.
+"""Monte Carlo inversion of one dispersion curve, with the solver and the prior that made the networks' datasets.
 
 The long way to what a network answers at once (Cheng et al. 2019, section 3.3): elliptical slice sampling (Murray,
 Adams & MacKay 2010) in the normal scores of the prior's uniform draws, with mass and inertia of the Earth as a
@@ -157,7 +157,7 @@ def sample(
 def weigh(
     curves_km_s: np.ndarray, moho_km: np.ndarray, phase_velocity_km_s: np.ndarray, sd_km_s: np.ndarray
 ) -> Weighted:
-    """Weight prior draws, such as a corpus, by how likely they make a curve: an independent check of the chains.
+    """Weight prior draws, such as a dataset, by how likely they make a curve: an independent check of the chains.
 
     Args:
         curves_km_s, moho_km: (n, F) and (n,) of the draws.

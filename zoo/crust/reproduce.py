@@ -15,11 +15,11 @@ import numpy as np
 from zoo.progress import say
 from zoo.reproduce import Workshop
 
-CORPUS, QUICK_CORPUS = "prem_dispersion/cheng2019", "prem_dispersion/mini"
+DATASET, QUICK_DATASET = "prem_dispersion/cheng2019", "prem_dispersion/mini"
 # Column "Error" of table 1, in the order of its rows.
 PAPER_ERRORS = (262, 79.5, 27.83, 28.83, 11.29, 11.28, 15.73, 8.35, 7.62, 7.22, 4.58, 6.04)
 NOISE_PERCENT = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
-# Training to test, about the range of figure 5; the corpus itself is 380:120.
+# Training to test, about the range of figure 5; the dataset itself is 380:120.
 PROPORTIONS = (1 / 3, 1.0, 2.0, 3.0, 4.0, 9.0)
 SEEDS = (0, 1, 2)
 _QUICK = {
@@ -80,12 +80,12 @@ def noise(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def split(workshop: Workshop) -> list[dict[str, Any]]:
-    """Train the starred structure on a growing part of the corpus; the rest is the test."""
+    """Train the starred structure on a growing part of the dataset; the rest is the test."""
     from zoo import checkpoint
     from zoo.crust.figures import draw_lines
-    from zoo.data import corpora
+    from zoo.data import datasets
 
-    sizes = corpora.metadata(_corpus(workshop), workshop.data_dir)["splits"]
+    sizes = datasets.metadata(_dataset(workshop), workshop.data_dir)["splits"]
     rows = []
     proportions = PROPORTIONS[3:5] if workshop.quick else PROPORTIONS
     for proportion in proportions:
@@ -148,14 +148,14 @@ def depth(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def monte_carlo(workshop: Workshop) -> list[dict[str, Any]]:
-    """Invert one test curve with 0.5 % of noise by the network, by chains, and by weighting the training corpus."""
+    """Invert one test curve with 0.5 % of noise by the network, by chains, and by weighting the training dataset."""
     from zoo.crust import mcmc as crust_mcmc
     from zoo.crust.figures import draw_posteriors
     from zoo.crust.physics.prior import EarthPrior
-    from zoo.data import corpora
+    from zoo.data import datasets
 
     model = _model(workshop, "mdn_crust")
-    about = corpora.metadata(_corpus(workshop), workshop.data_dir)
+    about = datasets.metadata(_dataset(workshop), workshop.data_dir)
     records = _test_records(workshop)
     # A thick crust, as below the plateau of the paper, but away from the prior's ends.
     chosen = int(np.argmin(np.abs(records["moho_depth_km"] - 60)))
@@ -177,7 +177,7 @@ def monte_carlo(workshop: Workshop) -> list[dict[str, Any]]:
         sd,
         updates=400 if workshop.quick else 60_000,
     )
-    train = corpora.arrays(_corpus(workshop), "train", workshop.data_dir)
+    train = datasets.arrays(_dataset(workshop), "train", workshop.data_dir)
     start = time.perf_counter()
     weighted = crust_mcmc.weigh(train["phase_velocity_km_s"], train["moho_depth_km"], observed, sd)
     weighing_s = time.perf_counter() - start
@@ -204,7 +204,7 @@ def monte_carlo(workshop: Workshop) -> list[dict[str, Any]]:
             r_hat=chains.r_hat,
             ess=chains.ess,
         ),
-        row("corpus weighted", *weighted.statistics(), weighing_s, models=len(train["example"]), ess=weighted.ess),
+        row("dataset weighted", *weighted.statistics(), weighing_s, models=len(train["example"]), ess=weighted.ess),
     ]
     if chains.r_hat > crust_mcmc.MAX_R_HAT:
         say(f"The chains have not converged: R-hat {chains.r_hat:.2f}, effective samples {chains.ess:.0f}.")
@@ -214,18 +214,18 @@ def monte_carlo(workshop: Workshop) -> list[dict[str, Any]]:
     return rows
 
 
-def _corpus(workshop: Workshop) -> str:
-    return workshop.settings.get("corpus", QUICK_CORPUS if workshop.quick else CORPUS)
+def _dataset(workshop: Workshop) -> str:
+    return workshop.settings.get("dataset", QUICK_DATASET if workshop.quick else DATASET)
 
 
 def _test_records(workshop: Workshop) -> dict[str, np.ndarray]:
-    from zoo.data import corpora
+    from zoo.data import datasets
 
-    return corpora.arrays(_corpus(workshop), "test", workshop.data_dir)
+    return datasets.arrays(_dataset(workshop), "test", workshop.data_dir)
 
 
 def _trained(workshop: Workshop, name: str, key: str, settings: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
-    quick = {"corpus": QUICK_CORPUS, **_QUICK[name.split(".")[0]]} if workshop.quick else {}
+    quick = {"dataset": QUICK_DATASET, **_QUICK[name.split(".")[0]]} if workshop.quick else {}
     return workshop.trained(name, key, {**quick, **(settings or {})}, seed)
 
 

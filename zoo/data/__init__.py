@@ -1,1 +1,1 @@
-"""Corpora: builders found by name, downloads, shards, batches."""
+"""Datasets: builders found by name, downloads, shards, batches."""

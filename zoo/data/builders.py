@@ -1,4 +1,4 @@
-"""Builders: corpus name -> the TFDS builder's class, found in `datasets/` by name."""
+"""Builders: dataset name -> the TFDS builder's class, found in `datasets/` by name."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 def list_datasets() -> list[str]:
-    """Return the names of the corpora that the zoo has builders for."""
+    """Return the names of the datasets that the zoo has builders for."""
     return sorted(path.parent.name for path in room("datasets").glob("*/*_dataset_builder.py"))
 
 
 def check_name(name: str) -> tuple[str, str]:
-    """Return corpus and config of `corpus/config`; refuse a corpus that there is not."""
-    corpus, _, config = name.partition("/")
-    if corpus not in list_datasets():
-        raise ZooError(f"There is no corpus {corpus!r}.{did_you_mean(corpus, list_datasets())}")
-    return corpus, config
+    """Return dataset and config of `dataset/config`; refuse a dataset that there is not."""
+    dataset, _, config = name.partition("/")
+    if dataset not in list_datasets():
+        raise ZooError(f"There is no dataset {dataset!r}.{did_you_mean(dataset, list_datasets())}")
+    return dataset, config
 
 
-def builder_class(corpus: str) -> type[tfds.core.DatasetBuilder]:
-    """Import the builder class of a corpus, under the module name that `tfds build` gives it."""
-    corpus, _ = check_name(corpus)
-    module = f"{corpus}.{corpus}_dataset_builder"
+def builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
+    """Import the builder class of a dataset, under the module name that `tfds build` gives it."""
+    dataset, _ = check_name(dataset)
+    module = f"{dataset}.{dataset}_dataset_builder"
     if module not in sys.modules:
         sys.path.insert(0, str(room("datasets")))
         try:
@@ -46,12 +46,12 @@ def builder_class(corpus: str) -> type[tfds.core.DatasetBuilder]:
         is_builder = isinstance(value, type) and issubclass(value, tfds.core.DatasetBuilder)
         if is_builder and value.__module__ == module:
             return value
-    raise ZooError(f"datasets/{corpus}/{corpus}_dataset_builder.py defines no TFDS builder.")
+    raise ZooError(f"datasets/{dataset}/{dataset}_dataset_builder.py defines no TFDS builder.")
 
 
-def config_names(corpus: str) -> list[str]:
+def config_names(dataset: str) -> list[str]:
     """Return a builder's config names from its source, without importing TensorFlow."""
-    source = room("datasets") / corpus / f"{corpus}_dataset_builder.py"
+    source = room("datasets") / dataset / f"{dataset}_dataset_builder.py"
     names = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):
@@ -74,7 +74,7 @@ def manual_file(
 
     Args:
         folder: from `manual_folder`.
-        config: `corpus/config`, for the error.
+        config: `dataset/config`, for the error.
         names: under which the file may lie.
         about: what it is and where it comes from, for the error.
         ends: what may follow a name, like ".gz".
@@ -90,11 +90,11 @@ def manual_file(
     raise ZooError(f"{config}: {where} {', '.join(names)}. It is not redistributed here: {about}; {readme} says more.")
 
 
-def check_own_name(corpus: str, name: str, shipped: Collection[str]) -> None:
+def check_own_name(dataset: str, name: str, shipped: Collection[str]) -> None:
     """Refuse a user's own config without a name of its own.
 
     Raises:
         UsageError: if the name is empty or one of the shipped configs'.
     """
     if not name or name in shipped:
-        raise UsageError(f"A corpus of your own needs a name of its own: zoo prepare {corpus}/NAME --set ...")
+        raise UsageError(f"A dataset of your own needs a name of its own: zoo prepare {dataset}/NAME --set ...")

@@ -1,4 +1,4 @@
-"""Any record of a prepared corpus by its number, from the same TFRecord files that training streams.
+"""Any record of a prepared dataset by its number, from the same TFRecord files that training streams.
 
 Each record of such a file begins with its length, so the places of all records are found by walking from one to the
 next; a file is walked when one of its records is asked for first.
@@ -100,5 +100,5 @@ def _places(file: str) -> np.ndarray:
                 (length,) = struct.unpack_from("<Q", content, at)
                 at += _HEADER + length + _FOOTER
             if at > size or at == places[-1]:
-                raise ZooError(f"{file} ends within a record: it was cut short. Prepare the corpus again.")
+                raise ZooError(f"{file} ends within a record: it was cut short. Prepare the dataset again.")
     return np.array(places, np.int64)

@@ -1,7 +1,7 @@
-"""Generated corpora, made of seeded shards: by threads here, or by Apache Beam on a cluster.
+"""Generated datasets, made of seeded shards: by threads here, or by Apache Beam on a cluster.
 
-A shard is a piece of a corpus's generation that depends on (config, number of the shard) alone, so it does not matter
-who computes it, nor when. A shard is kept as one npz file until the corpus is complete: an interrupted preparation
+A shard is a piece of a dataset's generation that depends on (config, number of the shard) alone, so it does not matter
+who computes it, nor when. A shard is kept as one npz file until the dataset is complete: an interrupted preparation
 goes on with the shards that are missing. The TFDS files are then assembled from the shard files, in order and by one
 process, hence byte for byte the same for any number of workers (of one kind of processor and one set of packages).
 
@@ -41,7 +41,7 @@ _TFDS_FIELDS = {"version", "release_notes", "supported_versions", "description",
 class Sharded:
     """What a TFDS builder adds to generate its records in shards.
 
-    `workers` and `beam_options` are set on a builder by `zoo.data.corpora.prepare`; so is `limit`, the number of
+    `workers` and `beam_options` are set on a builder by `zoo.data.datasets.prepare`; so is `limit`, the number of
     examples wanted per split, from which a builder may conclude that it needs few shards.
     """
 
@@ -150,20 +150,20 @@ def load(file: Path) -> dict[str, np.ndarray]:
     return read_npz(file, "It is a shard; the same command again makes it anew.")
 
 
-def make_file(index: int, corpus: str, config: dict[str, Any], folder: str) -> None:
+def make_file(index: int, dataset: str, config: dict[str, Any], folder: str) -> None:
     """Compute one shard into `folder`: the unit of work of a Beam pipeline, whose workers know the package only.
 
     Args:
         index: number of the shard.
-        corpus: name of the corpus.
+        dataset: name of the dataset.
         config: `fields` of its config.
         folder: of the shard files; every worker and the caller must see it under this path.
     """
-    cls = builder_class(corpus)
+    cls = builder_class(dataset)
     made = cls.GENERATED_CONFIG(**{name: _tuples(value) for name, value in config.items()})
     if not folder.endswith(_key(cls, made)):
         raise ZooError(
-            f"A Beam worker has other code or other packages than the caller: its shards of {corpus} would not be the "
+            f"A Beam worker has other code or other packages than the caller: its shards of {dataset} would not be the "
             "same. Install the same versions of seismic-zoo, numpy and numba on both."
         )
     _write(cls, made, index, Path(folder))
@@ -229,7 +229,7 @@ def _make_with_threads(cls: type[Sharded], config: Any, missing: list[int], wher
             raise
 
 
-def _make_with_beam(corpus: str, config: dict[str, Any], missing: list[int], where: Path, options: str) -> None:
+def _make_with_beam(dataset: str, config: dict[str, Any], missing: list[int], where: Path, options: str) -> None:
     try:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -254,7 +254,7 @@ def _make_with_beam(corpus: str, config: dict[str, Any], missing: list[int], whe
                     pipeline
                     | "Shard numbers" >> beam.Create(missing)
                     | "One bundle each" >> beam.Reshuffle()
-                    | "Make shards" >> beam.Map(make_file, corpus=corpus, config=config, folder=folder)
+                    | "Make shards" >> beam.Map(make_file, dataset=dataset, config=config, folder=folder)
                 )
         except Exception as error:
             failure = error

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo import checkpoint, registry
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.progress import say
 from zoo.reproduce import Workshop
@@ -23,7 +23,7 @@ from zoo.training import trainer
 from zoo.training import trainer as training
 from zoo.training.recipe import as_type_of
 
-CORPUS, TAG = "microseismic/spurio_mancini_2021", "kwave2021"
+DATASET, TAG = "microseismic/spurio_mancini_2021", "kwave2021"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +120,12 @@ def describe(name_or_folder: str | Path, data_dir: str | Path | None = None, qui
 
     Args:
         name_or_folder: of the checkpoint.
-        data_dir: where prepared corpora lie.
+        data_dir: where prepared datasets lie.
         quick: time it less carefully.
 
     Returns:
-        r2d, r2d_without_faces, median_trace_correlation on the test split of its corpus, or on the validation split
-        where there is no other; from its card where the corpus is not prepared (`scored_on` says which).
+        r2d, r2d_without_faces, median_trace_correlation on the test split of its dataset, or on the validation split
+        where there is no other; from its card where the dataset is not prepared (`scored_on` says which).
         training_cpu_s, Gaussian processes included. CPU-milliseconds of one source (all receivers), and of one of 1000
         sources for a receiver. Size in MB for a receiver.
     """
@@ -133,7 +133,7 @@ def describe(name_or_folder: str | Path, data_dir: str | Path | None = None, qui
     card = checkpoint.read_card(folder)
     split = "test" if "test" in card["scores"] else "validation"
     try:
-        if "test" in corpora.metadata(card["settings"]["corpus"], data_dir)["splits"]:
+        if "test" in datasets.metadata(card["settings"]["dataset"], data_dir)["splits"]:
             split = "test"
         scores, origin = training.evaluate(folder, split, data_dir), split
     except ZooError:
@@ -173,14 +173,14 @@ def _examples(workshop: Workshop) -> tuple[dict[str, Any], np.ndarray, np.ndarra
     """
     tag, places = TAG, None
     try:
-        about = corpora.metadata(CORPUS, workshop.data_dir)
+        about = datasets.metadata(DATASET, workshop.data_dir)
         split = "test" if "test" in about["splits"] else "train[90%:]"
-        records = corpora.arrays(CORPUS, split, workshop.data_dir)
+        records = datasets.arrays(DATASET, split, workshop.data_dir)
         inside = np.flatnonzero(~records["on_boundary_face"])
         chosen = np.random.default_rng(8).choice(inside, 3, replace=False)
         true, places = records["traces"][chosen, 0], records["coordinates_km"][chosen]
     except ZooError:
-        say(f"The figure shows our marine earth: {CORPUS} is not prepared.")
+        say(f"The figure shows our marine earth: {DATASET} is not prepared.")
         tag = "marine"
     models = {name: registry.load(f"{name}.{tag}") for name in _DRAWN}
     if places is None:

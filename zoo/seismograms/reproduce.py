@@ -1,6 +1,6 @@
 """The transfer study of Kong et al. (2021): is an autoencoder's encoder worth having when labels are few?
 
-Run on the archives' corpora where they are prepared, else on the synthetic stand-ins: the tables say which. Scores on
+Run on the archives' datasets where they are prepared, else on the synthetic stand-ins: the tables say which. Scores on
 synthetic test splits say nothing of real seismograms.
 """
 
@@ -22,13 +22,13 @@ BOTTLENECKS, MAPS = (68, 34, 17), (8, 32, 128)
 LABELS, REPEATS = (100, 500, 2000), 5
 CONVERGENCE = {"schedule": "literal", "learning_rate": 1e-3, "batch_size": 256}
 """Figure 10: equal batches, and a training ends when 20 epochs were no better; the paper's rate of 0.01 often fails."""
-AUTOENCODER_CORPORA = ("stead/kong2021_autoencoder", "local_seismograms/earthquakes_20hz")
+AUTOENCODER_DATASETS = ("stead/kong2021_autoencoder", "local_seismograms/earthquakes_20hz")
 TASKS = {
     "noise_earthquake": ("len_db/kong2021_noise_earthquake", "local_seismograms/kong2021_noise_earthquake"),
     "explosion_earthquake": ("local_seismograms/kong2021_explosion_earthquake",),
     "p_picker": ("stead/kong2021_picking", "local_seismograms/kong2021_picking"),
 }
-"""Recipe -> the corpora on which it may be run, the first that is prepared."""
+"""Recipe -> the datasets on which it may be run, the first that is prepared."""
 MEASURES = {"noise_earthquake": "accuracy", "explosion_earthquake": "accuracy", "p_picker": "sd_of_absolute_s"}
 _UPDATES, _BATCH = 600, 32
 _OWN = {"sizes": LABELS, "repeats": REPEATS, "tasks": tuple(TASKS), "windows": 8000}
@@ -41,12 +41,12 @@ def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
     from zoo.seismograms.models.training import CollapsedRun
 
     own, workshop = _settings(workshop)
-    corpus = _corpus(workshop, AUTOENCODER_CORPORA)
+    dataset = _dataset(workshop, AUTOENCODER_DATASETS)
     rows = []
     for maps in MAPS[:1] if workshop.quick else MAPS:
         for bottleneck in BOTTLENECKS[:1] if workshop.quick else BOTTLENECKS:
             windows = 200 if workshop.quick else own["windows"]
-            settings = {"corpus": corpus, "train_split": f"train[:{windows}]", "scored_on": ["test"]}
+            settings = {"dataset": dataset, "train_split": f"train[:{windows}]", "scored_on": ["test"]}
             # The undercomplete code needs no penalty (section 2.2).
             settings |= {"bottleneck": bottleneck, "maps": maps, "sparsity_weight": 0.0 if maps <= 8 else 1e-5}
             settings |= {"epochs": 2, "batch_size": 16} if workshop.quick else {"epochs": 10, "batch_size": 32}
@@ -66,7 +66,7 @@ def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
                     "mae_of_zero": shown.get("mae_of_zero", ""),
                     "correlation": shown.get("correlation", ""),
                     "collapsed": not scores,
-                    "corpus": corpus,
+                    "dataset": dataset,
                 }
             )
     draw_reconstruction(rows, workshop.folder / "figure_3.png")
@@ -106,19 +106,19 @@ def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
     In the folder of figures 5 to 7 (`--out`) their trainings are found.
     """
     from zoo import registry
-    from zoo.data import corpora
+    from zoo.data import datasets
     from zoo.seismograms.figures.kong import draw_residuals
     from zoo.seismograms.models.scores import FEATURES
     from zoo.seismograms.models.training import SCHEMAS
 
     own, workshop = _settings(workshop)
-    corpus = _corpus(workshop, TASKS["p_picker"])
+    dataset = _dataset(workshop, TASKS["p_picker"])
     arrivals_s = registry.recipe_module("p_picker").arrivals_s
-    records = corpora.arrays(corpus, "test", workshop.data_dir, FEATURES)
+    records = datasets.arrays(dataset, "test", workshop.data_dir, FEATURES)
     rows, errors = [], {}
     for labels in (100,) if workshop.quick else own["sizes"]:
         for schema in SCHEMAS:
-            settings = _by_updates(workshop, corpus, schema, labels)
+            settings = _by_updates(workshop, dataset, schema, labels)
             where = _trained(workshop, "p_picker", f"p_picker_{schema}_{labels}_0", settings, 0)
             labelled_s, found_s = arrivals_s(registry.load(where), records)
             errors[labels, schema] = error_s = found_s - labelled_s
@@ -133,7 +133,7 @@ def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
                     "within_0.5_s": round(float(np.mean(np.abs(error_s) <= 0.5)), 4),
                     "within_1_s": round(float(np.mean(np.abs(error_s) <= 1)), 4),
                     "windows": len(error_s),
-                    "corpus": corpus,
+                    "dataset": dataset,
                 }
             )
             forget()
@@ -174,21 +174,21 @@ def _cells(
 
     sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
     for task, schema, labels in itertools.product(own["tasks"], SCHEMAS, sizes):
-        corpus = _corpus(workshop, TASKS[task])
-        settings = settings_of(workshop, corpus, schema, labels)
+        dataset = _dataset(workshop, TASKS[task])
+        settings = settings_of(workshop, dataset, schema, labels)
         keys = [f"{prefix}{task}_{schema}_{labels}_{seed}" for seed in range(repeats)]
         cards = [checkpoint.read_card(_trained(workshop, task, key, settings, seed)) for seed, key in enumerate(keys)]
-        yield {"task": task, "schema": schema, "labels": labels, "repeats": repeats, "corpus": corpus}, cards
+        yield {"task": task, "schema": schema, "labels": labels, "repeats": repeats, "dataset": dataset}, cards
 
 
-def _to_convergence(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:
-    settings = {**CONVERGENCE, "corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+def _to_convergence(workshop: Workshop, dataset: str, schema: str, labels: int) -> dict[str, Any]:
+    settings = {**CONVERGENCE, "dataset": dataset, "schema": schema, "labels": labels, "scored_on": ["test"]}
     return settings | ({"epochs": 2} if workshop.quick else {})
 
 
-def _by_updates(workshop: Workshop, corpus: str, schema: str, labels: int) -> dict[str, Any]:
+def _by_updates(workshop: Workshop, dataset: str, schema: str, labels: int) -> dict[str, Any]:
     """Return the settings of a training with so many labels: about equally many updates for any number of them."""
-    settings = {"corpus": corpus, "schema": schema, "labels": labels, "scored_on": ["test"]}
+    settings = {"dataset": dataset, "schema": schema, "labels": labels, "scored_on": ["test"]}
     if workshop.settings.get("schedule") == "literal":
         return settings
     updates = 10 if workshop.quick else _UPDATES
@@ -216,13 +216,13 @@ def _settings(workshop: Workshop) -> tuple[dict[str, Any], Workshop]:
     return own, dataclasses.replace(workshop, settings=rest)
 
 
-def _corpus(workshop: Workshop, candidates: Sequence[str]) -> str:
-    """Return the user's corpus, or the first of the candidates that is prepared."""
-    from zoo.data import corpora
+def _dataset(workshop: Workshop, candidates: Sequence[str]) -> str:
+    """Return the user's dataset, or the first of the candidates that is prepared."""
+    from zoo.data import datasets
 
-    for name in [workshop.settings["corpus"]] if "corpus" in workshop.settings else candidates:
+    for name in [workshop.settings["dataset"]] if "dataset" in workshop.settings else candidates:
         try:
-            corpora.metadata(name, workshop.data_dir)
+            datasets.metadata(name, workshop.data_dir)
         except ZooError:
             continue
         return name

@@ -135,7 +135,7 @@ class EpochState(keras.callbacks.Callback):
         if not np.isfinite(row["loss"]) or not np.isfinite(loss):
             raise ZooError(
                 f"The loss is {row['loss']} in epoch {epoch + 1}. Lower learning_rate or look for NaN in "
-                f"the corpus; the state before it is in {self.path.parent}."
+                f"the dataset; the state before it is in {self.path.parent}."
             )
         self.rows.append(row)
         if loss < self.best:

@@ -1,4 +1,4 @@
-"""What a recipe is: a value that names the corpus, every hyperparameter, and a handful of functions."""
+"""What a recipe is: a value that names the dataset, every hyperparameter, and a handful of functions."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Recipe:
     """A model, its data, its training and its score.
 
     The functions receive `settings`, the hyperparameters with the user's changes, and `records`, a
-    split of the corpus as a dict of arrays.
+    split of the dataset as a dict of arrays.
     """
 
     name: str
     summary: str
     settings: Mapping[str, Any]
-    """Every hyperparameter. Always there: corpus, train_split, validation_split, batch_size, epochs,
+    """Every hyperparameter. Always there: dataset, train_split, validation_split, batch_size, epochs,
     patience (epochs without a better validation loss before training stops; 0 never stops). May be there: scored_on,
-    what the card's scores are of, by default validation and test: these splits, and other corpora where they are
+    what the card's scores are of, by default validation and test: these splits, and other datasets where they are
     prepared, as a whole (NAME/CONFIG) or a split of them (NAME/CONFIG:test)."""
     build: Callable[..., keras.Model]
     """build(**hyperparameters) -> the model; takes those settings that it names."""
@@ -56,7 +56,7 @@ class Recipe:
     card: Mapping[str, Any]
     """inputs, outputs, licence, citation: fields of `zoo.checkpoint.CARD_FIELDS`."""
     adapt: Callable[[keras.Model, Records, Mapping[str, Any], Mapping[str, Any]], None] | None = None
-    """adapt(model, records, settings, corpus metadata): what is learnt outside `fit` (scaling, GPs)."""
+    """adapt(model, records, settings, dataset metadata): what is learnt outside `fit` (scaling, GPs)."""
     trained_part: Callable[[keras.Model], keras.Model] = lambda model: model
     """The model inside `model` that `fit` trains."""
     validation_examples: Callable[[keras.Model, Records, Mapping[str, Any]], tuple] | None = None
@@ -66,7 +66,7 @@ class Recipe:
     weight), for examples that are made anew in every step. `fit` then sees these instead of `examples`, which are
     only the validation's, and an epoch has `steps_per_epoch` (a setting) of them."""
     features: Sequence[str] = ()
-    """Names of the features of a record that are read, where the corpus has them; default all."""
+    """Names of the features of a record that are read, where the dataset has them; default all."""
     pretraining: Callable[[Mapping[str, Any]], Sequence[Stage]] | None = None
     """pretraining(settings) -> the stages before the training that the fields above describe. A stage's
     examples are made when it begins, so they may come out of what the stages before it trained."""

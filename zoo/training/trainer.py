@@ -1,6 +1,6 @@
 """What a recipe is, and the one training loop (Keras `fit`) that runs them all.
 
-A recipe is a value: the corpus, every hyperparameter, and a handful of functions that read like its
+A recipe is a value: the dataset, every hyperparameter, and a handful of functions that read like its
 paper's method section. The trainer owns the rest: seeds, early stopping, resuming after a kill,
 history, checkpoint, card.
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_json, write_json
 from zoo.progress import say
@@ -61,9 +61,9 @@ class NamedRecipe:
     def data(
         self, split: str, batch_size: int | None = None, data_dir: str | os.PathLike | None = None
     ) -> tf.data.Dataset:
-        """Return the corpus's records of a split (`train`, `validation`, `test`) as tf.data."""
+        """Return the dataset's records of a split (`train`, `validation`, `test`) as tf.data."""
         settings = self.hyperparameters
-        return corpora.load_dataset(settings["corpus"], _split(settings, split), batch_size, data_dir=data_dir)
+        return datasets.load_dataset(settings["dataset"], _split(settings, split), batch_size, data_dir=data_dir)
 
     def train(self, **arguments: Any) -> Path:
         """Train and return the checkpoint folder; arguments as in `zoo.training.trainer.train`."""
@@ -72,7 +72,7 @@ class NamedRecipe:
     def evaluate(
         self, model: keras.Model, split: str = "test", data_dir: str | os.PathLike | None = None
     ) -> dict[str, float]:
-        """Return metric name -> value of a model on a split of the recipe's corpus."""
+        """Return metric name -> value of a model on a split of the recipe's dataset."""
         return _evaluate(self.recipe, model, self.hyperparameters, split, data_dir)
 
 
@@ -80,9 +80,9 @@ def evaluate(
     name_or_folder: str | os.PathLike,
     split: str = "test",
     data_dir: str | os.PathLike | None = None,
-    corpus: str | None = None,
+    dataset: str | None = None,
 ) -> dict[str, float]:
-    """Score a checkpoint on a split of the corpus that it was trained on (or another corpus)."""
+    """Score a checkpoint on a split of the dataset that it was trained on (or another dataset)."""
     from zoo import registry
 
     folder = registry.find(name_or_folder)
@@ -91,19 +91,19 @@ def evaluate(
         raise ZooError(f"{folder} was made by no recipe of the zoo, so nothing here says how to score it.")
     recipe = registry.recipe_module(card["recipe"]).RECIPE
     settings = {**recipe.settings, **card.get("settings", {})}
-    if corpus:
-        settings["corpus"] = corpus
+    if dataset:
+        settings["dataset"] = dataset
     return _evaluate(recipe, registry.load(folder), settings, split, data_dir)
 
 
 def _evaluate(recipe, model, settings, split, data_dir) -> dict[str, float]:
-    about = corpora.metadata(settings["corpus"], data_dir)
+    about = datasets.metadata(settings["dataset"], data_dir)
     rate_hz = getattr(model, "sampling_rate_hz", None)
     if rate_hz and about.get("sampling_rate_hz", rate_hz) != rate_hz:
         raise UsageError(
-            f"{settings['corpus']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at {rate_hz:g} Hz."
+            f"{settings['dataset']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at {rate_hz:g} Hz."
         )
-    records = corpora.arrays(settings["corpus"], _split(settings, split), data_dir, recipe.features)
+    records = datasets.arrays(settings["dataset"], _split(settings, split), data_dir, recipe.features)
     return {metric: float(value) for metric, value in recipe.score(model, records).items()}
 
 
@@ -125,7 +125,7 @@ def train(
         epochs: at most so many.
         seed: of initial weights, order of examples and whatever the recipe draws.
         out: folder of the checkpoint, by default `runs/NAME`.
-        data_dir: where prepared corpora lie.
+        data_dir: where prepared datasets lie.
         smoke: a run of seconds that shows that everything works.
 
     Returns:
@@ -141,8 +141,8 @@ def train(
     out = Path(out) if out else Path("runs") / named.name
     run = _Run.open(out, {"recipe": named.name, "settings": chosen, "seed": seed})
 
-    about = corpora.metadata(chosen["corpus"], data_dir)
-    read = lambda split: corpora.arrays(chosen["corpus"], split, data_dir, recipe.features)  # noqa: E731
+    about = datasets.metadata(chosen["dataset"], data_dir)
+    read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, recipe.features)  # noqa: E731
     records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
 
     keras.utils.set_random_seed(seed)
@@ -167,14 +167,16 @@ def train(
     scores = {}
     for where in chosen.get("scored_on", ("validation", "test")):
         if "/" in where:
-            corpus, _, split = where.partition(":")
+            dataset, _, split = where.partition(":")
             split = split or "all"
             try:
-                data = corpora.arrays(corpus, split, data_dir, recipe.features)
+                data = datasets.arrays(dataset, split, data_dir, recipe.features)
             except ZooError as error:
                 say(f"Not scored on {where}: {error}")
                 continue
-            scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --corpus {corpus} --split {split}")
+            scores[where] = _scored(
+                recipe, model, data, f"zoo evaluate {named.name} --dataset {dataset} --split {split}"
+            )
         elif where == "validation" or where in about["splits"]:
             data = held_out if where == "validation" else read("test")
             scores[where] = _scored(recipe, model, data, f"zoo evaluate {named.name} --split {where}")
@@ -183,7 +185,7 @@ def train(
         "default": named.tag in ("", next(iter(recipe.tags), "")),
         "summary": recipe.summary,
         **recipe.card,
-        "corpus": f"{chosen['corpus']} version {about['version']}, {about.get('origin', 'see README')}",
+        "dataset": f"{chosen['dataset']} version {about['version']}, {about.get('origin', 'see README')}",
         "splits": {"train": chosen["train_split"], "validation": chosen["validation_split"]},
         "settings": chosen,
         "command": command,
@@ -320,7 +322,7 @@ class _Run:
 
 
 def _split(settings: Mapping[str, Any], split: str) -> str:
-    """Return the corpus's name of a split: a recipe may cut its validation from the training part."""
+    """Return the dataset's name of a split: a recipe may cut its validation from the training part."""
     return {"train": settings["train_split"], "validation": settings["validation_split"]}.get(split, split)
 
 

@@ -30,7 +30,7 @@ class CrustModel(keras.Model):
     A subclass says which network reads the curve: `make_network` builds `self.network`, which `fit`
     trains and which has a `CurveFeatures` called `features`.
 
-    A model without frequencies knows no corpus yet: `place` gives it one, once.
+    A model without frequencies knows no dataset yet: `place` gives it one, once.
 
     Args:
         noise_relative: relative sd (white) of velocities whose error is not stated.

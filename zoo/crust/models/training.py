@@ -1,6 +1,6 @@
 """What models of crustal thickness learn and measure outside of `fit`, shared by their recipes.
 
-Corpus, noise and splits of Cheng et al. (2019), section 3; scores in km and as calibration, which the
+Dataset, noise and splits of Cheng et al. (2019), section 3; scores in km and as calibration, which the
 paper does not state.
 """
 
@@ -25,7 +25,7 @@ COVERAGES = (0.50, 0.68, 0.90, 0.95)
 _SCORED_NOISE = {"_noise_free": 0.0, "": 0.005, "_noise_1": 0.01}
 
 SETTINGS = {
-    "corpus": "prem_dispersion/cheng2019",
+    "dataset": "prem_dispersion/cheng2019",
     "train_split": "train[:95%]",
     "validation_split": "train[95%:]",
     "noise_relative": 0.005,
@@ -34,7 +34,7 @@ SETTINGS = {
 CARD = {
     "inputs": "(n, F) float32: Rayleigh phase velocities in km/s at model.frequency_hz (ascending), NaN where missing",
     "outputs": "(n, 1) float32: crustal thickness in km; model.posterior(velocities, sd) for its distribution",
-    "licence": "weights: Apache-2.0; the corpus is synthetic",
+    "licence": "weights: Apache-2.0; the dataset is synthetic",
     "citation": "Cheng et al. (2019), Inverting Rayleigh surface wave velocities for crustal thickness in eastern "
     "Tibet and the western Yangtze craton based on deep learning neural networks",
 }
@@ -47,7 +47,7 @@ def adapt(
     about: Mapping[str, Any],
     depth_km: Sequence[float] = (),
 ) -> None:
-    """Give the model the corpus's frequencies and range, and the statistics of the training curves.
+    """Give the model the dataset's frequencies and range, and the statistics of the training curves.
 
     Args:
         depth_km: (D,) where the model is to give shear velocities.

@@ -1,4 +1,4 @@
-"""Random Earths around PREM: the prior of the corpora of dispersion curves.
+"""Random Earths around PREM: the prior of the datasets of dispersion curves.
 
 Source: de Wit, Kaeufl, Valentine & Trampert 2014, Phys. Earth Planet. Inter. 237, tables A.1 to A.4, with the
 Moho between 20 and 100 km as Cheng et al. (2019) have it. The topmost knot of a region departs from PREM by
@@ -163,7 +163,7 @@ def draw_dispersion(
         prior: what to draw from.
         frequency_hz: (F,), ascending.
         depth_km: (D,), where velocities are noted.
-        seed: of the corpus.
+        seed: of the dataset.
         first, count: examples first to first + count - 1.
 
     Returns:

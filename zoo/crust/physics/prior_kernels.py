@@ -1,4 +1,4 @@
-"""Numba kernels of `zoo.crust.physics.prior`: uniform draws to knots of an Earth model, and whole corpora.
+"""Numba kernels of `zoo.crust.physics.prior`: uniform draws to knots of an Earth model, and whole datasets.
 
 A model is a function of a vector of uniform draws: first what decides radii and density (most draws fail
 the test of mass and inertia), then the rest.

@@ -131,23 +131,23 @@ def fwi(
 def read_model(
     name_or_path: str | os.PathLike, field: str = "start_m_s", data_dir: str | os.PathLike | None = None
 ) -> VelocityModel:
-    """Return a velocity model: a file, or the start or the truth of a prepared corpus `velocity_models/CONFIG`.
+    """Return a velocity model: a file, or the start or the truth of a prepared dataset `velocity_models/CONFIG`.
 
     Args:
         name_or_path: as the command line has it.
-        field: of a corpus, `start_m_s` or `velocity_m_s`.
-        data_dir: where prepared corpora lie.
+        field: of a dataset, `start_m_s` or `velocity_m_s`.
+        data_dir: where prepared datasets lie.
 
     Raises:
-        ZooError: there is no such file or corpus, or it cannot be read (see `read_velocity_model`).
+        ZooError: there is no such file or dataset, or it cannot be read (see `read_velocity_model`).
     """
     name = str(name_or_path)
     if Path(name).expanduser().exists() or not name.startswith("velocity_models/"):
         return read_velocity_model(name_or_path)
-    from zoo.data import corpora
+    from zoo.data import datasets
 
-    about = corpora.metadata(name, data_dir)
-    records = corpora.arrays(name, "model", data_dir)
+    about = datasets.metadata(name, data_dir)
+    records = datasets.arrays(name, "model", data_dir)
     return VelocityModel(
         records[field][0], float(about["spacing_m"]), name, str(about["origin"]), records["water_rows"][0]
     )

@@ -42,7 +42,7 @@ SETTINGS = {
     "source_row": 1,
     "receiver_row": 1,
     "receiver_every": 1,
-    "peak_hz": 0.0,  # 0: 0.9 of what the corpus says its grid carries
+    "peak_hz": 0.0,  # 0: 0.9 of what the dataset says its grid carries
     "time_step_s": 0.0,  # 0: 0.9 of the longest stable one
     "time_samples": 700,
     "misfit": "l2",  # l2, correlation, envelope
@@ -69,7 +69,7 @@ def build(network: bool) -> WaveInversion:
 
 
 def adapt(model: WaveInversion, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Put the model on the corpus's grid, at its start, with the acquisition that the settings describe."""
+    """Put the model on the dataset's grid, at its start, with the acquisition that the settings describe."""
     true, start = records["velocity_m_s"][0], records["start_m_s"][0]
     spacing_m, order, bounds = about["spacing_m"], settings["order"], tuple(settings["bounds"]) or None
     dimensions = 1 if true.shape[1] == 1 else 2

@@ -7,7 +7,7 @@ the last loss is that before the last step; of scipy's methods, which evaluate t
 A column `paper` says in our words what the paper claims of a run; `loss_agrees` and `model_agrees` whether our numbers
 bear it out, `agrees` whether all does (`zoo.fwi.reproduce.claims` says how it is judged).
 
-On the four layers the start of the corpus is linear in depth. From it every optimizer that fits the trace ends further
+On the four layers the start of the dataset is linear in depth. From it every optimizer that fits the trace ends further
 from the truth than the start: the first layer too fast on average, the interfaces 140 m too deep. Reflections at the
 surface do not hold the trend of the velocity. `--set smooth_m=100` starts from the truth, smoothed, instead, and there
 the interfaces are found where they are; the paper does not say how its start was made.
@@ -42,7 +42,7 @@ def learning_rates(workshop: Workshop) -> list[dict[str, Any]]:
     """Invert four layers by five optimizers with the paper's learning rates (figures 6 to 11).
 
     Settings: `iterations` (1000); `amplitude`, the rms of the observed trace, to whose square the steps of gd and
-    momentum are proportional, while the other optimizers do not feel it; `smooth_m` (0: the start of the corpus), the
+    momentum are proportional, while the other optimizers do not feel it; `smooth_m` (0: the start of the dataset), the
     standard deviation of the Gaussian that makes the start out of the truth.
     """
     from zoo.fwi.figures.runs import draw_runs_1d
@@ -111,22 +111,22 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
     The paper gives CG 1420 and L-BFGS 1000 gradients beside Adam's 100. "practice" is the recipe's tag practice100: the
     same gradients in batches of 3 shots, four updates from each, and bounds; on Marmousi-II also a longer record.
 
-    Settings: `corpus`, by default Marmousi-II where it is prepared and else the synthetic section; `iterations` (100),
+    Settings: `dataset`, by default Marmousi-II where it is prepared and else the synthetic section; `iterations` (100),
     gradients of all shots; `tnc` (False) adds TNC.
     """
-    from zoo.data import corpora
+    from zoo.data import datasets
 
-    defaults = {"corpus": "", "iterations": 100, "tnc": False}
-    settings = chosen(workshop, defaults, {"iterations": 4, "corpus": FOLDED})
-    corpus = settings["corpus"]
-    if not corpus:
-        there = MARMOUSI in corpora.describe(MARMOUSI.split("/")[0], workshop.data_dir)["prepared"]
-        corpus = MARMOUSI if there else FOLDED
-        say(f"On {corpus}" + ("" if there else f": {MARMOUSI} is not prepared (zoo prepare, --manual-dir)"))
-    if corpus == FOLDED:
-        prepared(corpus, workshop)
-    recipe = "fdrnn_marmousi" if corpus == MARMOUSI else "fdrnn_folded"
-    changes = {"corpus": corpus, **(_QUICK_2D if workshop.quick else {})}
+    defaults = {"dataset": "", "iterations": 100, "tnc": False}
+    settings = chosen(workshop, defaults, {"iterations": 4, "dataset": FOLDED})
+    dataset = settings["dataset"]
+    if not dataset:
+        there = MARMOUSI in datasets.describe(MARMOUSI.split("/")[0], workshop.data_dir)["prepared"]
+        dataset = MARMOUSI if there else FOLDED
+        say(f"On {dataset}" + ("" if there else f": {MARMOUSI} is not prepared (zoo prepare, --manual-dir)"))
+    if dataset == FOLDED:
+        prepared(dataset, workshop)
+    recipe = "fdrnn_marmousi" if dataset == MARMOUSI else "fdrnn_folded"
+    changes = {"dataset": dataset, **(_QUICK_2D if workshop.quick else {})}
     plain = problem(recipe, "", workshop, **changes)
     practice = problem(recipe, "practice100", workshop, **changes, **({"batch_size": 1} if workshop.quick else {}))
     runs, rows = {}, []
@@ -152,7 +152,7 @@ _TITLES |= {"cg": "CG", "l-bfgs-b": "L-BFGS-B", "tnc": "TNC", "practice": "Adam,
 
 def _layers(workshop: Workshop, smooth_m: float) -> Problem:
     changes = _QUICK_1D if workshop.quick else {}
-    given = problem("fdrnn_1d", "", workshop, corpus=prepared(_LAYERED, workshop), **changes)
+    given = problem("fdrnn_1d", "", workshop, dataset=prepared(_LAYERED, workshop), **changes)
     return replace(given, start=given.truth.smoothed(smooth_m)) if smooth_m else given
 
 

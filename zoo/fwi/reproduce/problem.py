@@ -127,32 +127,32 @@ def chosen(workshop: Workshop, defaults: Mapping[str, Any], quick: Mapping[str, 
 
 
 def prepared(name: str, workshop: Workshop) -> str:
-    """Return the name of a synthetic corpus of velocity_models, after preparing it if it is not there yet."""
-    from zoo.data import corpora
+    """Return the name of a synthetic dataset of velocity_models, after preparing it if it is not there yet."""
+    from zoo.data import datasets
 
-    if name not in corpora.describe("velocity_models", workshop.data_dir)["prepared"]:
-        corpora.prepare(name, workshop.data_dir)
+    if name not in datasets.describe("velocity_models", workshop.data_dir)["prepared"]:
+        datasets.prepare(name, workshop.data_dir)
     return name
 
 
 def problem(recipe: str, tag: str, workshop: Workshop, **changes: Any) -> Problem:
-    """Return the inversion that a recipe describes: its corpus, acquisition and settings.
+    """Return the inversion that a recipe describes: its dataset, acquisition and settings.
 
     Args:
         recipe: `fdrnn_1d`, `fdrnn_marmousi` or `fdrnn_folded`.
         tag: of the recipe.
-        workshop: says where corpora lie.
+        workshop: says where datasets lie.
         **changes: to the recipe's settings.
     """
     import keras
 
-    from zoo.data import corpora
+    from zoo.data import datasets
     from zoo.training import trainer
 
     made = trainer.recipe(recipe).recipe
     settings = made.choose(tag, changes)
-    records = corpora.arrays(settings["corpus"], settings["train_split"], workshop.data_dir)
-    about = corpora.metadata(settings["corpus"], workshop.data_dir)
+    records = datasets.arrays(settings["dataset"], settings["train_split"], workshop.data_dir)
+    about = datasets.metadata(settings["dataset"], workshop.data_dir)
     model = made.create(settings)
     made.adapt(model, records, settings, about)
     true, start = (

@@ -16,7 +16,7 @@ from zoo.errors import ZooError
 from zoo.microseismic.location.noise import estimate_noise_sd
 from zoo.microseismic.physics.elastic import gaussian_derivative
 
-PULSE_SIGMA_S = 0.014  # of the marine corpus and of the published traces
+PULSE_SIGMA_S = 0.014  # of the marine dataset and of the published traces
 # An arrival must be so much stronger than noise, which hardly ever is so by chance in some hundred samples.
 MIN_SIGNAL_TO_NOISE = 5.0
 # Where the pulse may begin, in its sigma before and after the onset: noise may hide the rise, or seem to be one.

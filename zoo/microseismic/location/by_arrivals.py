@@ -38,7 +38,7 @@ from zoo.sampling.smc import Sampler, Settings
 LIKELIHOODS = ("gaussian", "edt")
 PICK_SD_S = 0.005  # of Spurio Mancini et al. (2021)
 # Waves of 11 Hz do not see the earth as rays do: their arrivals scatter by this share of the time about the eikonal
-# equation's. `python benchmarks/eikonal.py picks` measures it on the marine corpus.
+# equation's. `python benchmarks/eikonal.py picks` measures it on the marine dataset.
 TRAVEL_TIME_ERROR = 0.003
 MIN_PICKS = 3
 # Of the oct-tree.

@@ -124,7 +124,7 @@ class ReceiverPerceptrons(keras.Model):
 
 
 class Emulator(keras.Model):
-    """Source coordinates in km, (n, 3), to traces (n, receivers, samples) in the unit of the corpus.
+    """Source coordinates in km, (n, 3), to traces (n, receivers, samples) in the unit of the dataset.
 
     x, y, z with z up; float32. A subclass says which network makes the frames: `make_network` builds
     `self.network` and `frames` asks it for unit-peak frames.

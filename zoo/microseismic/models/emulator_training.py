@@ -29,9 +29,9 @@ NOISE_TO_PEAK = 0.082
 _BATCH = 1000
 
 
-# The emulators of the paper differ in what makes the frames alone: corpora, cards and optimizer are one.
+# The emulators of the paper differ in what makes the frames alone: datasets, cards and optimizer are one.
 SETTINGS = {
-    "corpus": "microseismic/marine",
+    "dataset": "microseismic/marine",
     "train_split": "train",
     "validation_split": "validation",
     "features": "physics",
@@ -50,7 +50,7 @@ SETTINGS = {
 # The paper's own traces. Their earth does not change along y: events mirrored in y have equal traces. Their
 # simulation is periodic, and the files hold no licence to pass traces on.
 _KWAVE2021 = {
-    "corpus": "microseismic/spurio_mancini_2021",
+    "dataset": "microseismic/spurio_mancini_2021",
     "train_split": "train[:90%]",
     "validation_split": "train[90%:]",
     "uniform_along_y": True,
@@ -59,10 +59,10 @@ _KWAVE2021 = {
     "share_traces": False,
 }
 TAGS = {"marine": {"epochs": 200}, "kwave2021": _KWAVE2021}  # marine has five receivers at once
-SMOKE = {"corpus": "microseismic/marine_small", "epochs": 3, "inducing_points": 64}
+SMOKE = {"dataset": "microseismic/marine_small", "epochs": 3, "inducing_points": 64}
 CARD = {
     "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
-    "outputs": "(n, receivers, samples) float32: pressure in the unit of the corpus, from the origin time",
+    "outputs": "(n, receivers, samples) float32: pressure in the unit of the dataset, from the origin time",
     "licence": "weights: Apache-2.0",
     "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
 }
@@ -144,7 +144,7 @@ def adapt(
 
 
 def place(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
-    """Give the model the geometry of a corpus and standardise its features on the events off the faces."""
+    """Give the model the geometry of a dataset and standardise its features on the events off the faces."""
     traces, coordinates = records["traces"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
     model.place(

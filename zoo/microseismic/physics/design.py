@@ -1,4 +1,4 @@
-"""Where to put the sources of a simulated corpus."""
+"""Where to put the sources of a simulated dataset."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2
 a region with vs = 0: the harmonic mean of mu is exactly zero at every shear node next to it, so sea and rock are
 one grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver
 gives the traces of every source at that receiver (`receiver_gathers`, for moment tensors `greens_functions`): a
-corpus costs one simulation per receiver.
+dataset costs one simulation per receiver.
 
 Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz); z points up. The source is a moment tensor,
 its components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or isotropic:

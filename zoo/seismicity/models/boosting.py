@@ -26,7 +26,7 @@ def boosted_score(
         task: of `zoo.seismicity.physics.maps`, or one of `zoo.seismicity.physics.sequences.KINDS`.
         history: whether the scan's background is the region's past instead of the map itself.
         maps: to train on; more than 20,000 gain nothing.
-        seed: of the maps; those of the corpora are others.
+        seed: of the maps; those of the datasets are others.
 
     Returns:
         A function of counts (n, 64, 64) and expected counts from the past (n, 64, 64) or (64, 64), which is not used

@@ -28,7 +28,7 @@ PAPER_RATES = {18: 0.005, 34: 0.003, 101: 0.0007}
 """Chosen values of tables S1 to S6; the rate by depth."""
 MOMENTUM = 0.9
 SETTINGS = {
-    "corpus": "seismicity_maps/medium",
+    "dataset": "seismicity_maps/medium",
     "tasks": ["medium"],
     "train_split": "train[:1]",
     "validation_split": "validation",
@@ -211,7 +211,7 @@ def recipe(
             "west; with two channels (.history) also the events that the region's past lets expect in a window",
             "outputs": "(n, 2) float32: probability of background, of anomalous; calibrated on the validation split, "
             "where half the maps are anomalous",
-            "licence": "weights: Apache-2.0; the corpus is synthetic",
+            "licence": "weights: Apache-2.0; the dataset is synthetic",
             "citation": "Zhang & Yang, An automated, deep-learning-based method for investigating spatial-temporal "
             "evolution of seismicity; He et al. (2016), Deep Residual Learning for Image Recognition",
         },

@@ -1,4 +1,4 @@
-"""What a trace must be to enter a corpus, as one rule for all archives.
+"""What a trace must be to enter a dataset, as one rule for all archives.
 
 | a trace with | is |
 |---|---|

@@ -83,7 +83,7 @@ class Station:
     elevation_m: float = math.nan
     location: str = "*"
     channels: str = ""
-    """Patterns with blanks between; empty: those of the corpus's settings."""
+    """Patterns with blanks between; empty: those of the dataset's settings."""
     begins: float = -math.inf
     """POSIX seconds."""
     ends: float = math.inf

@@ -1,4 +1,4 @@
-"""A prepared corpus of waveforms as a SeisBench dataset: metadata.csv and waveforms.hdf5.
+"""A prepared dataset of waveforms as a SeisBench dataset: metadata.csv and waveforms.hdf5.
 
 The format is that of `seisbench.data.WaveformDataWriter` (Woollam et al. 2022): traces (components, samples) in buckets
 of 1024, each row of the metadata says with `bucket0$12,:3,:540` where its trace lies.
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import atomic_folder, write_json
 from zoo.progress import bar, say
@@ -40,28 +40,28 @@ def export(
     splits: Sequence[str] | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> Path:
-    """Write a prepared corpus of waveforms as a SeisBench dataset; return its folder, which appears whole.
+    """Write a prepared dataset of waveforms as a SeisBench dataset; return its folder, which appears whole.
 
     Args:
-        name: `corpus/config`.
+        name: `dataset/config`.
         folder: a new or empty one.
         splits: `train`, `validation`, `test`, or parts of them (`train[:10%]`); default all.
-        data_dir: where prepared corpora lie.
+        data_dir: where prepared datasets lie.
 
     Returns:
         The folder: metadata.csv (missing values empty, origin times in one form, the split `dev` for validation),
-        waveforms.hdf5, and about.json with the metadata of the corpus.
+        waveforms.hdf5, and about.json with the metadata of the dataset.
 
     Raises:
-        ZooError: if the corpus is not prepared or has no waveforms, the folder has something in it, or the disk is
+        ZooError: if the dataset is not prepared or has no waveforms, the folder has something in it, or the disk is
             too small.
     """
     folder = Path(folder).expanduser()
-    about = corpora.metadata(name, data_dir)
+    about = datasets.metadata(name, data_dir)
     features = waveform_features(name, data_dir)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ZooError(f"{folder} is there and not empty: choose a new folder, or delete it.")
-    info = corpora.builder(name, data_dir).info
+    info = datasets.builder(name, data_dir).info
     wanted = list(splits or [split for split in _SEISBENCH_SPLIT if split in info.splits] or info.splits)
     counts = {split: _count(info, name, split) for split in wanted}
     samples, components = features["waveform"].shape
@@ -73,14 +73,14 @@ def export(
 
 
 def waveform_features(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, Any]:
-    """Return the TFDS features of a corpus of waveforms.
+    """Return the TFDS features of a dataset of waveforms.
 
     Raises:
-        ZooError: if it has none, with the names of prepared corpora that have.
+        ZooError: if it has none, with the names of prepared datasets that have.
     """
-    found = corpora.builder(name, data_dir)
+    found = datasets.builder(name, data_dir)
     features = dict(found.info.features.items())
-    about = corpora.metadata(name, data_dir)
+    about = datasets.metadata(name, data_dir)
     if len(getattr(features.get("waveform"), "shape", ())) == 2 and "sampling_rate_hz" in about:
         return features
     others = ", ".join(prepared_waveforms(data_dir)) or "none (zoo prepare makes one)"
@@ -88,8 +88,8 @@ def waveform_features(name: str, data_dir: str | os.PathLike | None = None) -> d
 
 
 def prepared_waveforms(data_dir: str | os.PathLike | None = None) -> list[str]:
-    """Return the names of prepared corpora of waveforms."""
-    folders = corpora.data_dir(data_dir).glob("*/*/*/features.json")
+    """Return the names of prepared datasets of waveforms."""
+    folders = datasets.data_dir(data_dir).glob("*/*/*/features.json")
     return sorted({f"{path.parts[-4]}/{path.parts[-3]}" for path in folders if '"waveform"' in path.read_text()})
 
 
@@ -138,7 +138,7 @@ def _write(
         for split, count in counts.items():
             base = re.split(r"[\[+]", split)[0].strip()
             buckets.expect(count)
-            for batch in corpora.load_dataset(name, split, _READ_TOGETHER, data_dir=data_dir).as_numpy_iterator():
+            for batch in datasets.load_dataset(name, split, _READ_TOGETHER, data_dir=data_dir).as_numpy_iterator():
                 if writer is None:
                     writer = csv.writer(table, lineterminator="\n")
                     writer.writerow(["trace_name", *(_RENAMED.get(column, column) for column in columns), "split"])
@@ -193,7 +193,7 @@ def _columns(features: Mapping[str, Any]) -> list[str]:
     fits = [key for key, feature in features.items() if key != "waveform" and feature.shape in ((), (3,))]
     if "trace_category" in fits and "label" in fits:
         fits.remove("label")
-    if set(_RENAMED.values()) & set(fits):  # an exported corpus that was opened: its own first names stay
+    if set(_RENAMED.values()) & set(fits):  # an exported dataset that was opened: its own first names stay
         fits = [key for key in fits if _RENAMED.get(key) not in fits]
     return [key for key in COLUMNS if key in fits] + [key for key in fits if key not in COLUMNS]
 

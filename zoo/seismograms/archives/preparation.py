@@ -1,8 +1,8 @@
-"""How an archive of seismograms becomes a TFDS corpus: in one pass, in blocks, by threads, resumable.
+"""How an archive of seismograms becomes a TFDS dataset: in one pass, in blocks, by threads, resumable.
 
 A builder says which rows of its metadata it takes (`_rows`, streamed) and reads a few hundred of them at a time
 (`_read`). The rest is here: rows are gathered into blocks, each block becomes one finished record file per split, and
-the files become the shards of the corpus. What is in a block depends on the archive and the config alone, so the bytes
+the files become the shards of the dataset. What is in a block depends on the archive and the config alone, so the bytes
 are the same for any number of workers and after any interruption, and memory does not grow with the archive.
 Everything that is skipped, or kept although something is wrong with it, stands in `problems.csv` beside the records.
 """
@@ -69,7 +69,7 @@ class Traces:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What every record of a corpus looks like."""
+    """What every record of a dataset looks like."""
 
     samples: int
     sampling_rate_hz: float
@@ -129,7 +129,7 @@ class Layout:
 
 @dataclasses.dataclass
 class WaveformConfig(tfds.core.BuilderConfig):
-    """What the configs of all waveform corpora share."""
+    """What the configs of all waveform datasets share."""
 
     complete: bool = False
     """Whether records with a flat component, or with equal ones, are skipped: `zoo.seismograms.archives.checks`."""
@@ -143,9 +143,9 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
     """How many rows `_read` gets at most."""
 
     workers: int | None = None
-    """Threads; set by `zoo.data.corpora.prepare`. Default: the number of cores."""
+    """Threads; set by `zoo.data.datasets.prepare`. Default: the number of cores."""
     blocks_folder: Path | None = None
-    """Where the blocks lie, once preparation has begun; `zoo.data.corpora.prepare` deletes it at the end."""
+    """Where the blocks lie, once preparation has begun; `zoo.data.datasets.prepare` deletes it at the end."""
 
     def _layout(self) -> Layout:
         """Return what the records of this config look like."""
@@ -307,7 +307,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
         return report
 
     def _assemble(self, reports: list[dict[str, Any]]) -> None:
-        """Make the block files the shards of the corpus, and write what was wrong."""
+        """Make the block files the shards of the dataset, and write what was wrong."""
         infos = []
         for split in self.SPLITS:
             parts = [report["splits"][split] for report in reports if split in report["splits"]]
@@ -339,7 +339,7 @@ def _finished(folder: Path, number: int) -> dict[str, Any] | None:
     report = folder / f"{number:06d}{_REPORT}"
     if not report.is_file():
         return None
-    said = read_json(report, "A block of a corpus")
+    said = read_json(report, "A block of a dataset")
     for part in said["splits"].values():
         path = folder / part["file"]
         if not path.is_file() or path.stat().st_size != part["bytes"]:

@@ -1,4 +1,4 @@
-"""A look at a corpus: some of its waveforms, drawn at random, of every category."""
+"""A look at a dataset: some of its waveforms, drawn at random, of every category."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import corpora
+from zoo.data import datasets
 from zoo.seismograms.archives.export import waveform_features
 
-_PLACES, _EACH = 24, 50  # in a corpus of millions the records of a few places are looked at
+_PLACES, _EACH = 24, 50  # in a dataset of millions the records of a few places are looked at
 
 
 def choose(categories: Sequence[str], count: int, seed: int) -> list[int]:
@@ -43,29 +43,29 @@ def show(
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Path:
-    """Draw a grid of waveforms of a prepared corpus with their picks; return the path of the picture.
+    """Draw a grid of waveforms of a prepared dataset with their picks; return the path of the picture.
 
     Args:
-        name: `corpus/config`.
+        name: `dataset/config`.
         out: picture to write; the suffix chooses the format.
         split: which split, or part of one.
         count: how many waveforms.
         seed: of the choice.
-        data_dir: where prepared corpora lie.
+        data_dir: where prepared datasets lie.
 
     Raises:
-        ZooError: if the corpus is not prepared or has no waveforms.
+        ZooError: if the dataset is not prepared or has no waveforms.
     """
     from zoo.figures import save_figure
     from zoo.seismograms.figures.waveforms import waveforms_figure
 
     features = waveform_features(name, data_dir)
-    about = corpora.metadata(name, data_dir)
-    source = corpora.data_source(name, split, data_dir=data_dir)
+    about = datasets.metadata(name, data_dir)
+    source = datasets.data_source(name, split, data_dir=data_dir)
     rows = _some_rows(len(source), seed)
     category = next((key for key in ("trace_category", "source_type", "label") if key in features), None)
     if category:
-        looked_at = corpora.data_source(name, split, features=(category,), data_dir=data_dir)
+        looked_at = datasets.data_source(name, split, features=(category,), data_dir=data_dir)
         categories = [str(looked_at[row][category]) for row in rows]
     else:
         categories = [""] * len(rows)

@@ -44,7 +44,7 @@ def draw_reconstruction(rows: Rows, path: Path) -> None:
         if len(zero) > 0:
             axes.set_yscale("log")
         figure.legend(loc="outside right center")
-        figure.suptitle(_corpora(rows), fontsize="small")
+        figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
 
 
@@ -61,7 +61,7 @@ def draw_learning(rows: Rows, path: Path) -> None:
             axes.set(xlabel="labels", ylabel=_MEASURES[of_task[0]["measure"]], title=title)
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
-        figure.suptitle(_corpora(rows), fontsize="small")
+        figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
 
 
@@ -88,7 +88,7 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
         panels[0].set_ylabel("part of the test windows")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
-        figure.suptitle(_corpora(rows), fontsize="small")
+        figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
 
 
@@ -108,7 +108,7 @@ def draw_cost(rows: Rows, path: Path) -> None:
         panels[0].set_ylabel("CPU-seconds to convergence")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
-        figure.suptitle(_corpora(rows), fontsize="small")
+        figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
 
 
@@ -125,7 +125,7 @@ def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _corpora(rows: Rows) -> str:
+def _datasets(rows: Rows) -> str:
     """Return where the data come from, and what of it is made up."""
-    names = dict.fromkeys(row["corpus"].split("/")[0] for row in rows)
+    names = dict.fromkeys(row["dataset"].split("/")[0] for row in rows)
     return ", ".join(f"{name} (SYNTHETIC)" if name == "local_seismograms" else name for name in names)

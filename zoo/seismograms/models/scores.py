@@ -1,7 +1,7 @@
 """How well models of windows of seismograms do, and how windows are cut from longer records to find out.
 
 Records may be the model's windows, or longer at its rate, with a P: then windows are cut around P, and noise before
-it. So whole traces of an archive score a model that was trained on a corpus of windows.
+it. So whole traces of an archive score a model that was trained on a dataset of windows.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def classes(records: Records, labels: Sequence[str]) -> np.ndarray:
     words = [text.split("_")[0] for text in texts]
     strange = sorted({word for word in words if word not in labels})
     if strange:
-        raise ZooError(f"This model tells {', '.join(labels)}; the corpus also has {', '.join(strange)}.")
+        raise ZooError(f"This model tells {', '.join(labels)}; the dataset also has {', '.join(strange)}.")
     return np.array([labels.index(word) for word in words])[rows]
 
 

@@ -47,7 +47,7 @@ INPUTS = (
     "by the largest absolute value inside); zeros where a component was not recorded"
 )
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-LICENCE = "weights: Apache-2.0; data: that of the corpus (local_seismograms is synthetic)"
+LICENCE = "weights: Apache-2.0; data: that of the dataset (local_seismograms is synthetic)"
 
 
 class CollapsedRun(ZooError):
@@ -62,7 +62,7 @@ def literal_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     and a rate of 1e-3 to 3e-3 that falls to zero. Early stopping watches the validation loss here, also where the
     paper watches validation accuracy.
     """
-    examples = training_labels(settings) or 40_000  # the synthetic corpora's
+    examples = training_labels(settings) or 40_000  # the synthetic datasets's
     made = {"learning_rate": 0.01, "patience": 20, "batch_size": max(1, examples // 100), "epochs": 500}
     made |= {"sparsity_weight": 1e-4, "finetune_rate": 5e-5}
     return {key: value for key, value in made.items() if key in settings}

@@ -51,7 +51,7 @@ def seismograms(model: SeismogramModel, *, seed: int, first: int, count: int) ->
 
     Args:
         model: what kind of records.
-        seed: of the corpus.
+        seed: of the dataset.
         first: number of the first example.
         count: how many.
 

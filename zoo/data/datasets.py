@@ -1,7 +1,7 @@
-"""Corpora: dataset name -> TFDS builder -> batched tf.data.
+"""Datasets: dataset name -> TFDS builder -> batched tf.data.
 
-A corpus is named as in TFDS: `microseismic/marine` is the config `marine` of `datasets/microseismic`.
-Prepared corpora lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`) or in
+A dataset is named as in TFDS: `microseismic/marine` is the config `marine` of `datasets/microseismic`.
+Prepared datasets lie where TFDS keeps them (`TFDS_DATA_DIR`, by default `~/tensorflow_datasets`) or in
 `ZOO_DATA_DIR`; `tfds.load` reads them too.
 """
 
@@ -35,24 +35,24 @@ _SHUFFLE_BUFFER, _SHUFFLE_BUFFER_BYTES = 20_000, 64_000_000
 
 
 def data_dir(folder: str | os.PathLike | None = None) -> Path:
-    """Return the folder of prepared corpora: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
+    """Return the folder of prepared datasets: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
     chosen = folder or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
     return Path(chosen or "~/tensorflow_datasets").expanduser()
 
 
 def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
-    """Return what is known of a corpus: its configs, its README, and what is prepared where."""
-    corpus, config = check_name(name)
-    here = room("datasets") / corpus
-    configs = config_names(corpus)
-    prepared = sorted(p.parent for p in (data_dir(folder) / corpus).glob("*/*/dataset_info.json"))
+    """Return what is known of a dataset: its configs, its README, and what is prepared where."""
+    dataset, config = check_name(name)
+    here = room("datasets") / dataset
+    configs = config_names(dataset)
+    prepared = sorted(p.parent for p in (data_dir(folder) / dataset).glob("*/*/dataset_info.json"))
     if config and config not in {*configs, *(p.parent.name for p in prepared)}:
-        raise ZooError(f"{corpus} has no config {config!r}.{did_you_mean(config, configs)}")
+        raise ZooError(f"{dataset} has no config {config!r}.{did_you_mean(config, configs)}")
     return {
         "name": name,
-        "kind": "corpus",
+        "kind": "dataset",
         "configs": configs,
-        "prepared": {f"{corpus}/{p.parent.name}": str(p) for p in prepared},
+        "prepared": {f"{dataset}/{p.parent.name}": str(p) for p in prepared},
         "about": (here / "README.md").read_text(encoding="utf-8"),
         "citation": (here / "CITATIONS.bib").read_text(encoding="utf-8"),
     }
@@ -61,32 +61,32 @@ def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, An
 def builder(
     name: str, folder: str | os.PathLike | None = None, settings: Mapping[str, Any] | None = None
 ) -> tfds.core.DatasetBuilder:
-    """Return the TFDS builder of a corpus.
+    """Return the TFDS builder of a dataset.
 
     A config that the code does not know (one that a user made) is read from the prepared files.
 
     Args:
-        name: `corpus` or `corpus/config`.
-        folder: where prepared corpora lie.
+        name: `dataset` or `dataset/config`.
+        folder: where prepared datasets lie.
         settings: what a user's own config changes; needs a builder with `custom_config`.
     """
     import tensorflow_datasets as tfds
 
-    corpus, config = check_name(name)
-    cls = builder_class(corpus)
+    dataset, config = check_name(name)
+    cls = builder_class(dataset)
     where = data_dir(folder)
     if settings:
         if not hasattr(cls, "custom_config"):
-            raise ZooError(f"{corpus} takes no --set: its configs are {', '.join(cls.builder_configs)}.")
+            raise ZooError(f"{dataset} takes no --set: its configs are {', '.join(cls.builder_configs)}.")
         own = cls.custom_config(config, dict(settings))
         with _without_warnings():  # TFDS prints the whole config as one
             return cls(config=own, data_dir=str(where))
     if config and config not in cls.builder_configs:
-        versions = sorted((where / corpus / config).glob("*/dataset_info.json"))
+        versions = sorted((where / dataset / config).glob("*/dataset_info.json"))
         if not versions:
             known = did_you_mean(config, cls.builder_configs)
             own = f" One of your own: zoo prepare {name} --set ..." if hasattr(cls, "custom_config") else ""
-            raise ZooError(f"{corpus} has no config {config!r} and none is prepared in {where}.{known}{own}")
+            raise ZooError(f"{dataset} has no config {config!r} and none is prepared in {where}.{known}{own}")
         return tfds.builder_from_directory(str(versions[-1].parent))
     return cls(config=config or None, data_dir=str(where))
 
@@ -112,14 +112,14 @@ def prepare(
     workers: int | None = None,
     beam_options: str | None = None,
 ) -> Path:
-    """Download or generate a corpus and write it for `load`; return its folder.
+    """Download or generate a dataset and write it for `load`; return its folder.
 
-    What an interrupted run has downloaded or generated is kept, and the next run goes on from it. A generated corpus
+    What an interrupted run has downloaded or generated is kept, and the next run goes on from it. A generated dataset
     has the same bytes whoever computes it: `zoo.data.shards`.
 
     Args:
-        name: `corpus/config`.
-        folder: where prepared corpora lie.
+        name: `dataset/config`.
+        folder: where prepared datasets lie.
         manual_dir: a folder with files that cannot be downloaded or are at hand.
         limit: at most this many examples per split (another folder name is best for such a trial).
         settings: what a user's own config changes.
@@ -186,12 +186,12 @@ def _prepared(name: str, folder: str | os.PathLike | None) -> tfds.core.DatasetB
     found = builder(name, folder)
     if not (Path(found.data_dir) / "dataset_info.json").is_file():
         extra = f" --data-dir {folder}" if folder else ""
-        raise ZooError(f"The corpus {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}")
+        raise ZooError(f"The dataset {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}")
     return found
 
 
 def metadata(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
-    """Return what a corpus says of itself: units, geometry, sampling, version, number of examples."""
+    """Return what a dataset says of itself: units, geometry, sampling, version, number of examples."""
     found = _prepared(name, folder)
     splits = {split: info.num_examples for split, info in found.info.splits.items()}
     # TFDS fills its lazy metadata on the first look-up.
@@ -209,24 +209,24 @@ def load_dataset(
     data_dir: str | os.PathLike | None = None,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Return a split of a prepared corpus as a tf.data.Dataset of dicts of tensors.
+    """Return a split of a prepared dataset as a tf.data.Dataset of dicts of tensors.
 
     The fast path for training: files are interleaved, records shuffled while still serialized, and
     whole batches parsed at once.
 
     Args:
-        name: `corpus/config`.
+        name: `dataset/config`.
         split: `train`, `validation`, `test`, or a part of one as TFDS writes it (`train[:90%]`).
         batch_size: examples per batch; None gives single examples.
         features: names of those that are wanted, default all; the others are not parsed.
-        data_dir: where prepared corpora lie.
+        data_dir: where prepared datasets lie.
         shuffle_seed: seed of the order; None keeps the order of the files.
 
     Returns:
-        A dataset of dicts; numbers in the unit that the corpus's README states.
+        A dataset of dicts; numbers in the unit that the dataset's README states.
 
     Raises:
-        ZooError: if the corpus is not prepared, or has no such split or feature.
+        ZooError: if the dataset is not prepared, or has no such split or feature.
     """
     import numpy as np
     import tensorflow as tf
@@ -289,7 +289,7 @@ def data_source(
     features: Sequence[str] | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> RecordSource:
-    """Return a split of a prepared corpus for random access: `source[17]`, `len(source)`.
+    """Return a split of a prepared dataset for random access: `source[17]`, `len(source)`.
 
     The same files as those of `load_dataset`; also what a torch DataLoader or Grain takes for a data set.
 
@@ -363,11 +363,11 @@ def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
 def arrays(
     name: str, split: str, folder: str | os.PathLike | None = None, features: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
-    """Return a split of a prepared corpus that fits in memory, as a dict of numpy arrays.
+    """Return a split of a prepared dataset that fits in memory, as a dict of numpy arrays.
 
     Args:
         name, split, folder: as of `load_dataset`.
-        features: names of those that are wanted, where the corpus has them; default all.
+        features: names of those that are wanted, where the dataset has them; default all.
     """
     import numpy as np
 

@@ -74,7 +74,7 @@ class Toy(WaveformBuilder, skip_registration=True):
 
 
 def prepare(folder: Path, config: str = "all", limit: int | None = None, workers: int = 2, **attributes) -> Toy:
-    """Prepare the toy corpus in a folder."""
+    """Prepare the toy dataset in a folder."""
     made = Toy(config=config, data_dir=str(folder))
     made.workers = workers
     for key, value in attributes.items():
