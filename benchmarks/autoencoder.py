@@ -21,10 +21,10 @@ from table import print_table
 import zoo
 from zoo import registry
 from zoo.data import datasets
-from zoo.reproduce import forget
 from zoo.seismograms.models.autoencoder import two_dimensional
 from zoo.seismograms.models.scores import class_score, reconstruction_score
 from zoo.seismograms.models.training import CollapsedRun
+from zoo.training.experiment import forget
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = range(5)

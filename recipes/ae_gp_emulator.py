@@ -18,7 +18,8 @@ from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.compression import FrameAutoencoder
 from zoo.microseismic.models.emulator import Emulator
 from zoo.microseismic.models.gaussian_process import GaussianProcess
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
+from zoo.training.recipe import Stage
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -32,7 +33,7 @@ class AEGPEmulator(Emulator):
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
         code_points: inducing points of the process of a number.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_gp_emulator"
@@ -61,28 +62,23 @@ class AEGPEmulator(Emulator):
 def fit_processes(model: AEGPEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
     """Fit the processes of the codes that the trained encoder gives."""
     features, frames, _ = emulator_training.frames(model, records, settings)
-    emulator_training.fit_code_processes(model, features, np.asarray(model.autoencoder.encoder(frames)))
+    emulator_training.fit_code_processes(model, features, np.asarray(model.autoencoder.encoder(frames)), settings)
 
 
-RECIPE = Recipe(
-    name="ae_gp_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        **emulator_training.SETTINGS,
-        "autoencoder_units": [256, 128, 64],
-        "latent": 5,
-        "code_points": 512,
+def stages(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return the training of the autoencoder, the only network."""
+    return [emulator_training.autoencoder_stage(settings["epochs"])]
+
+
+RECIPE = emulator_training.recipe(
+    AEGPEmulator,
+    {
+        **emulator_training.FIT,
+        "autoencoder_units": Setting([256, 128, 64], "units of the encoder's hidden layers", "figure 4", low=1),
+        "latent": Setting(5, "numbers in a code", "section 2.2.5", low=1),
+        "code_points": Setting(512, "inducing points of the process of a number", "ours", low=2),
     },
-    build=emulator_training.builder(AEGPEmulator),
-    adapt=emulator_training.adapt,
-    pretraining=emulator_training.autoencoder_stage,
-    examples=None,
-    compile=None,
-    conclude=fit_processes,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke=emulator_training.SMOKE,
+    before_fit=emulator_training.adapt,
+    stages=stages,
+    after_fit=fit_processes,
 )

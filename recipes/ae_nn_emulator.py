@@ -8,12 +8,16 @@ Run     zoo train ae_nn_emulator
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
 from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.compression import FrameAutoencoder
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
+from zoo.training.recipe import Stage
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -27,7 +31,7 @@ class AENNEmulator(Emulator):
     Args:
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_nn_emulator"
@@ -53,26 +57,24 @@ class AENNEmulator(Emulator):
         return {**super().get_config(), "autoencoder_units": list(units), "latent": latent}
 
 
-RECIPE = Recipe(
-    name="ae_nn_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        **emulator_training.SETTINGS,
-        "units": [64, 128, 256],
-        "autoencoder_units": [256, 128, 64],
-        "latent": 5,
-        "autoencoder_epochs": 150,
+def stages(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return the training of the autoencoder, then that of perceptron and decoder."""
+    return [
+        emulator_training.autoencoder_stage(settings["autoencoder_epochs"]),
+        emulator_training.network_stage(),
+    ]
+
+
+RECIPE = emulator_training.recipe(
+    AENNEmulator,
+    {
+        **emulator_training.FIT,
+        "units": Setting([64, 128, 256], "units of the perceptron's hidden layers", "section 2.2.4", low=1),
+        "autoencoder_units": Setting([256, 128, 64], "units of the encoder's hidden layers", "figure 4", low=1),
+        "latent": Setting(5, "numbers in a code", "section 2.2.4", low=1),
+        "autoencoder_epochs": Setting(150, "epochs of the autoencoder", "ours", unit="epochs", low=1),
     },
-    build=emulator_training.builder(AENNEmulator),
-    adapt=emulator_training.adapt,
-    pretraining=emulator_training.autoencoder_stage,
-    examples=emulator_training.frames,
-    trained_part=lambda model: model.network,
-    compile=emulator_training.compile_network,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke={**emulator_training.SMOKE, "autoencoder_epochs": 3},
+    before_fit=emulator_training.adapt,
+    stages=stages,
+    smoke={"autoencoder_epochs": 3},
 )

@@ -17,7 +17,7 @@ from keras import ops
 
 from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -83,7 +83,7 @@ class CVAEEmulator(Emulator):
     Args:
         latent: dimension of the code.
         latent_sd: sd of encoding and prior.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "cvae_emulator"
@@ -114,19 +114,14 @@ def examples(
     return np.concatenate([features, frames], axis=-1), frames, weights
 
 
-RECIPE = Recipe(
-    name="cvae_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={**emulator_training.SETTINGS, "units": [64, 128, 256], "latent": 5, "latent_sd": 0.001},
-    build=emulator_training.builder(CVAEEmulator),
-    adapt=emulator_training.adapt,
-    examples=examples,
-    trained_part=lambda model: model.network,
-    compile=emulator_training.compile_network,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke=emulator_training.SMOKE,
+RECIPE = emulator_training.recipe(
+    CVAEEmulator,
+    {
+        **emulator_training.FIT,
+        "units": Setting([64, 128, 256], "units of the decoder's hidden layers", "section 2.2.6", low=1),
+        "latent": Setting(5, "dimension of the code", "section 2.2.6", low=1),
+        "latent_sd": Setting(0.001, "sd of encoding and prior", "section 2.2.6", low=1e-9),
+    },
+    before_fit=emulator_training.adapt,
+    stages=[emulator_training.network_stage(examples)],
 )

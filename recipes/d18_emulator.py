@@ -20,9 +20,10 @@ from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.emulator import Emulator
 from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.microseismic.models.gp_regression import fit_gaussian_processes
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting, changed
+from zoo.training.recipe import draw_seed, seeds
 
-# Of the hyperparameters of one of hundreds of processes.
+# What the hyperparameters of one of hundreds of processes are found on, and in how many steps.
 _EXAMPLES, _ITERATIONS = 400, 30
 
 
@@ -36,7 +37,7 @@ class D18Emulator(Emulator):
 
     Args:
         components: number of dominant samples.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`, without units.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`, without units.
     """
 
     recipe_name = "d18_emulator"
@@ -89,7 +90,8 @@ def fit_processes(
     model: D18Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Give the model its geometry and fit all processes."""
-    emulator_training.place(model, records, about)
+    emulator_training.configure(model, records, about)
+    seed = seeds(settings)
     used = emulator_training.usable(model, records)
     traces, coordinates = records["traces"][used], records["coordinates_km"][used]
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
@@ -102,7 +104,7 @@ def fit_processes(
                 features[:, receiver],
                 target,
                 settings["inducing_points"],
-                seed=int(np.random.randint(2**31)),
+                seed=draw_seed(seed),
                 linear_trend=what == "positions",
                 examples=_EXAMPLES,
                 iterations=_ITERATIONS,
@@ -112,24 +114,18 @@ def fit_processes(
                 model.processes.assign(receiver, half * model.components + number, process)
 
 
-RECIPE = Recipe(
-    name="d18_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        **emulator_training.SETTINGS,
-        "features": "paper",  # more of them fit what does not repeat: samples jump in and out of the dominant ones
-        "components": 100,
-        "inducing_points": 128,
-        "epochs": 0,  # no network
+RECIPE = emulator_training.recipe(
+    D18Emulator,
+    {
+        **changed(
+            emulator_training.SETTINGS,
+            features="paper",  # more of them fit what does not repeat: samples jump in and out of the dominant ones
+            inducing_points=128,
+        ),
+        "components": Setting(100, "dominant samples of a trace", "appendix A", unit="samples", low=1),
     },
-    build=emulator_training.builder(D18Emulator),
-    adapt=fit_processes,
-    examples=None,
-    compile=None,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card={**emulator_training.CARD, "citation": "Das et al. (2018), Geophysical Journal International 215, 1257-1290"},
-    tags={**emulator_training.TAGS, "marine": {}},
-    smoke={**emulator_training.SMOKE, "components": 20, "epochs": 0},
+    before_fit=fit_processes,
+    stages=[],  # no network
+    smoke={"components": 20},
+    citation="Das et al. (2018), Geophysical Journal International 215, 1257-1290",
 )

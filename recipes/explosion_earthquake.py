@@ -15,6 +15,8 @@ import keras
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import WaveformClassifier
 from zoo.seismograms.models.training import WaveformRecipe
+from zoo.settings import Setting, changed
+from zoo.training.recipe import data_settings
 
 LABELS = ("explosion", "earthquake")
 
@@ -23,7 +25,7 @@ LABELS = ("explosion", "earthquake")
 class ExplosionEarthquake(WaveformClassifier):
     """Windows (n, 540, 3) of 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): explosion, earthquake.
 
-    Arguments as of `WaveformClassifier`.
+    It takes the arguments of `WaveformClassifier`.
     """
 
     recipe_name = "explosion_earthquake"
@@ -39,11 +41,12 @@ RECIPE = WaveformRecipe(
     summary="Says of 27 s of a seismogram whether they hold an earthquake or an explosion. As shipped: trained "
     "on SYNTHETIC seismograms.",
     settings={
-        "dataset": "local_seismograms/kong2021_explosion_earthquake",
-        **waveform_training.APPLICATION,
-        "labels": 0,
-        "vertical_only": 0.15,
-        "scored_on": ["validation", "test", "explosions/pnw_kong2021"],
+        **data_settings("local_seismograms/kong2021_explosion_earthquake"),
+        **changed(waveform_training.APPLICATION, labels=0),
+        **waveform_training.VERTICAL_ONLY,
+        "scored_on": Setting(
+            ["validation", "test", "explosions/pnw_kong2021"], "what the card's scores are measured on", "ours"
+        ),
     },
     build=build,
     card={

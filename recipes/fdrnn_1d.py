@@ -12,21 +12,45 @@ trace comes from the same finite differences that invert it (an "inverse crime")
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.fwi.inversion.misfits import misfit
 from zoo.fwi.models import training as fwi_training
+from zoo.fwi.models.inversion import WaveInversion, siren
+from zoo.settings import changed
 from zoo.training.recipe import Recipe
+
+
+def build(network: bool) -> WaveInversion:
+    """Return the network: a wave equation, a time step its cell, the velocities its weights (eqs. 1 and 2).
+
+    Or, with `network`, one whose velocities another network gives, which has the weights.
+    """
+    return WaveInversion(network=siren() if network else None)
+
+
+def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> None:
+    """Misfit of the records (eq. 3) and optimizer; the gradient is back-propagation through time."""
+    model.compile(fwi_training.optimizer(settings), misfit(settings["misfit"]), jit_compile=False)
+
 
 RECIPE = Recipe(
     name="fdrnn_1d",
     summary="Models a trace over an inverted stack of layers: a wave equation whose velocities were trained.",
-    settings={
-        **fwi_training.SETTINGS,
-        "dataset": "velocity_models/layered_1d",
-        "shots": 1,
-        "batch_size": 1,
-        "time_samples": 1200,
-        "epochs": 300,
-    },
-    **fwi_training.PARTS,
+    settings=changed(
+        fwi_training.SETTINGS,
+        dataset="velocity_models/layered_1d",
+        shots=1,
+        batch_size=1,
+        time_samples=1200,
+        epochs=300,
+    ),
+    build=build,
+    before_fit=fwi_training.acquire,  # the dataset's grid, its start, sources and receivers
+    stages=fwi_training.stages(compile),
+    score=fwi_training.score,
+    golden=fwi_training.middle_shot,
     card={**fwi_training.CARD, "licence": "Apache-2.0; the earth is synthetic"},
     tags={
         "adam300": {},

@@ -13,19 +13,43 @@ that invert them (an "inverse crime") and have no noise: what is measured is the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.fwi.inversion.misfits import misfit
 from zoo.fwi.models import training as fwi_training
+from zoo.fwi.models.inversion import WaveInversion, siren
+from zoo.settings import changed
 from zoo.training.recipe import Recipe
+
+
+def build(network: bool) -> WaveInversion:
+    """Return the network: a wave equation, a time step its cell, the velocities its weights (eqs. 1 and 2).
+
+    Or, with `network`, one whose velocities another network gives, which has the weights.
+    """
+    return WaveInversion(network=siren() if network else None)
+
+
+def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> None:
+    """Misfit of the records (eq. 3) and optimizer; the gradient is back-propagation through time."""
+    model.compile(fwi_training.optimizer(settings), misfit(settings["misfit"]), jit_compile=False)
+
 
 RECIPE = Recipe(
     name="fdrnn_marmousi",
     summary="Models shots over an inverted Marmousi-II: a wave equation whose velocities were trained.",
-    settings={
-        **fwi_training.SETTINGS,
-        "dataset": "velocity_models/marmousi2_fwi",
-        "peak_hz": 3.0,  # 99 % of its energy lies below 5.9 Hz; 6 have five points in a wavelength in water
-        "time_step_s": 0.0054,  # stable up to 5670 m/s; the fastest rock has 4767
-    },
-    **fwi_training.PARTS,
+    settings=changed(
+        fwi_training.SETTINGS,
+        dataset="velocity_models/marmousi2_fwi",
+        peak_hz=3.0,  # 99 % of its energy lies below 5.9 Hz; 6 have five points in a wavelength in water
+        time_step_s=0.0054,  # stable up to 5670 m/s; the fastest rock has 4767
+    ),
+    build=build,
+    before_fit=fwi_training.acquire,  # the dataset's grid, its start, sources and receivers
+    stages=fwi_training.stages(compile),
+    score=fwi_training.score,
+    golden=fwi_training.middle_shot,
     card={
         **fwi_training.CARD,
         "licence": "code: Apache-2.0; the velocities derive from Marmousi-II, which is cited and not redistributed",

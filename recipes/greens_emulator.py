@@ -20,7 +20,8 @@ from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons, Shif
 from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.microseismic.models.greens import PrincipalFrames, to_common_axes
 from zoo.microseismic.physics.moment_tensor import COMPONENTS
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
+from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings, learning_rate
 
 WAVES = ("p", "s")
 ERROR_BINS = 24  # of height, in which the emulator's errors are measured
@@ -39,7 +40,7 @@ class GreensEmulator(Emulator):
 
     Args:
         coefficients: number of principal components of each wave.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "greens_emulator"
@@ -169,26 +170,27 @@ RECIPE = Recipe(
     name="greens_emulator",
     summary="Emulates the traces of any moment tensor at fixed receivers, from the coordinates of the source.",
     settings={
-        "dataset": "microseismic/marine_mechanisms",
-        "train_split": "train",
-        "validation_split": "validation",
-        "units": [128, 256, 256],
-        "coefficients": 100,
-        "depth_nodes": 61,
-        "inducing_points": 512,
-        "learning_rate": 2e-3,
-        "batch_size": 128,
-        "epochs": 250,
-        "patience": 0,  # the learning rate ends at zero
+        **data_settings("microseismic/marine_mechanisms"),
+        "units": Setting([128, 256, 256], "units of the network's hidden layers", "ours", low=1),
+        "coefficients": Setting(100, "principal components of each wave", "ours", low=1),
+        "depth_nodes": Setting(61, "depths whose nearness the network is told", "ours", unit="depths", low=2),
+        "inducing_points": Setting(512, "inducing points of the processes of time", "ours", low=2),
+        **learning_rate(2e-3, "ours, falls to zero along a cosine"),
+        **fit_settings(batch_size=128, epochs=250),
     },
     build=build,
-    adapt=greens_training.adapt,
-    examples=greens_training.examples,
-    trained_part=lambda model: model.network,
-    compile=greens_training.compile_network,
-    finish=greens_training.measure_errors,
+    before_fit=greens_training.adapt,
+    stages=[
+        Stage(
+            "network",
+            greens_training.examples,
+            greens_training.compile_network,
+            trained_part=lambda model: model.network,
+        )
+    ],
+    measure=greens_training.measure_errors,
     score=greens_training.score,
-    sample=greens_training.held_out_sample,
+    golden=greens_training.held_out_events,
     card={
         "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
         "outputs": "(n, receivers, 6, samples) float32: pressure in Pa per N m of Mxx, Myy, Mzz, Mxy, Mxz, Myz "

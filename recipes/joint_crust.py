@@ -17,7 +17,8 @@ from keras import ops
 
 from zoo.crust.models import training as crust_training
 from zoo.crust.models.crust import MixtureCrustModel
-from zoo.training.recipe import Recipe
+from zoo.settings import changed
+from zoo.training.recipe import Recipe, fit_settings
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -49,7 +50,7 @@ class JointCrust(MixtureCrustModel):
         return ops.concatenate([thickness_km, self.vs_mean_km_s + self.vs_scale_km_s * standardised], axis=-1)
 
     def posterior(self, phase_velocity_km_s, sd_km_s=None, noise_correlation: float = 0.0):
-        """Return a `JointPosterior`; arguments as of `CrustModel`, and the correlation of the noise.
+        """Return a `JointPosterior`; for the arguments of `CrustModel.posterior`, and the correlation of the noise.
 
         `noise_correlation` is that at a distance of 0.1 in ln(frequency), 0 for independent errors.
         """
@@ -80,20 +81,6 @@ def targets(model: JointCrust, records: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([thickness[:, :1], (records["vs_km_s"] - mean) / scale, volume], axis=1)
 
 
-def examples(
-    model: JointCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise-free curves, which get their noise in the network, and what the loss takes."""
-    return records["phase_velocity_km_s"], targets(model, records)
-
-
-def validation_examples(
-    model: JointCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return curves with white noise of the default sd, always the same."""
-    return crust_training.noisy(records["phase_velocity_km_s"], model.noise_relative), targets(model, records)
-
-
 def score(model: JointCrust, records: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Return the scores of the thickness, and of the velocities at 0.5 % of noise.
 
@@ -115,26 +102,23 @@ RECIPE = Recipe(
     summary="Gives crustal thickness and shear velocities at fixed depths, with their joint distribution.",
     settings={
         **crust_training.SETTINGS,
-        "width": 160,
-        "blocks": 3,
-        "components": 4,
-        "noise_lowest": 0.0005,
-        "noise_highest": 0.03,
-        "uneven": 0.3,
-        "correlated": 0.3,
-        "incomplete": 0.3,
-        "learning_rate": 2e-3,
-        "batch_size": 1024,
-        "epochs": 60,
+        **changed(
+            crust_training.MIXTURE,
+            width=160,
+            blocks=3,
+            components=4,
+            noise_lowest=0.0005,
+            uneven=0.3,
+            correlated=0.3,
+            incomplete=0.3,
+        ),
+        **fit_settings(batch_size=1024, epochs=60),
     },
     build=crust_training.mixture_builder(JointCrust),
-    adapt=adapt,
-    examples=examples,
-    validation_examples=validation_examples,
-    trained_part=lambda model: model.network,
-    compile=crust_training.compile_mixture,
+    before_fit=adapt,
+    stages=[crust_training.mixture_stage(targets)],
     score=score,
-    sample=crust_training.held_out_sample,
+    golden=crust_training.held_out_curves,
     card={
         **crust_training.CARD,
         "outputs": "(n, 1 + D) float32: crustal thickness in km and shear velocities in km/s at model.depth_km; "

@@ -8,15 +8,11 @@ Run     zoo train mdn_crust
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import keras
-import numpy as np
 
 from zoo.crust.models import training as crust_training
 from zoo.crust.models.crust import MixtureCrustModel
-from zoo.training.recipe import Recipe
+from zoo.training.recipe import Recipe, fit_settings
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -29,7 +25,8 @@ class MDNCrust(MixtureCrustModel):
 
     In training every curve gets noise of another kind each time it is seen (`MeasurementNoise`), and the
     network is told which: relative sd of each velocity, correlation, what is missing. So one network
-    answers for good and bad data, and is calibrated for each. Arguments as of `MixtureCrustModel`.
+    answers for good and bad data, and is calibrated for each. It takes the arguments of
+    `MixtureCrustModel`.
     """
 
     recipe_name = "mdn_crust"
@@ -39,7 +36,7 @@ class MDNCrust(MixtureCrustModel):
         return self.expected_km(log_weight, location[..., 0], 1.0 / factor[..., 0, 0])
 
     def posterior(self, phase_velocity_km_s, sd_km_s=None, noise_correlation: float = 0.0):
-        """Return a `MohoPosterior`; arguments as of `CrustModel`, and the correlation of the noise.
+        """Return a `MohoPosterior`; for the arguments of `CrustModel.posterior`, and the correlation of the noise.
 
         `noise_correlation` is that at a distance of 0.1 in ln(frequency), 0 for independent errors.
         """
@@ -49,46 +46,19 @@ class MDNCrust(MixtureCrustModel):
         return MohoPosterior(log_weight, location[..., 0], 1 / factor[..., 0, 0], self.moho_range_km)
 
 
-def examples(
-    model: MDNCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise-free curves, which get their noise in the network, and what the loss takes."""
-    return records["phase_velocity_km_s"], crust_training.mixture_targets(model, records)
-
-
-def validation_examples(
-    model: MDNCrust, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return curves with white noise of the default sd, always the same."""
-    curves = crust_training.noisy(records["phase_velocity_km_s"], model.noise_relative)
-    return curves, crust_training.mixture_targets(model, records)
-
-
 RECIPE = Recipe(
     name="mdn_crust",
     summary="Gives the probability distribution of crustal thickness from Rayleigh phase velocities and their errors.",
     settings={
         **crust_training.SETTINGS,
-        "width": 192,
-        "blocks": 4,
-        "components": 8,
-        "noise_lowest": 0.001,
-        "noise_highest": 0.03,
-        "uneven": 0.2,
-        "correlated": 0.2,
-        "incomplete": 0.2,
-        "learning_rate": 2e-3,
-        "batch_size": 1024,
-        "epochs": 80,
+        **crust_training.MIXTURE,
+        **fit_settings(batch_size=1024, epochs=80),
     },
     build=crust_training.mixture_builder(MDNCrust),
-    adapt=crust_training.adapt,
-    examples=examples,
-    validation_examples=validation_examples,
-    trained_part=lambda model: model.network,
-    compile=crust_training.compile_mixture,
+    before_fit=crust_training.adapt,
+    stages=[crust_training.mixture_stage(crust_training.mixture_targets)],
     score=crust_training.score,
-    sample=crust_training.held_out_sample,
+    golden=crust_training.held_out_curves,
     card=crust_training.CARD,
     tags={
         "cheng2019": {},

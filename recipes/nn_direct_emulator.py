@@ -12,7 +12,7 @@ import keras
 
 from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -20,7 +20,7 @@ class NNDirectEmulator(Emulator):
     """Coordinates of sources in km, (n, 3), to traces (n, receivers, samples), unit of the dataset.
 
     A perceptron of 64, 128 and 256 units per receiver gives the trace's shape, Gaussian processes its
-    time and amplitude (section 2.2.1, figure 3A). Arguments as of `zoo.microseismic.models.emulator.Emulator`.
+    time and amplitude (section 2.2.1, figure 3A). It takes the arguments of `Emulator`.
     """
 
     recipe_name = "nn_direct_emulator"
@@ -34,19 +34,9 @@ class NNDirectEmulator(Emulator):
         return self.network(features)
 
 
-RECIPE = Recipe(
-    name="nn_direct_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={**emulator_training.SETTINGS, "units": [64, 128, 256]},
-    build=emulator_training.builder(NNDirectEmulator),
-    adapt=emulator_training.adapt,
-    examples=emulator_training.frames,
-    trained_part=lambda model: model.network,
-    compile=emulator_training.compile_network,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke=emulator_training.SMOKE,
+RECIPE = emulator_training.recipe(
+    NNDirectEmulator,
+    {**emulator_training.FIT, "units": Setting([64, 128, 256], "units of the hidden layers", "section 2.2.1", low=1)},
+    before_fit=emulator_training.adapt,
+    stages=[emulator_training.network_stage()],
 )

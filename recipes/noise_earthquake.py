@@ -13,6 +13,8 @@ import keras
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import WaveformClassifier
 from zoo.seismograms.models.training import WaveformRecipe
+from zoo.settings import Setting
+from zoo.training.recipe import data_settings
 
 LABELS = ("noise", "earthquake")
 
@@ -21,7 +23,7 @@ LABELS = ("noise", "earthquake")
 class NoiseEarthquake(WaveformClassifier):
     """Windows (n, 540, 3) of 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): noise, earthquake.
 
-    Arguments as of `WaveformClassifier`.
+    It takes the arguments of `WaveformClassifier`.
     """
 
     recipe_name = "noise_earthquake"
@@ -37,10 +39,14 @@ RECIPE = WaveformRecipe(
     summary="Says of 27 s of a seismogram whether they hold an earthquake or noise. As shipped: trained on SYNTHETIC "
     "seismograms.",
     settings={
-        "dataset": "local_seismograms/kong2021_noise_earthquake",
+        **data_settings("local_seismograms/kong2021_noise_earthquake"),
         **waveform_training.APPLICATION,
-        "vertical_only": 0.15,
-        "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+        **waveform_training.VERTICAL_ONLY,
+        "scored_on": Setting(
+            ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+            "what the card's scores are measured on",
+            "ours",
+        ),
     },
     build=build,
     card={

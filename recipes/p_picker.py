@@ -21,8 +21,10 @@ from zoo.seismograms.models import scores as waveform_scores
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import EncoderAndHead, WaveformModel
 from zoo.seismograms.models.training import WaveformRecipe
+from zoo.settings import Setting, changed
+from zoo.training.recipe import data_settings
 
-LOSS = "mean_absolute_error"
+LOSS = "mean_absolute_error"  # table 1
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -34,8 +36,8 @@ class PPicker(WaveformModel):
 
     Args:
         encoder: configuration of the `WaveformEncoder`.
-        head: as of `EncoderAndHead`.
-        **window: as of `WaveformModel`.
+        head: see `EncoderAndHead`.
+        **window: see `WaveformModel`.
     """
 
     recipe_name = "p_picker"
@@ -83,15 +85,10 @@ def validation_examples(
     return _examples(model, waveform_training.validation_subset(with_p(records), settings))
 
 
-def compile(network: EncoderAndHead, settings: Mapping[str, Any], steps: int) -> None:
-    """Mean absolute error (table 1)."""
-    waveform_training.compile_application(network, settings, steps, LOSS)
-
-
 def arrivals_s(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return P of the windows with P, labelled and found, in s after the window's start."""
     records = with_p(waveform_scores.windows(records, model, latest=1.0))
-    found = model.answers(records["waveform"])[:, 0]
+    found = model.outputs(records["waveform"])[:, 0]
     return np.asarray(records["trace_p_arrival_sample"]) / model.sampling_rate_hz, found / model.sampling_rate_hz
 
 
@@ -113,14 +110,16 @@ def score(model: PPicker, records: Mapping[str, np.ndarray]) -> dict[str, float]
     }
 
 
-def sample(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def windows_with_p(
+    model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     """Return eight held-out windows, the model's answers and the labelled samples."""
     some = {key: values[:8] for key, values in with_p(records).items()}
-    answers = model.answers(some["waveform"])
+    answers = model.outputs(some["waveform"])
     return {"waveform": some["waveform"], "predicted": answers, "p_sample": some["trace_p_arrival_sample"]}
 
 
-def finish(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+def unfreeze(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
     """Let the encoder be trained again, by whoever goes on with the model."""
     model.network.encoder.trainable = True
 
@@ -130,22 +129,20 @@ RECIPE = WaveformRecipe(
     summary="Says where in 27 s of a seismogram P arrives (one number, the paper's regression). As "
     "shipped: trained on SYNTHETIC local earthquakes.",
     settings={
-        "dataset": "local_seismograms/kong2021_picking",
-        **waveform_training.APPLICATION,
-        "labels": 0,
-        "epochs": 12,
-        "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+        **data_settings("local_seismograms/kong2021_picking"),
+        **changed(waveform_training.APPLICATION, labels=0, epochs=12),
+        "scored_on": Setting(
+            ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+            "what the card's scores are measured on",
+            "ours",
+        ),
     },
     build=build,
     features=waveform_scores.FEATURES,
-    examples=examples,
-    validation_examples=validation_examples,
-    pretraining=waveform_training.application_stages(examples, validation_examples, LOSS),
-    trained_part=lambda model: model.network,
-    compile=compile,
-    finish=finish,
+    stages=waveform_training.application_stages(examples, validation_examples, LOSS),
+    after_fit=unfreeze,
     score=score,
-    sample=sample,
+    golden=windows_with_p,
     card={
         "inputs": waveform_training.INPUTS,
         "outputs": "(n, 1) float32: sample of P in the window (20 Hz); also where there is none",

@@ -18,7 +18,7 @@ from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.compression import PrincipalComponents
 from zoo.microseismic.models.emulator import Emulator
 from zoo.microseismic.models.gaussian_process import GaussianProcess
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -31,7 +31,7 @@ class PCAGPEmulator(Emulator):
     Args:
         components: how many.
         code_points: inducing points of a component's process.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "pca_gp_emulator"
@@ -59,22 +59,17 @@ class PCAGPEmulator(Emulator):
 def fit_processes(model: PCAGPEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
     """Fit the processes of the principal components."""
     features, frames, _ = emulator_training.frames(model, records, settings)
-    emulator_training.fit_code_processes(model, features, model.components.encode(frames))
+    emulator_training.fit_code_processes(model, features, model.components.encode(frames), settings)
 
 
-RECIPE = Recipe(
-    name="pca_gp_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={**emulator_training.SETTINGS, "components": 20, "code_points": 256, "epochs": 0},  # no network
-    build=emulator_training.builder(PCAGPEmulator),
-    adapt=emulator_training.adapt_components,
-    examples=None,
-    compile=None,
-    conclude=fit_processes,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags={**emulator_training.TAGS, "marine": {}},
-    smoke={**emulator_training.SMOKE, "epochs": 0},
+RECIPE = emulator_training.recipe(
+    PCAGPEmulator,
+    {
+        **emulator_training.WEIGHTS,
+        "components": Setting(20, "principal components", "section 2.2.3", low=1),
+        "code_points": Setting(256, "inducing points of the process of a component", "ours", low=2),
+    },
+    before_fit=emulator_training.adapt_components,
+    stages=[],  # no network
+    after_fit=fit_processes,
 )

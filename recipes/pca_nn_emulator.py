@@ -13,7 +13,7 @@ import keras
 from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.compression import PrincipalComponents
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -26,7 +26,7 @@ class PCANNEmulator(Emulator):
 
     Args:
         components: how many.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "pca_nn_emulator"
@@ -49,19 +49,13 @@ class PCANNEmulator(Emulator):
         return {**super().get_config(), "components": self._component_count}
 
 
-RECIPE = Recipe(
-    name="pca_nn_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={**emulator_training.SETTINGS, "units": [50, 50, 50], "components": 20},
-    build=emulator_training.builder(PCANNEmulator),
-    adapt=emulator_training.adapt_components,
-    examples=emulator_training.frames,
-    trained_part=lambda model: model.network,
-    compile=emulator_training.compile_network,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke=emulator_training.SMOKE,
+RECIPE = emulator_training.recipe(
+    PCANNEmulator,
+    {
+        **emulator_training.FIT,
+        "units": Setting([50, 50, 50], "units of the hidden layers", "section 2.2.2", low=1),
+        "components": Setting(20, "principal components", "section 2.2.2", low=1),
+    },
+    before_fit=emulator_training.adapt_components,
+    stages=[emulator_training.network_stage()],
 )

@@ -20,10 +20,12 @@ from zoo.errors import ZooError
 from zoo.seismograms.models.picking_network import PickingNetwork
 from zoo.seismograms.picking import picks as picking
 from zoo.seismograms.picking.windows_training import WindowDraws
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
+from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings, learning_rate
+from zoo.training.schedules import cosine
 
 VALIDATION_BATCHES = 8
-SAMPLE_WINDOWS = 4
+GOLDEN_WINDOWS = 4
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -40,6 +42,7 @@ class PhasePicker(keras.Model):
     """
 
     recipe_name = "phase_picker"
+    answers = "seismograms.picks"
     output_kind = "phases"
     component_order = "ZNE"
     labels = ("P", "S", "noise")
@@ -60,7 +63,7 @@ class PhasePicker(keras.Model):
         return {"sampling_rate_hz": self.sampling_rate_hz, "samples": self.samples, "filters": self.filters}
 
 
-def adapt(
+def begin(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Check the dataset's rate; begin with the weights of another picker, where settings name one."""
@@ -93,10 +96,7 @@ def validation_examples(
 
 def compile(part: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Cross entropy at every sample, Adam, a learning rate that warms up and falls to zero as a cosine."""
-    warm_up = min(50, steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        settings["learning_rate"] / 50, steps - warm_up, warmup_target=settings["learning_rate"], warmup_steps=warm_up
-    )
+    rate = cosine(settings["learning_rate"], steps, warm_up=min(50, steps // 10), start=1 / 50)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     part.compile(keras.optimizers.Adam(rate), loss)
 
@@ -111,10 +111,12 @@ def probabilities(model: PhasePicker) -> Callable[[np.ndarray], np.ndarray]:
     return lambda windows: ops.convert_to_numpy(model(windows))
 
 
-def sample(model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def windows_about_p(
+    model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     """Return some windows about P of held-out records, the picks, and the model's answer."""
     p = np.asarray(records["trace_p_arrival_sample"])
-    rows = np.flatnonzero(np.isfinite(p))[:SAMPLE_WINDOWS]
+    rows = np.flatnonzero(np.isfinite(p))[:GOLDEN_WINDOWS]
     last = records["waveform"].shape[1] - model.samples
     starts = np.clip(p[rows] - model.samples // 3, 0, last).astype(int)
     waveforms = picking.cut(records["waveform"], rows, starts, model.samples)
@@ -131,23 +133,25 @@ RECIPE = Recipe(
     summary="Gives the probability of P, S and noise at every sample of a local seismogram. As shipped: trained on "
     "SYNTHETIC seismograms, the tag ncedc fine-tuned on 40 real ones.",
     settings={
-        "dataset": "local_seismograms/local_100hz",
-        "train_split": "train",
-        "validation_split": "validation",
-        "initial": "",
-        "sampling_rate_hz": 100.0,
-        "samples": 3000,
-        "filters": [8, 16, 24, 40, 56],
-        "label_sd_s": 0.1,
-        "noise_share": 0.15,
-        "mixed_share": 0.5,
-        "second_event_share": 0.1,
-        "learning_rate": 3e-3,
-        "batch_size": 48,
-        "steps_per_epoch": 100,
-        "epochs": 38,
-        "patience": 0,  # the learning rate ends at zero
-        "scored_on": ["validation", "test", "ncedc_picks/phasenet_demo", "stead/sample"],
+        **data_settings("local_seismograms/local_100hz"),
+        "initial": Setting("", "the picker whose weights training starts from; empty: random ones", "ours"),
+        "sampling_rate_hz": Setting(100.0, "sampling rate of the waveforms", "PhaseNet", unit="Hz", low=0.1),
+        "samples": Setting(3000, "length of a window", "PhaseNet", unit="samples", low=64),
+        "filters": Setting([8, 16, 24, 40, 56], "feature maps of the levels of the U-Net", "after PhaseNet", low=1),
+        "label_sd_s": Setting(0.1, "sd of the Gaussian about a pick that is the label", "PhaseNet", unit="s", low=1e-3),
+        "noise_share": Setting(0.15, "part of the windows with noise alone", "ours", low=0.0, high=1.0),
+        "mixed_share": Setting(
+            0.5, "part of the windows to which noise of another record is added", "ours", low=0.0, high=1.0
+        ),
+        "second_event_share": Setting(0.1, "part of the windows with a second event", "ours", low=0.0, high=1.0),
+        **learning_rate(3e-3, "ours; rises, then falls to zero along a cosine"),
+        **fit_settings(batch_size=48, epochs=38),
+        "steps_per_epoch": Setting(100, "batches that are called an epoch", "ours", unit="updates", low=1),
+        "scored_on": Setting(
+            ["validation", "test", "ncedc_picks/phasenet_demo", "stead/sample"],
+            "what the card's scores are measured on",
+            "ours",
+        ),
     },
     features=(
         "waveform",
@@ -158,13 +162,10 @@ RECIPE = Recipe(
         "trace_s_snr_db",
     ),
     build=PhasePicker,
-    adapt=adapt,
-    draws=draws,
-    examples=validation_examples,
-    trained_part=lambda model: model.network,
-    compile=compile,
+    before_fit=begin,
+    stages=[Stage("network", validation_examples, compile, trained_part=lambda model: model.network, draws=draws)],
     score=score,
-    sample=sample,
+    golden=windows_about_p,
     card={
         "inputs": "(n, 3000, 3) float32: Z, N, E at 100 Hz, counts or m/s, zeros where a component is not recorded",
         "outputs": "(n, 3000, 3) float32: probabilities of P, S and noise at every sample",

@@ -14,14 +14,16 @@ import keras
 
 from zoo.crust.models import training as crust_training
 from zoo.crust.models.crust import PointCrustModel
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting
+from zoo.training.recipe import Recipe, fit_settings
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ShallowCrust(PointCrustModel):
     """Phase velocities (n, F) in km/s at `frequency_hz` to crustal thickness (n, 1) in km.
 
-    Like `ssae_crust`, with one hidden layer and no pretraining. Arguments as of `PointCrustModel`.
+    Like `ssae_crust`, with one hidden layer and no pretraining. It takes the arguments of
+    `PointCrustModel`.
     """
 
     recipe_name = "shallow_crust"
@@ -37,21 +39,16 @@ RECIPE = Recipe(
     summary="Gives crustal thickness from Rayleigh phase velocities by a network with one hidden layer.",
     settings={
         **crust_training.SETTINGS,
-        "units": [200],  # the paper does not say how many; as many as the first layer of ssae_crust
-        "schedule": "stable",
-        "learning_rate": 3e-3,
-        "batch_size": 1000,
-        "epochs": 100,
+        "units": Setting([200], "units of the hidden layer", "ours: as many as the first layer of ssae_crust", low=1),
+        **crust_training.SIGMOID,
+        **fit_settings(batch_size=1000, epochs=100),
     },
     build=build,
-    adapt=crust_training.adapt,
-    examples=crust_training.thickness_examples,
-    validation_examples=crust_training.noisy_thickness_examples,
-    trained_part=lambda model: model.network,
-    compile=crust_training.compile_sigmoid,
-    finish=crust_training.measure_errors,
+    before_fit=crust_training.adapt,
+    stages=[crust_training.sigmoid_stage()],
+    measure=crust_training.measure_errors,
     score=crust_training.score,
-    sample=crust_training.held_out_sample,
+    golden=crust_training.held_out_curves,
     card=crust_training.CARD,
     tags={"cheng2019": {}},
     smoke={"dataset": "prem_dispersion/mini", "epochs": 3, "units": [20], "batch_size": 100},

@@ -22,7 +22,8 @@ from keras import ops
 from zoo.crust.models import training as crust_training
 from zoo.crust.models.crust import PointCrustModel
 from zoo.crust.models.dispersion import sigmoid_layer
-from zoo.training.recipe import Recipe, Stage
+from zoo.settings import Setting
+from zoo.training.recipe import Recipe, Stage, fit_settings
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -31,7 +32,7 @@ class SSAECrust(PointCrustModel):
 
     Sigmoid layers, each pretrained as an autoencoder of what the layer below gives, with one sigmoid
     unit on top: 0 and 1 are the ends of the prior's range. A curve with a missing period has NaN for
-    an answer. Arguments as of `PointCrustModel`.
+    an answer. It takes the arguments of `PointCrustModel`.
     """
 
     recipe_name = "ssae_crust"
@@ -80,12 +81,20 @@ def build(units: Sequence[int], noise_relative: float) -> SSAECrust:
     return SSAECrust(units, noise_relative=noise_relative)
 
 
-def pretraining(settings: Mapping[str, Any]) -> list[Stage]:
-    """Return a stage for each hidden layer; the sparsity penalty is on the first (note D of table 1)."""
-    return [_pretraining_of(number, settings) for number in range(len(settings["units"]))]
+def stages(settings: Mapping[str, Any]) -> list[Stage]:
+    """Return the pretraining of each hidden layer, from below, and the training of the whole network."""
+    return [
+        *(pretraining_of(number, settings) for number in range(len(settings["units"]))),
+        crust_training.sigmoid_stage(),
+    ]
 
 
-def _pretraining_of(number: int, settings: Mapping[str, Any]) -> Stage:
+def pretraining_of(number: int, settings: Mapping[str, Any]) -> Stage:
+    """Return the stage that trains a hidden layer as an autoencoder of what the layer below gives.
+
+    The sparsity penalty is on the first (note D of table 1).
+    """
+
     def part(model):
         beta = 0.0 if number else settings["sparsity_weight"]
         return SparseAutoencoder(
@@ -97,8 +106,13 @@ def _pretraining_of(number: int, settings: Mapping[str, Any]) -> Stage:
         codes = model.codes(curves, number)
         return codes, codes
 
-    changes = {"epochs": settings["pretraining_epochs"]}
-    return Stage(f"layer-{number + 1}", part, codes, crust_training.compile_sigmoid, settings=changes)
+    return Stage(
+        f"layer-{number + 1}",
+        codes,
+        crust_training.compile_sigmoid,
+        trained_part=part,
+        settings={"epochs": settings["pretraining_epochs"]},
+    )
 
 
 # Layers between the curve and the output, D: weight of the sparsity penalty, E: epochs, F: batch size.
@@ -132,26 +146,26 @@ RECIPE = Recipe(
     summary="Gives crustal thickness from Rayleigh phase velocities by a stacked sparse autoencoder.",
     settings={
         **crust_training.SETTINGS,
-        "units": [200, 100, 50, 20, 10, 5],  # the starred structure
-        "schedule": "stable",
-        "masked_fraction": 0.5,
-        "sparsity_weight": 0.5,
-        "sparsity_target": 0.05,  # not stated
-        "learning_rate": 3e-3,
-        "batch_size": 1000,
-        "pretraining_epochs": 5,
-        "epochs": 100,
+        "units": Setting(
+            [200, 100, 50, 20, 10, 5], "units of the hidden layers", "table 1, the starred structure", low=1
+        ),
+        "masked_fraction": Setting(
+            0.5, "part of a layer's inputs that is set to zero in pretraining", "C of table 1", low=0.0, high=1.0
+        ),
+        "sparsity_weight": Setting(0.5, "weight of the penalty of eq. 3, on the first layer", "D of table 1", low=0.0),
+        "sparsity_target": Setting(0.05, "rho of eq. 3, the mean activation", "ours: not stated", low=1e-6, high=1.0),
+        **crust_training.SIGMOID,
+        "pretraining_epochs": Setting(
+            5, "epochs of each layer's pretraining", "ours; E of table 1", unit="epochs", low=0
+        ),
+        **fit_settings(batch_size=1000, epochs=100, source="ours; E and F of table 1"),
     },
     build=build,
-    adapt=crust_training.adapt,
-    pretraining=pretraining,
-    examples=crust_training.thickness_examples,
-    validation_examples=crust_training.noisy_thickness_examples,
-    trained_part=lambda model: model.network,
-    compile=crust_training.compile_sigmoid,
-    finish=crust_training.measure_errors,
+    before_fit=crust_training.adapt,
+    stages=stages,
+    measure=crust_training.measure_errors,
     score=crust_training.score,
-    sample=crust_training.held_out_sample,
+    golden=crust_training.held_out_curves,
     card=crust_training.CARD,
     tags={"cheng2019": {}, **_table_1()},
     smoke={

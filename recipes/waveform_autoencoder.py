@@ -19,6 +19,8 @@ from zoo.seismograms.models import scores as waveform_scores
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import WaveformDecoder, WaveformEncoder, WaveformModel
 from zoo.seismograms.models.training import WaveformRecipe
+from zoo.settings import Setting
+from zoo.training.recipe import Stage, data_settings, fit_settings, learning_rate
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -68,11 +70,11 @@ class WaveformAutoencoder(WaveformModel):
         maps: feature maps of the third and all further layers; 128 is overcomplete, 8 undercomplete.
         stem: of the first two, which the paper does not state.
         sparsity_weight: see `ConvolutionalAutoencoder`.
-        **window: as of `zoo.seismograms.models.autoencoder.WaveformModel`.
+        **window: see `zoo.seismograms.models.autoencoder.WaveformModel`.
     """
 
     recipe_name = "waveform_autoencoder"
-    output_kind = "reconstruction"
+    answers = "seismograms.features"
 
     def __init__(
         self,
@@ -115,12 +117,12 @@ def compile(network: keras.Model, settings: Mapping[str, Any], steps: int) -> No
     waveform_training.compile_part(network, settings, steps, "mean_absolute_error", settings["learning_rate"])
 
 
-def sample(
+def held_out_windows(
     model: WaveformAutoencoder, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """Return five held-out windows and their reconstructions."""
     waveform = records["waveform"][:5]
-    return {"waveform": waveform, "predicted": model.answers(waveform)}
+    return {"waveform": waveform, "predicted": model.outputs(waveform)}
 
 
 RECIPE = WaveformRecipe(
@@ -128,28 +130,26 @@ RECIPE = WaveformRecipe(
     summary="Encodes 27 s of a three-component seismogram into features and reconstructs it. As shipped: trained on "
     "SYNTHETIC local earthquakes.",
     settings={
-        "dataset": "local_seismograms/earthquakes_20hz",
-        "train_split": "train",
-        "validation_split": "validation",
-        "bottleneck": 68,
-        "maps": 128,
-        "stem": [16, 32],
-        "sparsity_weight": 1e-5,
-        "schedule": "tuned",
-        "learning_rate": 3e-3,
-        "batch_size": 64,
-        "epochs": 12,
-        "scored_on": ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
-        "patience": 0,  # the learning rate ends at zero
+        **data_settings("local_seismograms/earthquakes_20hz"),
+        "bottleneck": Setting(68, "length of the code: 68, 34 or 17", "figure 3", unit="samples", low=1),
+        "maps": Setting(128, "feature maps of the third and all further layers", "figure 3", low=1),
+        "stem": Setting([16, 32], "feature maps of the first two layers", "ours: not stated", low=1),
+        "sparsity_weight": Setting(1e-5, "weight of the L1 penalty of the code", "ours; section 2.2", low=0.0),
+        **waveform_training.SCHEDULE,
+        **learning_rate(3e-3, "ours; 0.01 in section 2.2"),
+        **fit_settings(batch_size=64, epochs=12),
+        "scored_on": Setting(
+            ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
+            "what the card's scores are measured on",
+            "ours",
+        ),
     },
     build=build,
     features=waveform_scores.FEATURES,
-    examples=examples,
-    trained_part=lambda model: model.network,
-    compile=compile,
-    finish=waveform_training.refuse_collapse,
+    stages=[Stage("network", examples, compile, trained_part=lambda model: model.network)],
+    measure=waveform_training.refuse_collapse,
     score=waveform_scores.reconstruction_score,
-    sample=sample,
+    golden=held_out_windows,
     card={
         "inputs": waveform_training.INPUTS,
         "outputs": "(n, 540, 3) float32: the reconstruction, normalised as the input is inside; model.code(windows) "

@@ -17,7 +17,9 @@ from keras import ops
 
 from zoo.microseismic.models import emulator_training
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting, changed
+from zoo.training.recipe import Stage
+from zoo.training.schedules import cosine
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -225,7 +227,7 @@ class WGANEmulator(Emulator):
 
     Args:
         latent: dimension of the code.
-        **emulator: as of `zoo.microseismic.models.emulator.Emulator`.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "wgan_gp_emulator"
@@ -259,8 +261,7 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
     """Adam without momentum, two time scales, both learning rates falling to zero along a cosine."""
 
     def adam(learning_rate, updates):
-        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, max(1, updates))
-        return keras.optimizers.Adam(schedule, beta_1=0.0, beta_2=0.9)
+        return keras.optimizers.Adam(cosine(learning_rate, updates), beta_1=0.0, beta_2=0.9)
 
     wgan.compile(
         adam(settings["learning_rate"], steps // settings["critic_steps"]),
@@ -273,28 +274,32 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
     )
 
 
-RECIPE = Recipe(
-    name="wgan_gp_emulator",
-    summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
-    settings={
-        **emulator_training.SETTINGS,
-        "units": [64, 128, 256],
-        "latent": 64,
-        "gradient_penalty": 10.0,
-        "critic_steps": 1,  # 100 in the paper; the critic's higher learning rate takes their place
-        "critic_learning_rate": 2e-3,
-        "average_decay": 0.999,
-        "epochs": 200,
+RECIPE = emulator_training.recipe(
+    WGANEmulator,
+    {
+        **changed(emulator_training.FIT, epochs=200),
+        "units": Setting([64, 128, 256], "units of the generator's hidden layers", "section 2.2.7", low=1),
+        "latent": Setting(64, "dimension of the code", "section 2.2.7", low=1),
+        "gradient_penalty": Setting(10.0, "coefficient of the gradient penalty", "eq. 11", low=0.0),
+        "critic_steps": Setting(
+            1,
+            "updates of the critic for each of the generator",
+            "ours: the critic's higher learning rate takes the place of the paper's 100",
+            unit="updates",
+            low=1,
+        ),
+        "critic_learning_rate": Setting(2e-3, "learning rate of the critic, at its largest", "ours", low=0.0),
+        "average_decay": Setting(
+            0.999, "decay, per update, of the average of the generator", "ours", low=0.0, high=1.0
+        ),
     },
-    build=emulator_training.builder(WGANEmulator),
-    adapt=adapt,
-    examples=emulator_training.frames,
-    trained_part=lambda model: ConditionalWGAN(model.network),
-    compile=compile_networks,
-    finish=emulator_training.measure_errors,
-    score=emulator_training.score,
-    sample=emulator_training.held_out_sample,
-    card=emulator_training.CARD,
-    tags=emulator_training.TAGS,
-    smoke=emulator_training.SMOKE,
+    before_fit=adapt,
+    stages=[
+        Stage(
+            "networks",
+            emulator_training.frames,
+            compile_networks,
+            trained_part=lambda model: ConditionalWGAN(model.network),
+        )
+    ],
 )

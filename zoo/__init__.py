@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+SYSTEMS = ("microseismic", "crust", "fwi", "seismograms", "seismicity")
+"""The five systems, each a package with a face of its own: `zoo.crust.invert(...)`."""
+
 # Name in this face -> module that defines it.
 _FACE = {
     "load": "zoo.registry",
@@ -24,13 +27,14 @@ _FACE = {
     "recipe": "zoo.training.trainer",
     "info": "zoo.registry",
     "list_models": "zoo.registry",
+    "list_recipes": "zoo.registry",
     "list_datasets": "zoo.data.builders",
     "load_dataset": "zoo.data.datasets",
     "data_source": "zoo.data.datasets",
     "ZooError": "zoo.errors",
 }
 
-__all__ = [*_FACE, "__version__"]
+__all__ = [*_FACE, *SYSTEMS, "SYSTEMS", "__version__"]
 
 if TYPE_CHECKING:
     from zoo.data.builders import list_datasets  # noqa: F401
@@ -41,10 +45,12 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str):
+    if name in SYSTEMS:
+        return importlib.import_module(f"zoo.{name}")
     if name not in _FACE:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     return getattr(importlib.import_module(_FACE[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FACE])
+    return sorted([*globals(), *_FACE, *SYSTEMS])

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.json"
+GOLDEN = "golden.npz"
+"""Inputs with the model's answers, which every later version must repeat."""
 
 # What the card of a shipped checkpoint must say; `save` fills what it knows itself.
 CARD_FIELDS = {
     "name": "architecture.tag",
     "summary": "what the model does, in a sentence",
+    "answers": "SYSTEM.QUESTION, what a task may ask of it: zoo.load(name, answering=...)",
     "inputs": "shape, unit and meaning of what the model takes",
     "outputs": "shape, unit and meaning of what the model gives",
     "dataset": "name and version of the dataset it was trained on, and whether it is synthetic",
@@ -121,6 +124,7 @@ def save(
             if path.is_file()
         }
         whole = {"name": folder.name, "format": FORMAT, "recipe": recipe, **card}
+        whole.setdefault("answers", getattr(model, "answers", ""))
         whole.setdefault("versions", library_versions())
         whole["files"] = files
         write_json(temporary / CARD, whole)

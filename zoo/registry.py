@@ -2,7 +2,11 @@
 
 A model's name is `architecture.tag` (`cvae_emulator.marine`); the bare architecture means its default
 tag. Checkpoints are looked for in the folders of `ZOO_CHECKPOINTS`, then among the shipped ones, then
-in the cache, into which weights too large for the wheel are downloaded and verified.
+in the cache, into which weights too large for the wheel are downloaded and verified. Recipes are looked for in the
+folders of `ZOO_RECIPES`, then among the shipped ones.
+
+A model says which question it answers, `SYSTEM.QUESTION` ("crust.thickness"), on its class and in its card; what asks
+it, such as `zoo crust`, asks for that and not for a class.
 """
 
 from __future__ import annotations
@@ -11,21 +15,21 @@ import fnmatch
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
-from zoo.data.builders import list_datasets
+from zoo.data.builders import SETTINGS, list_datasets
 from zoo.errors import ZooError, did_you_mean
-from zoo.files import cache_folder, room
+from zoo.files import cache_folder, read_json, room
 
 if TYPE_CHECKING:
     import keras
 
 
-def _search_folders() -> list[Path]:
+def checkpoint_folders() -> list[Path]:
     own = [Path(p).expanduser() for p in os.environ.get("ZOO_CHECKPOINTS", "").split(os.pathsep) if p]
     return [*own, room("checkpoints"), cache_folder() / "checkpoints"]
 
@@ -33,16 +37,28 @@ def _search_folders() -> list[Path]:
 def _checkpoints() -> dict[str, Path]:
     """Return full name -> folder; the first folder that has a name wins."""
     found: dict[str, Path] = {}
-    for folder in _search_folders():
+    for folder in checkpoint_folders():
         for card in sorted(folder.glob(f"*/{checkpoint.CARD}")):
             found.setdefault(card.parent.name, card.parent)
     return found
 
 
-def list_models(pattern: str = "*") -> list[str]:
-    """Return the full names of the checkpoints at hand that match a wildcard (`*emulator*`)."""
-    names = sorted(_checkpoints())
-    return [name for name in names if fnmatch.fnmatch(name, pattern)]
+def list_models(pattern: str = "*", answering: str = "") -> list[str]:
+    """Return the full names of the checkpoints at hand.
+
+    Args:
+        pattern: a wildcard (`*emulator*`) that the names match.
+        answering: the question that they answer ("crust.thickness"), or its system ("crust").
+    """
+    found = _checkpoints()
+    names = [name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
+    if not answering:
+        return names
+    return [name for name in names if _is_meant(checkpoint.read_card(found[name]).get("answers", ""), answering)]
+
+
+def _is_meant(answers: str, asked: str) -> bool:
+    return answers == asked or answers.split(".")[0] == asked
 
 
 def full_name(name: str) -> str:
@@ -64,6 +80,11 @@ def full_name(name: str) -> str:
         raise ZooError(f"There is no checkpoint of {name}. Train one: zoo train {name}")
     bare = {other.split(".")[0] for other in known}
     raise ZooError(f"There is no model {name!r}.{did_you_mean(name, {*known, *bare})}")
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return the card of a model at hand, by its full name."""
+    return checkpoint.read_card(_checkpoints()[full_name(name)])
 
 
 def find(name_or_folder: str | os.PathLike) -> Path:
@@ -99,19 +120,56 @@ def _download(name: str, folder: Path) -> Path:
     return target
 
 
-def load(name_or_folder: str | os.PathLike) -> keras.Model:
+def load(name_or_folder: str | os.PathLike, answering: str | Sequence[str] = "") -> keras.Model:
     """Return a pretrained model that takes and gives physical units (`zoo.info` says which).
 
     Args:
         name_or_folder: `architecture.tag`, `architecture` (its default tag), or a checkpoint folder.
+        answering: the question that the model must answer ("crust.thickness"), or several; empty: any.
 
     Returns:
         A keras.Model.
 
     Raises:
-        ZooError: if there is no such model, or a file of it is missing or was changed.
+        ZooError: if there is no such model, a file of it is missing or was changed, or it answers something else.
     """
-    return checkpoint.load(find(name_or_folder), import_recipe=recipe_module)
+    folder = find(name_or_folder)
+    wanted = [answering] if isinstance(answering, str) else list(answering)
+    stated = checkpoint.read_card(folder).get("answers", "")
+    if any(wanted) and stated:  # a card without the word: the class is asked, once it is there
+        _check_answer(stated, wanted, str(name_or_folder))
+    model = checkpoint.load(folder, import_recipe=recipe_module)
+    if any(wanted) and not stated:
+        _check_answer(getattr(model, "answers", ""), wanted, str(name_or_folder))
+    return model
+
+
+def model_for(model: keras.Model | str | os.PathLike, answering: str | Sequence[str]) -> tuple[keras.Model, str]:
+    """Return a model that answers a question, and what to call it: a task's one way to take a model.
+
+    Args:
+        model: a model, or the name or folder of a checkpoint.
+        answering: the question ("crust.thickness"), or several.
+
+    Raises:
+        ZooError: as `load`.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        return load(model, answering), find(model).name
+    wanted = [answering] if isinstance(answering, str) else list(answering)
+    name = getattr(model, "name", "") or type(model).__name__
+    _check_answer(getattr(model, "answers", ""), wanted, f"The model {name} ({type(model).__name__})")
+    return model, name
+
+
+def _check_answer(answers: str, wanted: Sequence[str], what: str) -> None:
+    if any(_is_meant(answers, question) for question in wanted):
+        return
+    able = sorted({name for question in wanted for name in list_models(answering=question)})
+    raise ZooError(
+        f"{what} answers {answers or 'no question that the zoo knows (its class has no `answers`)'}; expected "
+        f"{' or '.join(wanted)}. Models that answer it: {', '.join(able) or 'none'}."
+    )
 
 
 def save(model: keras.Model, folder: str | os.PathLike, card: Mapping[str, Any] | str, **extras: Any) -> Path:
@@ -146,18 +204,27 @@ def info(name: str) -> dict[str, Any]:
         return checkpoint.read_card(path)
     if name.split("/")[0] in list_datasets():
         return datasets.describe(name)
+    recipe = name.split(".")[0]
     try:
-        return checkpoint.read_card(_checkpoints()[full_name(name)])
+        found = card(name)
+        stated = recipe_settings(found["recipe"]) if found.get("recipe") in list_recipes() else []
+        return {**found, "kind": "model", "settings_table": stated}
     except ZooError:
-        if name in list_recipes():
-            return {"name": name, "kind": "recipe", "about": _docstring(recipe_path(name))}
+        if recipe in list_recipes():
+            about = _docstring(recipe_path(recipe))
+            return {"name": name, "kind": "recipe", "about": about, "settings_table": recipe_settings(recipe)}
         everything = {*_checkpoints(), *list_recipes(), *list_datasets()}
         raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
 
 
 def list_recipes() -> list[str]:
     """Return the names of the recipes."""
-    return sorted(path.stem for path in room("recipes").glob("*.py"))
+    return sorted({path.stem for folder in _recipe_folders() for path in folder.glob("*.py")})
+
+
+def _recipe_folders() -> list[Path]:
+    own = [Path(p).expanduser() for p in os.environ.get("ZOO_RECIPES", "").split(os.pathsep) if p]
+    return [*own, room("recipes")]
 
 
 def recipe_path(name: str) -> Path:
@@ -168,7 +235,34 @@ def recipe_path(name: str) -> Path:
     """
     if name not in list_recipes():
         raise ZooError(f"There is no recipe {name!r}.{did_you_mean(name, list_recipes())}")
-    return room("recipes") / f"{name}.py"
+    return next(path for folder in _recipe_folders() if (path := folder / f"{name}.py").is_file())
+
+
+def recipe_settings(name: str) -> list[dict[str, str]]:
+    """Return a row for each setting of a recipe: setting, default, unit, takes, meaning, source.
+
+    Those of shipped recipes come from a table that `make pages` wrote, without Keras; an own recipe is imported.
+    """
+    path = recipe_path(name)
+    kept = path.with_name(SETTINGS)
+    if kept.is_file():
+        rows = read_json(kept, "The table of settings").get(name)
+        if rows is not None:
+            return rows
+    from zoo.settings import table
+
+    return table(recipe_module(name).RECIPE.settings)
+
+
+def settings_schema(name: str) -> dict[str, Any]:
+    """Return the JSON schema of the settings of a recipe or a dataset; imports it."""
+    from zoo.data.builders import builder_class
+    from zoo.settings import schema
+
+    dataset, recipe = name.split("/")[0], name.split(".")[0]
+    if dataset in list_datasets():
+        return schema(dataset, getattr(builder_class(dataset), "SETTINGS", {}))
+    return schema(recipe, recipe_module(recipe).RECIPE.settings)
 
 
 @lru_cache

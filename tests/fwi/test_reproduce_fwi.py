@@ -12,7 +12,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.fwi.reproduce import claims as fwi_claims
 from zoo.fwi.reproduce import problem as fwi_problem
 from zoo.fwi.reproduce.problem import Run
-from zoo.reproduce import Workshop
+from zoo.training.experiment import Workshop
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 
 from zoo import checkpoint, registry
 from zoo.errors import UsageError, ZooError
-from zoo.reproduce import Workshop
 from zoo.seismicity import scan as seismicity_scan
 from zoo.seismicity.models import boosting as seismicity_boosting
 from zoo.seismicity.reproduce_calibration import BASELINES, BOOSTING, calibration
 from zoo.seismicity.scan import largest_pixel, poisson_scan
+from zoo.training.experiment import Workshop
 
 
 class Network:

@@ -121,7 +121,7 @@ def test_a_trained_application_answers_as_promised(name, head, trained, folder):
     model = zoo.load(where)
     records = records_of(folder, APPLICATIONS[name])
     x = np.asarray(model(records["waveform"]))
-    np.testing.assert_allclose(model.answers(5e4 * records["waveform"] - 100), x, atol=2e-2 * np.abs(x).max())
+    np.testing.assert_allclose(model.outputs(5e4 * records["waveform"] - 100), x, atol=2e-2 * np.abs(x).max())
     if name == "p_picker":
         assert model.output_kind == "arrival" and x.shape == (80, 1) and (x >= 0).all()
     else:
@@ -190,7 +190,7 @@ def test_scores_of_answers_that_are_known(autoencoder):
         def __init__(self, samples):
             self.samples = samples
 
-        def answers(self, waveform):
+        def outputs(self, waveform):
             return waveform
 
     wave = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])

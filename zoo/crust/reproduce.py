@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.progress import say
-from zoo.reproduce import Workshop
+from zoo.training.experiment import Workshop
 
 DATASET, QUICK_DATASET = "prem_dispersion/cheng2019", "prem_dispersion/mini"
 # Column "Error" of table 1, in the order of its rows.

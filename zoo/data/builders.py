@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import sys
 from collections.abc import Collection, Sequence
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import room
+from zoo.files import read_json, room
+from zoo.settings import table
+
+SETTINGS = "settings.json"
+"""Beside the shipped recipes and builders: the settings of each, as rows of a table."""
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -19,7 +24,31 @@ if TYPE_CHECKING:
 
 def list_datasets() -> list[str]:
     """Return the names of the datasets that the zoo has builders for."""
-    return sorted(path.parent.name for path in room("datasets").glob("*/*_dataset_builder.py"))
+    return sorted({path.parent.name for folder in _folders() for path in folder.glob("*/*_dataset_builder.py")})
+
+
+def _folders() -> list[Path]:
+    own = [Path(p).expanduser() for p in os.environ.get("ZOO_DATASETS", "").split(os.pathsep) if p]
+    return [*own, room("datasets")]
+
+
+def home(dataset: str) -> Path:
+    """Return the folder of a dataset's builder: the first of `ZOO_DATASETS`, then the shipped one."""
+    builder = f"{dataset}_dataset_builder.py"
+    return next(folder / dataset for folder in _folders() if (folder / dataset / builder).is_file())
+
+
+def dataset_settings(dataset: str) -> list[dict[str, str]]:
+    """Return a row for each setting that configs of one's own take: setting, default, unit, takes, meaning, source.
+
+    Those of shipped builders come from a table that `make pages` wrote, without TFDS; an own builder is imported.
+    """
+    kept = home(dataset).with_name(SETTINGS)
+    if kept.is_file():
+        rows = read_json(kept, "The table of settings").get(dataset)
+        if rows is not None:
+            return rows
+    return table(getattr(builder_class(dataset), "SETTINGS", {}))
 
 
 def check_name(name: str) -> tuple[str, str]:
@@ -35,11 +64,11 @@ def builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
     dataset, _ = check_name(dataset)
     module = f"{dataset}.{dataset}_dataset_builder"
     if module not in sys.modules:
-        sys.path.insert(0, str(room("datasets")))
+        sys.path.insert(0, str(home(dataset).parent))
         try:
             importlib.import_module(module)
         finally:
-            sys.path.remove(str(room("datasets")))
+            sys.path.remove(str(home(dataset).parent))
     import tensorflow_datasets as tfds
 
     for value in vars(sys.modules[module]).values():
@@ -51,7 +80,7 @@ def builder_class(dataset: str) -> type[tfds.core.DatasetBuilder]:
 
 def config_names(dataset: str) -> list[str]:
     """Return a builder's config names from its source, without importing TensorFlow."""
-    source = room("datasets") / dataset / f"{dataset}_dataset_builder.py"
+    source = home(dataset) / f"{dataset}_dataset_builder.py"
     names = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and re.search(r"Config$", ast.unparse(node.func)):

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data import shards
-from zoo.data.builders import builder_class, check_name, config_names
+from zoo.data.builders import builder_class, check_name, config_names, dataset_settings, home
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import cores, explain_disk, room
+from zoo.files import cores, explain_disk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,18 +34,18 @@ _PARSED_TOGETHER = 256
 _SHUFFLE_BUFFER, _SHUFFLE_BUFFER_BYTES = 20_000, 64_000_000
 
 
-def data_dir(folder: str | os.PathLike | None = None) -> Path:
+def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
     """Return the folder of prepared datasets: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
-    chosen = folder or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
+    chosen = data_dir or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
     return Path(chosen or "~/tensorflow_datasets").expanduser()
 
 
-def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
+def describe(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, Any]:
     """Return what is known of a dataset: its configs, its README, and what is prepared where."""
     dataset, config = check_name(name)
-    here = room("datasets") / dataset
+    here = home(dataset)
     configs = config_names(dataset)
-    prepared = sorted(p.parent for p in (data_dir(folder) / dataset).glob("*/*/dataset_info.json"))
+    prepared = sorted(p.parent for p in (data_folder(data_dir) / dataset).glob("*/*/dataset_info.json"))
     if config and config not in {*configs, *(p.parent.name for p in prepared)}:
         raise ZooError(f"{dataset} has no config {config!r}.{did_you_mean(config, configs)}")
     return {
@@ -53,13 +53,19 @@ def describe(name: str, folder: str | os.PathLike | None = None) -> dict[str, An
         "kind": "dataset",
         "configs": configs,
         "prepared": {f"{dataset}/{p.parent.name}": str(p) for p in prepared},
-        "about": (here / "README.md").read_text(encoding="utf-8"),
-        "citation": (here / "CITATIONS.bib").read_text(encoding="utf-8"),
+        "about": _text(here / "README.md"),
+        "citation": _text(here / "CITATIONS.bib"),
+        "settings_table": dataset_settings(dataset),
     }
 
 
+def _text(path: Path) -> str:
+    """Return a file's text; nothing where a builder of somebody's own has none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
 def builder(
-    name: str, folder: str | os.PathLike | None = None, settings: Mapping[str, Any] | None = None
+    name: str, data_dir: str | os.PathLike | None = None, settings: Mapping[str, Any] | None = None
 ) -> tfds.core.DatasetBuilder:
     """Return the TFDS builder of a dataset.
 
@@ -67,14 +73,14 @@ def builder(
 
     Args:
         name: `dataset` or `dataset/config`.
-        folder: where prepared datasets lie.
+        data_dir: where prepared datasets lie.
         settings: what a user's own config changes; needs a builder with `custom_config`.
     """
     import tensorflow_datasets as tfds
 
     dataset, config = check_name(name)
     cls = builder_class(dataset)
-    where = data_dir(folder)
+    where = data_folder(data_dir)
     if settings:
         if not hasattr(cls, "custom_config"):
             raise ZooError(f"{dataset} takes no --set: its configs are {', '.join(cls.builder_configs)}.")
@@ -105,7 +111,7 @@ def _without_warnings() -> Iterator[None]:
 
 def prepare(
     name: str,
-    folder: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
     manual_dir: str | os.PathLike | None = None,
     limit: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -119,7 +125,7 @@ def prepare(
 
     Args:
         name: `dataset/config`.
-        folder: where prepared datasets lie.
+        data_dir: where prepared datasets lie.
         manual_dir: a folder with files that cannot be downloaded or are at hand.
         limit: at most this many examples per split (another folder name is best for such a trial).
         settings: what a user's own config changes.
@@ -133,7 +139,7 @@ def prepare(
 
     if manual_dir and not Path(manual_dir).expanduser().is_dir():  # TFDS would go on without it, and download
         raise ZooError(f"There is no folder {manual_dir}: --manual-dir names one with files that are at hand.")
-    made = builder(name, folder, settings)
+    made = builder(name, data_dir, settings)
     if isinstance(made, tfds.core.read_only_builder.ReadOnlyBuilder):
         return Path(made.data_dir)
     generated = shards.is_generated(made)
@@ -146,7 +152,7 @@ def prepare(
     elif workers:
         raise UsageError(f"{name} is neither generated nor read in blocks: --workers has nothing to do.")
     if settings and (Path(made.data_dir) / "dataset_info.json").is_file():
-        _check_settings(name, made, folder)
+        _check_settings(name, made, data_dir)
     config = tfds.download.DownloadConfig(
         manual_dir=str(Path(manual_dir).expanduser()) if manual_dir else None,
         max_examples_per_split=limit,
@@ -155,7 +161,7 @@ def prepare(
     )
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    downloads = data_dir(folder) / "downloads" / name.split("/")[0]
+    downloads = data_folder(data_dir) / "downloads" / name.split("/")[0]
     pieces = shards.shard_folder(made, downloads) if generated else None
     # TFDS prints that a size is unknown; what there is to say, builders say on stderr.
     with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(io.StringIO()):
@@ -170,9 +176,9 @@ def prepare(
     return Path(made.data_dir)
 
 
-def _check_settings(name: str, made: tfds.core.DatasetBuilder, folder: str | os.PathLike | None) -> None:
+def _check_settings(name: str, made: tfds.core.DatasetBuilder, data_dir: str | os.PathLike | None) -> None:
     """Refuse a name under which something else is prepared: TFDS would silently return that."""
-    there = metadata(name, folder).get("settings", {})
+    there = metadata(name, data_dir).get("settings", {})
     asked = shards.fields(made.builder_config)
     other = [key for key in asked if key in there and there[key] != asked[key]]
     if other:
@@ -182,17 +188,19 @@ def _check_settings(name: str, made: tfds.core.DatasetBuilder, folder: str | os.
         )
 
 
-def _prepared(name: str, folder: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
-    found = builder(name, folder)
+def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
+    found = builder(name, data_dir)
     if not (Path(found.data_dir) / "dataset_info.json").is_file():
-        extra = f" --data-dir {folder}" if folder else ""
-        raise ZooError(f"The dataset {name} is not prepared in {data_dir(folder)}. Make it: zoo prepare {name}{extra}")
+        extra = f" --data-dir {data_dir}" if data_dir else ""
+        raise ZooError(
+            f"The dataset {name} is not prepared in {data_folder(data_dir)}. Make it: zoo prepare {name}{extra}"
+        )
     return found
 
 
-def metadata(name: str, folder: str | os.PathLike | None = None) -> dict[str, Any]:
+def metadata(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, Any]:
     """Return what a dataset says of itself: units, geometry, sampling, version, number of examples."""
-    found = _prepared(name, folder)
+    found = _prepared(name, data_dir)
     splits = {split: info.num_examples for split, info in found.info.splits.items()}
     # TFDS fills its lazy metadata on the first look-up.
     stated = found.info.metadata or {}
@@ -294,7 +302,7 @@ def data_source(
     The same files as those of `load_dataset`; also what a torch DataLoader or Grain takes for a data set.
 
     Args:
-        name, split, features, data_dir: as of `load_dataset`.
+        name, split, features, data_dir: as in `load_dataset`.
 
     Returns:
         A sequence of dicts of numpy arrays, numbers and texts.
@@ -361,19 +369,19 @@ def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
 
 
 def arrays(
-    name: str, split: str, folder: str | os.PathLike | None = None, features: Sequence[str] = ()
+    name: str, split: str, data_dir: str | os.PathLike | None = None, features: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
     """Return a split of a prepared dataset that fits in memory, as a dict of numpy arrays.
 
     Args:
-        name, split, folder: as of `load_dataset`.
+        name, split, data_dir: as in `load_dataset`.
         features: names of those that are wanted, where the dataset has them; default all.
     """
     import numpy as np
 
-    there = _prepared(name, folder).info.features
+    there = _prepared(name, data_dir).info.features
     wanted = [feature for feature in features if feature in there]
-    batches = list(load_dataset(name, split, 1024, features=wanted, data_dir=folder).as_numpy_iterator())
+    batches = list(load_dataset(name, split, 1024, features=wanted, data_dir=data_dir).as_numpy_iterator())
     if not batches:
         raise ZooError(f"The split {split} of {name} is empty.")
     return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo.data.builders import builder_class
+from zoo.data.code import code_hashes
 from zoo.errors import UsageError, ZooError
 from zoo.files import cores, read_npz, sha256, write_with
 from zoo.progress import bar, say
@@ -172,13 +173,11 @@ def make_file(index: int, dataset: str, config: dict[str, Any], folder: str) -> 
 def _key(cls: type[Sharded], config: Any) -> str:
     """Return a hash of all that the shards of a config depend on.
 
-    The code is that of the builder and all of zoo.physics: a list of the modules that matter would be forgotten when
-    one imports another, and what a change costs is the shards of an interrupted preparation.
+    The code is that of the builder and of the modules that it stands on: `zoo.data.code`.
     """
-    code = [Path(sys.modules[cls.__module__].__file__), *sorted(Path(__file__).parents[1].glob("*/physics/*.py"))]
     what = {
         "config": fields(config),
-        "code": [_file_hash(path) for path in code],
+        "code": code_hashes([Path(sys.modules[cls.__module__].__file__)]),
         "files": [_file_hash(path) for path in cls.input_files(config)],
         "packages": [importlib.metadata.version(package) for package in ("numpy", "numba")],
     }

@@ -16,12 +16,11 @@ import numpy as np
 
 from zoo import checkpoint, registry
 from zoo.data import datasets
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.progress import say
-from zoo.reproduce import Workshop
 from zoo.training import trainer
 from zoo.training import trainer as training
-from zoo.training.recipe import as_type_of
+from zoo.training.experiment import Workshop
 
 DATASET, TAG = "microseismic/spurio_mancini_2021", "kwave2021"
 
@@ -48,7 +47,6 @@ PAPER = {
     "d18_emulator": Published("D18", 0.89, 29232, 621.0, 5.12),
 }
 _DRAWN = ("d18_emulator", "wgan_gp_emulator", "nn_direct_emulator")  # those of figure 8
-_OWN = {"methods": list(PAPER), "seeds": 3}
 
 
 def table_1(workshop: Workshop) -> list[dict[str, Any]]:
@@ -56,18 +54,10 @@ def table_1(workshop: Workshop) -> list[dict[str, Any]]:
 
     `--set methods=pca_nn_emulator,d18_emulator seeds=1` takes some of them; other settings go to the trainings, such
     as features=paper.
-
-    Raises:
-        UsageError: if there is no such method.
     """
     from zoo.microseismic.figures.emulators import draw_comparison
 
-    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
-    for name in own["methods"]:
-        if name not in PAPER:
-            raise UsageError(f"methods are {', '.join(PAPER)}; received {name!r}.{did_you_mean(name, PAPER)}")
-    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
-    workshop = dataclasses.replace(workshop, settings=rest)
+    own = workshop.own
     rows = [_row(name, _checkpoints(workshop, name, own["seeds"]), workshop) for name in own["methods"]]
     models, true, places = _examples(workshop)
     draw_comparison(

@@ -22,8 +22,7 @@ from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.posterior import Posterior
 from zoo.microseismic.reproduce import PAPER, held_out
 from zoo.progress import track
-from zoo.reproduce import Workshop
-from zoo.training.recipe import as_type_of
+from zoo.training.experiment import Workshop
 
 D18 = "d18_emulator"
 PAPER_SD_KM = {
@@ -35,7 +34,6 @@ PAPER_SD_KM = {
 PAPER_EVENT_KM = (0.375, 0.300, 1.570)
 _USED = slice(1, 5)  # the paper's four receivers above the diagonal: all but the central one
 # Hundreds of processes at each place that is tried make an event cost minutes by D18.
-_OWN = {"events": 20, "d18_events": 3, "pick_sd_s": 0.005}
 _COVERED_SD = 3.0
 
 
@@ -52,7 +50,7 @@ def table_2(workshop: Workshop) -> list[dict[str, Any]]:
     """Locate held-out events of the marine earth by every method; `--set events=5 d18_events=1 pick_sd_s=0.01`."""
     from zoo.microseismic.figures.emulators import draw_posteriors
 
-    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+    own = dict(workshop.own)
     sample = held_out(f"{D18}.marine")
     if workshop.quick:
         own |= {"events": 2, "d18_events": 1}

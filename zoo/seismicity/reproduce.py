@@ -7,12 +7,11 @@ and 64,000 fresh maps a cell costs a minute or two for ResNet-18; `--set width=6
 from __future__ import annotations
 
 import csv
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.reproduce import Workshop, forget
+from zoo.training.experiment import Workshop, forget
 
 DECAYS = (0.0, 0.001, 0.003, 0.005, 0.01, 0.03, 0.05)
 RATES = {
@@ -37,7 +36,6 @@ DECAY_STUDY_RATES = {18: 0.001, 34: 0.003, 101: 0.0007}
 RATE_STUDY_DECAY = 0.005
 _TABLES = {18: ("S1", "S2"), 34: ("S3", "S4"), 101: ("S5", "S6")}
 _EPOCH_MAPS = 8000
-_OWN = {"networks": (18, 34, 101), "width": 16, "maps": 64_000}
 
 
 def grid(workshop: Workshop) -> list[dict[str, Any]]:
@@ -48,7 +46,7 @@ def grid(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.seismicity.figures.scores import draw_grid
 
-    own, workshop = _settings(workshop)
+    own = _own(workshop)
     rows = []
     for depth in own["networks"]:
         by_decay = zip(DECAYS, PAPER_BY_DECAY[depth], strict=True)
@@ -94,17 +92,11 @@ def _losses(checkpoint: Path) -> tuple[float, float]:
     return losses[-1], min(losses)
 
 
-def _settings(workshop: Workshop) -> tuple[dict[str, Any], Workshop]:
-    """Return the experiment's own settings, and the workshop with those of the trainings alone."""
-    from zoo.training.recipe import as_type_of
-
-    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+def _own(workshop: Workshop) -> dict[str, Any]:
+    own = dict(workshop.own)
     unknown = [depth for depth in own["networks"] if depth not in RATES]
     if unknown:
         raise UsageError(f"networks are of {', '.join(map(str, RATES))}; received {unknown[0]}.")
-    if own["maps"] < 32:
-        raise UsageError(f"maps is how many a training sees, 32 or more; received {own['maps']}.")
     if workshop.quick:
         own |= {"networks": own["networks"][:1], "width": 4, "maps": 128}
-    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
-    return own, dataclasses.replace(workshop, settings=rest)
+    return own

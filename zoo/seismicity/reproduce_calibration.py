@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import ZooError
 from zoo.files import digest, read_json, write_json
 from zoo.progress import bar, say
-from zoo.reproduce import Workshop
+from zoo.training.experiment import Workshop
 
 ASKED = (1.0, 2.0, 4.0, 8.0, 12.0)
 """False alarms a year for which thresholds are set; bursts are sought at `DEFAULT`."""
@@ -27,14 +27,6 @@ MIXED_EVENTS, MIXED_PX = 15, (0.7, 2.0)
 BASELINES = ("Poisson scan", "Poisson scan, past rate", "Poisson scan, true rate", "largest pixel", "event count")
 BOOSTING = ("gradient boosting", "gradient boosting, past rate")
 _VERSION = 2  # of what a cell holds
-_OWN = {
-    "models": ("seismicity_resnet18.single", "seismicity_resnet18.history"),
-    "regions": 5,
-    "years": 10.0,
-    "bursts": 200,
-    "past_windows": 100,
-    "seed": 0,
-}
 
 
 def calibration(workshop: Workshop) -> list[dict[str, Any]]:
@@ -48,7 +40,7 @@ def calibration(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.seismicity.figures.calibration import draw_calibration
 
-    own = _settings(workshop)
+    own = _own(workshop)
     scores = _scores(own)
     rates = np.geomspace(50, 400, own["regions"])
     cells: dict[str, list[dict[str, Any]]] = {}
@@ -159,17 +151,10 @@ def _scores(own: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     return {**scores, **{name: (name, function) for name, function in zip(BASELINES, functions, strict=True)}}
 
 
-def _settings(workshop: Workshop) -> dict[str, Any]:
-    from zoo.training.recipe import as_type_of
-
-    for key in workshop.settings:
-        if key not in _OWN:
-            raise UsageError(f"seismicity-calibration has no setting {key!r}: {', '.join(_OWN)}.")
-    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
+def _own(workshop: Workshop) -> dict[str, Any]:
+    own = dict(workshop.own)
     if workshop.quick:
         own |= {"regions": min(own["regions"], 2), "years": 1.0, "bursts": 20}
-    if min(own["regions"], own["years"], own["bursts"], own["past_windows"]) < 1:
-        raise UsageError("regions, years, bursts and past_windows are 1 or more.")
     return own
 
 

@@ -6,7 +6,6 @@ synthetic test splits say nothing of real seismograms.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.progress import say
-from zoo.reproduce import Workshop, forget
+from zoo.training.experiment import Workshop, forget
 
 BOTTLENECKS, MAPS = (68, 34, 17), (8, 32, 128)
 LABELS, REPEATS = (100, 500, 2000), 5
@@ -31,7 +30,6 @@ TASKS = {
 """Recipe -> the datasets on which it may be run, the first that is prepared."""
 MEASURES = {"noise_earthquake": "accuracy", "explosion_earthquake": "accuracy", "p_picker": "sd_of_absolute_s"}
 _UPDATES, _BATCH = 600, 32
-_OWN = {"sizes": LABELS, "repeats": REPEATS, "tasks": tuple(TASKS), "windows": 8000}
 
 
 def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
@@ -40,7 +38,7 @@ def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
     from zoo.seismograms.figures.kong import draw_reconstruction
     from zoo.seismograms.models.training import CollapsedRun
 
-    own, workshop = _settings(workshop)
+    own = workshop.own
     dataset = _dataset(workshop, AUTOENCODER_DATASETS)
     rows = []
     for maps in MAPS[:1] if workshop.quick else MAPS:
@@ -81,7 +79,7 @@ def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.seismograms.figures.kong import draw_learning
 
-    own, workshop = _settings(workshop)
+    own = workshop.own
     rows = []
     for what, cards in _cells(workshop, own, "", _by_updates):
         found = [card["scores"]["test"]["metrics"] for card in cards]
@@ -111,7 +109,7 @@ def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
     from zoo.seismograms.models.scores import FEATURES
     from zoo.seismograms.models.training import SCHEMAS
 
-    own, workshop = _settings(workshop)
+    own = workshop.own
     dataset = _dataset(workshop, TASKS["p_picker"])
     arrivals_s = registry.recipe_module("p_picker").arrivals_s
     records = datasets.arrays(dataset, "test", workshop.data_dir, FEATURES)
@@ -148,7 +146,7 @@ def figure_10(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.seismograms.figures.kong import draw_cost
 
-    own, workshop = _settings(workshop)
+    own = workshop.own
     rows = []
     for what, cards in _cells(workshop, own, "converged_", _to_convergence):
         cost, epochs = (np.array([card[key] for card in cards], float) for key in ("training_cpu_s", "epochs"))
@@ -202,18 +200,6 @@ def _failed(scores: Mapping[str, float]) -> bool:
     if "accuracy" in scores:
         return 1 - scores["accuracy"] > COLLAPSED * (1 - scores["of_commonest"])
     return scores["mae_s"] > COLLAPSED * scores["mae_of_median_s"]
-
-
-def _settings(workshop: Workshop) -> tuple[dict[str, Any], Workshop]:
-    """Return the experiment's own settings, and the workshop with those of the trainings alone."""
-    from zoo.training.recipe import as_type_of
-
-    own = {key: as_type_of(default, workshop.settings.get(key, default), key) for key, default in _OWN.items()}
-    unknown = [task for task in own["tasks"] if task not in TASKS]
-    if unknown:
-        raise ZooError(f"There is no task {unknown[0]!r}: {', '.join(TASKS)}.")
-    rest = {key: value for key, value in workshop.settings.items() if key not in _OWN}
-    return own, dataclasses.replace(workshop, settings=rest)
 
 
 def _dataset(workshop: Workshop, candidates: Sequence[str]) -> str:

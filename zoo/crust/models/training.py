@@ -14,9 +14,9 @@ import numpy as np
 from keras import ops
 
 from zoo.crust.models.crust import CrustModel, MixtureCrustModel, PointCrustModel
-from zoo.errors import UsageError
-
-Records = Mapping[str, np.ndarray]
+from zoo.settings import Setting
+from zoo.training.recipe import Records, Stage, data_settings, learning_rate
+from zoo.training.schedules import cosine
 
 # The curves that say what is familiar, and the part of them that shall be.
 _FAMILIAR_CURVES, _FAMILIAR_PART = 50_000, 0.999
@@ -25,11 +25,34 @@ COVERAGES = (0.50, 0.68, 0.90, 0.95)
 _SCORED_NOISE = {"_noise_free": 0.0, "": 0.005, "_noise_1": 0.01}
 
 SETTINGS = {
-    "dataset": "prem_dispersion/cheng2019",
-    "train_split": "train[:95%]",
-    "validation_split": "train[95%:]",
-    "noise_relative": 0.005,
-    "patience": 0,  # the learning rate ends at zero
+    **data_settings("prem_dispersion/cheng2019", "train[:95%]", "train[95%:]"),
+    "noise_relative": Setting(
+        0.005,
+        "relative sd of the noise of a curve without error bars",
+        "section 3.2",
+        unit="1 (of the velocity)",
+        low=0.0,
+    ),
+}
+SIGMOID = {
+    "schedule": Setting(
+        "stable",
+        "literal: gradient descent at rate 1; stable: Adam at a rate that rises, then falls to zero",
+        "literal: B of table 1; stable: ours",
+        choices=("stable", "literal"),
+    ),
+    **learning_rate(3e-3, "ours; of the stable schedule"),
+}
+MIXTURE = {
+    "width": Setting(192, "units of a hidden layer", "ours", unit="units", low=1),
+    "blocks": Setting(4, "residual blocks", "ours", unit="blocks", low=1),
+    "components": Setting(8, "normal distributions of the mixture", "ours", low=1),
+    "noise_lowest": Setting(0.001, "lowest relative sd of the noise in training", "ours", low=1e-6),
+    "noise_highest": Setting(0.03, "highest relative sd of the noise in training", "ours", low=1e-6),
+    "uneven": Setting(0.2, "part of the curves whose sd varies with frequency", "ours", low=0.0, high=1.0),
+    "correlated": Setting(0.2, "part of the curves whose errors are correlated", "ours", low=0.0, high=1.0),
+    "incomplete": Setting(0.2, "part of the curves with missing periods", "ours", low=0.0, high=1.0),
+    **learning_rate(2e-3, "ours; rises for a twentieth of the updates, then falls to zero"),
 }
 CARD = {
     "inputs": "(n, F) float32: Rayleigh phase velocities in km/s at model.frequency_hz (ascending), NaN where missing",
@@ -84,6 +107,17 @@ def noisy_thickness_examples(
     return noisy(curves, model.noise_relative), part
 
 
+def sigmoid_stage() -> Stage:
+    """Return the stage that trains a network of sigmoid layers, `model.network`, on thickness."""
+    return Stage(
+        "network",
+        thickness_examples,
+        compile_sigmoid,
+        trained_part=lambda model: model.network,
+        validation_examples=noisy_thickness_examples,
+    )
+
+
 def measure_errors(model: PointCrustModel, records: Records, settings: Mapping[str, Any]) -> None:
     """Measure on held-out curves how far the answers of a model err, and keep it in the model."""
     curves = noisy(records["phase_velocity_km_s"], model.noise_relative, seed=1)
@@ -122,6 +156,30 @@ def mixture_targets(model: MixtureCrustModel, records: Records) -> np.ndarray:
     return np.concatenate([logit, np.log((high - low) * part * (1 - part))], axis=1).astype(np.float32)
 
 
+def mixture_stage(targets: Callable[[Any, Records], np.ndarray]) -> Stage:
+    """Return the stage that trains a mixture density network, `model.network`.
+
+    Noise-free curves get their noise in the network; validation has white noise of the default sd, always the same.
+
+    Args:
+        targets: targets(model, records) -> what the loss takes.
+    """
+
+    def examples(model, records, settings):
+        return records["phase_velocity_km_s"], targets(model, records)
+
+    def validation_examples(model, records, settings):
+        return noisy(records["phase_velocity_km_s"], model.noise_relative), targets(model, records)
+
+    return Stage(
+        "network",
+        examples,
+        compile_mixture,
+        trained_part=lambda model: model.network,
+        validation_examples=validation_examples,
+    )
+
+
 def compile_mixture(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Adam with a learning rate that rises for a twentieth of the steps and falls to zero along a cosine."""
 
@@ -143,23 +201,20 @@ def compile_sigmoid(part: keras.Model, settings: Mapping[str, Any], steps: int) 
 
     if settings["schedule"] == "stable":
         compile_part(part, settings, steps, half_squared_error)
-    elif settings["schedule"] == "literal":
-        part.compile(
-            keras.optimizers.SGD(1.0),
-            loss=half_squared_error,
-            steps_per_execution=max(1, steps // settings["epochs"]),
-            jit_compile=True,
-        )
-    else:
-        raise UsageError(f"schedule is stable or literal; received {settings['schedule']!r}.")
+        return
+    part.compile(
+        keras.optimizers.SGD(1.0),
+        loss=half_squared_error,
+        steps_per_execution=max(1, steps // settings["epochs"]),
+        jit_compile=True,
+    )
 
 
 def compile_part(network: keras.Model, settings: Mapping[str, Any], steps: int, loss: Any) -> None:
     """Compile with Adam and a cosine schedule; whole epochs run in one call of the compiled step."""
-    peak, warm = settings["learning_rate"], steps // 20
-    schedule = keras.optimizers.schedules.CosineDecay(peak / 20, steps - warm, warmup_target=peak, warmup_steps=warm)
+    rate = cosine(settings["learning_rate"], steps, warm_up=steps // 20)
     network.compile(
-        keras.optimizers.Adam(schedule, clipnorm=1.0),
+        keras.optimizers.Adam(rate, clipnorm=1.0),
         loss=loss,
         steps_per_execution=max(1, steps // settings["epochs"]),
         jit_compile=True,
@@ -199,7 +254,7 @@ def calibration(probability: np.ndarray) -> dict[str, float]:
     return {**covered, "pit_ks": float(distance)}
 
 
-def held_out_sample(model: CrustModel, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def held_out_curves(model: CrustModel, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return 20 curves with noise, as a user has them, the model's answer and the truth."""
     curves = noisy(records["phase_velocity_km_s"][:20], model.noise_relative).astype(np.float32)
     return {

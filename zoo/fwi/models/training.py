@@ -6,7 +6,8 @@ the physics, the wavelet or the geometry is in the data, and no noise, so real d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,46 +15,49 @@ import keras
 import numpy as np
 
 from zoo.errors import UsageError
-from zoo.fwi.inversion import misfits as fwi_misfits
 from zoo.fwi.inversion import optimizers as fwi_optimizers
 from zoo.fwi.inversion.survey import Survey, free_cells
-from zoo.fwi.models.inversion import WaveInversion, siren
+from zoo.fwi.models.inversion import WaveInversion
 from zoo.fwi.models.wave import WaveRNN
 from zoo.fwi.physics import acoustic
+from zoo.fwi.settings import SETTINGS as INVERSION
+from zoo.settings import Setting
 from zoo.training.metrics import rms_difference
-from zoo.training.recipe import Stage
+from zoo.training.recipe import Records, Stage, data_settings, fit_settings
 
-Records = Mapping[str, np.ndarray]
 # The time step leaves room for velocities above the true ones, without bounds.
 _FASTER = 1.2
 # Below the highest frequency that the grid carries: a short wavelet's spectrum is known to 1 / duration.
 _BELOW = 0.9
 
+_SHARED = ("optimizer", "learning_rate", "misfit", "bands_hz", "taper_m", "freeze_water", "network", "order", "width")
+ACQUISITION = {
+    "shots": Setting(
+        12, "shots, evenly over the width", "section 'The synthetic example of Marmousi'", unit="shots", low=1
+    ),
+    "validation_shots": Setting(2, "held-out shots midway between the others", "ours", unit="shots", low=0),
+    "source_row": Setting(1, "row of the sources", "ours", unit="cells", low=0),
+    "receiver_row": Setting(1, "row of the receivers", "ours", unit="cells", low=0),
+    "receiver_every": Setting(1, "columns from one receiver to the next", "ours", unit="cells", low=1),
+    "peak_hz": Setting(
+        0.0,
+        "peak frequency of the Ricker wavelet; 0: 0.9 of what the dataset says its grid carries",
+        "ours",
+        unit="Hz",
+        low=0.0,
+    ),
+    "time_step_s": Setting(0.0, "time step; 0: 0.9 of the longest stable one", "ours", unit="s", low=0.0),
+    "time_samples": Setting(700, "length of a record", "ours", unit="samples", low=1),
+}
 SETTINGS = {
-    "train_split": "model",
-    "validation_split": "model",
-    "optimizer": "adam",  # gd, momentum, adagrad, rmsprop, adam, cg, l-bfgs-b, tnc
-    "learning_rate": 40.0,  # m/s an update
-    "epochs": 100,  # gradients of all shots
-    "batch_size": 12,  # shots to an update
-    "patience": 0,
-    "shots": 12,
-    "validation_shots": 2,
-    "source_row": 1,
-    "receiver_row": 1,
-    "receiver_every": 1,
-    "peak_hz": 0.0,  # 0: 0.9 of what the dataset says its grid carries
-    "time_step_s": 0.0,  # 0: 0.9 of the longest stable one
-    "time_samples": 700,
-    "misfit": "l2",  # l2, correlation, envelope
-    "bands_hz": (),  # low-pass corners of stages before the last, of band_epochs each
-    "band_epochs": 25,
-    "bounds": (),  # m/s
-    "taper_m": 0.0,
-    "freeze_water": True,
-    "network": False,
-    "order": 4,
-    "width": 14,
+    **data_settings("velocity_models/synthetic_folded", "model", "model"),
+    **ACQUISITION,
+    **{key: INVERSION[key] for key in _SHARED},
+    "bounds": dataclasses.replace(
+        INVERSION["bounds"], default=(), optional=False, meaning="lowest and highest velocity; empty: none"
+    ),
+    "band_epochs": Setting(25, "gradients of each stage of bands_hz", "ours", unit="gradients", low=1),
+    **fit_settings(batch_size=12, epochs=100, source="figure 16: all shots to an update, 100 gradients"),
 }
 CARD = {
     "inputs": "wavelet (S, T) float32, any unit, at model.waves.time_step_s; sources (S, 2) int32, cells (z, x)",
@@ -63,12 +67,7 @@ CARD = {
 }
 
 
-def build(network: bool) -> WaveInversion:
-    """Return an inversion that has no grid yet."""
-    return WaveInversion(network=siren() if network else None)
-
-
-def adapt(model: WaveInversion, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def acquire(model: WaveInversion, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Put the model on the dataset's grid, at its start, with the acquisition that the settings describe."""
     true, start = records["velocity_m_s"][0], records["start_m_s"][0]
     spacing_m, order, bounds = about["spacing_m"], settings["order"], tuple(settings["bounds"]) or None
@@ -130,27 +129,34 @@ def validation_examples(
     return (wavelet, places), keras.ops.convert_to_numpy(observed)
 
 
-def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> None:
-    """Choose optimizer and misfit."""
+def stages(compile: Callable) -> Callable[[Mapping[str, Any]], list[Stage]]:
+    """Return a recipe's `stages`: low frequencies first, which a start half a period off can still follow, then all.
+
+    Args:
+        compile: of every stage.
+    """
+
+    def stages_of(settings: Mapping[str, Any]) -> list[Stage]:
+        low = [
+            Stage(
+                f"below-{corner_hz:g}-hz",
+                partial(examples, corner_hz=corner_hz),
+                compile,
+                validation_examples=partial(validation_examples, corner_hz=corner_hz),
+                settings={"epochs": settings["band_epochs"]},
+            )
+            for corner_hz in settings["bands_hz"]
+        ]
+        return [*low, Stage("all", examples, compile, validation_examples=validation_examples)]
+
+    return stages_of
+
+
+def optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Return the optimizer; scipy's, which compare misfits, need the gradient of all shots at once."""
     if settings["optimizer"] in fwi_optimizers.METHODS and settings["batch_size"] < settings["shots"]:
         raise UsageError(f"{settings['optimizer']} needs the gradient of all shots: batch_size={settings['shots']}.")
-    optimizer = fwi_optimizers.optimizer(settings["optimizer"], settings["learning_rate"])
-    model.compile(optimizer, fwi_misfits.misfit(settings["misfit"]), jit_compile=False)
-
-
-def bands(settings: Mapping[str, Any]) -> list[Stage]:
-    """Return the stages that take low frequencies first, which a start half a period off can still follow."""
-    return [
-        Stage(
-            f"below-{corner_hz:g}-hz",
-            lambda model: model,
-            partial(examples, corner_hz=corner_hz),
-            compile,
-            partial(validation_examples, corner_hz=corner_hz),
-            {"epochs": settings["band_epochs"]},
-        )
-        for corner_hz in settings["bands_hz"]
-    ]
+    return fwi_optimizers.optimizer(settings["optimizer"], settings["learning_rate"])
 
 
 def score(model: WaveInversion, records: Records) -> dict[str, float]:
@@ -171,7 +177,7 @@ def score(model: WaveInversion, records: Records) -> dict[str, float]:
     }
 
 
-def sample(model: WaveInversion, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def middle_shot(model: WaveInversion, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return a shot in the middle and its record, and the velocities: found, start."""
     middle = slice(len(model.sources) // 2, len(model.sources) // 2 + 1)
     wavelet, source = keras.ops.convert_to_numpy(model.wavelet)[middle], model.sources[middle]
@@ -182,16 +188,3 @@ def sample(model: WaveInversion, records: Records, settings: Mapping[str, Any]) 
         "velocity_m_s": model.velocity_m_s,
         "start_m_s": keras.ops.convert_to_numpy(model.start),
     }
-
-
-PARTS: dict[str, Any] = {
-    "build": build,
-    "adapt": adapt,
-    "examples": examples,
-    "validation_examples": validation_examples,
-    "pretraining": bands,
-    "compile": compile,
-    "score": score,
-    "sample": sample,
-}
-"""The functions of a `Recipe` of these inversions, which differ in their earths and settings only."""

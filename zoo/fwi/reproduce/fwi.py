@@ -22,18 +22,14 @@ from typing import Any
 import numpy as np
 
 from zoo.fwi.reproduce.claims import COMPARED, LEARNING_RATES, ONE_DIMENSION, SECTION, judged
-from zoo.fwi.reproduce.problem import Problem, Run, chosen, interfaces, kept_run, prepared, problem
+from zoo.fwi.reproduce.problem import Problem, Run, interfaces, kept_run, prepared, problem
 from zoo.progress import say
-from zoo.reproduce import Workshop
+from zoo.training.experiment import Workshop
 from zoo.training.metrics import rms_difference
 
-# GD and momentum step in proportion to the gradient, which grows with the square of the data's amplitude, and the paper
-# gives none. With data of this rms its rates of GD lie about the limit of stability, 0.4 below it and 0.6 beyond.
-AMPLITUDE = 75.0
 FITTED = 0.01
 MARMOUSI, FOLDED = "velocity_models/marmousi2_fwi", "velocity_models/synthetic_folded"
 _LAYERED = "velocity_models/layered_1d"
-_SETTINGS_1D = {"iterations": 1000, "amplitude": AMPLITUDE, "smooth_m": 0.0}
 _QUICK_1D = {"time_samples": 600}
 _QUICK_2D = {"time_samples": 200, "shots": 2}
 
@@ -47,7 +43,7 @@ def learning_rates(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.fwi.figures.runs import draw_runs_1d
 
-    settings = chosen(workshop, _SETTINGS_1D, {"iterations": 3})
+    settings = workshop.own
     given = _layers(workshop, settings["smooth_m"])
     runs = {}
     for optimizer, rate in COMPARED if workshop.quick else LEARNING_RATES:
@@ -84,7 +80,7 @@ def one_dimension(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.fwi.figures.runs import draw_runs_1d
 
-    settings = chosen(workshop, _SETTINGS_1D, {"iterations": 3})
+    settings = workshop.own
     given = _layers(workshop, settings["smooth_m"])
     runs = {(optimizer, rate): _run_1d(workshop, given, optimizer, rate, settings) for optimizer, rate in ONE_DIMENSION}
     rows = [
@@ -116,8 +112,7 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
     """
     from zoo.data import datasets
 
-    defaults = {"dataset": "", "iterations": 100, "tnc": False}
-    settings = chosen(workshop, defaults, {"iterations": 4, "dataset": FOLDED})
+    settings = workshop.own
     dataset = settings["dataset"]
     if not dataset:
         there = MARMOUSI in datasets.describe(MARMOUSI.split("/")[0], workshop.data_dir)["prepared"]

@@ -4,20 +4,19 @@ share."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.files import digest, read_npz, write_with
 from zoo.fwi.inversion.fit import Settings, Survey, fingerprint, invert
 from zoo.fwi.inversion.state import LAST_GOOD
 from zoo.fwi.physics.velocity_models import VelocityModel
 from zoo.progress import say
-from zoo.reproduce import Workshop, forget
+from zoo.training.experiment import Workshop, forget
 
 _KEPT = "run.npz"
 _OSCILLATED = 0.05
@@ -114,18 +113,6 @@ def interfaces(found: np.ndarray, true: np.ndarray, spacing_m: float) -> tuple[i
     return len(shifts), float(np.mean(shifts)) * spacing_m if shifts else 0.0
 
 
-def chosen(workshop: Workshop, defaults: Mapping[str, Any], quick: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an experiment's settings with the user's changes; unknown names and other types are refused."""
-    from zoo.training.recipe import as_type_of
-
-    settings = {**defaults, **(quick if workshop.quick else {})}
-    for name, value in workshop.settings.items():
-        if name not in defaults:
-            raise UsageError(f"This experiment has no setting {name!r}.{did_you_mean(name, defaults)}")
-        settings[name] = as_type_of(defaults[name], value, name)
-    return settings
-
-
 def prepared(name: str, workshop: Workshop) -> str:
     """Return the name of a synthetic dataset of velocity_models, after preparing it if it is not there yet."""
     from zoo.data import datasets
@@ -154,7 +141,7 @@ def problem(recipe: str, tag: str, workshop: Workshop, **changes: Any) -> Proble
     records = datasets.arrays(settings["dataset"], settings["train_split"], workshop.data_dir)
     about = datasets.metadata(settings["dataset"], workshop.data_dir)
     model = made.create(settings)
-    made.adapt(model, records, settings, about)
+    made.before_fit(model, records, settings, about)
     true, start = (
         VelocityModel(records[key][0], about["spacing_m"], title, about["origin"], records["water_rows"][0])
         for key, title in (("velocity_m_s", "true"), ("start_m_s", "start"))

@@ -9,7 +9,7 @@ processes learn slowness and the logarithm of the height, which are of order one
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,9 +17,12 @@ import numpy as np
 
 from zoo.microseismic.models.emulator import ERROR_NAMES, Emulator
 from zoo.microseismic.models.gp_regression import fit_gaussian_processes
+from zoo.microseismic.models.source_features import KINDS
 from zoo.microseismic.models.trace_alignment import is_outlier, peaks, pulse_delay_s, shift_traces
+from zoo.settings import Setting
 from zoo.training.metrics import score_traces
-from zoo.training.recipe import Stage
+from zoo.training.recipe import Recipe, Stage, data_settings, draw_seed, fit_settings, learning_rate, seeds
+from zoo.training.schedules import cosine
 
 # Where the peak of a frame lies: early, so that little of a frame is cut off, yet late
 # enough for the onset of the pulse.
@@ -31,21 +34,27 @@ _BATCH = 1000
 
 # The emulators of the paper differ in what makes the frames alone: datasets, cards and optimizer are one.
 SETTINGS = {
-    "dataset": "microseismic/marine",
-    "train_split": "train",
-    "validation_split": "validation",
-    "features": "physics",
-    "depth_nodes": 61,
-    "inducing_points": 512,
-    "uniform_along_y": False,
-    "periodic_spacing_km": [],
-    "periodic_nodes": [],
-    "amplitude_weight": 1.0,
-    "learning_rate": 1e-3,
-    "batch_size": 64,
-    "epochs": 300,
-    "patience": 0,  # the learning rate ends at zero
-    "share_traces": True,
+    **data_settings("microseismic/marine"),
+    "features": Setting("physics", "what a network is told of a source", "paper: section 2.1", choices=KINDS),
+    "depth_nodes": Setting(61, "depths whose nearness physics features hold", "ours", unit="depths", low=2),
+    "inducing_points": Setting(512, "inducing points of the processes of time and amplitude", "ours", low=2),
+    "uniform_along_y": Setting(False, "whether the earth does not change along y", "the paper's traces"),
+    "periodic_spacing_km": Setting(
+        [],
+        "spacing x, y, z of a simulation's periodic grid; empty if it is not periodic",
+        "the paper's traces",
+        unit="km",
+    ),
+    "periodic_nodes": Setting([], "nodes x, y, z of that grid", "the paper's traces", kind="whole"),
+    "share_traces": Setting(True, "whether the licence lets held-out traces travel with the model", "the dataset"),
+}
+WEIGHTS = {
+    "amplitude_weight": Setting(1.0, "power of its amplitude that a frame weighs in a fit", "ours; the paper's is 0")
+}
+FIT = {
+    **WEIGHTS,
+    **learning_rate(1e-3, "ours, falls to zero along a cosine"),
+    **fit_settings(batch_size=64, epochs=300),
 }
 # The paper's own traces. Their earth does not change along y: events mirrored in y have equal traces. Their
 # simulation is periodic, and the files hold no licence to pass traces on.
@@ -58,9 +67,8 @@ _KWAVE2021 = {
     "periodic_nodes": [81, 81, 301],
     "share_traces": False,
 }
-TAGS = {"marine": {"epochs": 200}, "kwave2021": _KWAVE2021}  # marine has five receivers at once
-SMOKE = {"dataset": "microseismic/marine_small", "epochs": 3, "inducing_points": 64}
-CARD = {
+_SMOKE = {"dataset": "microseismic/marine_small", "inducing_points": 64}
+_CARD = {
     "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
     "outputs": "(n, receivers, samples) float32: pressure in the unit of the dataset, from the origin time",
     "licence": "weights: Apache-2.0",
@@ -68,7 +76,46 @@ CARD = {
 }
 
 
-def builder(emulator: type[Emulator]) -> Callable[..., Emulator]:
+def recipe(
+    model_class: type[Emulator],
+    settings: Mapping[str, Setting],
+    stages: Sequence[Stage],
+    before_fit: Callable,
+    after_fit: Callable | None = None,
+    smoke: Mapping[str, Any] | None = None,
+    citation: str = _CARD["citation"],
+) -> Recipe:
+    """Return the recipe of an emulator of the paper.
+
+    Its tags: `marine`, our earth with five receivers; `kwave2021`, the authors' traces of one receiver.
+
+    Args:
+        model_class: of the emulator.
+        settings: those beside `SETTINGS`.
+        stages, before_fit, after_fit: as in `Recipe`.
+        smoke: smoke settings beside the dataset.
+        citation: what to cite.
+    """
+    whole = {**SETTINGS, **settings}
+    trains = {"epochs": 200} if "epochs" in whole else {}  # five receivers at once
+    return Recipe(
+        name=model_class.recipe_name,
+        summary="Emulates the seismic traces of a microseismic event at fixed receivers, from its coordinates.",
+        settings=whole,
+        build=_builder(model_class),
+        before_fit=before_fit,
+        stages=stages,
+        after_fit=after_fit,
+        measure=measure_errors,
+        score=score,
+        golden=held_out_events,
+        card={**_CARD, "citation": citation},
+        tags={"marine": trains, "kwave2021": _KWAVE2021},
+        smoke={**_SMOKE, **({"epochs": 3} if "epochs" in whole else {}), **(smoke or {})},
+    )
+
+
+def _builder(emulator: type[Emulator]) -> Callable[..., Emulator]:
     """Return `build` of a recipe: it takes the arguments of `Emulator` and those that the class adds."""
 
     def build(**settings) -> Emulator:
@@ -82,14 +129,22 @@ def builder(emulator: type[Emulator]) -> Callable[..., Emulator]:
     return build
 
 
+def network_stage(examples: Callable | None = None) -> Stage:
+    """Return the stage that trains `model.network` on unit-peak frames.
+
+    Args:
+        examples: what it sees; default: features, frames and weights of events.
+    """
+    return Stage("network", examples or frames, compile_network, trained_part=lambda model: model.network)
+
+
 def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Adam with a learning rate that falls to zero along a cosine; mean squared error (eq. 6).
 
     The divergence of the autoencoder's ELBO (eq. 9) is its network's own loss.
     """
-    schedule = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], steps)
     network.compile(
-        keras.optimizers.Adam(schedule),
+        keras.optimizers.Adam(cosine(settings["learning_rate"], steps)),
         loss="mse",
         steps_per_execution=max(1, steps // settings["epochs"]),
         jit_compile=True,
@@ -117,7 +172,8 @@ def adapt(
     about: Mapping[str, Any],
 ) -> None:
     """Give the model its geometry, standardise its features, fit the processes of time and amplitude."""
-    place(model, records, about)
+    configure(model, records, about)
+    seed = seeds(settings)
     traces, coordinates = records["traces"], records["coordinates_km"]
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
     distance_km = np.asarray(model.source_features.distance_km(coordinates))
@@ -135,7 +191,7 @@ def adapt(
                 features[used, receiver],
                 target[used, np.newaxis],
                 settings["inducing_points"],
-                seed=int(np.random.randint(2**31)),
+                seed=draw_seed(seed),
                 linear_trend=output == 0,
                 what=f"Process of {('time', 'amplitude')[output]}, receiver {receiver + 1}",
             )
@@ -143,7 +199,7 @@ def adapt(
     model.pulse_delay_s.assign(delay_s)
 
 
-def place(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+def configure(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
     """Give the model the geometry of a dataset and standardise its features on the events off the faces."""
     traces, coordinates = records["traces"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
@@ -192,42 +248,42 @@ def adapt_components(
     model.components.adapt(aligned, weights)
 
 
-def fit_code_processes(model: Emulator, features: np.ndarray, codes: np.ndarray) -> None:
+def fit_code_processes(model: Emulator, features: np.ndarray, codes: np.ndarray, settings: Mapping[str, Any]) -> None:
     """Fit a process to each number of a code, `model.code_processes`.
 
     Args:
         model: the emulator.
         features: (events, receivers, features).
         codes: (events, receivers, numbers).
+        settings: of the recipe.
     """
+    seed = seeds(settings)
     for receiver in range(codes.shape[1]):
         fitted = fit_gaussian_processes(
             features[:, receiver, : model.source_features.smooth],
             codes[:, receiver],
             model.code_processes.points,
-            seed=int(np.random.randint(2**31)),
+            seed=draw_seed(seed),
             what=f"Processes of codes, receiver {receiver + 1}",
         )
         for output, process in enumerate(fitted):
             model.code_processes.assign(receiver, output, process)
 
 
-def autoencoder_stage(settings: Mapping[str, Any]) -> list[Stage]:
+def autoencoder_stage(epochs: int) -> Stage:
     """Return the stage that trains `model.autoencoder` on the frames alone, before anything looks at the source."""
 
     def examples(model, records, settings):
         _, aligned, weights = frames(model, records, settings)
         return aligned, aligned, weights
 
-    return [
-        Stage(
-            "autoencoder",
-            trained_part=lambda model: model.autoencoder,
-            examples=examples,
-            compile=compile_network,
-            settings={"epochs": settings.get("autoencoder_epochs", settings["epochs"])},
-        )
-    ]
+    return Stage(
+        "autoencoder",
+        examples,
+        compile_network,
+        trained_part=lambda model: model.autoencoder,
+        settings={"epochs": epochs},
+    )
 
 
 def predict(model: Emulator, coordinates_km: np.ndarray) -> np.ndarray:
@@ -268,7 +324,7 @@ def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings:
     model.errors.assign(np.stack([found[name] for name in ERROR_NAMES]))
 
 
-def held_out_sample(
+def held_out_events(
     model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """Return 20 events off the faces: coordinates, emulated and (where they may be shared) true traces.
@@ -278,11 +334,11 @@ def held_out_sample(
     chosen = np.flatnonzero(~records["on_boundary_face"])[:20]
     coordinates = records["coordinates_km"][chosen].astype(np.float32)
     peak = np.abs(records["traces"]).max(axis=-1)
-    sample = {
+    events = {
         "coordinates_km": coordinates,
         "predicted": np.asarray(model(coordinates)),
         "noise_sd": np.float32(NOISE_TO_PEAK * np.median(peak)),
     }
     if settings["share_traces"]:
-        sample["traces"] = records["traces"][chosen].astype(np.float32)
-    return sample
+        events["traces"] = records["traces"][chosen].astype(np.float32)
+    return events

@@ -20,6 +20,8 @@ from zoo.microseismic.models.trace_alignment import is_outlier, peaks, pulse_del
 from zoo.microseismic.physics import moment_tensor
 from zoo.progress import track
 from zoo.training.metrics import r2d
+from zoo.training.recipe import draw_seed, seeds
+from zoo.training.schedules import cosine
 
 # Where the peak of the explosion's trace lies in a frame.
 _REFERENCE_S = 0.16
@@ -44,6 +46,7 @@ def adapt(
 ) -> None:
     """Give the model its geometry; fit arrival times, amplitudes and principal components."""
     greens, coordinates = records["greens"], records["coordinates_km"]
+    seed = seeds(settings)
     time_step_s = 1 / float(about["sampling_rate_hz"])
     model.place(
         about["receivers_km"],
@@ -69,7 +72,7 @@ def adapt(
                 features[used, receiver],
                 slowness[used, np.newaxis],
                 settings["inducing_points"],
-                seed=int(np.random.randint(2**31)),
+                seed=draw_seed(seed),
                 linear_trend=True,
                 what=f"Process of the time of {'PS'[wave]}, receiver {receiver + 1}",
             )
@@ -137,9 +140,8 @@ def examples(
 
 def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Adam with a learning rate that falls to zero along a cosine; mean squared error."""
-    schedule = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], steps)
     network.compile(
-        keras.optimizers.Adam(schedule),
+        keras.optimizers.Adam(cosine(settings["learning_rate"], steps)),
         loss="mse",
         steps_per_execution=max(1, steps // settings["epochs"]),
         jit_compile=True,
@@ -243,7 +245,7 @@ def _error_sums(waves: np.ndarray, greens: np.ndarray, moments: np.ndarray, time
     return np.swapaxes(both, -1, -2)
 
 
-def held_out_sample(
+def held_out_events(
     model: keras.Model, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
     """Return 20 held-out events: places, tensors (double couple, CLVD, any, in turn), true and emulated traces.

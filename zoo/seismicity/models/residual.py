@@ -241,7 +241,7 @@ class SeismicityClassifier(keras.Model):
         logs = [ops.log1p(maps[..., :1]), ops.log1p(maps[..., 1:] / _PAST_UNIT)][: self.channels]
         return ops.concatenate([log * scale for log, scale in zip(logs, _SCALES, strict=False)], axis=-1)
 
-    def answers(self, maps: np.ndarray) -> np.ndarray:
+    def outputs(self, maps: np.ndarray) -> np.ndarray:
         """Return the probabilities (n, 2) of any number of maps, in batches."""
         parts = [maps[first : first + _BATCH] for first in range(0, len(maps), _BATCH)]
         return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])

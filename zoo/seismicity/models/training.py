@@ -13,13 +13,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError
 from zoo.seismicity.models.residual import ResidualNetwork, SeismicityClassifier
 from zoo.seismicity.physics.maps import TASKS, draw_maps
-from zoo.training.recipe import Recipe
+from zoo.settings import Setting, changed
+from zoo.training.recipe import Recipe, Records, Stage, data_settings, fit_settings, learning_rate
+from zoo.training.schedules import cosine
 from zoo.training.temperature import best_temperature
-
-Records = Mapping[str, np.ndarray]
 
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -28,24 +27,33 @@ PAPER_RATES = {18: 0.005, 34: 0.003, 101: 0.0007}
 """Chosen values of tables S1 to S6; the rate by depth."""
 MOMENTUM = 0.9
 SETTINGS = {
-    "dataset": "seismicity_maps/medium",
-    "tasks": ["medium"],
-    "train_split": "train[:1]",
-    "validation_split": "validation",
-    "scored_on": ["validation", "test", "seismicity_maps/medium_uniform:test", "seismicity_maps/hard:test"],
-    "width": 64,
-    "channels": 1,
-    "grown_from": "",
-    "schedule": "constant",
-    "weight_decay": PAPER_DECAY,
-    "precision": "float32",
-    "batch_size": 32,
-    "steps_per_epoch": 1000,
-    "epochs": 1000,
-    "patience": 10,
+    **data_settings("seismicity_maps/medium", "train[:1]"),  # one map, as maps are drawn anew
+    "tasks": Setting(
+        ["medium"], "kinds of maps that are drawn; a batch holds as many of each", "ours", choices=list(TASKS)
+    ),
+    "scored_on": Setting(
+        ["validation", "test", "seismicity_maps/medium_uniform:test", "seismicity_maps/hard:test"],
+        "what the card's scores are measured on",
+        "ours",
+    ),
+    "width": Setting(64, "channels of the first stage", "He et al. 2016", unit="channels", low=1),
+    "channels": Setting(
+        1, "1: the map alone; 2: and the events that the past leads one to expect", "ours", low=1, high=2
+    ),
+    "grown_from": Setting("", "the shallower model whose weights training starts from; empty: random ones", "ours"),
+    "schedule": Setting(
+        "constant",
+        "constant: one rate, and early stopping; cosine: it rises for a twentieth of the updates, then falls to zero",
+        "constant: text S1; cosine: ours",
+        choices=SCHEDULES,
+    ),
+    **learning_rate(PAPER_RATES[18], "tables S1 to S6"),
+    "weight_decay": Setting(PAPER_DECAY, "decay of the weights, that of an L2 penalty", "tables S1 to S6", low=0.0),
+    "precision": Setting("float32", "precision of the convolutions in training", "ours", choices=list(PRECISIONS)),
+    **fit_settings(batch_size=32, epochs=1000, patience=10, source="ours: text S1 says early stopping"),
+    "steps_per_epoch": Setting(1000, "batches that are called an epoch", "ours", unit="updates", low=1),
 }
-"""Settings of the recipes but for the rate. `tasks`: of `zoo.seismicity.physics.maps.TASKS`; a batch holds maps of
-each. `train_split` is one map, as maps are drawn anew."""
+"""Settings of the recipes; the learning rate is that of ResNet-18."""
 TUNED = {"schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4, "precision": "bfloat16", "patience": 0}
 """What trains in an hour of a CPU: a rate that rises, then falls to zero along a cosine, and half the precision."""
 
@@ -77,9 +85,7 @@ def builder(model_class: type[SeismicityClassifier]) -> Callable[..., Seismicity
         if grown_from:
             from zoo import registry
 
-            source = registry.load(grown_from)
-            if not isinstance(source, SeismicityClassifier):
-                raise UsageError(f"grown_from takes a model of seismicity maps; {grown_from} is none.")
+            source = registry.load(grown_from, answering="seismicity.anomaly")
             model.network.grow(source.network)
         return model
 
@@ -99,9 +105,6 @@ def examples(model: SeismicityClassifier, records: Records, settings: Mapping[st
 
 def draws(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> Callable:
     """Return what makes a batch: as many maps of each task, drawn by the generator it is given."""
-    strange = [name for name in settings["tasks"] if name not in TASKS]
-    if strange:
-        raise UsageError(f"tasks are of {', '.join(TASKS)}; received {strange[0]!r}.")
     tasks = [TASKS[name] for name in settings["tasks"]]
     sizes = [len(part) for part in np.array_split(np.arange(settings["batch_size"]), len(tasks))]
 
@@ -118,15 +121,10 @@ def compile_network(network: ResidualNetwork, settings: Mapping[str, Any], steps
 
     `constant`: the paper's, and early stopping. `cosine`: up for a twentieth of the steps, then down to zero.
     """
-    rate, schedule, precision = settings["learning_rate"], settings["schedule"], settings["precision"]
-    if schedule not in SCHEDULES:
-        raise UsageError(f"schedule is one of {', '.join(SCHEDULES)}; received {schedule!r}.")
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision is one of {', '.join(PRECISIONS)}; received {precision!r}.")
-    if schedule == "cosine":
-        warm = steps // 20
-        rate = keras.optimizers.schedules.CosineDecay(rate / 20, steps - warm, warmup_target=rate, warmup_steps=warm)
-    network.compute_in(PRECISIONS[precision])
+    rate = settings["learning_rate"]
+    if settings["schedule"] == "cosine":
+        rate = cosine(rate, steps, warm_up=steps // 20)
+    network.compute_in(PRECISIONS[settings["precision"]])
     network.compile(
         DecayedSGD(rate, settings["weight_decay"]),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -136,12 +134,16 @@ def compile_network(network: ResidualNetwork, settings: Mapping[str, Any], steps
     )
 
 
-def finish(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> None:
-    """Round the weights to float16, as which they are stored, and calibrate the temperature on held-out maps."""
+def round_weights(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> None:
+    """Round the weights to float16, in which they are stored."""
     model.network.compute_in("float32")
     model.network.set_weights([weight.astype(np.float16).astype(np.float32) for weight in model.network.get_weights()])
+
+
+def calibrate(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> None:
+    """Choose the temperature on held-out maps."""
     model.temperature.assign(1.0)
-    probability = model.answers(inputs(model, records))
+    probability = model.outputs(inputs(model, records))
     model.temperature.assign(best_temperature(probability, np.asarray(records["label"])))
 
 
@@ -160,7 +162,7 @@ def score(model: SeismicityClassifier, records: Records) -> dict[str, float]:
     `accuracy` at a probability of 0.5; `auc`: area under the ROC curve; `cross_entropy` in nats; `calibration_error`:
     mean difference of stated probability and frequency in ten bins.
     """
-    anomalous = model.answers(inputs(model, records))[:, 1].astype(np.float64)
+    anomalous = model.outputs(inputs(model, records))[:, 1].astype(np.float64)
     label = np.asarray(records["label"])
     stated = np.clip(np.where(label == 1, anomalous, 1 - anomalous), 1e-30, 1)
     bins = np.minimum((10 * anomalous).astype(int), 9)
@@ -173,11 +175,11 @@ def score(model: SeismicityClassifier, records: Records) -> dict[str, float]:
     }
 
 
-def sample(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def held_out_maps(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return eight held-out maps, the model's probabilities and the labels."""
     some = {name: values[:8] for name, values in records.items()}
     maps = inputs(model, some)
-    return {"seismicity_map": maps, "predicted": model.answers(maps), "label": np.asarray(some["label"])}
+    return {"seismicity_map": maps, "predicted": model.outputs(maps), "label": np.asarray(some["label"])}
 
 
 def recipe(
@@ -196,15 +198,13 @@ def recipe(
         name=model_class.recipe_name,
         summary=f"Says of a map of the epicentres of one time window whether events gather in it beyond what the "
         f"background does by itself: ResNet-{depth}. Trained on SYNTHETIC maps.",
-        settings={**SETTINGS, "learning_rate": PAPER_RATES[depth]},
+        settings=changed(SETTINGS, learning_rate=PAPER_RATES[depth]),
         build=builder(model_class),
-        examples=examples,
-        draws=draws,
-        trained_part=lambda model: model.network,
-        compile=compile_network,
-        finish=finish,
+        stages=[Stage("network", examples, compile_network, trained_part=lambda model: model.network, draws=draws)],
+        after_fit=round_weights,
+        measure=calibrate,
         score=score,
-        sample=sample,
+        golden=held_out_maps,
         features=("counts", "past", "label"),
         card={
             "inputs": "(n, 64, 64, 1) float: events of a time window in each pixel, row 0 the south, column 0 the "

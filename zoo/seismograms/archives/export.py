@@ -89,7 +89,7 @@ def waveform_features(name: str, data_dir: str | os.PathLike | None = None) -> d
 
 def prepared_waveforms(data_dir: str | os.PathLike | None = None) -> list[str]:
     """Return the names of prepared datasets of waveforms."""
-    folders = datasets.data_dir(data_dir).glob("*/*/*/features.json")
+    folders = datasets.data_folder(data_dir).glob("*/*/*/features.json")
     return sorted({f"{path.parts[-4]}/{path.parts[-3]}" for path in folders if '"waveform"' in path.read_text()})
 
 

@@ -29,8 +29,9 @@ from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 from tensorflow_datasets.core.splits import SplitDict, SplitInfo
 
 from zoo.data import shards
+from zoo.data.code import code_hashes
 from zoo.errors import ZooError
-from zoo.files import atomic_path, cores, digest, read_json, sha256, write_json
+from zoo.files import atomic_path, cores, digest, read_json, write_json
 from zoo.progress import bar, say
 from zoo.seismograms.archives.checks import SKIPPED, Problem, check
 from zoo.seismograms.archives.columns import COLUMNS, kind_of
@@ -187,16 +188,10 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
     def _depends_on(self, sources: list[Path], limit: int | None) -> list[Any]:
         """Return all that the blocks are made of: what was begun with something else is not gone on with."""
-        here = Path(__file__).parent
-        code = [
-            *sorted(Path(sys.modules[type(self).__module__].__file__).parent.glob("*.py")),
-            *sorted(here.glob("*.py")),
-            here.parent / "signals.py",
-            *sorted((here.parent / "physics").glob("*.py")),
-        ]
+        code = code_hashes(sorted(Path(sys.modules[type(self).__module__].__file__).parent.glob("*.py")))
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sources if path.is_file()]
         settings = json.dumps(shards.fields(self.builder_config))
-        return [settings, limit, self.info.file_format, np.__version__, *files, *(sha256(path) for path in code)]
+        return [settings, limit, self.info.file_format, np.__version__, *files, *code]
 
     def _blocks(self, sources: list[Path], limit: int | None) -> Iterator[tuple[dict[str, list[Row]], list[Problem]]]:
         """Gather rows into blocks; refuse names that were there before."""

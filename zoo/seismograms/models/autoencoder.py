@@ -272,7 +272,7 @@ class WaveformModel(keras.Model):
         parts = [waveforms[first : first + 4096] for first in range(0, len(waveforms), 4096)]
         return np.concatenate([ops.convert_to_numpy(self.prepare(part)) for part in parts])
 
-    def answers(self, waveforms: np.ndarray) -> np.ndarray:
+    def outputs(self, waveforms: np.ndarray) -> np.ndarray:
         """Return the output for any number of windows, in batches."""
         parts = [waveforms[first : first + 1024] for first in range(0, len(waveforms), 1024)]
         return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])

@@ -6,7 +6,7 @@ it. So whole traces of an archive score a model that was trained on a dataset of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
@@ -14,8 +14,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.seismograms import signals
 from zoo.seismograms.models.autoencoder import WaveformClassifier, WaveformModel
-
-Records = Mapping[str, np.ndarray]
+from zoo.training.recipe import Records
 
 COLLAPSED = 0.9
 """A run has collapsed if its error is above this part of the error of the best constant answer."""
@@ -88,7 +87,7 @@ def reconstruction_score(model: WaveformModel, records: Records) -> dict[str, fl
     (figure 3), of windows from -1 to 1; `mae_of_zero`: that of zeros; `active_part`: of the code's features.
     """
     waveform = windows(records, model)["waveform"]
-    true, reconstructed = model.prepared(waveform), model.answers(waveform)
+    true, reconstructed = model.prepared(waveform), model.outputs(waveform)
     r = correlations(true, reconstructed)
     return {
         "correlation": float(r.mean()),
@@ -121,7 +120,7 @@ def class_score(model: WaveformClassifier, records: Records) -> dict[str, float]
     bins.
     """
     records = windows(records, model, noise="noise" in model.labels)
-    probability, true = model.answers(records["waveform"]), classes(records, model.labels)
+    probability, true = model.outputs(records["waveform"]), classes(records, model.labels)
     found, sure = probability.argmax(1), probability.max(1)
     right = found == true
     bins = np.minimum((10 * sure).astype(int), 9)

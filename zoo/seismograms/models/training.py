@@ -6,40 +6,65 @@ beside what works, as `schedule=literal` and `schedule=tuned`: see `literal_sett
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from zoo.errors import UsageError, ZooError
-from zoo.seismograms.models.autoencoder import EncoderAndHead, WaveformClassifier, WaveformModel
+from zoo.errors import ZooError
+from zoo.seismograms.models.autoencoder import HEADS, EncoderAndHead, WaveformClassifier, WaveformModel
 from zoo.seismograms.models.scores import COLLAPSED, FEATURES, class_score, classes, reconstruction_score
-from zoo.training.recipe import Recipe, Stage
+from zoo.settings import Setting
+from zoo.training.recipe import Recipe, Records, Stage, draw_seed, fit_settings, learning_rate, seeds
+from zoo.training.schedules import cosine
 from zoo.training.temperature import best_temperature
-
-Records = Mapping[str, np.ndarray]
 
 SCHEDULES = ("tuned", "literal")
 SCHEMAS = ("baseline", "frozen", "finetune")
-APPLICATION = {
-    "train_split": "train",
-    "validation_split": "validation",
-    "encoder": "waveform_autoencoder.over68",
-    "head": "cnn",
-    "schema": "finetune",
-    "labels": 10_000,
-    "high_pass_hz": 2.0,
-    "schedule": "tuned",
-    "learning_rate": 1e-3,
-    "finetune_rate": 2e-4,
-    "batch_size": 64,
-    "epochs": 8,
-    "patience": 0,  # the learning rate ends at zero
+SCHEDULE = {
+    "schedule": Setting(
+        "tuned",
+        "literal: constant rate and what else table 1 states; tuned: a rate that rises, then falls to zero",
+        "literal: table 1; tuned: ours",
+        choices=SCHEDULES,
+    ),
 }
-"""Settings of the recipes that put application layers on an encoder. `labels`: how many, 0 for all. The
-paper filters nothing (`high_pass_hz=0`): then microseisms fill real windows, as they fill few synthetic ones."""
+APPLICATION = {
+    "encoder": Setting("waveform_autoencoder.over68", "the autoencoder whose encoder is taken", "section 2.3"),
+    "head": Setting("cnn", "the layers on top: convolutions and dense, or dense alone", "section 2.3", choices=HEADS),
+    "schema": Setting(
+        "finetune",
+        "baseline: all layers from scratch; frozen: the head alone; finetune: the head, then all layers",
+        "section 2.5",
+        choices=SCHEMAS,
+    ),
+    "labels": Setting(
+        10_000, "labelled records to take, a fifth of them for validation; 0 takes all", "table 1", low=0
+    ),
+    "high_pass_hz": Setting(
+        2.0,
+        "corner of the high-pass, 0 for none",
+        "ours; the paper filters nothing: then microseisms fill real windows, as they fill few synthetic ones",
+        unit="Hz",
+        low=0.0,
+    ),
+    **SCHEDULE,
+    **learning_rate(1e-3, "ours; 0.01 in table 1"),
+    "finetune_rate": Setting(2e-4, "learning rate of all layers in schema finetune", "ours; table 1", low=0.0),
+    **fit_settings(batch_size=64, epochs=8),
+}
+"""Settings of the recipes that put application layers on an encoder."""
+VERTICAL_ONLY = {
+    "vertical_only": Setting(
+        0.15,
+        "part of the training windows whose horizontals are set to zero",
+        "ours: many stations have none",
+        low=0.0,
+        high=1.0,
+    ),
+}
 CITATION = "Kong et al. (2021), Deep Convolutional Autoencoders as Generic Feature Extractors in Seismological "
 CITATION += "Applications"
 INPUTS = (
@@ -62,7 +87,7 @@ def literal_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     and a rate of 1e-3 to 3e-3 that falls to zero. Early stopping watches the validation loss here, also where the
     paper watches validation accuracy.
     """
-    examples = training_labels(settings) or 40_000  # the synthetic datasets's
+    examples = training_labels(settings) or 40_000  # that many the synthetic datasets have
     made = {"learning_rate": 0.01, "patience": 20, "batch_size": max(1, examples // 100), "epochs": 500}
     made |= {"sparsity_weight": 1e-4, "finetune_rate": 5e-5}
     return {key: value for key, value in made.items() if key in settings}
@@ -74,8 +99,6 @@ class WaveformRecipe(Recipe):
 
     def choose(self, tag: str = "", changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         chosen = super().choose(tag, changes)
-        if chosen["schedule"] not in SCHEDULES:
-            raise UsageError(f"schedule is one of {', '.join(SCHEDULES)}; received {chosen['schedule']!r}.")
         if chosen["schedule"] == "literal":
             chosen |= {k: v for k, v in literal_settings(chosen).items() if k not in (changes or {})}
         return chosen
@@ -85,8 +108,7 @@ def compile_part(network: keras.Model, settings: Mapping[str, Any], steps: int, 
     """Compile with Adam at a constant rate (literal), or at one that rises for a twentieth of the steps, then falls."""
     clip = None
     if settings["schedule"] == "tuned":
-        warm, clip = steps // 20, 1.0
-        rate = keras.optimizers.schedules.CosineDecay(rate / 20, steps - warm, warmup_target=rate, warmup_steps=warm)
+        rate, clip = cosine(rate, steps, warm_up=steps // 20), 1.0
     epoch = max(1, steps // settings["epochs"])
     network.compile(keras.optimizers.Adam(rate, clipnorm=clip), loss=loss, steps_per_execution=min(epoch, 50))
 
@@ -98,8 +120,7 @@ def training_labels(settings: Mapping[str, Any]) -> int:
 
 def training_subset(records: Records, settings: Mapping[str, Any]) -> Records:
     """Return as many random records as there are labels for training; which, depends on the seed of the training."""
-    # The trainer seeds NumPy's global generator with that seed at the beginning of every stage.
-    return _subset(records, training_labels(settings), np.random.default_rng(np.random.randint(2**31)))
+    return _subset(records, training_labels(settings), np.random.default_rng(draw_seed(seeds(settings))))
 
 
 def validation_subset(records: Records, settings: Mapping[str, Any]) -> Records:
@@ -144,15 +165,11 @@ def on_encoder(
         **config: further arguments of the class.
 
     Raises:
-        UsageError: if there is no such schema, or that checkpoint is no autoencoder.
+        ZooError: if that checkpoint is no autoencoder.
     """
     from zoo import registry
 
-    if schema not in SCHEMAS:
-        raise UsageError(f"schema is one of {', '.join(SCHEMAS)}; received {schema!r}.")
-    source = registry.load(encoder)
-    if getattr(source, "output_kind", "") != "reconstruction":
-        raise UsageError(f"{encoder} is no autoencoder of waveforms: encoder= takes one, such as waveform_autoencoder.")
+    source = registry.load(encoder, answering="seismograms.features")
     window = {"samples": source.samples, "sampling_rate_hz": source.sampling_rate_hz}
     window["high_pass_hz"] = high_pass_hz
     model = model_class(source.network.encoder.get_config(), head, **window, **config)
@@ -162,17 +179,21 @@ def on_encoder(
     return model
 
 
-def application_stages(examples: Any, validation_examples: Any, loss: Any) -> Any:
-    """Return a recipe's `pretraining`: before `finetune`, the application layers alone (section 2.5, schema 2)."""
+def application_stages(examples: Callable, validation_examples: Callable, loss: Any) -> Callable:
+    """Return a recipe's `stages`: all layers or the head; before `finetune` the head alone (section 2.5, schema 2)."""
 
-    def compile_head(network, settings, steps):
-        compile_application(network, {**settings, "schema": "frozen"}, steps, loss)
+    def stage(name: str, schema: str) -> Stage:
+        def compile(network, settings, steps):
+            compile_application(network, {**settings, "schema": schema}, steps, loss)
 
-    def pretraining(settings):
-        head = Stage("head", lambda model: model.network, examples, compile_head, validation_examples)
-        return [head] if settings["schema"] == "finetune" else []
+        return Stage(name, examples, compile, lambda model: model.network, validation_examples)
 
-    return pretraining
+    def stages(settings: Mapping[str, Any]) -> list[Stage]:
+        if settings["schema"] == "finetune":
+            return [stage("head", "frozen"), stage("network", "finetune")]
+        return [stage("network", settings["schema"])]
+
+    return stages
 
 
 def compile_application(network: EncoderAndHead, settings: Mapping[str, Any], steps: int, loss: Any) -> None:
@@ -202,31 +223,22 @@ def calibrate(model: WaveformClassifier, records: Records, settings: Mapping[str
     model.network.encoder.trainable = True
     some = validation_subset(records, settings)
     model.temperature.assign(1.0)
-    model.temperature.assign(best_temperature(model.answers(some["waveform"]), classes(some, model.labels)))
+    model.temperature.assign(best_temperature(model.outputs(some["waveform"]), classes(some, model.labels)))
 
 
-def class_sample(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def class_windows(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return eight held-out windows, the model's probabilities and the classes."""
     some = {key: values[:8] for key, values in records.items()}
     waveform = some["waveform"]
-    return {"waveform": waveform, "predicted": model.answers(waveform), "class": classes(some, model.labels)}
-
-
-def compile_classifier(network: EncoderAndHead, settings: Mapping[str, Any], steps: int) -> None:
-    """Compile with cross entropy (table 1)."""
-    compile_application(network, settings, steps, CROSS_ENTROPY)
+    return {"waveform": waveform, "predicted": model.outputs(waveform), "class": classes(some, model.labels)}
 
 
 CLASSIFIER = {
     "features": FEATURES,
-    "examples": class_examples,
-    "validation_examples": class_validation_examples,
-    "pretraining": application_stages(class_examples, class_validation_examples, CROSS_ENTROPY),
-    "trained_part": lambda model: model.network,
-    "compile": compile_classifier,
-    "finish": calibrate,
+    "stages": application_stages(class_examples, class_validation_examples, CROSS_ENTROPY),
+    "measure": calibrate,
     "score": class_score,
-    "sample": class_sample,
+    "golden": class_windows,
     "tags": {"synthetic": {}},
     "smoke": {"labels": 100, "epochs": 2, "batch_size": 16},
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.seismograms.picking.picks import CLEAR_S_DB, cut
+from zoo.training.recipe import Records
 
 _MASK_S = (-0.5, 1.0)  # around an S that nobody can see
 _LEVEL_S = 1.0
@@ -21,8 +22,6 @@ _NOISE_RATIO, _EVENT_RATIO = (1.5, 20.0), (0.3, 3.0)
 _ANYWHERE_SHARE = 0.1
 _VERTICAL_ONLY_SHARE, _DEAD_SHARE, _GAP_SHARE = 0.07, 0.03, 0.03
 _S_VISIBLE = 1.2
-
-Records = Mapping[str, np.ndarray]
 
 
 def labels(p_samples: np.ndarray, s_samples: np.ndarray, samples: int, sd_samples: float) -> np.ndarray:

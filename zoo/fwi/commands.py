@@ -1,0 +1,48 @@
+"""The command `zoo fwi`."""
+
+from __future__ import annotations
+
+import argparse
+
+from zoo.terminal import Commands, positive, print_answer, settings_of
+
+EXAMPLES = """\
+  zoo fwi line.segy --start smooth.npz --out line   which velocities explain these shots?
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this system."""
+    fwi = commands.add(
+        "fwi",
+        _fwi,
+        "invert shot gathers for velocity (goes on with an interrupted run)",
+        data=True,
+        settings=True,
+        resumes=True,
+    )
+    fwi.add_argument("shots", metavar="SHOTS", help="npz, SEG-Y, or any file that ObsPy reads with --geometry")
+    fwi.add_argument(
+        "--start", required=True, metavar="MODEL", help="first guess: npz, segy, nc, or velocity_models/CONFIG"
+    )
+    fwi.add_argument("--out", required=True, metavar="DIR", help="folder for models, tables and figures")
+    fwi.add_argument("--geometry", metavar="CSV", help="shot,source_x_m,source_depth_m,receiver_x_m,receiver_depth_m")
+    fwi.add_argument("--wavelet", metavar="FILE|ricker:HZ", help="default: the one with the shots, else estimated")
+    fwi.add_argument("--true", metavar="MODEL", help="the true model, likewise, to measure the error")
+    fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
+
+
+def _fwi(args: argparse.Namespace) -> None:
+    from zoo.fwi.inversion.invert import fwi, read_model
+
+    inverted = fwi(
+        args.shots,
+        read_model(args.start, "start_m_s", args.data_dir),
+        args.out,
+        geometry=args.geometry,
+        wavelet=args.wavelet,
+        truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
+        settings=settings_of(args.set),
+        figure_every=args.every,
+    )
+    print_answer(inverted, args.json, f"models, tables and figures are in {args.out}; look at overview.png first")

@@ -1,0 +1,42 @@
+"""The experiments of the papers that `zoo reproduce` repeats, as a table: what each is, its cost, its settings."""
+
+from __future__ import annotations
+
+from zoo.settings import Setting
+from zoo.training.experiment import Experiment
+
+_METHODS = [
+    "nn_direct_emulator",
+    "pca_nn_emulator",
+    "pca_gp_emulator",
+    "ae_nn_emulator",
+    "ae_gp_emulator",
+    "cvae_emulator",
+    "wgan_gp_emulator",
+    "d18_emulator",
+]
+
+EXPERIMENTS = {
+    "microseismic-table-1": Experiment(
+        "Accuracy, training, evaluation and size of the eight emulators",
+        "Spurio Mancini et al. 2021, table 1 and figure 8",
+        "a minute with the shipped checkpoints; with --train, 24 trainings of one to three CPU-minutes",
+        "zoo.microseismic.reproduce:table_1",
+        {
+            "methods": Setting(_METHODS, "recipes to compare", "table 1", choices=_METHODS),
+            "seeds": Setting(3, "trainings of each, with seeds 0, 1 ...", "ours", unit="trainings", low=1),
+        },
+        trains=True,
+    ),
+    "microseismic-table-2": Experiment(
+        "Location of 20 held-out events by waveforms (best emulator, D18) and by arrival times (EDT, Gaussian)",
+        "Spurio Mancini et al. 2021, table 2 and figures 10 and 11",
+        "some CPU-minutes; fewer by --set events=5",
+        "zoo.microseismic.reproduce_location:table_2",
+        {
+            "events": Setting(20, "held-out events to locate", "ours; the paper has one", unit="events", low=1),
+            "d18_events": Setting(3, "events that D18, the slowest, locates", "ours", unit="events", low=0),
+            "pick_sd_s": Setting(0.005, "sd of the picks", "section 3.3", unit="s", low=1e-6),
+        },
+    ),
+}

@@ -1,0 +1,168 @@
+"""The folder of an unfinished training: what goes in while it runs and comes out when it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import checkpoint
+from zoo.errors import ZooError
+from zoo.files import read_json, write_json
+from zoo.progress import say
+from zoo.training.recipe import Recipe, Records, Stage, Values
+
+if TYPE_CHECKING:
+    import keras
+
+_PLAN, _PREPARED = "run.json", "before_fit"
+
+
+class Run:
+    """`OUT.training`, beside the checkpoint OUT that it ends in.
+
+    Attributes:
+        rows: of the history of the last stage, a dict for each epoch.
+        fit_cpu_s, fit_wall_s, after_fit_cpu_s: what was spent, in this run and those before it.
+    """
+
+    def __init__(self, out: Path):
+        self.out = out
+        self.folder = out.with_name(out.name + ".training")
+        self.rows: list[dict[str, float]] = []
+        self.fit_cpu_s = self.fit_wall_s = self.after_fit_cpu_s = 0.0
+
+    @classmethod
+    def open(cls, out: Path, plan: Mapping[str, Any]) -> Run:
+        """Begin a run, or go on with the one in the folder.
+
+        Args:
+            out: folder of the checkpoint.
+            plan: what makes two runs the same: recipe, settings, seed.
+
+        Raises:
+            ZooError: if the folder holds epochs of another run.
+        """
+        run = cls(out)
+        there = run.folder / _PLAN
+        if there.is_file() and read_json(there, "Unfinished training") == json.loads(json.dumps(plan)):
+            say(f"Going on with the unfinished run in {run.folder}")
+            return run
+        if any(run.folder.glob("state-*.npz")):
+            raise ZooError(
+                f"{run.folder} holds an unfinished run with other settings. Repeat its command to go "
+                "on with it, choose another --out, or delete that folder."
+            )
+        if run.folder.is_dir():
+            say(f"{run.folder} holds a run that ended before its first epoch; it is replaced.")
+            shutil.rmtree(run.folder)
+        write_json(there, plan)
+        return run
+
+    def prepared_model(self) -> keras.Model | None:
+        """Return the model as `before_fit` left it in an earlier run."""
+        folder = self.folder / _PREPARED
+        if not (folder / checkpoint.CARD).is_file():
+            return None
+        from zoo import registry
+
+        return checkpoint.load(folder, import_recipe=registry.recipe_module)
+
+    def save_prepared(self, model: keras.Model, recipe: Recipe, cpu_s: float) -> None:
+        """Keep the model as `before_fit` left it."""
+        card = {"summary": "What comes before fit.", "cpu_s": cpu_s}
+        checkpoint.save(model, self.folder / _PREPARED, card, recipe=recipe.name)
+
+    def fit(
+        self,
+        stage: Stage,
+        model: keras.Model,
+        records: Records,
+        held_out: Records,
+        values: Values,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        """Train one part, or restore it where an earlier run has trained it; `rows` are its epochs."""
+        import keras
+
+        from zoo.training.epochs import EpochState, batches, drawn_batches
+
+        # What a stage draws outside of `fit` is the same whether or not an earlier run did those before it.
+        seed = values["seed"]
+        keras.utils.set_random_seed(seed)
+        part = stage.trained_part(model)
+        if stage.draws:
+            steps, draw = values["steps_per_epoch"], stage.draws(model, records, values)
+            train_batches = lambda first: drawn_batches(draw, steps, seed, first)  # noqa: E731
+        else:
+            train_data = stage.examples(model, records, values)
+            count = len(keras.tree.flatten(train_data[0])[0])  # x may be a tuple of arrays
+            steps = max(1, count // values["batch_size"])
+            train_batches = lambda first: batches(train_data, values["batch_size"], seed, first)  # noqa: E731
+        validation_data = (stage.validation_examples or stage.examples)(model, held_out, values)
+        stage.compile(part, values, steps * values["epochs"])
+        state = EpochState(
+            self.folder / f"state-{stage.name}.npz",
+            values["patience"],
+            values["epochs"],
+            f"{self.out.name}, {stage.name}",
+        )
+        first = state.resume(part)
+        cpu, wall = time.process_time(), time.monotonic()
+        if first < values["epochs"] and not state.stopped:
+            part.fit(
+                train_batches(first),
+                steps_per_epoch=steps,
+                initial_epoch=first,
+                epochs=values["epochs"],
+                validation_data=validation_data,
+                validation_batch_size=1024,
+                callbacks=[state, *callbacks],
+                shuffle=False,
+                verbose=0,
+            )
+        state.finish(part)
+        self.rows = state.rows
+        self.fit_cpu_s += state.cpu_s_before + time.process_time() - cpu
+        self.fit_wall_s += state.wall_s_before + time.monotonic() - wall
+
+    def after_fit(self, recipe: Recipe, model: keras.Model, records: Records, values: Values) -> None:
+        """Compute what comes after `fit`; its draws do not depend on whether `fit` was resumed."""
+        import keras
+
+        keras.utils.set_random_seed(values["seed"])
+        cpu = time.process_time()
+        recipe.after_fit(model, records, values)
+        self.after_fit_cpu_s = time.process_time() - cpu
+
+    def before_fit_cpu_s(self) -> float:
+        """Return the CPU time of `before_fit`, in this run or an earlier one."""
+        return checkpoint.read_card(self.folder / _PREPARED)["cpu_s"]
+
+    def cpu_s(self) -> float:
+        """Return the CPU time of the whole training."""
+        return self.before_fit_cpu_s() + self.fit_cpu_s + self.after_fit_cpu_s
+
+    def cost(self) -> str:
+        """Say what training cost, for the card."""
+        after = f", and {self.after_fit_cpu_s:.0f} after it" if self.after_fit_cpu_s else ""
+        return (
+            f"{self.fit_cpu_s:.0f} CPU-seconds of fit ({self.fit_wall_s:.0f} s on {os.cpu_count()} shared cores, no "
+            f"GPU), {self.before_fit_cpu_s():.0f} before it{after}"
+        )
+
+    def write_history(self, path: Path) -> None:
+        """Write the history as CSV, a row per epoch, and draw it beside the checkpoint's card."""
+        from zoo.training.epochs import write_history
+        from zoo.training.figure import draw_history
+
+        write_history(self.rows, path)
+        draw_history(self.rows, path.with_suffix(".png"), self.out.name)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
