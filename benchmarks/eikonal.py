@@ -83,7 +83,7 @@ def held_out() -> dict[str, np.ndarray]:
     from zoo.files import read_npz
 
     name = registry.full_name("nn_direct_emulator.marine")
-    return read_npz(registry.find(name) / "sample.npz", "Restore it.")
+    return read_npz(registry.find(name) / "golden.npz", "Restore it.")
 
 
 def picks(data_dir: str | None, events: int) -> None:

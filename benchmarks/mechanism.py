@@ -32,7 +32,7 @@ def main() -> None:
     args = parser.parse_args()
     name = registry.full_name(args.model)
     model = registry.load(name)
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as file:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as file:
         places, tensors, traces = file["coordinates_km"], file["moment_tensor_n_m"], file["traces"]
         noise_sd = file["noise_sd"]
     explosion = registry.load(registry.full_name(args.explosion)) if args.explosion else None

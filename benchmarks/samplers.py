@@ -35,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     name = registry.full_name(args.model)
     model = registry.load(name)
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as file:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as file:
         places, traces, noise_sd = file["coordinates_km"], file["traces"], float(file["noise_sd"])
 
     # The paper's four receivers above the diagonal: all but the central one.

@@ -43,6 +43,8 @@ class GreensEmulator(Emulator):
         **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
+    answers = "microseismic.greens_functions"
+
     recipe_name = "greens_emulator"
     frame_every = 2  # the pulse has nothing above the Nyquist frequency of every second sample
 

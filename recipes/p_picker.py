@@ -41,7 +41,7 @@ class PPicker(WaveformModel):
     """
 
     recipe_name = "p_picker"
-    output_kind = "arrival"
+    answers = "seismograms.arrival"
 
     def __init__(self, encoder: dict, head: str = "cnn", **window):
         super().__init__(**window)

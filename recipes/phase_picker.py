@@ -43,7 +43,6 @@ class PhasePicker(keras.Model):
 
     recipe_name = "phase_picker"
     answers = "seismograms.picks"
-    output_kind = "phases"
     component_order = "ZNE"
     labels = ("P", "S", "noise")
 

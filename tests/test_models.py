@@ -15,13 +15,13 @@ import zoo
 from zoo import checkpoint, registry
 
 NAMES = registry.list_models()
-# What models take, under the names in sample.npz; several are taken as a tuple.
+# What models take, under the names in golden.npz; several are taken as a tuple.
 INPUTS = (("waveform",), ("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"), ("seismicity_map",))
 
 
 def sample_of(name):
     """Return the stored input, the stored output, and everything else that a checkpoint brings."""
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as stored:
         sample = dict(stored)
     (names,) = (names for names in INPUTS if set(names) <= set(sample))
     inputs = tuple(sample.pop(name) for name in names)

@@ -35,7 +35,7 @@ def microseismic(folder: Path) -> None:
     say(f"   zoo.load({name!r}): a network that stands for a simulator of elastic waves")
     model = registry.load(name)
     # Events that training has not seen, simulated by finite differences; they travel with the model.
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as stored:
         sample = {key: stored[key] for key in stored.files}
     places, traces = sample["coordinates_km"], sample["traces"]
     emulated = np.asarray(model(places))
@@ -96,7 +96,7 @@ def _invert_source(folder: Path) -> None:
 
     name = registry.full_name("greens_emulator")
     model = registry.load(name)
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as stored:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as stored:
         sample = {key: stored[key] for key in stored.files}
     tensors = sample["moment_tensor_n_m"]
     event = int(source_type(tensors)[:, 2].argmax())  # the purest double couple

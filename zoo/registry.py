@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
-from zoo.data.builders import SETTINGS, list_datasets
+from zoo.data.builders import SETTINGS, dataset_settings, list_datasets
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import cache_folder, read_json, room
 
@@ -203,7 +203,7 @@ def info(name: str) -> dict[str, Any]:
     if (path / checkpoint.CARD).is_file():
         return checkpoint.read_card(path)
     if name.split("/")[0] in list_datasets():
-        return datasets.describe(name)
+        return {**datasets.describe(name), "settings_table": dataset_settings(name.split("/")[0])}
     recipe = name.split(".")[0]
     try:
         found = card(name)

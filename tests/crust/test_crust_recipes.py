@@ -48,7 +48,7 @@ def test_a_trained_model_is_a_checkpoint_that_answers(name, trained, records):
     model = zoo.load(folder)
     np.testing.assert_allclose(model.moho_range_km, [20, 100])
     assert len(model.frequency_hz) == records["phase_velocity_km_s"].shape[1] and model.noise_relative == 0.005
-    with np.load(folder / "sample.npz") as sample:
+    with np.load(folder / "golden.npz") as sample:
         x, predicted = sample["phase_velocity_km_s"], sample["predicted"]
     np.testing.assert_allclose(model(x), predicted, rtol=1e-5)
     assert predicted.shape == (20, 1 + (records["vs_km_s"].shape[1] if name == "joint_crust" else 0))

@@ -31,7 +31,7 @@ def test_a_trained_inversion_is_a_checkpoint(name, prepared, tmp_path):
     model = zoo.load(folder)
     (true,) = datasets.arrays(DATASETS[name], "model", prepared)["velocity_m_s"]
     assert model.velocity_m_s.shape == true.shape
-    with np.load(folder / "sample.npz") as sample:
+    with np.load(folder / "golden.npz") as sample:
         found = model((sample["wavelet"], sample["sources"]))
         np.testing.assert_allclose(found, sample["predicted"], rtol=1e-5, atol=1e-6 * np.abs(found).max())
         np.testing.assert_array_equal(sample["velocity_m_s"], model.velocity_m_s)

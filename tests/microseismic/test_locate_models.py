@@ -19,7 +19,7 @@ def event(tmp_path_factory):
     """The held-out event with noise at four receivers, as npz and as miniSEED with a receiver table."""
     folder = tmp_path_factory.mktemp("event")
     model = registry.load(MODEL)
-    with np.load(registry.find(MODEL) / "sample.npz", allow_pickle=False) as sample:
+    with np.load(registry.find(MODEL) / "golden.npz", allow_pickle=False) as sample:
         source, noise_sd = sample["coordinates_km"][EVENT], float(sample["noise_sd"])
         traces = sample["traces"][EVENT, 1:]
     traces = traces + np.random.default_rng(0).normal(scale=noise_sd, size=traces.shape)

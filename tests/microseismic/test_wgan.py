@@ -179,7 +179,7 @@ def test_a_smoke_training_improves(small_dataset, tmp_path):
     rows = list(csv.DictReader(open(out / "history.csv")))
     assert float(rows[-1]["val_loss"]) < 0.5 * float(rows[0]["val_loss"])
     model = zoo.load(out)
-    with np.load(out / "sample.npz") as sample:
+    with np.load(out / "golden.npz") as sample:
         expected = sample["predicted"]
         found = np.asarray(model(sample["coordinates_km"]))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())

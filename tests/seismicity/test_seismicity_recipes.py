@@ -38,7 +38,7 @@ def test_a_trained_model_is_loaded_as_it_was(trained, folder):
     model = zoo.load(trained)
     assert model.recipe_name == "seismicity_resnet18" and model.channels == 2 and model.depth == 18
     assert model.labels == ("background", "anomalous") and model.output_kind == "class"
-    with np.load(trained / "sample.npz") as sample:
+    with np.load(trained / "golden.npz") as sample:
         assert np.allclose(model(sample["seismicity_map"]), sample["predicted"], atol=1e-6)
     card = checkpoint.read_card(trained)
     assert set(card["scores"]) == {"test", "seismicity_maps/few:test"}

@@ -80,7 +80,7 @@ def test_outputs_lie_on_the_inputs_samples(monkeypatch):
 
 def test_a_trained_model_is_a_checkpoint_that_answers(trained):
     model = zoo.load(trained)
-    with np.load(trained / "sample.npz") as sample:
+    with np.load(trained / "golden.npz") as sample:
         x, predicted, p = sample["waveform"], sample["predicted"], sample["p_sample"]
     np.testing.assert_allclose(model(x), predicted, atol=1e-5)
     assert x.shape == predicted.shape == (4, 1024, 3) and ((p >= 0) & (p < 1024)).all()

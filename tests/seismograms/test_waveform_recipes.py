@@ -130,7 +130,7 @@ def test_a_trained_application_answers_as_promised(name, head, trained, folder):
         assert model.labels == tuple(KINDS[APPLICATIONS[name]].split(","))
     scores = zoo.info(str(where))["scores"]["test"]["metrics"]
     assert ({"sd_of_absolute_s"} if name == "p_picker" else {"accuracy", "cross_entropy"}) < set(scores)
-    with np.load(where / "sample.npz") as sample:
+    with np.load(where / "golden.npz") as sample:
         np.testing.assert_allclose(model(sample["waveform"]), sample["predicted"], rtol=1e-4, atol=1e-5)
     again = zoo.load(zoo.save(model, where.parent / f"copy.{head}", "A copy."))
     assert again.get_config() == model.get_config()

@@ -20,6 +20,7 @@ from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.training import trainer as training
 from zoo.training.epochs import EpochState, batches
+from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings
 
 RECIPE = "nn_direct_emulator"
 
@@ -112,6 +113,35 @@ def test_settings_are_typed_and_unknown_ones_refused():
         zoo.recipe("nn_direct_emulatr")
 
 
+@pytest.fixture
+def toy_data(monkeypatch):
+    """Let every dataset have 64 numbers; `toy` learns to multiply them by three."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
+    monkeypatch.setattr(datasets, "arrays", lambda *a: data)
+    monkeypatch.setattr(datasets, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
+    return data
+
+
+def toy(**differences):
+    fields = {
+        "name": "toy",
+        "summary": "Multiplies by three.",
+        "settings": {**data_settings("toy"), **fit_settings(batch_size=16, epochs=50)},
+        "build": lambda: keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]),
+        "stages": [
+            Stage(
+                "network",
+                lambda model, records, values: (records["x"], 3 * records["x"]),
+                lambda part, values, steps: part.compile("adam", "mse"),
+            )
+        ],
+        "score": lambda model, records: {"bias": float(model.layers[0].bias.numpy().item())},
+        "card": {},
+    }
+    return Recipe(**{**fields, **differences})
+
+
 @pytest.fixture(scope="module")
 def smoke_run(small_dataset, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / f"{RECIPE}.smoke"
@@ -126,7 +156,7 @@ def test_a_finished_run_is_a_checkpoint(smoke_run, small_dataset):
     assert len(rows) == card["epochs"] and float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert (smoke_run / "history.png").stat().st_size > 1000
     model = zoo.load(smoke_run)
-    with np.load(smoke_run / "sample.npz") as sample:
+    with np.load(smoke_run / "golden.npz") as sample:
         np.testing.assert_allclose(
             model(sample["coordinates_km"]),
             sample["predicted"],
@@ -152,7 +182,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_dataset, tmp_pa
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
 
     killed = child("killed")
-    state = tmp_path / "killed.training" / "state.npz"
+    state = tmp_path / "killed.training" / "state-network.npz"
     while not state.is_file() and killed.poll() is None:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
@@ -171,16 +201,50 @@ def test_another_command_does_not_continue_a_run(small_dataset, tmp_path):
     folder = tmp_path / "run.training"
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"recipe": "other", "settings": {}, "seed": 0}))
+    (folder / "state-network.npz").write_bytes(b"")
     with pytest.raises(ZooError, match="other settings"):
         zoo.recipe(RECIPE).train(out=tmp_path / "run", data_dir=small_dataset, smoke=True)
 
 
-def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, monkeypatch):
-    """Pretraining doubles the first layer's answer; the training after it sees what came out."""
-    rng = np.random.default_rng(0)
-    data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
-    monkeypatch.setattr(datasets, "arrays", lambda *a: data)
-    monkeypatch.setattr(datasets, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
+def test_a_run_that_failed_before_its_first_epoch_does_not_block_the_next(toy_data, tmp_path, capsys):
+    def fail(model, records, settings, about):
+        raise ZooError("no such thing")
+
+    with pytest.raises(ZooError, match="no such thing"):
+        training.NamedRecipe(toy(before_fit=fail)).train(out=tmp_path / "toy")
+    out = training.NamedRecipe(toy()).train(out=tmp_path / "toy", settings={"epochs": 2})
+    assert "before its first epoch" in capsys.readouterr().err
+    assert checkpoint.read_card(out)["epochs"] == 2 and not (tmp_path / "toy.training").exists()
+
+
+def test_callbacks_reach_every_fit(toy_data, tmp_path):
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(epoch)
+
+    training.NamedRecipe(toy()).train(out=tmp_path / "toy", epochs=3, callbacks=[Watch()])
+    assert seen == [0, 1, 2]
+
+
+def test_a_recipe_without_smoke_settings_refuses_a_smoke_run(toy_data, tmp_path):
+    with pytest.raises(UsageError, match="no smoke settings"):
+        training.NamedRecipe(toy()).train(out=tmp_path / "toy", smoke=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_says_which_settings_it_lacks():
+    with pytest.raises(ValueError, match="toy lacks the settings epochs, patience"):
+        toy(settings={key: s for key, s in toy().settings.items() if key not in ("epochs", "patience")})
+    with pytest.raises(ValueError, match="toy lacks the setting dataset"):
+        toy(settings={key: s for key, s in toy().settings.items() if key != "dataset"}, stages=[])
+    with pytest.raises(ValueError, match="tag 'fast'|fast: toy has no setting"):
+        toy(tags={"fast": {"epoch": 1}})
+
+
+def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(toy_data, tmp_path):
+    """The first stage doubles the first layer's answer; the one after it sees what came out."""
     seen = []
 
     def build():
@@ -194,36 +258,17 @@ def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, m
     def part_of(model):
         return keras.Sequential([keras.Input((1,)), model.layers[0]])
 
-    def after(model, records, settings):
+    def after(model, records, values):
         seen.append(("examples", float(model.layers[0].kernel.numpy().item())))
         return records["x"], 6 * records["x"]
 
-    recipe = training.Recipe(
-        name="two",
-        summary="Two stages.",
-        settings={
-            "dataset": "",
-            "train_split": "",
-            "validation_split": "",
-            "batch_size": 16,
-            "epochs": 50,
-            "patience": 0,
-        },
+    recipe = toy(
         build=build,
-        pretraining=lambda settings: [
-            training.Stage(
-                "first",
-                part_of,
-                lambda m, r, s: (r["x"], 2 * r["x"]),
-                compile_part,
-                settings={"epochs": 60},
-            )
+        stages=[
+            Stage("first", lambda m, r, s: (r["x"], 2 * r["x"]), compile_part, part_of, settings={"epochs": 60}),
+            Stage("both", after, compile_part, validation_examples=lambda m, r, s: (r["x"], np.zeros_like(r["x"]))),
         ],
-        examples=after,
-        validation_examples=lambda m, r, s: (r["x"], np.zeros_like(r["x"])),
-        compile=compile_part,
         score=lambda model, records: {"product": float(np.prod([w.item() for w in model.get_weights()]))},
-        card={},
     )
     out = training.NamedRecipe(recipe).train(out=tmp_path / "two")
     (_, *first), (_, kernel), (_, *second) = seen
@@ -231,4 +276,4 @@ def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(tmp_path, m
     assert zoo.info(str(out))["scores"]["validation"]["metrics"]["product"] == pytest.approx(6.0, abs=0.1)
     rows = list(csv.DictReader(open(out / "history.csv")))
     # Validation targets are zero: the loss there is the answer squared.
-    assert len(rows) == 50 and float(rows[-1]["val_loss"]) == pytest.approx(36 * np.mean(data["x"] ** 2), rel=0.05)
+    assert len(rows) == 50 and float(rows[-1]["val_loss"]) == pytest.approx(36 * np.mean(toy_data["x"] ** 2), rel=0.05)

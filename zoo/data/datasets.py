@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data import shards
-from zoo.data.builders import builder_class, check_name, config_names, dataset_settings, home
+from zoo.data.builders import builder_class, check_name, config_names, home
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import cores, explain_disk
 
@@ -55,7 +55,6 @@ def describe(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, 
         "prepared": {f"{dataset}/{p.parent.name}": str(p) for p in prepared},
         "about": _text(here / "README.md"),
         "citation": _text(here / "CITATIONS.bib"),
-        "settings_table": dataset_settings(dataset),
     }
 
 

@@ -181,5 +181,5 @@ def _examples(workshop: Workshop) -> tuple[dict[str, Any], np.ndarray, np.ndarra
 
 def held_out(name: str) -> dict[str, np.ndarray]:
     """Return the held-out events that travel with an emulator: coordinates_km, traces, noise_sd."""
-    with np.load(registry.find(name) / "sample.npz", allow_pickle=False) as file:
+    with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as file:
         return {key: file[key] for key in file.files}

@@ -39,6 +39,8 @@ class CrustModel(keras.Model):
         depth_km: (D,) depths of the shear velocities, of a model that gives them.
     """
 
+    answers = "crust.thickness"
+
     uses_error_bars = True
     """Whether stated errors of the velocities change the answer."""
 

@@ -33,6 +33,8 @@ class WaveInversion(keras.Model):
         samples: T of that survey.
     """
 
+    answers = "fwi.velocity"
+
     recipe_name = None
 
     def __init__(self, waves=None, network=None, sources=(), samples: int = 0, **kwargs):

@@ -143,6 +143,8 @@ class Emulator(keras.Model):
         unit: of the traces.
     """
 
+    answers = "microseismic.traces"
+
     def __init__(
         self,
         units: Sequence[int] = (64, 128, 256),

@@ -209,6 +209,8 @@ class SeismicityClassifier(keras.Model):
         pixels: of a side of the map.
     """
 
+    answers = "seismicity.anomaly"
+
     output_kind = "class"
     labels = ("background", "anomalous")
 

@@ -297,6 +297,8 @@ class WaveformClassifier(WaveformModel):
         **window: as of `WaveformModel`; `labels` is needed.
     """
 
+    answers = "seismograms.class"
+
     output_kind = "class"
 
     def __init__(self, encoder: dict, head: str = "cnn", **window):
