@@ -72,7 +72,8 @@ class Setting:
         if self.default is None and not self.optional:
             raise ValueError(f"The default is None, but the setting is not optional: {self}.")
         try:
-            self.read("The default", self.default)
+            if not self.reader:
+                self.read("The default", self.default)
         except UsageError as error:
             raise ValueError(str(error)) from error
 

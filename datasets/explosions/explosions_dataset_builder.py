@@ -17,7 +17,7 @@ from zoo.seismograms.archives.miniseed import read_piece
 from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder
 from zoo.seismograms.signals import demean, draws, normalise, resample
 
-from .settings import KONG_EARLIEST_S, KONG_RATE_HZ, ExplosionConfig, own_config
+from .settings import KONG_EARLIEST_S, KONG_RATE_HZ, SETTINGS, ExplosionConfig, own_config
 from .sources import Recording, downloaded_recordings, folder_recordings, pnw_recordings
 from .splits import by_event
 
@@ -38,6 +38,7 @@ class Builder(WaveformBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
+    SETTINGS = SETTINGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = "pnw needs the study's folder (metadata.csv, waveforms/): README.md."
     BUILDER_CONFIGS = [
         ExplosionConfig(

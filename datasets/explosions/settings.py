@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import sha256
-from zoo.seismograms.archives.preparation import WaveformConfig
-from zoo.settings import flag, one_of, parse, real, whole
+from zoo.seismograms.archives.preparation import COMPLETE, WaveformConfig
+from zoo.settings import Setting, read
 
 KONG_RATE_HZ, KONG_SAMPLES, KONG_EARLIEST_S = 20.0, 540, -22.5
 _QUERY = "fdsn?"
@@ -63,7 +62,7 @@ class ExplosionConfig(WaveformConfig):
 
 def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
     """Return the config that `zoo prepare explosions/NAME --set ...` asks for."""
-    chosen = parse("explosions", settings, _PARSERS)
+    chosen = read("explosions", SETTINGS, settings)
     if "events" not in chosen:
         raise UsageError("events=TABLE is missing: a CSV or QuakeML file (datasets/explosions/README.md).")
     if ("waveforms" in chosen) == ("fdsn" in chosen):
@@ -98,13 +97,6 @@ def _file(key: str, text: str) -> str:
     return str(path)
 
 
-def _folder(key: str, text: str) -> str:
-    path = Path(text).expanduser().resolve()
-    if not path.is_dir():
-        raise ZooError(f"{key}={text}: there is no such folder ({path}).")
-    return str(path)
-
-
 def _patterns(key: str, text: str) -> str:
     patterns = " ".join(text.replace(",", " ").replace(";", " ").split())
     if not patterns:
@@ -112,42 +104,42 @@ def _patterns(key: str, text: str) -> str:
     return patterns
 
 
-def _several(count: int, about: str, low: float) -> Any:
-    """Return a parser of numbers with colons between."""
-
-    def parser(key: str, text: str) -> tuple[float, ...]:
-        try:
-            values = tuple(float(part) for part in text.split(":"))
-        except ValueError:
-            values = ()
-        if len(values) != count or not all(low <= value < math.inf for value in values):
-            raise UsageError(f"{key} takes {about}; received {text!r}.")
-        return values
-
-    return parser
-
-
 def _shares(key: str, text: str) -> tuple[float, ...]:
-    about = "the shares of train:validation:test, like 70:10:20"
-    values = _several(3, about, 0.0)(key, text)
-    if not sum(values):
-        raise UsageError(f"{key} takes {about}; received {text!r}.")
+    try:
+        values = tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        values = ()
+    if len(values) != 3 or not all(0 <= value < math.inf for value in values) or not sum(values):
+        raise UsageError(f"{key} takes the shares of train:validation:test, like 70:10:20; received {text!r}.")
     return values
 
 
-_PARSERS = {
-    "events": _events,
-    "stations": _file,
-    "waveforms": _folder,
-    "fdsn": lambda key, text: text,
-    "cut": one_of(("whole", "kong2021")),
-    "components": one_of(("ZNE", "Z")),
-    "sampling_rate_hz": real(0.1, 10_000),
-    "window_s": _several(2, "start:end in s relative to the origin", -math.inf),
-    "radius_km": real(0.001, 20_100),
-    "channels": _patterns,
-    "max_gap_s": real(0, 3600),
-    "complete": flag,
-    "shares": _shares,
-    "seed": whole(0),
+SETTINGS = {
+    "events": Setting("", "event table (CSV, QuakeML), or fdsn?QUERY", "README.md", reader=_events),
+    "stations": Setting("", "station list (CSV, StationXML)", "README.md", kind="file"),
+    "waveforms": Setting("", "folder of miniSEED", "README.md", kind="folder"),
+    "fdsn": Setting("", "web service that waveforms come from", "FDSN"),
+    "cut": Setting("whole", "how records are cut", "kong2021: section 3.3", choices=("whole", "kong2021")),
+    "components": Setting("ZNE", "components of a record", "ours", choices=("ZNE", "Z")),
+    "sampling_rate_hz": Setting(100.0, "sampling rate of the records", "ours", unit="Hz", low=0.1, high=10_000.0),
+    "window_s": Setting(
+        (-30.0, 60.0), "start and end relative to the origin", "ours", unit="s", separator=":", length=2
+    ),
+    "radius_km": Setting(100.0, "largest epicentral distance", "ours", unit="km", low=0.001, high=20_100.0),
+    "channels": Setting(
+        "HH? BH? EH? SH? EP? DP? GP?", "patterns of channels, the preferred first", "ours", reader=_patterns
+    ),
+    "max_gap_s": Setting(1.0, "longest gap that is filled", "ours", unit="s", low=0.0, high=3600.0),
+    **COMPLETE,
+    "shares": Setting(
+        (70.0, 10.0, 20.0),
+        "shares of the events of each class in train, validation and test",
+        "ours",
+        unit="%",
+        low=0.0,
+        separator=":",
+        length=3,
+        reader=_shares,
+    ),
+    "seed": Setting(0, "seed of the splits", "ours", low=0),
 }

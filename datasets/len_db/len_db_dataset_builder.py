@@ -17,8 +17,17 @@ from zoo.data.download import fetch
 from zoo.errors import ZooError
 from zoo.seismograms import signals
 from zoo.seismograms.archives.checks import SKIPPED, Problem
-from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
-from zoo.settings import flag, parse, some_of, whole
+from zoo.seismograms.archives.preparation import (
+    COMPLETE,
+    NORMALISE,
+    Layout,
+    Row,
+    Skipped,
+    Traces,
+    WaveformBuilder,
+    WaveformConfig,
+)
+from zoo.settings import Setting, changed, defaults, read
 
 from . import archive
 
@@ -37,12 +46,13 @@ _ATTRIBUTES = {NOISE: ("starttime", *archive.STATION)}
 _ATTRIBUTES[EARTHQUAKE] = (*_ATTRIBUTES[NOISE], "otime", *archive.SOURCE)
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTINGS = {
-    "categories": some_of((NOISE, EARTHQUAKE)),
-    "normalise": flag,
-    "shift": flag,
-    "seed": whole(0),
-    "complete": flag,
+    "categories": Setting([NOISE, EARTHQUAKE], "kinds of traces", "LEN-DB", choices=(NOISE, EARTHQUAKE)),
+    **changed(NORMALISE, normalise=True),
+    "shift": Setting(True, "shift traces at random, so that P is not always at sample 80", "Kong et al. 2021"),
+    "seed": Setting(0, "seed of the shifts", "ours", low=0),
+    **changed(COMPLETE, complete=True),
 }
+"""By default as in `kong2021_noise_earthquake`."""
 
 
 @dataclasses.dataclass
@@ -76,6 +86,7 @@ class Builder(WaveformBuilder):
             complete=True,
         ),
     ]
+    SETTINGS = _SETTINGS
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> LenDbConfig:
@@ -87,7 +98,8 @@ class Builder(WaveformBuilder):
                 `kong2021_noise_earthquake`.
         """
         check_own_name("len_db", name, cls.builder_configs)
-        chosen = {"normalise": True, "shift": True, "complete": True, **parse("len_db", settings, _SETTINGS)}
+        chosen = {**defaults(cls.SETTINGS), **read("len_db", cls.SETTINGS, settings)}
+        chosen["categories"] = tuple(kind for kind in (NOISE, EARTHQUAKE) if kind in chosen["categories"])
         return LenDbConfig(name=name, description="A user's own selection.", **chosen)
 
     def _layout(self) -> Layout:

@@ -14,10 +14,19 @@ from zoo.data.builders import check_own_name
 from zoo.errors import UsageError
 from zoo.seismograms import signals
 from zoo.seismograms.archives.columns import COLUMNS
-from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
+from zoo.seismograms.archives.preparation import (
+    COMPLETE,
+    NORMALISE,
+    Layout,
+    Row,
+    Skipped,
+    Traces,
+    WaveformBuilder,
+    WaveformConfig,
+)
 from zoo.seismograms.physics.model import CATEGORIES, WINDOWS, SeismogramModel
 from zoo.seismograms.physics.seismograms import BLOCK, NUMBERS, seismograms
-from zoo.settings import flag, one_of, parse, real, whole
+from zoo.settings import Setting, read
 
 _MADE_HZ = 100.0
 """Lower rates are made at this one and resampled, as recorded traces would be."""
@@ -25,6 +34,23 @@ _BESIDE_S = 1.0
 """What is made beyond both ends of a window, for the low pass."""
 _USERS_SEED = 100
 _KONG = {"sampling_rate_hz": 20.0, "samples": 540, "normalise": True, "complete": True}
+
+_SETTINGS = {
+    "train": Setting(40_000, "records of the training split", "ours", unit="records", low=0),
+    "validation": Setting(4_000, "records of the validation split", "ours", unit="records", low=0),
+    "test": Setting(8_000, "records of the test split", "ours", unit="records", low=0),
+    "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
+    "kinds": Setting(("earthquake",), "kinds of records, which take turns", "ours", choices=CATEGORIES),
+    "sampling_rate_hz": Setting(100.0, "sampling rate of the records", "ours", unit="Hz", low=1.0, high=500.0),
+    "samples": Setting(6_000, "length of a record", "ours", unit="samples", low=64),
+    "window": Setting("p", "where P lies in a record", "ours", choices=tuple(WINDOWS)),
+    "s_minus_p_s": Setting(
+        (0.25, 25.0), "least and largest time from P to S", "ours", unit="s", separator=":", length=2
+    ),
+    "snr_floor": Setting(3.0, "least signal-to-noise ratio of P", "ours", low=0.5, high=100.0),
+    **NORMALISE,
+    **COMPLETE,
+}
 
 
 @dataclasses.dataclass
@@ -128,6 +154,7 @@ class Builder(WaveformBuilder):
             test=200,
         ),
     ]
+    SETTINGS = _SETTINGS
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> SeismogramConfig:
@@ -138,7 +165,7 @@ class Builder(WaveformBuilder):
             settings: any field of `SeismogramConfig`; `kinds=noise,earthquake`, `s_minus_p_s=0.5:10`.
         """
         check_own_name("local_seismograms", name, cls.builder_configs)
-        chosen = parse("local_seismograms", settings, _SETTINGS)
+        chosen = read("local_seismograms", cls.SETTINGS, settings)
         config = SeismogramConfig(name=name, description="A user's own dataset; SYNTHETIC.", **chosen)
         if not (config.train or config.validation or config.test):
             raise UsageError("train, validation and test are all 0.")
@@ -212,33 +239,3 @@ class Builder(WaveformBuilder):
             provenance=["synthetic"] * len(names),
         )
         return Traces(waveforms, columns)
-
-
-def _kinds(key: str, text: str) -> tuple[str, ...]:
-    """Read a comma list of categories; one may stand in it twice, for twice as many."""
-    return tuple(one_of(CATEGORIES)(key, name.strip()) for name in text.split(","))
-
-
-def _range(key: str, text: str) -> tuple[float, float]:
-    """Read low:high in seconds."""
-    try:
-        low, high = (float(number) for number in text.split(":"))
-    except ValueError:
-        raise UsageError(f"{key} takes low:high in s, like 0.5:10; received {text!r}.") from None
-    return low, high
-
-
-_SETTINGS = {
-    "train": whole(0),
-    "validation": whole(0),
-    "test": whole(0),
-    "seed": whole(0),
-    "kinds": _kinds,
-    "sampling_rate_hz": real(1.0, 500.0),
-    "samples": whole(64),
-    "window": one_of(tuple(WINDOWS)),
-    "s_minus_p_s": _range,
-    "snr_floor": real(0.5, 100.0),
-    "normalise": flag,
-    "complete": flag,
-}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -12,8 +11,9 @@ import tensorflow_datasets as tfds
 from zoo.data import shards
 from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError, ZooError
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
+from zoo.settings import Setting, read
 
 from . import published
 
@@ -105,6 +105,29 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             description="The authors' k-Wave traces: one receiver, 4000 events, arbitrary unit.",
         ),
     ]
+    SETTINGS = {
+        "velocity_model": Setting(
+            "", "npz of the earth; empty: the marine model", "zoo.microseismic.read_model", kind="file"
+        ),
+        "receivers": Setting("", "CSV x_km,y_km,z_km; empty: those of marine", "figure 1", kind="file"),
+        "spacing_m": Setting(
+            marine.SPACING_M,
+            "grid spacing along x, y, z of the marine model",
+            "section 2.1",
+            unit="m",
+            low=1.0,
+            length=3,
+        ),
+        "sources": Setting(4000, "sources; half train, a quarter each validates and tests", "section 2.1", low=4),
+        "seed": Setting(0, "seed of the sources", "ours", low=0),
+        "duration_s": Setting(2.0, "length of a trace", "section 2.1", unit="s", low=0.01),
+        "sampling_interval_s": Setting(0.004, "sampling interval of a trace", "section 2.1", unit="s", low=1e-5),
+        "pulse_sigma_s": Setting(0.014, "sigma of the source's pulse", "ours", unit="s", low=1e-4),
+        "steps_per_sample": Setting(
+            5, "least steps of the simulation in a sampling interval", "section 2.1", unit="steps", low=1
+        ),
+        "mechanisms": Setting(False, "keep the traces of six moment tensors instead of an explosion's", "ours"),
+    }
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> SimulatedConfig:
@@ -115,27 +138,10 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), `mechanisms`
                 (true or false), and any field of `SimulatedConfig` that is a number.
         """
-        known = {f.name: f.default for f in dataclasses.fields(SimulatedConfig)}
-        numbers = {k: v for k, v in known.items() if isinstance(v, int | float) and not isinstance(v, bool)}
         check_own_name("microseismic", name, cls.builder_configs)
-        chosen: dict[str, Any] = {}
-        for key, value in settings.items():
-            if key == "receivers":
-                chosen["receivers_km"] = read_receivers(value)
-            elif key == "velocity_model":
-                chosen[key] = str(Path(value).resolve())
-            elif key == "mechanisms":
-                if value not in ("true", "false"):
-                    raise UsageError(f"mechanisms is true or false; received {value!r}.")
-                chosen[key] = value == "true"
-            elif key in numbers:
-                try:
-                    chosen[key] = type(numbers[key])(value)
-                except ValueError:
-                    raise UsageError(f"{key} takes a number; received {value!r}.") from None
-            else:
-                near = did_you_mean(key, ["receivers", "velocity_model", "mechanisms", *numbers])
-                raise UsageError(f"microseismic has no setting {key!r}.{near}")
+        chosen = read("microseismic", cls.SETTINGS, settings)
+        if "receivers" in chosen:
+            chosen["receivers_km"] = read_receivers(chosen.pop("receivers"))
         if "velocity_model" in chosen and "receivers_km" not in chosen:
             raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
         chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)

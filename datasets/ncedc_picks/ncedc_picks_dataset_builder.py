@@ -16,8 +16,8 @@ from zoo.data.builders import check_own_name, manual_folder
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms import signals
 from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
-from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
-from zoo.settings import flag, parse, real, whole
+from zoo.seismograms.archives.preparation import COMPLETE, Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
+from zoo.settings import Setting, read
 
 RATE_HZ, SAMPLES = 100.0, 9001
 _PICKS = {"p": "itp", "s": "its"}
@@ -27,12 +27,12 @@ _COLUMNS = (
 )
 _SECOND = ("trace_p2_arrival_sample", "trace_s2_arrival_sample")
 _SETTINGS = {
-    "folder": lambda key, text: text,
-    "samples": whole(1),
-    "sampling_rate_hz": real(0.1, RATE_HZ),
-    "folds": whole(2),
-    "fold": whole(1),
-    "complete": flag,
+    "folder": Setting("", "folder of the .npz; empty: the one that --manual-dir names", "ours"),
+    "samples": Setting(SAMPLES, "length of the files' traces", "PhaseNet's demo set", unit="samples", low=1),
+    "sampling_rate_hz": Setting(RATE_HZ, "sampling rate of the records", "PhaseNet", unit="Hz", low=0.1, high=RATE_HZ),
+    "folds": Setting(0, "parts that the stations are dealt into; 0: all records are test", "ours", unit="parts", low=0),
+    "fold": Setting(0, "the part that is test, from 1; the others are train", "ours", low=0),
+    **COMPLETE,
 }
 
 
@@ -59,6 +59,7 @@ class Builder(WaveformBuilder):
     RELEASE_NOTES = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = "A folder of .npz in PhaseNet's layout: data (9001, 3), itp, its."
     BUILDER_CONFIGS = [PicksConfig(name="phasenet_demo", description="A folder of PhaseNet's .npz, all of it test.")]
+    SETTINGS = _SETTINGS
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> PicksConfig:
@@ -71,9 +72,9 @@ class Builder(WaveformBuilder):
                 parts, and part `fold` is test), `complete`.
         """
         check_own_name("ncedc_picks", name, cls.builder_configs)
-        chosen = parse("ncedc_picks", settings, _SETTINGS)
+        chosen = read("ncedc_picks", cls.SETTINGS, settings)
         config = PicksConfig(name=name, description="A user's own folder or split.", **chosen)
-        if config.fold > config.folds or bool(config.fold) != bool(config.folds):
+        if config.fold > config.folds or bool(config.fold) != bool(config.folds) or config.folds == 1:
             raise UsageError(f"fold counts from 1 to folds; received fold={config.fold} folds={config.folds}.")
         signals.polyphase_filter(RATE_HZ, config.sampling_rate_hz)  # refuses what has no ratio of small numbers
         return config

@@ -12,8 +12,9 @@ import tensorflow_datasets as tfds
 from zoo.crust.maps import DispersionMap, read_dispersion_map
 from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.files import sha256
+from zoo.settings import Setting, read
 
 _YUNNAN_COMMIT = "df176589e34e460cc46a52b65a1aa0af4d62bffa"
 YUNNAN_URL = (
@@ -40,6 +41,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
+    SETTINGS = {
+        "file": Setting("", "a table, or a folder with a file for each period", "zoo.crust.maps.read_dispersion_map")
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = "xie2013 needs the authors' files, yunnan_liu2019 downloads without them: README.md."
     BUILDER_CONFIGS = [
         MapConfig(
@@ -62,9 +66,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name: what to call it.
             settings: `file`, anything that `zoo.crust.maps.read_dispersion_map` reads.
         """
-        for key in settings:
-            if key != "file":
-                raise UsageError(f"phase_velocity_maps has no setting {key!r}.{did_you_mean(key, ['file'])}")
+        settings = read("phase_velocity_maps", cls.SETTINGS, settings)
         check_own_name("phase_velocity_maps", name, cls.builder_configs)
         path = Path(settings["file"]).expanduser().resolve()
         if not path.exists():

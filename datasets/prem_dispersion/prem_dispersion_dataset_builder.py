@@ -11,20 +11,65 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.crust.physics.prior import EarthPrior, draw_dispersion
+from zoo.crust.physics.prior import PRIORS, EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.data import shards
 from zoo.data.builders import check_own_name
-from zoo.errors import UsageError, did_you_mean
+from zoo.errors import UsageError
 from zoo.progress import say
-from zoo.settings import whole
+from zoo.settings import Setting, read
 
 CHENG_FREQUENCY_HZ = tuple(float(f) / 1e3 for f in np.arange(10, 35.01, 1.25))
 DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 150.0, 200.0, 250.0, 300.0)
 # A seed per config: mini must not hold models that cheng2019 trains on.
 _USERS_SEED = 3
-_NUMBERS = ("models", "test_models", "seed", "models_per_shard")
-_SETTINGS = ("frequencies_mhz", "periods_s", "depths_km", "prior", *_NUMBERS)
+
+
+def _grid(key: str, text: str) -> tuple[float, ...]:
+    """Read `start:stop:step` (the stop is in, where a step falls on it) or a comma list; ascending."""
+    try:
+        numbers = [float(part) for part in text.split(":" if ":" in text else ",")]
+    except ValueError:
+        numbers = []
+    if not numbers or (":" in text and len(numbers) != 3) or not np.isfinite(numbers).all():
+        raise UsageError(f"{key} takes start:stop:step or a comma list of numbers; received {text!r}.")
+    if ":" in text:
+        start, stop, step = numbers
+        if step <= 0 or stop < start or (stop - start) / step > 1000:
+            raise UsageError(f"{key}={text}: the stop must not be below the start, the step positive, steps <= 1000.")
+        numbers = [start + step * i for i in range(int((stop - start) / step + 1e-9) + 1)]
+    if min(numbers) <= 0 and key != "depths_km" or min(numbers) < 0:
+        raise UsageError(f"{key} must be positive; received {text!r}.")
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"{key}={text} holds a number twice.")
+    return tuple(sorted(numbers))
+
+
+_OF_PRIOR = {
+    "moho_km": Setting(
+        (20.0, 100.0), "least and largest depth of the Moho; default: the prior's", "section 3.1", unit="km", low=0.0,
+        high=150.0, separator=":", length=2,
+    ),
+    "sediment_km": Setting(
+        (0.0, 0.0), "least and largest thickness of sediment; default: the prior's", "ours", unit="km", low=0.0,
+        high=150.0, separator=":", length=2,
+    ),
+    "flat_moho": Setting(False, "draw each Moho once, so that mass and inertia do not prefer thick crusts", "ours"),
+}  # fmt: skip
+_SETTINGS = {
+    "frequencies_mhz": Setting(
+        [1e3 * f for f in CHENG_FREQUENCY_HZ], "frequencies: start:stop:step with the stop, or a comma list",
+        "section 3.1", unit="mHz", reader=_grid,
+    ),
+    "periods_s": Setting((), "periods, instead of frequencies, likewise", "ours", unit="s", reader=_grid),
+    "depths_km": Setting(DEPTH_KM, "depths of the velocities of a record, likewise", "ours", unit="km", reader=_grid),
+    "prior": Setting("cheng2019", "the distribution of Earths", "section 3.1", choices=tuple(PRIORS)),
+    "models": Setting(300_000, "Earths", "section 3.1", unit="Earths", low=2),
+    "test_models": Setting(60_000, "the last so many are the test split; default a fifth", "ours", unit="Earths",
+    low=1), "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
+    "models_per_shard": Setting(5_000, "how the work is divided; what is made does not depend on it", "ours", low=1),
+    **_OF_PRIOR,
+}  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -83,6 +128,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             models_per_shard=500,
         ),
     ]
+    SETTINGS = _SETTINGS
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> DispersionConfig:
@@ -95,21 +141,16 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
                 `models_per_shard`, and any field of the prior (`moho_km=20:80`).
         """
         check_own_name("prem_dispersion", name, cls.builder_configs)
-        chosen: dict[str, Any] = {}
-        settings = dict(settings)
-        if {"frequencies_mhz", "periods_s"} <= settings.keys():
+        chosen = read("prem_dispersion", cls.SETTINGS, settings)
+        if {"frequencies_mhz", "periods_s"} <= chosen.keys():
             raise UsageError("Take frequencies_mhz or periods_s, not both.")
-        if "frequencies_mhz" in settings:
-            chosen["frequency_hz"] = tuple(f / 1e3 for f in _grid("frequencies_mhz", settings.pop("frequencies_mhz")))
-        if "periods_s" in settings:
-            chosen["frequency_hz"] = tuple(1 / p for p in reversed(_grid("periods_s", settings.pop("periods_s"))))
-        if "depths_km" in settings:
-            chosen["depth_km"] = _grid("depths_km", settings.pop("depths_km"))
-        for key in _NUMBERS:
-            if key in settings:
-                chosen[key] = whole(0 if key == "seed" else 1)(key, settings.pop(key))
-        chosen["prior"] = settings.pop("prior", "cheng2019")
-        chosen["ranges"] = tuple(_prior_changes(chosen["prior"], settings))
+        if "frequencies_mhz" in chosen:
+            chosen["frequency_hz"] = tuple(f / 1e3 for f in chosen.pop("frequencies_mhz"))
+        if "periods_s" in chosen:
+            chosen["frequency_hz"] = tuple(1 / p for p in reversed(chosen.pop("periods_s")))
+        if "depths_km" in chosen:
+            chosen["depth_km"] = chosen.pop("depths_km")
+        chosen["ranges"] = tuple((key, chosen.pop(key)) for key in _OF_PRIOR if key in chosen)
         models = chosen.setdefault("models", DispersionConfig.models)
         tests = chosen.setdefault("test_models", max(models // 5, 1))
         if tests >= models:
@@ -200,48 +241,3 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             for example in examples:
                 row = example - number * size
                 yield example, {"example": example, **{key: values[row] for key, values in shard.items()}}
-
-
-def _grid(key: str, text: str) -> tuple[float, ...]:
-    """Read `start:stop:step` (the stop is in, where a step falls on it) or a comma list; ascending."""
-    try:
-        numbers = [float(part) for part in text.split(":" if ":" in text else ",")]
-    except ValueError:
-        numbers = []
-    if not numbers or (":" in text and len(numbers) != 3) or not np.isfinite(numbers).all():
-        raise UsageError(f"{key} takes start:stop:step or a comma list of numbers; received {text!r}.")
-    if ":" in text:
-        start, stop, step = numbers
-        if step <= 0 or stop < start or (stop - start) / step > 1000:
-            raise UsageError(f"{key}={text}: the stop must not be below the start, the step positive, steps <= 1000.")
-        numbers = [start + step * i for i in range(int((stop - start) / step + 1e-9) + 1)]
-    if min(numbers) <= 0 and key != "depths_km" or min(numbers) < 0:
-        raise UsageError(f"{key} must be positive; received {text!r}.")
-    if len(set(numbers)) < len(numbers):
-        raise UsageError(f"{key}={text} holds a number twice.")
-    return tuple(sorted(numbers))
-
-
-def _prior_changes(prior: str, settings: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """Yield (field, value) of the settings that are fields of the prior; refuse the others by name."""
-    base = EarthPrior.named(prior)
-    stated = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
-    switches = {name for name, value in stated.items() if isinstance(value, bool)}
-    ranges = {name for name, value in stated.items() if np.shape(value) == (2,) and isinstance(value[0], float)}
-    for key, text in settings.items():
-        if key in switches and text in ("true", "false"):
-            yield key, text == "true"
-        elif key in switches:
-            raise UsageError(f"{key} takes true or false; received {text!r}.")
-        elif key in ranges:
-            try:
-                low, high = (float(number) for number in text.split(":"))
-            except ValueError:
-                low, high = np.nan, np.nan
-            if not low <= high:
-                near = ":".join(f"{number:g}" for number in stated[key])
-                raise UsageError(f"{key} takes low:high, like {near} of {prior}; received {text!r}.")
-            yield key, (low, high)
-        else:
-            near = did_you_mean(key, [*_SETTINGS, *switches, *ranges])
-            raise UsageError(f"prem_dispersion has no setting {key!r}.{near}")

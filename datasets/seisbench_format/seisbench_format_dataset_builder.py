@@ -13,19 +13,21 @@ import tensorflow_datasets as tfds
 from zoo.data.builders import check_own_name
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.archives.columns import COLUMNS
-from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
+from zoo.seismograms.archives.preparation import COMPLETE, Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
 from zoo.seismograms.signals import draws
-from zoo.settings import flag, parse, real, whole
+from zoo.settings import Setting, read
 
 from . import buckets, records
 from .folder import Chunk, Survey, Table, find_chunks, places_by_bucket, row_rate_hz, survey, text
 
 _SETTINGS = {
-    "folder": lambda key, text: text,
-    "samples": whole(1),
-    "sampling_rate_hz": real(1e-3, 1e6),
-    "seed": whole(0),
-    "complete": flag,
+    "folder": Setting("", "folder with metadata.csv and waveforms.hdf5", "SeisBench's format"),
+    "samples": Setting(0, "length of a record; 0: the usual one of the folder", "ours", unit="samples", low=0),
+    "sampling_rate_hz": Setting(
+        0.0, "sampling rate of a record; 0: the usual one of the folder", "ours", unit="Hz", low=0.0, high=1e6
+    ),
+    "seed": Setting(0, "seed of where longer traces are cut", "ours", low=0),
+    **COMPLETE,
 }
 _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
 _SPLIT_RULE = "80 % of the events train, 10 % validate, 10 % test, by a hash of source_id (no event: of the trace)"
@@ -64,6 +66,7 @@ class Builder(WaveformBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
+    SETTINGS = _SETTINGS
     BUILDER_CONFIGS = []
 
     @classmethod
@@ -75,7 +78,7 @@ class Builder(WaveformBuilder):
             settings: `folder`, and perhaps `samples`, `sampling_rate_hz`, `seed`, `complete`: README.md.
         """
         check_own_name("seisbench_format", name, cls.builder_configs)
-        given = parse("seisbench_format", settings, _SETTINGS)
+        given = read("seisbench_format", cls.SETTINGS, settings)
         if "folder" not in given:
             raise UsageError("Which folder? zoo prepare seisbench_format/NAME --set folder=DIR")
         folder = Path(given.pop("folder")).expanduser().resolve()

@@ -13,15 +13,45 @@ import tensorflow_datasets as tfds
 
 from zoo.data import shards
 from zoo.data.builders import check_own_name
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError, ZooError
 from zoo.seismicity.physics.maps import CENTRES, MAP_PIXELS, TASKS, MapTask, draw_maps
 from zoo.seismicity.physics.sequences import KINDS, draw_sequence_maps
-from zoo.settings import one_of, whole
+from zoo.settings import Setting, read
 
 SPLITS = ("train", "validation", "test")
 MAPS_PER_SHARD = 500  # no setting: which maps a seed gives depends on it
 _USERS_SEED = 100
 _MOST_EVENTS = 255  # in a pixel, as counts are stored
+
+
+def _range(default: tuple[float, float], meaning: str, unit: str, low: float = 0.0) -> Setting:
+    return Setting(default, f"{meaning}; default: the task's", "ours", unit=unit, low=low, separator=":", length=2)
+
+
+_OF_TASK = {
+    "events": _range((50.0, 400.0), "least and most expected events of a window", "events"),
+    "burst_events": _range((10, 25), "least and most events of a burst", "events", low=1),
+    "burst_sd_px": _range((0.7, 2.0), "least and largest sd of a burst", "pixels"),
+    "smoothing_px": _range((5.0, 20.0), "least and largest smoothing of the background", "pixels"),
+    "log_sd": _range((0.5, 1.5), "least and largest sd of the background's logarithm", "1"),
+    "past_windows": _range((20.0, 400.0), "least and most windows of the known past", "windows"),
+    "centre": Setting("rate", "where bursts lie: where the background is, or anywhere", "ours", choices=CENTRES),
+    "above": Setting(
+        0,
+        "0: a map with a burst is anomalous; else one with more events in some pixel",
+        "figure S1",
+        unit="events",
+        low=0,
+    ),
+}
+_SETTINGS = {
+    "task": Setting("medium", "the kind of maps", "figure S1; ours", choices=(*TASKS, *KINDS)),
+    "train": Setting(4_000, "maps of the training split; recipes draw fresh ones", "ours", unit="maps", low=1),
+    "validation": Setting(4_000, "maps of the validation split", "ours", unit="maps", low=1),
+    "test": Setting(10_000, "maps of the test split", "ours", unit="maps", low=1),
+    "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
+    **_OF_TASK,
+}
 
 
 @dataclasses.dataclass
@@ -83,6 +113,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             seed=8,
         ),
     ]
+    SETTINGS = _SETTINGS
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> MapsConfig:
@@ -94,15 +125,16 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
                 task: `events=50:400`, `burst_events=10:25`, `burst_sd_px=0.7:2`, `centre=uniform` ...
         """
         check_own_name("seismicity_maps", name, cls.builder_configs)
-        settings = dict(settings)
-        task = one_of([*TASKS, *KINDS])("task", settings.pop("task", "medium"))
-        numbers = {}
-        for key in (*SPLITS, "seed"):
-            if key in settings:
-                numbers[key] = whole(0 if key == "seed" else 1)(key, settings.pop(key))
-        if task in KINDS and settings:
+        chosen = read("seismicity_maps", cls.SETTINGS, settings)
+        task = chosen.get("task", "medium")
+        changes = tuple(
+            (key, tuple(value) if isinstance(value, list) else value)
+            for key, value in chosen.items()
+            if key in _OF_TASK
+        )
+        if task in KINDS and changes:
             raise UsageError(f"The maps of {task} take the settings task, {', '.join(SPLITS)} and seed only.")
-        changes = () if task in KINDS else tuple(_changes(TASKS[task], settings))
+        numbers = {key: value for key, value in chosen.items() if key in (*SPLITS, "seed")}
         return MapsConfig(name=name, description="A user's own dataset.", task=task, changes=changes, **numbers)
 
     @classmethod
@@ -196,27 +228,3 @@ def _numbers(config: MapsConfig) -> dict[str, range]:
     sizes = [-(-getattr(config, split) // MAPS_PER_SHARD) for split in SPLITS]
     ends = list(itertools.accumulate(sizes))
     return {split: range(end - size, end) for split, size, end in zip(SPLITS, sizes, ends, strict=True)}
-
-
-def _changes(task: MapTask, settings: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """Yield (field, value) of the settings that are fields of the task; refuse the others by name."""
-    stated = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    ranges = [name for name, value in stated.items() if isinstance(value, tuple)]
-    for key, text in settings.items():
-        if key == "centre":
-            yield key, one_of(CENTRES)(key, text)
-        elif key == "above":
-            yield key, whole(0)(key, text)
-        elif key in ranges:
-            kind = type(stated[key][0])
-            try:
-                low, high = (kind(number) for number in text.split(":"))
-            except ValueError:
-                low, high = 0, -1
-            if not 0 <= low <= high < np.inf or (kind is int and low < 1):
-                near = ":".join(f"{number:g}" for number in stated[key])
-                raise UsageError(f"{key} takes low:high, like {near} of {task.name}; received {text!r}.")
-            yield key, (low, high)
-        else:
-            near = did_you_mean(key, ["task", *SPLITS, "seed", "centre", "above", *ranges])
-            raise UsageError(f"seismicity_maps has no setting {key!r}.{near}")

@@ -17,8 +17,17 @@ from zoo.errors import UsageError, ZooError
 from zoo.seismograms import signals
 from zoo.seismograms.archives.checks import KEPT, SKIPPED, Problem
 from zoo.seismograms.archives.hdf5 import TraceFile
-from zoo.seismograms.archives.preparation import Layout, Row, Skipped, Traces, WaveformBuilder, WaveformConfig
-from zoo.settings import flag, one_of, parse, real, some_of, whole
+from zoo.seismograms.archives.preparation import (
+    COMPLETE,
+    NORMALISE,
+    Layout,
+    Row,
+    Skipped,
+    Traces,
+    WaveformBuilder,
+    WaveformConfig,
+)
+from zoo.settings import Setting, read
 
 from . import files, splits, table, windows
 from .azimuth import back_azimuth_deg
@@ -27,16 +36,28 @@ from .windows import RATE_HZ, SAMPLES
 EARTHQUAKE, NOISE = "earthquake_local", "noise"
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTINGS = {
-    "categories": some_of((NOISE, EARTHQUAKE)),
-    "min_magnitude": real(-5, 10),
-    "max_distance_km": real(0, 20_000),
-    "sampling_rate_hz": real(0.1, RATE_HZ),
-    "samples": whole(1),
-    "normalise": flag,
-    "window": one_of(("begin", "before_p")),
-    "seed": whole(0),
-    "split": one_of(tuple(splits.SPLITS)),
-    "complete": flag,
+    "categories": Setting([NOISE, EARTHQUAKE], "kinds of traces", "STEAD", choices=(NOISE, EARTHQUAKE)),
+    "min_magnitude": Setting(None, "least magnitude", "ours", low=-5.0, high=10.0, kind="number", optional=True),
+    "max_distance_km": Setting(
+        None, "largest epicentral distance", "ours", unit="km", low=0.0, high=20_000.0, kind="number", optional=True
+    ),
+    "sampling_rate_hz": Setting(RATE_HZ, "sampling rate of the records", "STEAD", unit="Hz", low=0.1, high=RATE_HZ),
+    "samples": Setting(SAMPLES, "length of a record; by default the whole trace's", "STEAD", unit="samples", low=1),
+    **NORMALISE,
+    "window": Setting(
+        "begin",
+        "begin: a record starts with the trace; before_p: at random before P",
+        "Kong et al. 2021, section 3.1",
+        choices=("begin", "before_p"),
+    ),
+    "seed": Setting(0, "seed of the windows", "ours", low=0),
+    "split": Setting(
+        "published",
+        "published: EQTransformer's test set; event: by a hash of the event",
+        "ours",
+        choices=tuple(splits.SPLITS),
+    ),
+    **COMPLETE,
 }
 
 
@@ -109,6 +130,15 @@ class Builder(WaveformBuilder):
             **_KONG,
         ),
     ]
+    SETTINGS = {
+        **_SETTINGS,
+        "like": Setting(
+            "whole",
+            "the shipped config that stands behind the others",
+            "ours",
+            choices=[c.name for c in BUILDER_CONFIGS],
+        ),
+    }
 
     @classmethod
     def custom_config(cls, name: str, settings: dict[str, str]) -> SteadConfig:
@@ -122,7 +152,9 @@ class Builder(WaveformBuilder):
                 stands behind the others, default `whole`.
         """
         check_own_name("stead", name, cls.builder_configs)
-        chosen = parse("stead", settings, {**_SETTINGS, "like": one_of(cls.builder_configs)})
+        chosen = read("stead", cls.SETTINGS, settings)
+        if "categories" in chosen:
+            chosen["categories"] = tuple(kind for kind in (NOISE, EARTHQUAKE) if kind in chosen["categories"])
         like = cls.builder_configs[chosen.pop("like", "whole")]
         rate = chosen.get("sampling_rate_hz", like.sampling_rate_hz)
         signals.polyphase_filter(RATE_HZ, rate)  # refuses what has no ratio of small numbers

@@ -6,17 +6,17 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.data import shards
 from zoo.data.builders import check_own_name, manual_file, manual_folder
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError
 from zoo.files import sha256
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, ricker
 from zoo.fwi.physics.velocity_models import VelocityModel, folded, layered_1d, read_velocity_model
+from zoo.settings import Setting, read
 
 _MADE: dict[str, Callable[..., VelocityModel]] = {"layered_1d": layered_1d, "folded": folded}
 _MARMOUSI_2 = "Marmousi-II (Martin et al. 2006) on 174 x 500 nodes of 20 m, from --manual-dir"
@@ -58,6 +58,19 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
+    SETTINGS = {
+        "file": Setting("", "a velocity model of any form that the zoo reads", "zoo.fwi.physics.velocity_files",
+        kind="file"), "spacing_m": Setting(0.0, "grid spacing, where the file does not state it", "the file's",
+        unit="m", low=0.0), "shape": Setting(
+            (), "cells down and across (174x500), where the file does not state them", "the file's",
+            unit="cells", low=1, kind="whole", separator="x", length=2,
+        ),
+        "water_m_s": Setting(0.0, "velocity at the top that is water; 0: none", "ours", unit="m/s", low=0.0),
+        "smooth_m": Setting(200.0, "sd of the Gaussian that makes the start; 0: linear in depth", "ours", unit="m",
+        low=0.0), "resample_m": Setting(0.0, "grid spacing to resample to; 0: the file's", "ours", unit="m", low=0.0),
+        "window_m": Setting((), "top:bottom:left:right of what is kept; empty: all", "ours", unit="m", low=0.0,
+        separator=":", length=4),
+    }  # fmt: skip
     MANUAL_DOWNLOAD_INSTRUCTIONS = "The Marmousi models need their files in --manual-dir: README.md says which."
     BUILDER_CONFIGS = [
         ModelConfig(
@@ -120,23 +133,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 `resample_m`, `window_m` (top:bottom:left:right) as in `ModelConfig`.
         """
         check_own_name("velocity_models", name, cls.builder_configs)
-        known = ("file", "spacing_m", "shape", "water_m_s", "smooth_m", "resample_m", "window_m")
-        for key in settings:
-            if key not in known:
-                raise UsageError(f"velocity_models has no setting {key!r}.{did_you_mean(key, known)}")
-        if "file" not in settings:
+        chosen = read("velocity_models", cls.SETTINGS, settings)
+        if not chosen.get("file"):
             raise UsageError("velocity_models/NAME is made of a file: zoo prepare ... --set file=MODEL.segy")
-        path = Path(settings["file"]).expanduser().resolve()
-        if not path.is_file():
-            raise ZooError(f"There is no {path}; file= names a velocity model.")
-        chosen: dict[str, Any] = {"file": str(path), "sha256": sha256(path)}
-        for key in ("spacing_m", "water_m_s", "smooth_m", "resample_m"):
-            if key in settings:
-                chosen[key] = _numbers(key, str(settings[key]), "", 1)[0]
-        if "shape" in settings:
-            chosen["shape"] = tuple(int(n) for n in _numbers("shape", str(settings["shape"]), "x", 2))
-        if "window_m" in settings:
-            chosen["window_m"] = _numbers("window_m", str(settings["window_m"]), ":", 4)
+        chosen["sha256"] = sha256(Path(chosen["file"]))
         return ModelConfig(name=name, description="A user's own velocity model.", **chosen)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -227,15 +227,3 @@ def _start_in_words(config: ModelConfig) -> str:
 def _ricker_breadth() -> float:
     """Return the frequency below which 99 % of a Ricker wavelet's energy lies, in units of its peak frequency."""
     return highest_frequency_hz(ricker(1.0, 0.01, 4000, delay_s=20.0), 0.01)
-
-
-def _numbers(key: str, text: str, separator: str, count: int) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(part) for part in (text.split(separator) if separator else [text]))
-    except ValueError:
-        numbers = ()
-    whole = key != "shape" or all(number > 0 and number.is_integer() for number in numbers)
-    if len(numbers) != count or not np.isfinite(numbers).all() or min(numbers) < 0 or not whole:
-        form = {"shape": "174x500 (cells down x across)", "window_m": "top:bottom:left:right in m"}.get(key, "a number")
-        raise UsageError(f"{key} takes {form}, not negative; received {text!r}.")
-    return numbers

@@ -36,6 +36,7 @@ from zoo.progress import bar, say
 from zoo.seismograms.archives.checks import SKIPPED, Problem, check
 from zoo.seismograms.archives.columns import COLUMNS, kind_of
 from zoo.seismograms.archives.encoding import serialize, write_tfrecord
+from zoo.settings import Setting
 
 PROBLEMS_FILE = "problems.csv"
 _BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27
@@ -134,6 +135,13 @@ class WaveformConfig(tfds.core.BuilderConfig):
 
     complete: bool = False
     """Whether records with a flat component, or with equal ones, are skipped: `zoo.seismograms.archives.checks`."""
+
+
+COMPLETE = {"complete": Setting(False, "skip records with a flat component, or with two equal ones", "ours")}
+NORMALISE = {
+    "normalise": Setting(False, "divide each trace by its largest absolute value", "Kong et al. 2021, section 2.1")
+}
+"""Settings of several builders of waveforms."""
 
 
 class WaveformBuilder(FileReaderBuilder, skip_registration=True):
