@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all bench lint clean clean-kernels
+.PHONY: demo test test-all bench publish readme lint clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -20,6 +20,14 @@ test-all: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py
+
+# make publish RUN="crust.py --models mdn*": measure, and keep the figures that the pages quote
+publish: $(VENV)/installed
+	ZOO_PUBLISH=1 $(BIN)/python benchmarks/$(RUN)
+
+# the tables of the pages and of `zoo info`, from docstrings, cards, settings and measured figures
+readme: $(VENV)/installed
+	$(BIN)/python benchmarks/pages.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -241,7 +241,7 @@ def recipe_path(name: str) -> Path:
 def recipe_settings(name: str) -> list[dict[str, str]]:
     """Return a row for each setting of a recipe: setting, default, unit, takes, meaning, source.
 
-    Those of shipped recipes come from a table that `make pages` wrote, without Keras; an own recipe is imported.
+    Those of shipped recipes come from a table that `make readme` wrote, without Keras; an own recipe is imported.
     """
     path = recipe_path(name)
     kept = path.with_name(SETTINGS)

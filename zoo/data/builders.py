@@ -41,7 +41,7 @@ def home(dataset: str) -> Path:
 def dataset_settings(dataset: str) -> list[dict[str, str]]:
     """Return a row for each setting that configs of one's own take: setting, default, unit, takes, meaning, source.
 
-    Those of shipped builders come from a table that `make pages` wrote, without TFDS; an own builder is imported.
+    Those of shipped builders come from a table that `make readme` wrote, without TFDS; an own builder is imported.
     """
     kept = home(dataset).with_name(SETTINGS)
     if kept.is_file():
