@@ -267,7 +267,7 @@ def test_an_inversion_explains_the_data_goes_on_and_refuses_other_runs(
     assert not (tmp_path / "again" / "model.npz").exists()
     capsys.readouterr()
     again = invert(shots, start, tmp_path / "again", **arguments)
-    assert "Going on after iteration 2 of 6" in capsys.readouterr().err
+    assert "Resuming after iteration 2 of 6" in capsys.readouterr().err
     np.testing.assert_allclose(again.velocity_m_s, whole.velocity_m_s, rtol=1e-5)
 
     before = {path: path.read_bytes() for path in (tmp_path / "whole").rglob("*") if path.is_file()}

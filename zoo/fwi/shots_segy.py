@@ -15,7 +15,7 @@ from obspy.io.segy.segy import SEGYTraceHeader
 from zoo.errors import ZooError
 
 _MOST_SAMPLES = 32767  # SEG-Y's number of samples is a signed 16-bit number
-# Header bytes of SEG-Y: of the file (3200 of text, 400 binary), of each further block of text, and of each trace.
+# Bytes of SEG-Y's headers: the file's (3200 of text, 400 binary), each further block of text, and that of each trace.
 _FILE_HEADER, _TEXT_HEADER, _TRACE_HEADER = 3600, 3200, 240
 # Coordinates are whole numbers divided by 100, which SEG-Y states as a scalar of -100: centimetres.
 _SCALAR = -100

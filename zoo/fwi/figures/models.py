@@ -90,7 +90,7 @@ def draw_velocity(axes: Axes, velocity_m_s: np.ndarray, spacing_m: float, **scal
     The centre of the cell (z, x) lies at (z, x) times the spacing.
 
     Args:
-        axes: what is drawn into.
+        axes: where it is drawn.
         velocity_m_s: (Z, X), drawn in km/s.
         spacing_m: grid spacing.
         scale: cmap, and vmin and vmax in km/s.

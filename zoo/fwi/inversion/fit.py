@@ -45,7 +45,7 @@ class Settings:
     misfit: str = "l2"
     """l2, correlation or envelope."""
     batch_size: int | None = None
-    """Shots per update; None is all of them. An iteration leaves out the shots that fill no batch, each other ones."""
+    """Shots per update; None is all of them. Shots that fill no batch are left out, others in each iteration."""
     bands_hz: tuple[float, ...] = ()
     """Low-pass corners of the stages before the last one, which takes all frequencies. Stages share the iterations."""
     bounds: tuple[float, float] | None = None
@@ -55,7 +55,7 @@ class Settings:
     freeze_water: bool = True
     """Whether the water of the start stays as it is."""
     network: bool = False
-    """Whether a SIREN of the coordinates gives the change of velocity, and its weights are what is trained."""
+    """Whether a SIREN of the coordinates gives the change of velocity; then its weights are trained."""
     order: int = 4
     """Order of the spatial differences: 2, 4 or 8."""
     width: int = 14

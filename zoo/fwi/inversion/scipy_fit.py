@@ -155,7 +155,7 @@ def fit(
     model.stop_training = False
     calls.on_train_begin()
     try:
-        # Single precision may end a line search early: begin anew, along the gradient, as long as that helps.
+        # Single precision may end a line search early: start again along the gradient, as long as that helps.
         while True:
             before = objective.best
             minimize(objective, objective.best_x.copy(), jac=True, method=method, bounds=limits, options=options)

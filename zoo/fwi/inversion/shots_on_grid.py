@@ -1,6 +1,6 @@
 """Shots put onto the grid of a velocity model: cells for metres, a stable time step, a wavelet given or estimated.
 
-`to_survey` does one thing after the other, each of which says what it did to the data in a sentence, where it did any.
+`to_survey` takes one step after another; a step that changes the data says so in a sentence.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ Notes = tuple[str, ...]
 
 # Velocities that an inversion may reach, over those of the start: the time step is chosen stable for them.
 _HEADROOM = 1.25
-# Traces are thinned only to steps that are this much shorter than the longest stable one: the scheme is of second order
-# in time.
+# Traces are thinned to steps of at most this part of the longest stable one: the scheme is of second order in time.
 _THINNED_STEP = 0.8
-# Traces are refined to steps that are at least this much shorter than the longest stable one, safe from rounding.
+# Traces are refined to steps of at most this part of the longest stable one, so that rounding makes none unstable.
 _REFINED_STEP = 0.98
-# A sampling interval so many times longer than the longest stable step is a mistake of units.
+# A sampling interval more than this many times the longest stable step is a mistake of units.
 _MOST_COARSE = 50.0
 # A source or receiver that is moved by more than this part of a cell is worth a sentence.
 _NOTED_SHIFT = 0.25

@@ -79,7 +79,7 @@ class InversionState(keras.callbacks.Callback):
         self.snapshots, self._now = snapshots, self.inversion.velocity_m_s
         self._good = self._now
         memory = ", without its memory of earlier gradients" if self.settings.optimizer in METHODS else ""
-        say(f"Going on after iteration {len(self.rows)} of {self.settings.iterations}{memory}.")
+        say(f"Resuming after iteration {len(self.rows)} of {self.settings.iterations}{memory}.")
 
     def begin_stage(self, number: int) -> int:
         """Prepare a stage whose optimizer is compiled; return the iteration of that stage to start with."""

@@ -1,4 +1,4 @@
-"""Source wavelets of an inversion: a Ricker wavelet, one from a file, or one estimated from the data themselves."""
+"""Source wavelets of an inversion: a Ricker wavelet, one from a file, or one estimated from the data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOTS = 4
 _WATER_LEVEL = 1e-3
 # How much the start explains is told for the frequencies at which it has more than this part of its largest power.
 _BAND = 0.01
-# Traces end amid waves: their last part, one in this many, is faded out.
+# Traces may end amid waves: the last one in this many of their samples is faded out.
 _TAIL = 10
 # The spectrum of the data is smoothed over this width before its peak is sought.
 _SMOOTHING_HZ = 0.5
@@ -30,7 +30,7 @@ _RICKER_BAND = 2.0
 # Before traces are thinned, frequencies from the first of these parts of the new Nyquist frequency on are faded out,
 # over the second one.
 _PASSED, _FADED = 0.8, 0.2
-# The end of a trace is continued and faded out over so many samples.
+# After its end a trace is continued by its last value, which fades out over this many samples.
 _FADE_SAMPLES = 64
 # A wavelet goes to any time step by straight lines between samples at least this many times as dense.
 _DENSER = 8

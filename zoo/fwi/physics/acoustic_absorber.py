@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # Exponent of the damping's rise, theoretical reflection, and frequency of alpha. Komatitsch & Martin (2007) take 2,
-# 1e-3 and twice the wavelet's peak. Strips of 14 cells then return 1.6e-3 and 1.0e-3 of the traces of wavelets of 10
-# and 4 Hz in the test of tests/fwi/test_acoustic.py, with these values 1.6e-4 and 3.2e-4, and no peak need be known.
+# 1e-3 and twice the wavelet's peak. In the test of tests/fwi/test_acoustic.py, strips of 14 cells then return 1.6e-3 of
+# a wavelet of 10 Hz and 1.0e-3 of one of 4 Hz; with the values below, which need no peak, 1.6e-4 and 3.2e-4.
 _EXPONENT = 1.5
 _REFLECTION = 1e-5
 _ALPHA_HZ = 5.0
@@ -25,7 +25,7 @@ def cpml_profile(
     keeps waves at low frequency and grazing incidence from returning.
 
     Args:
-        width: of the strip, in cells.
+        width: width of the strip in cells.
         velocity_m_s: velocity for which the strip is made, the fastest expected.
         spacing_m: grid spacing.
         time_step_s: time step of the simulation.
@@ -44,7 +44,7 @@ def sponge_profile(shape: tuple[int, int], width: int, sides: tuple[bool, bool, 
 
     Args:
         shape: (rows, columns) of the grid with its strips.
-        width: of the strips, in cells.
+        width: width of the strips in cells.
         sides: whether there is a strip at the top, bottom, left, right.
     """
     top, bottom, left, right = sides

@@ -64,7 +64,7 @@ class Propagator:
         return _Plan(self)
 
     def kept_bytes(self, steps: int) -> int:
-        """Return the memory in bytes that the checkpoints of a shot of so many steps take."""
+        """Return the memory in bytes that the checkpoints of a shot with that many steps take."""
         plan = self._plan
         state = sum(int(np.prod(size)) for size in plan.sizes) * np.dtype(plan.dtype).itemsize
         return -(-steps // plan.segment(steps)) * state
@@ -193,7 +193,7 @@ class _Plan:
         self.by_row = np.lexsort((self.receivers[:, 1], self.receivers[:, 0]))
 
     def _absorber(self, of: Propagator, first: tuple, top: int) -> tuple[tuple, tuple]:
-        """Return what the kernels call the strips, and the sponge's A and B; what is not there is empty or zero."""
+        """Return the strips of the kernels' medium, and the sponge's A and B; an absent one is empty or zero."""
         width, h, cpml = of.width, self.halo, of.absorber == "cpml"
         a, b = np.zeros((2, 2, width + 3 * h), self.dtype)
         none = np.zeros((0, 0), self.dtype)
@@ -247,7 +247,7 @@ class _Plan:
         return tuple(np.zeros(size, self.dtype) for size in self.sizes)
 
     def kept(self, steps: int) -> np.ndarray:
-        """Return room for the right-hand sides of so many steps."""
+        """Return room for the right-hand sides of that many steps."""
         return np.empty((steps, *self.shape), self.store)
 
     def source(self, indices: np.ndarray) -> tuple[int, int]:
@@ -260,7 +260,7 @@ class _Plan:
         return (np.asarray(wavelet, np.float64) / height).astype(self.dtype)
 
     def work(self, rows: int) -> tuple:
-        """Return arrays for the kernels to work in, with so many rows of right-hand sides."""
+        """Return arrays for the kernels to work in, with that many rows of right-hand sides."""
         edges = np.zeros((2, *self.edges), self.dtype)
         columns = self.shape[1]
         return (

@@ -24,7 +24,7 @@ from zoo.files import read_npz, write_with
 RAW = (".vp", ".bin", ".raw")
 """Suffixes of raw numbers: little-endian float32, column after column from the left, each from the top."""
 _LARGEST_INTERVAL = 32_767  # SEG-Y's interval and number of samples are signed 16-bit numbers
-# Header bytes of SEG-Y: of the file (3200 of text, 400 binary), and of each trace.
+# Bytes of SEG-Y's headers: the file's (3200 of text, 400 binary), and that of each trace.
 _FILE_HEADER, _TRACE_HEADER = 3600, 240
 # Spacings down and across that differ by more than this are those of cells that are not square.
 _SQUARE = 0.01
@@ -102,7 +102,7 @@ def _read_netcdf(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _fields(path: Path, held: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the values an npz or netCDF file holds that are fields of a model, as plain values."""
+    """Return the fields of a model in the content of an npz or netCDF file, as plain values."""
     if "velocity_m_s" not in held:
         raise ZooError(
             f"{path} has no velocity_m_s (depth, width); it has {', '.join(held) or 'nothing'}. Rename the variable."
