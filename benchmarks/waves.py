@@ -56,7 +56,7 @@ def boundary_free(velocity, peak_hz, source, receivers, steps) -> np.ndarray:
     large = np.pad(velocity, far, mode="edge")
     places = receivers + far
     simulator = Propagator(large.shape, SPACING_M, STEP_S, places, velocity.max())
-    return simulator.records(large, wavelet(peak_hz, steps), np.array([source]) + far)
+    return simulator.traces(large, wavelet(peak_hz, steps), np.array([source]) + far)
 
 
 def wavelet(peak_hz: float, steps: int) -> np.ndarray:
@@ -71,7 +71,7 @@ def reflections(peer) -> None:
         row = [name]
         for options in ({}, {"width": 20}, {"absorber": "sponge", "width": 40}):
             simulator = Propagator(velocity.shape, SPACING_M, STEP_S, receivers, velocity.max(), **options)
-            found = simulator.records(velocity, wavelet(peak_hz, steps), np.array([source]))
+            found = simulator.traces(velocity, wavelet(peak_hz, steps), np.array([source]))
             row.append(f"{relative_error(found, expected):.1e}")
         if peer:
             found = peer.records(velocity, wavelet(peak_hz, steps), source, receivers, peak_hz)
@@ -111,7 +111,7 @@ def convergence() -> None:
                 velocity.shape, spacing_m, step_s, receivers, 2000.0, order, width=40 * fine, dtype="float64"
             )
             source = np.array([[middle, middle]])
-            found = simulator.records(velocity, ricker(8.0, step_s, steps)[None].astype(np.float64), source)[0, :, 0]
+            found = simulator.traces(velocity, ricker(8.0, step_s, steps)[None].astype(np.float64), source)[0, :, 0]
             errors.append(relative_error(found, green(8.0, 2000.0, 400.0, steps, step_s, spacing_m)))
         observed = np.log2(errors[0] / errors[1])
         step = "spacing" if power == 1 else "spacing squared"
@@ -149,7 +149,7 @@ def gradients() -> None:
     receivers = np.stack([np.full(40, 3), np.arange(0, 80, 2)], 1)
     simulator = Propagator(shape, SPACING_M, STEP_S, receivers, velocity.max())
     pulse, source = rng.normal(size=(1, steps)).astype(np.float32), np.array([[3, 40]])
-    record = simulator.records(velocity, pulse, source)
+    record = simulator.traces(velocity, pulse, source)
     residual = rng.normal(size=record.shape).astype(np.float32)
     _, back = simulator.gradient(velocity, pulse, source, residual)
     there = np.sum(record.astype(np.float64) * residual)
@@ -159,14 +159,14 @@ def gradients() -> None:
 
     exact = dataclasses.replace(simulator, dtype="float64")
     pulse = ricker(10.0, STEP_S, steps)[None].astype(np.float64)
-    observed = exact.records(velocity, pulse, source)
+    observed = exact.traces(velocity, pulse, source)
     start = np.full(shape, velocity.mean())
-    predicted = exact.records(start, pulse, source)
+    predicted = exact.traces(start, pulse, source)
     slope, _ = exact.gradient(start, pulse, source, predicted - observed)
     change = velocity - start
 
     def misfit(model):
-        return 0.5 * np.sum((exact.records(model, pulse, source) - observed) ** 2)
+        return 0.5 * np.sum((exact.traces(model, pulse, source) - observed) ** 2)
 
     here = misfit(start)
     rest = [abs(misfit(start + h * change) - here - h * np.sum(slope * change)) for h in (1e-3, 5e-4)]
@@ -200,13 +200,13 @@ def speed(peer, repeats: int) -> None:
     receivers = np.stack([np.full(300, 2), np.arange(300)], 1)
     simulator = Propagator(shape, SPACING_M, STEP_S, receivers, velocity.max())
     pulse = wavelet(10.0, steps)
-    residual = simulator.records(velocity, pulse, source)
+    residual = simulator.traces(velocity, pulse, source)
 
     def forward():
-        simulator.records(velocity, pulse, source)
+        simulator.traces(velocity, pulse, source)
 
     def both():
-        _, kept = simulator.records(velocity, pulse, source, keep=True)
+        _, kept = simulator.traces(velocity, pulse, source, keep=True)
         simulator.gradient(velocity, pulse, source, residual, kept)
 
     work = shape[0] * shape[1] * steps / 1e9
@@ -232,7 +232,7 @@ def speed(peer, repeats: int) -> None:
     ]
     header = ["what", "zoo", "deepwave PML 20", "ratio"]
     print_table("CPU-ns per grid point and step, 100 x 300, 1000 steps, one thread", header, rows)
-    found = simulator.records(velocity, pulse, source)
+    found = simulator.traces(velocity, pulse, source)
     large = boundary_free(velocity, 10.0, (2, 150), receivers, steps)
     theirs = peer.boundary_free(*case)
     rows = [["both without boundaries", f"{relative_error(large, theirs):.1e}"]]
@@ -258,8 +258,8 @@ def memory() -> None:
     rows = []
     for steps in (500, 1000, 2000, 4000):
         pulse = wavelet(10.0, steps)
-        residual = simulator.records(velocity, pulse, source)
-        forward = peak_mb(lambda p=pulse: simulator.records(velocity, p, source))
+        residual = simulator.traces(velocity, pulse, source)
+        forward = peak_mb(lambda p=pulse: simulator.traces(velocity, p, source))
         both = peak_mb(lambda p=pulse, r=residual: simulator.gradient(velocity, p, source, r))
         rows.append([steps, f"{forward:.0f}", f"{both:.0f}", f"{both - forward:.0f}"])
     header = ["steps", "simulation, MB", "gradient, MB", "difference"]
@@ -272,7 +272,7 @@ from zoo.physics.acoustic_propagator import Propagator
 simulator = Propagator((40, 50), 10.0, 0.001, np.array([[2, 2]]), 2000.0)
 velocity, pulse, source = np.full((40, 50), 2000.0), np.ones((1, 10), np.float32), np.array([[2, 5]])
 start = time.process_time()
-record = simulator.records(velocity, pulse, source)
+record = simulator.traces(velocity, pulse, source)
 middle = time.process_time()
 simulator.gradient(velocity, pulse, source, record)
 print(middle - start, time.process_time() - middle)
@@ -296,7 +296,7 @@ def shots_in_parallel() -> None:
     receivers = np.stack([np.full(300, 2), np.arange(300)], 1)
     simulator = Propagator(shape, SPACING_M, STEP_S, receivers, velocity.max())
     pulse = np.repeat(wavelet(10.0, steps), shots, axis=0)
-    residual = simulator.records(velocity, pulse, sources)
+    residual = simulator.traces(velocity, pulse, sources)
 
     def one_by_one():
         for i in range(shots):

@@ -179,9 +179,7 @@ def waveform_inversion(folder: Path) -> None:
     import numpy as np
 
     from zoo.files import write_with
-    from zoo.fwi.inversion.fit import Survey, simulate
-    from zoo.fwi.inversion.invert import fwi
-    from zoo.fwi.physics.acoustic import ricker
+    from zoo.fwi import Survey, invert, ricker, simulate
     from zoo.fwi.physics.velocity_models import folded, write_velocity_model
 
     truth = folded(rows=45, columns=120, spacing_m=20.0)
@@ -210,7 +208,7 @@ def waveform_inversion(folder: Path) -> None:
     say(
         f"   zoo fwi {shots} --start {start_file} --wavelet ricker:6 --true {true_file} --out {out} --set iterations=40"
     )
-    print(fwi(shots, start_file, out, wavelet="ricker:6", truth=true_file, settings={"iterations": 40}).report())
+    print(invert(shots, start_file, out, wavelet="ricker:6", truth=true_file, settings={"iterations": 40}).report())
     say("   overview.png has start, inverted and true model on a page, shots.png the records.")
 
 

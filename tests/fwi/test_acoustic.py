@@ -57,7 +57,7 @@ def test_the_longest_time_step_is_the_limit(dimensions):
     for factor in (0.99, 1.02):
         # A hard wall: no strips that absorb, so that nothing damps the shortest waves.
         simulator = Propagator(shape, 10.0, longest * factor, [[5, shape[1] // 2]], 2000.0, width=0, dtype="float64")
-        peaks.append(np.abs(simulator.records(np.full(shape, 2000.0), pulse, np.array([[20, shape[1] // 2]]))).max())
+        peaks.append(np.abs(simulator.traces(np.full(shape, 2000.0), pulse, np.array([[20, shape[1] // 2]]))).max())
     assert peaks[0] < 1e4 < 1e6 < peaks[1]
     check_stability(2000.0, 10.0, longest * 0.999, 4, dimensions)
     with pytest.raises(ZooError, match=rf"at most {longest * 1e3:.4g} ms"):
@@ -106,7 +106,7 @@ def test_a_point_source_in_a_homogeneous_plane():
             dtype="float64",
         )  # fmt: skip
         pulse = ricker(8.0, step_s, 8 * steps).astype(np.float64)
-        found = simulator.records(
+        found = simulator.traces(
             np.full((100 * fine, 100 * fine), 2000.0), pulse[None, :steps], np.full((1, 2), middle)
         )
         angular = 2 * np.pi * np.fft.rfftfreq(8 * steps, step_s)
@@ -123,7 +123,7 @@ def test_a_column_is_one_dimensional():
     steps, step_s = 500, 0.002
     simulator = Propagator((200, 1), 10.0, step_s, [[60, 0], [140, 0]], 2000.0, 8, width=20, dtype="float64")
     pulse = ricker(8.0, step_s, steps).astype(np.float64)[None]
-    record = simulator.records(np.full((200, 1), 2000.0), pulse, np.array([[100, 0]]))[0]
+    record = simulator.traces(np.full((200, 1), 2000.0), pulse, np.array([[100, 0]]))[0]
     exact = 0.5 * 2000.0 * 10.0 * step_s * (np.cumsum(pulse[0]) - pulse[0] / 2)
     late = round(400.0 / 2000.0 / step_s) - 1  # sample n is the field at time n + 1
     np.testing.assert_allclose(record[:, 0], record[:, 1], atol=1e-3)
@@ -137,10 +137,10 @@ def test_the_absorber_returns_next_to_nothing(peak_hz, most):
     receivers, pulse = np.stack([np.full(6, 8), np.arange(5, 61, 10)], 1), ricker(peak_hz, 0.001, 700)[None]
     small = Propagator((61, 61), 10.0, 0.001, receivers, 2000.0)
     large = Propagator((241, 241), 10.0, 0.001, receivers + 90, 2000.0)
-    found = small.records(velocity, pulse, np.array([[30, 30]]))
-    expected = large.records(np.full((241, 241), 2000.0), pulse, np.array([[120, 120]]))
+    found = small.traces(velocity, pulse, np.array([[30, 30]]))
+    expected = large.traces(np.full((241, 241), 2000.0), pulse, np.array([[120, 120]]))
     assert relative_error(found, expected) < most
-    sponge = dataclasses.replace(small, absorber="sponge").records(velocity, pulse, np.array([[30, 30]]))
+    sponge = dataclasses.replace(small, absorber="sponge").traces(velocity, pulse, np.array([[30, 30]]))
     assert relative_error(sponge, expected) > 100 * relative_error(found, expected)
 
 
@@ -151,9 +151,9 @@ def test_a_free_surface_reflects_with_the_opposite_sign():
     surface = Propagator((60, 100), 10.0, step_s, receivers, 2000.0, 8, width=30, free_surface=True, dtype="float64")
     whole = Propagator((160, 100), 10.0, step_s, receivers + [100, 0], 2000.0, 8, width=30, dtype="float64")
     pulse = ricker(10.0, step_s, steps)[None].astype(np.float64)
-    found = surface.records(np.full((60, 100), 2000.0), pulse, np.array([[10, 50]]))
+    found = surface.traces(np.full((60, 100), 2000.0), pulse, np.array([[10, 50]]))
     still = np.full((160, 100), 2000.0)
-    expected = whole.records(still, pulse, np.array([[110, 50]])) - whole.records(still, pulse, np.array([[90, 50]]))
+    expected = whole.traces(still, pulse, np.array([[110, 50]])) - whole.traces(still, pulse, np.array([[90, 50]]))
     assert relative_error(found[..., :2], expected[..., :2]) < 2e-3
     assert (found[..., 2] == 0).all()
 
@@ -177,7 +177,7 @@ def test_the_gradient_is_exact(options):
     assert by_velocity.shape == VELOCITY.shape and by_wavelet.shape == WAVELET.shape
 
     def value(velocity, wavelet=WAVELET):
-        return (simulator.records(velocity, wavelet, SOURCES) * residual).sum()
+        return (simulator.traces(velocity, wavelet, SOURCES) * residual).sum()
 
     change = rng.normal(size=VELOCITY.shape)
     difference = (value(VELOCITY + 1e-3 * change) - value(VELOCITY - 1e-3 * change)) / 2e-3
@@ -194,7 +194,7 @@ def test_the_gradient_of_a_column_is_exact(options):
     residual, pulse, source = rng.normal(size=(1, 300, 2)), WAVELET[:1], np.array([[5, 0]])
     slope, _ = simulator.gradient(velocity, pulse, source, residual)
     change = rng.normal(size=velocity.shape)
-    ends = [(simulator.records(velocity + h * change, pulse, source) * residual).sum() for h in (-1e-3, 1e-3)]
+    ends = [(simulator.traces(velocity + h * change, pulse, source) * residual).sum() for h in (-1e-3, 1e-3)]
     assert slope.shape == velocity.shape
     assert (slope * change).sum() == pytest.approx((ends[1] - ends[0]) / 2e-3, rel=1e-6)
 
@@ -202,9 +202,9 @@ def test_the_gradient_of_a_column_is_exact(options):
 def test_a_column_s_free_surface_turns_the_pulse_over():
     simulator = Propagator((80, 1), 10.0, 0.002, [[40, 0]], 2000.0, 8, width=20, free_surface=True, dtype="float64")
     pulse = ricker(8.0, 0.002, 400).astype(np.float64)[None]
-    record = simulator.records(np.full((80, 1), 2000.0), pulse, np.array([[20, 0]]))[0, :, 0]
+    record = simulator.traces(np.full((80, 1), 2000.0), pulse, np.array([[20, 0]]))[0, :, 0]
     late = round(400.0 / 2000.0 / 0.002)  # up and down again: 400 m further than straight
-    straight = Propagator((80, 1), 10.0, 0.002, [[40, 0]], 2000.0, 8, width=20, dtype="float64").records(
+    straight = Propagator((80, 1), 10.0, 0.002, [[40, 0]], 2000.0, 8, width=20, dtype="float64").traces(
         np.full((80, 1), 2000.0), pulse, np.array([[20, 0]])
     )[0, :, 0]
     assert relative_error(record[late:], straight[late:] - straight[:-late]) < 0.02
@@ -212,20 +212,20 @@ def test_a_column_s_free_surface_turns_the_pulse_over():
 
 def test_a_grid_smaller_than_the_stencil_is_refused():
     with pytest.raises(ZooError, match="too small: order 8 needs 12"):
-        Propagator((10, 40), 10.0, 0.001, [[3, 3]], 2000.0, 8).records(np.ones((10, 40)), WAVELET, SOURCES)
+        Propagator((10, 40), 10.0, 0.001, [[3, 3]], 2000.0, 8).traces(np.ones((10, 40)), WAVELET, SOURCES)
 
 
 def test_cells_outside_the_grid_are_refused():
     for bad in ([-1, 5], [30, 5], [5, 40]):
         with pytest.raises(ZooError, match="outside the grid of 30 x 40"):
-            propagator().records(VELOCITY, WAVELET[:1], np.array([bad]))
+            propagator().traces(VELOCITY, WAVELET[:1], np.array([bad]))
 
 
 def test_checkpoints_change_nothing():
     residual = np.random.default_rng(2).normal(size=(2, 300, 3))
     simulator = propagator()
-    records, kept = simulator.records(VELOCITY, WAVELET, SOURCES, keep=True)
-    np.testing.assert_array_equal(records, simulator.records(VELOCITY, WAVELET, SOURCES))
+    records, kept = simulator.traces(VELOCITY, WAVELET, SOURCES, keep=True)
+    np.testing.assert_array_equal(records, simulator.traces(VELOCITY, WAVELET, SOURCES))
     again = simulator.gradient(VELOCITY, WAVELET, SOURCES, residual)
     for one, other in zip(simulator.gradient(VELOCITY, WAVELET, SOURCES, residual, kept), again, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -247,13 +247,13 @@ def test_single_and_half_precision():
         assert relative_error(single / unit, exact) < 1e-5
         assert 1e-6 < relative_error(half, single) < 2e-4
     with pytest.raises(UsageError, match="float16 of float32"):
-        propagator(store_dtype="float16").records(VELOCITY, WAVELET, SOURCES)
+        propagator(store_dtype="float16").traces(VELOCITY, WAVELET, SOURCES)
 
 
 def test_shots_do_not_depend_on_each_other():
     simulator = propagator(dtype="float32")
-    together = simulator.records(VELOCITY, WAVELET, SOURCES)
+    together = simulator.traces(VELOCITY, WAVELET, SOURCES)
     for i in range(2):
         np.testing.assert_array_equal(
-            together[i], simulator.records(VELOCITY, WAVELET[i : i + 1], SOURCES[i : i + 1])[0]
+            together[i], simulator.traces(VELOCITY, WAVELET[i : i + 1], SOURCES[i : i + 1])[0]
         )

@@ -10,8 +10,8 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError, ZooError
-from zoo.fwi.inversion.fit import Settings, Survey, invert, simulate
-from zoo.fwi.inversion.survey import free_cells
+from zoo.fwi.inversion.fit import Settings, fit_velocity
+from zoo.fwi.inversion.survey import Survey, free_cells, simulate
 from zoo.fwi.physics.acoustic import check_stability, ricker
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
 
@@ -57,7 +57,7 @@ def error(velocity, true):
 
 def test_adam_finds_the_block_and_tells_its_history(survey, start, true):
     seen = []
-    result = invert(start, survey, settings(iterations=25), truth=true, callback=lambda *a: seen.append(a))
+    result = fit_velocity(start, survey, settings(iterations=25), truth=true, callback=lambda *a: seen.append(a))
     rows = result.history
     assert rows[-1]["loss"] < 0.1 * rows[0]["loss"]
     assert error(result.velocity_m_s, true) < 0.9 * error(start.velocity_m_s, true)
@@ -74,14 +74,14 @@ def test_adam_finds_the_block_and_tells_its_history(survey, start, true):
     expected = 0.5 * np.sum(residual**2) / 3 / np.mean(survey.observed**2)
     assert rows[0]["loss"] == pytest.approx(expected, rel=1e-4)
     # The model holds its survey.
-    predicted = result.model.records()
+    predicted = result.model.traces()
     assert np.sum((predicted - survey.observed) ** 2) < 0.15 * np.sum(residual**2)
 
 
 @pytest.mark.parametrize("name", ("cg", "l-bfgs-b", "tnc"))
 def test_scipy_on_the_same_objective(survey, start, true, name):
     chosen = settings(optimizer=name, iterations=20, bounds=(1900.0, 2300.0))
-    result = invert(start, survey, chosen, truth=true)
+    result = fit_velocity(start, survey, chosen, truth=true)
     losses = [row["loss"] for row in result.history]
     assert len(losses) == 20 and losses == sorted(losses, reverse=True) and losses[-1] < 0.8 * losses[0]
     rock = result.velocity_m_s[~true.water]
@@ -91,7 +91,7 @@ def test_scipy_on_the_same_objective(survey, start, true, name):
 
 def test_units_of_the_data_do_not_matter(survey, start):
     tiny = replace(survey, wavelet=1e-9 * survey.wavelet, observed=1e-9 * survey.observed)
-    a, b = (invert(start, s, settings(iterations=3)).velocity_m_s for s in (survey, tiny))
+    a, b = (fit_velocity(start, s, settings(iterations=3)).velocity_m_s for s in (survey, tiny))
     np.testing.assert_allclose(a, b, atol=0.5)
     assert np.abs(a - start.velocity_m_s).max() > 10
 
@@ -103,7 +103,8 @@ def test_dead_traces_do_not_matter(survey, start):
     spoilt[1, :, 5:9] = 30 * spoilt.max()
     clean = np.where(weights[:, None] > 0, survey.observed, 0)
     found = [
-        invert(start, replace(survey, observed=o, weights=weights), settings(iterations=3)) for o in (spoilt, clean)
+        fit_velocity(start, replace(survey, observed=o, weights=weights), settings(iterations=3))
+        for o in (spoilt, clean)
     ]
     np.testing.assert_allclose(found[0].velocity_m_s, found[1].velocity_m_s, atol=0.05)
 
@@ -120,10 +121,10 @@ def test_filtered_data_are_the_data_of_the_filtered_wavelet(survey, true):
 def test_bands_minibatches_and_misfits(survey, start, true):
     stages = settings(bands_hz=(9.0, 14.0), iterations=10)
     assert stages.stages() == [(9.0, 4), (14.0, 3), (None, 3)]
-    result = invert(start, survey, replace(stages, misfit="envelope"), truth=true)
+    result = fit_velocity(start, survey, replace(stages, misfit="envelope"), truth=true)
     assert [row["stage"] for row in result.history] == [1] * 4 + [2] * 3 + [3] * 3
     assert result.history[3]["loss"] < result.history[0]["loss"]
-    small = invert(start, survey, settings(batch_size=1, misfit="correlation", learning_rate=8.0), truth=true)
+    small = fit_velocity(start, survey, settings(batch_size=1, misfit="correlation", learning_rate=8.0), truth=true)
     assert small.history[-1]["gradients"] == 36
     assert small.history[-1]["loss"] < 0.5 * small.history[0]["loss"]
     # Each update moves by about the learning rate, three times an iteration.
@@ -133,16 +134,16 @@ def test_bands_minibatches_and_misfits(survey, start, true):
 def test_a_taper_holds_the_steps_of_adam_back(survey, start):
     mask = free_cells(start.shape, [[5, 20]], 6.0, start.water_rows)
     assert mask[5, 20] == 0 and (mask[:4] == 0).all() and mask[5, 26] == 1 and 0.4 < mask[8, 20] < 0.6
-    found = invert(start, survey, settings(iterations=1, taper_m=60.0)).velocity_m_s - start.velocity_m_s
+    found = fit_velocity(start, survey, settings(iterations=1, taper_m=60.0)).velocity_m_s - start.velocity_m_s
     assert found[5, 20] == 0
     assert np.abs(found[8, 20]) < 0.6 * 15 and np.abs(found[20, 20]) == pytest.approx(15, rel=0.05)
-    moved = invert(replace(start, water_rows=None), survey, settings(iterations=1)).velocity_m_s
+    moved = fit_velocity(replace(start, water_rows=None), survey, settings(iterations=1)).velocity_m_s
     assert (moved[:4] != 1500).any() and moved[5, 20] != start.velocity_m_s[5, 20]
 
 
 def test_a_network_of_the_coordinates_begins_at_the_start(survey, start, true):
     chosen = settings(network=True, learning_rate=1e-3, iterations=20, bounds=(1900.0, 2300.0))
-    result = invert(start, survey, chosen, truth=true)
+    result = fit_velocity(start, survey, chosen, truth=true)
     residual = simulate(start.velocity_m_s, SPACING_M, survey, **WAVES) - survey.observed
     expected = 0.5 * np.sum(residual**2) / 3 / np.mean(survey.observed**2)
     assert result.history[0]["loss"] == pytest.approx(expected, rel=1e-3)  # the absorber is made for the bounds
@@ -153,11 +154,11 @@ def test_a_network_of_the_coordinates_begins_at_the_start(survey, start, true):
 
 def test_a_model_is_a_checkpoint(survey, start, tmp_path):
     for changes in ({}, {"network": True, "learning_rate": 1e-3}):
-        model = invert(start, survey, settings(iterations=2, bounds=(1400.0, 3000.0), **changes)).model
+        model = fit_velocity(start, survey, settings(iterations=2, bounds=(1400.0, 3000.0), **changes)).model
         again = zoo.load(zoo.save(model, tmp_path / "copy.of", "A copy."))
         assert json.dumps(again.get_config()) == json.dumps(model.get_config())
         np.testing.assert_array_equal(again.velocity_m_s, model.velocity_m_s)
-        np.testing.assert_array_equal(again.records(), model.records())
+        np.testing.assert_array_equal(again.traces(), model.traces())
 
 
 @pytest.mark.parametrize("name", ("adam", "momentum", "l-bfgs-b"))
@@ -170,13 +171,13 @@ def test_an_interrupted_inversion_goes_on(survey, start, true, tmp_path, monkeyp
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        invert(start, survey, chosen, folder=tmp_path, truth=true, callback=stop)
+        fit_velocity(start, survey, chosen, folder=tmp_path, truth=true, callback=stop)
     with pytest.raises(ZooError, match="other settings"):
-        invert(start, survey, replace(chosen, learning_rate=1.0), folder=tmp_path)
+        fit_velocity(start, survey, replace(chosen, learning_rate=1.0), folder=tmp_path)
     seen = []
-    result = invert(start, survey, chosen, folder=tmp_path, truth=true, callback=lambda i, *_: seen.append(i))
+    result = fit_velocity(start, survey, chosen, folder=tmp_path, truth=true, callback=lambda i, *_: seen.append(i))
     assert seen == [6, 7, 8]
-    whole = invert(start, survey, chosen, truth=true)
+    whole = fit_velocity(start, survey, chosen, truth=true)
     assert [row["iteration"] for row in result.history] == list(range(1, 9))
     assert set(result.snapshots) == set(whole.snapshots)
     if name != "l-bfgs-b":  # whose memory is gone
@@ -185,14 +186,14 @@ def test_an_interrupted_inversion_goes_on(survey, start, true, tmp_path, monkeyp
             [row["loss"] for row in result.history], [row["loss"] for row in whole.history], rtol=1e-4
         )
     # Finished: nothing is left to do, and the same comes back.
-    again = invert(start, survey, chosen, folder=tmp_path, callback=stop)
+    again = fit_velocity(start, survey, chosen, folder=tmp_path, callback=stop)
     np.testing.assert_array_equal(again.velocity_m_s, result.velocity_m_s)
     assert again.history == result.history
 
 
 def test_a_misfit_that_is_not_finite_stops_and_leaves_the_last_good_model(survey, start, tmp_path):
     with pytest.raises(ZooError, match=r"in iteration \d+, with velocities of .*last_good.npz"):
-        invert(start, survey, settings(learning_rate=900.0, iterations=30), folder=tmp_path)
+        fit_velocity(start, survey, settings(learning_rate=900.0, iterations=30), folder=tmp_path)
     good = read_velocity_model(tmp_path / "last_good.npz")
     assert good.spacing_m == SPACING_M and (good.velocity_m_s != start.velocity_m_s).any()
     check_stability(good.velocity_m_s.max(), SPACING_M, STEP_S)
@@ -202,7 +203,7 @@ def test_a_misfit_that_is_not_finite_stops_and_leaves_the_last_good_model(survey
 def test_bad_surveys_are_refused(survey, start):
     def refused(message, **changes):
         with pytest.raises(ZooError, match=message):
-            invert(start, replace(survey, **changes), settings())
+            fit_velocity(start, replace(survey, **changes), settings())
 
     spoilt = survey.observed.copy()
     spoilt[1, 7, 3] = np.nan
@@ -222,7 +223,7 @@ def test_bad_surveys_are_refused(survey, start):
 def test_settings_that_do_not_fit_are_refused(survey, start):
     def refused(message, **changes):
         with pytest.raises(ZooError, match=message):
-            invert(start, survey, settings(**changes))
+            fit_velocity(start, survey, settings(**changes))
 
     refused("Did you mean adam", optimizer="adma")
     refused("Did you mean envelope", misfit="envelop")

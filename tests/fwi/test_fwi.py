@@ -12,9 +12,10 @@ import pytest
 from zoo import cli
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_json
-from zoo.fwi.inversion.data import to_survey
-from zoo.fwi.inversion.fit import Settings, Survey, simulate
-from zoo.fwi.inversion.invert import fwi, read_settings
+from zoo.fwi.inversion.fit import Settings
+from zoo.fwi.inversion.from_shots import invert, read_settings
+from zoo.fwi.inversion.shots_on_grid import to_survey
+from zoo.fwi.inversion.survey import Survey, simulate
 from zoo.fwi.inversion.wavelet import estimate_wavelet, given_wavelet, resample
 from zoo.fwi.physics.acoustic import longest_time_step_s, ricker
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model, write_velocity_model
@@ -212,7 +213,7 @@ def test_wavelets_from_files(tmp_path):
         (tmp_path / "absent.csv", "There is no wavelet"),
         (tmp_path / "n.npz", "`wavelet` and `time_step_s`"),
         (tmp_path / "zero.csv", "not all of them 0"),
-        (tmp_path / "uneven.csv", "evenly growing times"),
+        (tmp_path / "uneven.csv", "evenly spaced times"),
     ):
         with pytest.raises(ZooError, match=message):
             given_wavelet(wavelet, TIME_STEP_S, TIME_STEP_S, SAMPLES)
@@ -240,7 +241,7 @@ def test_an_inversion_explains_the_data_goes_on_and_refuses_other_runs(
 
     settings = {"iterations": 6, "width": 8}
     arguments = {"wavelet": "ricker:12", "truth": truth, "settings": settings, "figure_every": 3}
-    whole = fwi(shots, start, tmp_path / "whole", **arguments)
+    whole = invert(shots, start, tmp_path / "whole", **arguments)
     assert whole.misfits[1] < 0.8 * whole.misfits[0] and whole.rmse_m_s[1] < whole.rmse_m_s[0]
     for name in MADE:
         assert (tmp_path / "whole" / name).stat().st_size > 0, name
@@ -262,11 +263,11 @@ def test_an_inversion_explains_the_data_goes_on_and_refuses_other_runs(
         patch.setattr(figures, "draw_models", stop)
         patch.setattr(fwi_state, "_SAVE_EVERY_S", 0.0)
         with pytest.raises(KeyboardInterrupt):
-            fwi(shots, start, tmp_path / "again", **arguments)
+            invert(shots, start, tmp_path / "again", **arguments)
     assert not (tmp_path / "again" / "model.npz").exists()
     capsys.readouterr()
-    again = fwi(shots, start, tmp_path / "again", **arguments)
-    assert "Going on after iteration 2 of 6" in capsys.readouterr().err
+    again = invert(shots, start, tmp_path / "again", **arguments)
+    assert "Resuming after iteration 2 of 6" in capsys.readouterr().err
     np.testing.assert_allclose(again.velocity_m_s, whole.velocity_m_s, rtol=1e-5)
 
     before = {path: path.read_bytes() for path in (tmp_path / "whole").rglob("*") if path.is_file()}
@@ -275,7 +276,7 @@ def test_an_inversion_explains_the_data_goes_on_and_refuses_other_runs(
         ({"wavelet": "ricker:11"}, "another run .wavelet differs"),
     ):
         with pytest.raises(ZooError, match=message):
-            fwi(shots, start, tmp_path / "whole", **{**arguments, **other})
+            invert(shots, start, tmp_path / "whole", **{**arguments, **other})
     assert before == {path: path.read_bytes() for path in (tmp_path / "whole").rglob("*") if path.is_file()}
 
 
@@ -325,7 +326,7 @@ def test_wrong_use_is_one_line(shots, start, tmp_path, monkeypatch, capsys, chan
 
 def test_start_and_truth_may_be_those_of_a_dataset(tmp_path):
     from zoo.data import datasets
-    from zoo.fwi.inversion.invert import read_model
+    from zoo.fwi.inversion.from_shots import read_model
 
     datasets.prepare("velocity_models/synthetic_folded", tmp_path)
     start, true = (read_model("velocity_models/synthetic_folded", f, tmp_path) for f in ("start_m_s", "velocity_m_s"))
@@ -345,7 +346,7 @@ def test_a_column_has_pictures_of_its_own(tmp_path):
     records = simulate(velocity, 10.0, Survey(pulse[None], cell, cell, step_s))
     place = np.zeros(1), np.full(1, 10.0)
     shots = Shots(records[:, :, 0], step_s, np.array([1]), *place, *place, pulse, first_sample_s=step_s)
-    found = fwi(shots, true.linear(), tmp_path, truth=true, settings={"iterations": 15})
+    found = invert(shots, true.linear(), tmp_path, truth=true, settings={"iterations": 15})
     assert found.misfits[1] < 0.6 * found.misfits[0]
     assert {path.name for path in tmp_path.glob("*.png")} == {"profiles.png", "history.png", "shots.png"}
     assert not list(tmp_path.glob("iterations/*"))

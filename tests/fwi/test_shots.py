@@ -66,7 +66,7 @@ def test_a_table_gives_the_geometry_of_any_file(shots, tmp_path):
     table = np.stack([getattr(shots, name) for name in GEOMETRY], 1)
     np.savetxt(tmp_path / "g.csv", table, delimiter=",", header=",".join(GEOMETRY), comments="")
     assert_same(read_shots(tmp_path / "s.mseed", tmp_path / "g.csv"), shots)
-    with pytest.raises(ZooError, match="says nothing of sources"):
+    with pytest.raises(ZooError, match="says nothing about sources"):
         read_shots(tmp_path / "s.mseed")
     np.savetxt(tmp_path / "short.csv", table[:-1], delimiter=",", header=",".join(GEOMETRY), comments="")
     with pytest.raises(ZooError, match="6 traces but the geometry .* has 5 rows"):
@@ -75,7 +75,7 @@ def test_a_table_gives_the_geometry_of_any_file(shots, tmp_path):
     with pytest.raises(ZooError, match="lacks `source_x_m`. Is it source_x"):
         read_shots(tmp_path / "s.mseed", tmp_path / "names.csv")
     (tmp_path / "text.csv").write_text(",".join(GEOMETRY) + "\n1,0,0,here,0\n")
-    with pytest.raises(ZooError, match="row 1: `receiver_x_m` is missing or no number"):
+    with pytest.raises(ZooError, match="row 1: `receiver_x_m` is missing or not a number"):
         read_shots(tmp_path / "s.mseed", tmp_path / "text.csv")
 
 

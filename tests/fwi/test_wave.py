@@ -199,7 +199,7 @@ def test_jax_gives_the_same():
     script = """
 import jax, jax.numpy as jnp, numpy as np
 from zoo.fwi.models.wave import WaveRNN
-from zoo.physics.acoustic import ricker
+from zoo.fwi.physics.acoustic import ricker
 velocity = 2000 + 800 * np.random.default_rng(0).random((16, 20))
 pulses, sources = jnp.asarray(np.stack([ricker(20.0, 0.001, 110)] * 2)), np.array([[4, 12], [10, 7]])
 found = []

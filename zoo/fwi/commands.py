@@ -33,9 +33,9 @@ def add(commands: Commands) -> None:
 
 
 def _fwi(args: argparse.Namespace) -> None:
-    from zoo.fwi.inversion.invert import fwi, read_model
+    from zoo.fwi import invert, read_model
 
-    inverted = fwi(
+    inverted = invert(
         args.shots,
         read_model(args.start, "start_m_s", args.data_dir),
         args.out,

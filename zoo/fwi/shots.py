@@ -4,7 +4,7 @@
     shots = read_shots("line.mseed", geometry="geometry.csv")    # any file that ObsPy reads, with a table
     write_shots(shots, "line.npz")
 
-`zoo.fwi.inversion.data` puts them onto the grid of a velocity model.
+`zoo.fwi.inversion.shots_on_grid` puts them onto the grid of a velocity model, where they are a `Survey`.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ SEGY_SUFFIXES = (".segy", ".sgy")
 
 @dataclass(frozen=True, eq=False)
 class Shots:
-    """Traces of many shots, one after the other.
+    """Traces of many shots, one after the other, with sources and receivers in metres.
 
     Attributes:
         traces: (n, time) float32, in any unit.
-        time_step_s: between samples.
-        shot: (n,) int, which traces belong together.
+        time_step_s: time between samples.
+        shot: (n,) int, number of the shot that each trace belongs to.
         source_x_m, source_depth_m, receiver_x_m, receiver_depth_m: (n,) from the model's top left corner, x to the
             right and depth downwards.
         wavelet: (time,) source time function with the same time step, its first sample at time 0; None if unknown.
-        first_sample_s: time of the traces' first sample, when the source's time function begins at 0.
-        source: names of the files.
-        notes: what was done that the user should know.
+        first_sample_s: time of the traces' first sample, where the source time function begins at 0.
+        source: name of the file.
+        notes: sentences on what was done to the traces, for the user.
 
     Raises:
         ZooError: numbers disagree or are missing; the message says in which shot and trace.
@@ -90,7 +90,7 @@ class Shots:
             raise ZooError(f"{where}the wavelet has shape {np.shape(self.wavelet)}; expected finite numbers (time,).")
 
     def name(self, row: int) -> str:
-        """Return the name of a trace for a message: its shot, and its place in the file counted from 1."""
+        """Return the name of a trace for a message: its shot, and its number in the file, counted from 1."""
         return f"shot {self.shot[row]}, trace {row + 1}"
 
 
@@ -98,11 +98,10 @@ def read_shots(path: str | os.PathLike, geometry: str | os.PathLike | None = Non
     """Read shot gathers.
 
     Args:
-        path: an .npz with the fields of `Shots`, or with `observed` (shots, time, receivers), `time_step_s`,
-            `sources_m` (shots, 2) and `receivers_m` (receivers, 2) as (depth, x) and, if known, `wavelet` (time,) and
-            `weights` (shots, receivers), 0 where a trace is missing, as `zoo.fwi.inversion.fit.simulate` makes them
-            (first sample after one step);
-            or SEG-Y; or any other file that ObsPy reads, with a geometry.
+        path: an .npz with the fields of `Shots`; or an .npz with `observed` (shots, time, receivers) as
+            `zoo.fwi.simulate` gives it (first sample after one step), `time_step_s`, `sources_m` (shots, 2) and
+            `receivers_m` (receivers, 2), each (depth, x), and, if known, `wavelet` (time,) and `weights` (shots,
+            receivers), 0 where a trace is missing; or SEG-Y; or any other file that ObsPy reads, with a geometry.
         geometry: CSV with the columns shot, source_x_m, source_depth_m, receiver_x_m, receiver_depth_m and one row
             for each trace, in the order of the file. It replaces the geometry of SEG-Y headers.
 
@@ -205,7 +204,7 @@ def _read_geometry(path: Path) -> dict[str, np.ndarray]:
             try:
                 columns[name].append(float(row[names.index(name)]))
             except (ValueError, IndexError) as error:
-                raise ZooError(f"The geometry {path}, row {number}: `{name}` is missing or no number.") from error
+                raise ZooError(f"The geometry {path}, row {number}: `{name}` is missing or not a number.") from error
     table = {name: np.array(values) for name, values in columns.items()}
     return table | {"shot": table["shot"].astype(np.int64)}
 

@@ -1,4 +1,4 @@
-"""SEG-Y and whatever else ObsPy reads, to and from the fields of `zoo.fwi.shots.Shots`. Needs ObsPy when imported."""
+"""SEG-Y and all else that ObsPy reads, to and from the fields of `zoo.fwi.shots.Shots`. Importing it needs ObsPy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ from obspy.io.segy.segy import SEGYTraceHeader
 
 from zoo.errors import ZooError
 
-_MOST_SAMPLES = 32767
-# Coordinates in SEG-Y are whole numbers times this: centimetres.
+_MOST_SAMPLES = 32767  # SEG-Y's number of samples is a signed 16-bit number
+# Bytes of SEG-Y's headers: the file's (3200 of text, 400 binary), each further block of text, and that of each trace.
+_FILE_HEADER, _TEXT_HEADER, _TRACE_HEADER = 3600, 3200, 240
+# Coordinates are whole numbers divided by 100, which SEG-Y states as a scalar of -100: centimetres.
 _SCALAR = -100
+# A line may deviate from the x direction by this part of its length.
+_STRAIGHT = 0.01
+# Time steps that differ by less than this part are the same, rounded.
+_SAME_STEP = 1e-6
 
 
 def read_obspy(path: Path, segy: bool, columns: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the fields of `zoo.fwi.shots.Shots` of a file that ObsPy reads.
+    """Return the fields of `zoo.fwi.shots.Shots` from a file that ObsPy reads.
 
     Args:
-        path: of the file.
+        path: the file.
         segy: whether it must be SEG-Y.
-        columns: of the table of the geometry, for the error where it is missing; empty if one is given, then the
-            file's own is not read.
+        columns: columns of a geometry's table, to name where the file has no geometry; empty if a table is given, in
+            which case the file's own geometry is not read.
 
     Raises:
         ZooError: the file is cut short or of no known format, or has traces of different lengths, or no geometry.
@@ -41,12 +47,12 @@ def read_obspy(path: Path, segy: bool, columns: Sequence[str] = ()) -> dict[str,
         _check_size(stream, path)
     if not headed and columns:
         raise ZooError(
-            f"{path} says nothing of sources and receivers. Give --geometry, a CSV with the columns "
+            f"{path} says nothing about sources and receivers. Give --geometry, a CSV with the columns "
             f"{', '.join(columns)} and one row for each of its {len(stream)} traces."
         )
     lengths, steps = [len(trace) for trace in stream], [trace.stats.delta for trace in stream]
     for row, (length, step) in enumerate(zip(lengths, steps, strict=True)):
-        if length != lengths[0] or abs(step - steps[0]) > 1e-6 * steps[0]:
+        if length != lengths[0] or abs(step - steps[0]) > _SAME_STEP * steps[0]:
             raise ZooError(
                 f"{path}: trace {row + 1} has {length} samples of {step:g} s, trace 1 {lengths[0]} of {steps[0]:g} s. "
                 "Cut or resample them to the same."
@@ -69,19 +75,25 @@ def _step_s(header: Any, stats: Any) -> float:
 
 def _check_size(stream: Any, path: Path) -> None:
     """Refuse a file that ends within a trace header, which ObsPy reads up to there."""
-    sample_bytes = {2: 4, 3: 2}.get(stream.stats.data_encoding, 4)
+    sample_bytes = {2: 4, 3: 2}.get(stream.stats.data_encoding, 4)  # SEG-Y's format codes: 2 is int32, 3 is int16
     extended = max(0, stream.stats.binary_file_header.number_of_3200_byte_ext_file_header_records_following)
-    expected = 3600 + 3200 * extended + sum(240 + sample_bytes * len(trace) for trace in stream)
+    traces = sum(_TRACE_HEADER + sample_bytes * len(trace) for trace in stream)
+    expected = _FILE_HEADER + _TEXT_HEADER * extended + traces
     size = path.stat().st_size
     if size != expected:
-        raise ZooError(f"{path} has {size} bytes; its {len(stream)} traces make {expected}. Copy it again.")
+        raise ZooError(
+            f"{path} has {size} bytes; with its {len(stream)} traces it should have {expected}. Copy it again."
+        )
 
 
 def _geometry(headers: list[Any], path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the geometry in trace headers, in metres."""
+
     def column(name: str) -> np.ndarray:
         return np.array([getattr(header, name) for header in headers], np.float64)
 
     def factor(name: str) -> np.ndarray:
+        """A positive scalar multiplies, a negative one divides, 0 means 1."""
         scalar = column(name)
         return np.where(scalar < 0, -1 / np.minimum(scalar, -1), np.maximum(scalar, 1))
 
@@ -94,13 +106,13 @@ def _geometry(headers: list[Any], path: Path, columns: Sequence[str]) -> dict[st
             f"{path}: all sources and receivers are at one x in the trace headers (bytes 73 and 81). Give --geometry, "
             f"a CSV with the columns {', '.join(columns)}."
         )
-    if np.ptp(lateral) > 0.01 * max(np.ptp(source_x), np.ptp(receiver_x)):
+    if np.ptp(lateral) > _STRAIGHT * max(np.ptp(source_x), np.ptp(receiver_x)):
         raise ZooError(
             f"{path}: y varies over {np.ptp(lateral):.0f} m, so the line does not run along x. Project it and give the "
             f"distances as --geometry, a CSV with the columns {', '.join(columns)}."
         )
     shot = column("original_field_record_number")
-    if not np.ptp(shot) and np.ptp(source_x):
+    if not np.ptp(shot) and np.ptp(source_x):  # not numbered: every source is a shot
         shot = np.unique(source_x, return_inverse=True)[1].ravel()
     source_depth = column("source_depth_below_surface") - column("surface_elevation_at_source")
     return {
@@ -119,7 +131,7 @@ def write_segy(shots: Any, path: Path) -> None:
         ZooError: a time step, a delay or a number of samples that SEG-Y cannot hold.
     """
     traces, delay_ms = shots.traces, 1000 * shots.first_sample_s
-    if abs(shots.first_sample_s - shots.time_step_s) < 1e-6 * shots.time_step_s:
+    if abs(shots.first_sample_s - shots.time_step_s) < _SAME_STEP * shots.time_step_s:
         traces, delay_ms = np.pad(traces, ((0, 0), (1, 0))), 0.0  # nothing moves at time 0
     microseconds = 1e6 * shots.time_step_s
     if abs(microseconds - round(microseconds)) > 1e-3 or not 1 <= microseconds <= 65535:

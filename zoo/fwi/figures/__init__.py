@@ -1,1 +1,1 @@
-"""Figures of fwi."""
+"""Figures of velocity models, shots and inversions."""

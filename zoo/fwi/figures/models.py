@@ -1,7 +1,7 @@
-"""Figures of velocity models and shot records of full-waveform inversion (Sun et al., figures 16 to 20 in kind).
+"""Figures of velocity models and shots of full-waveform inversion, like Sun et al., figures 16 to 20.
 
 Velocities are (z, x) in m/s and drawn in km/s over kilometres, depth downwards, in true proportions. The drawing
-functions take plain arrays, so that a run, its figures on the way and the repetition of a paper share them.
+functions take plain arrays, so that results, pictures of a run on its way and the reproduction of the paper share them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from zoo.figures import BLACK, VERMILLION, save_figure, style
 
 VELOCITY, DIFFERENCE, WAVES = "viridis", "RdBu_r", "gray"
 _PANEL_INCH = 4.2  # width of a velocity panel
+_LOUDEST = 93  # percentile of the magnitudes in a shot at which its grey scale ends; direct waves are beyond it
 
 
 def draw_models(
@@ -36,11 +37,11 @@ def draw_models(
 
     Args:
         models: title -> (Z, X) m/s.
-        spacing_m: of the cells.
-        path: of the picture.
+        spacing_m: grid spacing.
+        path: where the picture is written.
         differences: title -> (Z, X) m/s, drawn in red and blue about zero.
         sources, receivers: (n, 2) cells (z, x), marked in the first panel.
-        title: above all.
+        title: title above all panels.
     """
     differences = differences or {}
     panels = {**models, **differences}
@@ -84,9 +85,15 @@ def draw_models(
 
 
 def draw_velocity(axes: Axes, velocity_m_s: np.ndarray, spacing_m: float, **scale: Any) -> Any:
-    """Draw (Z, X) m/s in km/s over distance and depth in km; `scale` (cmap, vmin, vmax) is in km/s; return the image.
+    """Draw velocities over distance and depth, both in km; return the image.
 
     The centre of the cell (z, x) lies at (z, x) times the spacing.
+
+    Args:
+        axes: where it is drawn.
+        velocity_m_s: (Z, X), drawn in km/s.
+        spacing_m: grid spacing.
+        scale: cmap, and vmin and vmax in km/s.
     """
     rows, columns = velocity_m_s.shape
     half, km = spacing_m / 2000, spacing_m / 1000
@@ -99,7 +106,7 @@ def draw_velocity(axes: Axes, velocity_m_s: np.ndarray, spacing_m: float, **scal
 
 
 def draw_shots(
-    records: Mapping[str, np.ndarray],
+    traces: Mapping[str, np.ndarray],
     time_step_s: float,
     receiver_m: np.ndarray,
     source_m: Sequence[float],
@@ -109,27 +116,28 @@ def draw_shots(
     names: Sequence[str] | None = None,
     along: str = "x",
 ) -> Path:
-    """Draw shot records: a row for each kind (observed, predicted, ...) and a column for each shot (figure 17).
+    """Draw the traces of shots: a row for each kind (observed, predicted, ...), a column for each shot (figure 17).
 
-    A single kind is spread over rows of up to five shots. Shots with a single receiver become lines, all kinds in one.
+    A single kind is spread over rows of up to five shots. Shots with a single receiver become lines, all kinds in one
+    panel.
 
     Args:
-        records: kind -> (S, T, R); all kinds of one shot have the grey scale of the first.
-        time_step_s: between samples.
-        receiver_m: (R,) where they are along a line.
-        source_m: (S,) likewise, marked at the top of each panel.
-        path: of the picture.
+        traces: kind -> (S, T, R); all kinds of a shot share the grey scale of the first.
+        time_step_s: time between samples.
+        receiver_m: (R,) positions of the receivers along a line.
+        source_m: (S,) positions of the sources along it, marked at the top of each panel.
+        path: where the picture is written.
         weights: (S, R); traces of weight 0 stay white.
-        names: of the shots, by default "shot 1" and so on.
+        names: names of the shots, by default "shot 1" and so on.
         along: what the line runs along, "x" or "depth".
     """
-    kinds, shots = list(records), len(source_m)
+    kinds, shots = list(traces), len(source_m)
     names = names or [f"shot {number + 1}" for number in range(shots)]
     if len(receiver_m) == 1:
-        return _draw_traces(records, time_step_s, path, names)
+        return _draw_traces(traces, time_step_s, path, names)
     order = np.argsort(receiver_m, kind="stable")
     edges_km = _edges(np.asarray(receiver_m, float)[order] / 1000)
-    samples = records[kinds[0]].shape[1]
+    samples = traces[kinds[0]].shape[1]
     edges_s = _edges((np.arange(samples) + 1) * time_step_s)
     rows = -(-shots // 5) if len(kinds) == 1 else len(kinds)
     columns = -(-shots // rows) if len(kinds) == 1 else shots
@@ -138,11 +146,11 @@ def draw_shots(
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for shot in range(shots):
             there = np.ones(len(order), bool) if weights is None else np.asarray(weights)[shot, order] > 0
-            loud = np.abs(records[kinds[0]][shot][:, order[there]])
-            clip = float(np.percentile(loud, 93)) or float(loud.max()) or 1.0 if loud.size else 1.0
+            loud = np.abs(traces[kinds[0]][shot][:, order[there]])
+            clip = float(np.percentile(loud, _LOUDEST)) or float(loud.max()) or 1.0 if loud.size else 1.0
             for number, kind in enumerate(kinds):
                 axes = grid.flat[shot] if len(kinds) == 1 else grid[number, shot]
-                values = np.where(there, records[kind][shot][:, order], np.nan)
+                values = np.where(there, traces[kind][shot][:, order], np.nan)
                 axes.pcolormesh(edges_km, edges_s, values, cmap=WAVES, vmin=-clip, vmax=clip, rasterized=True)
                 axes.spines[["top", "right"]].set_visible(True)
                 if number == 0:
@@ -163,18 +171,18 @@ def draw_shots(
 
 
 def _draw_traces(
-    records: Mapping[str, np.ndarray], time_step_s: float, path: str | os.PathLike, names: Sequence[str]
+    traces: Mapping[str, np.ndarray], time_step_s: float, path: str | os.PathLike, names: Sequence[str]
 ) -> Path:
     with style():
         figure = Figure(figsize=(7.0, 1.9 * len(names) + 0.8))
         panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
         for shot, (axes, name) in enumerate(zip(panels, names, strict=True)):
-            for kind, traces in records.items():
-                time_s = (np.arange(traces.shape[1]) + 1) * time_step_s
-                axes.plot(time_s, traces[shot, :, 0], label=kind, lw=1.8 if kind == "observed" else 1.0)
+            for kind, values in traces.items():
+                time_s = (np.arange(values.shape[1]) + 1) * time_step_s
+                axes.plot(time_s, values[shot, :, 0], label=kind, lw=1.8 if kind == "observed" else 1.0)
             axes.set(title=name, ylabel="amplitude")
         panels[-1].set(xlabel="time (s)", xlim=(0, time_s[-1]))
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(records))
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(traces))
     return save_figure(figure, path)
 
 
@@ -220,7 +228,7 @@ def _panel_size(shape: tuple[int, int]) -> tuple[float, float]:
 
 
 def velocity_limits(models: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    """Return limits in km/s from truth and start where the truth is there, else from all models; never empty."""
+    """Return limits in km/s, from truth and start if the truth is among the models, else from all; never equal."""
     chosen = list(models.values())
     if "true" in models:
         chosen = [models[name] for name in ("true", "start") if name in models]
@@ -229,7 +237,7 @@ def velocity_limits(models: Mapping[str, np.ndarray]) -> tuple[float, float]:
 
 
 def _beyond(models: Iterable[np.ndarray], low: float, high: float) -> str:
-    """Return which ends of a colour bar from `low` to `high` km/s velocities exceed, in matplotlib's words."""
+    """Return, in matplotlib's words, beyond which ends of a colour bar from `low` to `high` km/s velocities lie."""
     tolerance = 0.01 * (high - low)
     under = any(values.min() / 1000 < low - tolerance for values in models)
     over = any(values.max() / 1000 > high + tolerance for values in models)
@@ -237,7 +245,7 @@ def _beyond(models: Iterable[np.ndarray], low: float, high: float) -> str:
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
-    """Return the edges of cells between centres (n,), ascending, not of one spacing."""
+    """Return the edges (n + 1,) of cells whose centres (n,) ascend, evenly or not."""
     centres = np.asarray(centres, float)
     if not np.ptp(centres):
         return centres[0] + np.linspace(-0.01, 0.01, len(centres) + 1)

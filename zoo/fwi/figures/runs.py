@@ -1,6 +1,6 @@
 """Figures of the course and the outcome of inversions: profiles, losses, several runs beside each other.
 
-Sun et al., figures 6 to 15, 21 and 22 in kind.
+Like Sun et al., figures 6 to 15, 21 and 22.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def draw_profiles(
     *,
     x_m: Sequence[float] | None = None,
 ) -> Path:
-    """Draw velocity against depth at some distances (figure 22), by default at a seventh, half and six sevenths.
+    """Draw velocity against depth at some distances (figure 22).
 
     Args:
-        models: name -> (Z, X) m/s; the names "true" and "start" are drawn in black and grey.
-        spacing_m: of the cells.
-        path: of the picture.
-        x_m: the distances.
+        models: name -> (Z, X) m/s; "true" and "start" are drawn in black and grey.
+        spacing_m: grid spacing.
+        path: where the picture is written.
+        x_m: the distances; by default a seventh, half and six sevenths of the width.
     """
     rows, columns = next(iter(models.values())).shape
     width_m = (columns - 1) * spacing_m
@@ -61,9 +61,9 @@ def draw_history(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | os
     The loss is relative to its first value in each stage, since the misfits of two bands of frequency do not compare.
 
     Args:
-        runs: name -> rows with iteration, loss, stage and perhaps model_rmse_m_s
-            (`zoo.fwi.inversion.fit.Result.history`).
-        path: of the picture.
+        runs: name -> rows with iteration, loss, stage and perhaps model_rmse_m_s, as in
+            `zoo.fwi.inversion.fit.Result.history`.
+        path: where the picture is written.
     """
     known = any(_finite(rows, "model_rmse_m_s").any() for rows in runs.values())
     staged = any(rows[0].get("stage") != rows[-1].get("stage") for rows in runs.values())
@@ -115,11 +115,11 @@ def draw_runs_1d(
 
     Args:
         profiles: name -> inverted velocity (Z,) m/s.
-        losses: name -> (iterations,), same names; what is not finite ends a curve.
-        true_m_s, start_m_s: (Z,).
-        spacing_m: of the cells.
-        path: of the picture.
-        title: above both panels.
+        losses: name -> (iterations,), with the same names; values that are not finite end a curve.
+        true_m_s, start_m_s: (Z,) velocities.
+        spacing_m: grid spacing.
+        path: where the picture is written.
+        title: title above both panels.
     """
     depth_km = np.arange(len(true_m_s)) * spacing_m / 1000
     with style():
@@ -161,7 +161,7 @@ def _finite(rows: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
 
 
 def _decades(axes: Axes) -> None:
-    """Label a logarithmic axis at powers of ten, and between them where it spans less than two."""
+    """Label a logarithmic axis at powers of ten, and between them too if it spans less than two decades."""
     low, high = axes.get_ylim()
     if low > 0 and np.log10(high / low) < 2:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -1,10 +1,10 @@
-"""Full-waveform inversion as the training of a recurrent network (Sun et al.): survey, settings, `invert`.
+"""Full-waveform inversion as the training of a recurrent network (Sun et al.): settings and `fit_velocity`.
 
     survey = Survey(wavelet, sources, receivers, time_step_s)
     observed = simulate(true.velocity_m_s, true.spacing_m, survey)
-    result = invert(true.smoothed(200), replace(survey, observed=observed), Settings(iterations=100))
+    result = fit_velocity(true.smoothed(200), replace(survey, observed=observed), Settings(iterations=100))
 
-Velocities are (z, x) in m/s, records (shots, time, receivers).
+Velocities are (z, x) in m/s, traces (shots, time, receivers).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,56 +25,62 @@ if TYPE_CHECKING:
     from zoo.fwi.models.inversion import WaveInversion
     from zoo.fwi.physics.velocity_models import VelocityModel
 
-__all__ = ["Result", "Settings", "Survey", "fingerprint", "invert", "simulate"]
+__all__ = ["Result", "Settings", "fingerprint", "fit_velocity"]
 
+# A learning rate above this is one of velocities, in m/s, and not one of a network's weights.
 _LARGEST_NETWORK_RATE = 0.1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to invert. The data are brought to an rms of 1 first, so learning rates do not depend on their unit."""
+    """How to invert. The data are scaled to an rms of 1 first, so learning rates do not depend on their unit."""
 
     optimizer: str = "adam"
-    """gd, momentum, adagrad, rmsprop, adam; or scipy's cg, l-bfgs-b, tnc."""
+    """gd, momentum, adagrad, rmsprop or adam; or scipy's cg, l-bfgs-b or tnc."""
     learning_rate: float = 40.0
-    """In m/s an update for adagrad, rmsprop, adam; m/s per unit of gradient for gd, momentum; with a network,
-    whose weights are no velocities, about 1e-3; scipy's methods take none."""
+    """In m/s per update for adagrad, rmsprop, adam; in m/s per unit of gradient for gd, momentum; about 1e-3 with a
+    network, whose weights are not velocities. scipy's methods take none."""
     iterations: int = 100
-    """Gradients of all shots, all stages together; for scipy evaluations of misfit and gradient."""
+    """Gradients of all shots, in all stages together; with scipy's methods, evaluations of misfit and gradient."""
     misfit: str = "l2"
-    """l2, correlation, envelope."""
+    """l2, correlation or envelope."""
     batch_size: int | None = None
-    """Shots to an update; None is all of them. The shots of an iteration that fill no batch are left out in turn."""
+    """Shots per update; None is all of them. Shots that fill no batch are left out, others in each iteration."""
     bands_hz: tuple[float, ...] = ()
-    """Low-pass corners of the stages before the last one, which takes everything. Stages share the iterations."""
+    """Low-pass corners of the stages before the last one, which takes all frequencies. Stages share the iterations."""
     bounds: tuple[float, float] | None = None
     """Lowest and highest velocity, m/s."""
     taper_m: float = 0.0
-    """Radius around each source in which steps rise from nothing to whole."""
+    """Radius around each source within which updates rise from nothing to their full size."""
     freeze_water: bool = True
-    """Leave the water of the start as it is."""
+    """Whether the water of the start stays as it is."""
     network: bool = False
-    """Let a SIREN of the coordinates give the change of velocity, and train its weights."""
+    """Whether a SIREN of the coordinates gives the change of velocity; then its weights are trained."""
     order: int = 4
-    """Of the spatial differences: 2, 4, 8."""
+    """Order of the spatial differences: 2, 4 or 8."""
     width: int = 14
-    """Cells of the absorber."""
+    """Width of the absorber, in cells."""
     free_surface: bool = False
-    """Reflect at the top of the grid."""
+    """Whether the top of the grid reflects."""
     seed: int = 0
-    """Of the order of shots and the weights of a network."""
+    """Seed of the order of the shots and of a network's first weights."""
 
     def stages(self) -> list[tuple[float | None, int]]:
-        """Return corner (None: everything) and iterations of each stage."""
+        """Return the corner (None: all frequencies) and the number of iterations of each stage."""
         corners = [*self.bands_hz, None]
         return [(c, len(p)) for c, p in zip(corners, np.array_split(range(self.iterations), len(corners)), strict=True)]
 
     def checked(self, shots: int) -> Settings:
-        """Return the settings if they fit each other and the number of shots (UsageError)."""
+        """Return the settings if they fit each other and the number of shots.
+
+        Raises:
+            UsageError: they do not, or name no optimizer or misfit.
+        """
         from zoo.fwi.inversion import misfits as fwi_misfits
         from zoo.fwi.inversion import optimizers as fwi_optimizers
 
-        fwi_misfits.misfit(self.misfit), fwi_optimizers.optimizer(self.optimizer, self.learning_rate)
+        fwi_misfits.misfit(self.misfit)  # both refuse names that they do not know
+        fwi_optimizers.optimizer(self.optimizer, self.learning_rate)
         if self.iterations < len(self.bands_hz) + 1:
             raise UsageError(f"{len(self.bands_hz) + 1} stages need as many iterations; received {self.iterations}.")
         if self.batch_size is not None and not 1 <= self.batch_size <= shots:
@@ -92,14 +98,14 @@ class Settings:
 
 @dataclass
 class Result:
-    """What an inversion found.
+    """What a fit found.
 
     Args:
-        velocity_m_s: (Z, X), the last model; of scipy's methods the one with the lowest misfit.
-        history: a row per iteration: iteration, stage, loss (before the iteration's step; of scipy's methods the
-            lowest so far; of data with rms 1 in the stage's band), gradients (of single shots, so far), cpu_s, and
-            model_rmse_m_s where the truth is given.
-        snapshots: iteration -> (Z, X), 0 being the start, twenty or so.
+        velocity_m_s: (Z, X), the last model; with scipy's methods, the one with the lowest misfit.
+        history: a row per iteration: iteration, stage, loss (of data with rms 1 in the stage's band, before the
+            iteration's step; with scipy's methods, the lowest so far), gradients (number of single shots' gradients so
+            far), cpu_s, and model_rmse_m_s where the truth is given.
+        snapshots: iteration -> (Z, X) m/s, about twenty; 0 is the start.
         model: the trained Keras model; it holds the survey.
     """
 
@@ -109,33 +115,7 @@ class Result:
     model: WaveInversion = field(repr=False)
 
 
-def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_options: Any) -> np.ndarray:
-    """Return the records (S, T, R) of a survey over an earth.
-
-    Args:
-        velocity_m_s: (Z, X).
-        spacing_m: of its grid.
-        survey: `observed` and `weights` are not used.
-        **wave_options: as of `WaveRNN`: order, absorber, width, free_surface.
-
-    Raises:
-        ZooError: as `Survey.checked`.
-    """
-    import keras
-
-    survey = survey.checked(velocity_m_s, spacing_m, wave_options.get("order", 4))
-    waves = _waves(velocity_m_s, spacing_m, survey, **wave_options)
-    return keras.ops.convert_to_numpy(waves((survey.wavelet, survey.sources)))
-
-
-def _waves(velocity_m_s, spacing_m: float, survey: Survey, **options: Any):
-    from zoo.fwi.models.wave import WaveRNN
-
-    velocity = np.asarray(velocity_m_s, np.float32)
-    return WaveRNN(velocity, spacing_m, survey.time_step_s, survey.receivers, **options)
-
-
-def invert(
+def fit_velocity(
     start: VelocityModel,
     survey: Survey,
     settings: Settings | None = None,
@@ -144,21 +124,21 @@ def invert(
     truth: VelocityModel | np.ndarray | None = None,
     callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
 ) -> Result:
-    """Find the velocities whose records are the observed ones.
+    """Find the velocities whose traces are the observed ones.
 
     Args:
         start: the first guess, and the grid; its water is kept (`Settings.freeze_water`).
         survey: with `observed`.
-        settings: default `Settings()`.
-        folder: for the state, so that the same call after an interruption goes on; scipy's methods go on from the
-            best model with their memory gone.
-        truth: to measure the model's error against, in examples.
-        callback: callback(iteration, row of the history, velocity (Z, X)) after every iteration.
+        settings: by default `Settings()`.
+        folder: where the state lies, so that the same call continues after an interruption; scipy's methods continue
+            from the best model, without their memory of earlier gradients.
+        truth: the true model (Z, X), where it is known, to measure the error against.
+        callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
 
     Raises:
-        ZooError: as `Survey.checked`; for a start out of bounds; if the misfit is not finite: the message says at
+        ZooError: as in `Survey.checked`; a start out of bounds; a misfit that is not finite: the message says at
             which iteration, and `folder` keeps the last good model as last_good.npz.
-        UsageError: for settings that do not fit each other.
+        UsageError: settings that do not fit each other.
     """
     import keras
 
@@ -166,13 +146,15 @@ def invert(
     from zoo.fwi.inversion import optimizers as fwi_optimizers
     from zoo.fwi.inversion.state import InversionState
     from zoo.fwi.models.inversion import WaveInversion, siren
+    from zoo.fwi.models.wave import WaveRNN
     from zoo.training.epochs import batches
 
-    survey = survey.checked(start.velocity_m_s, start.spacing_m, (settings or Settings()).order)
+    settings = settings or Settings()
+    survey = survey.checked(start.velocity_m_s, start.spacing_m, settings.order)
     if survey.observed is None:
-        raise ZooError("The survey has no observed records: nothing to invert.")
+        raise ZooError("The survey has no observed traces: there is nothing to invert.")
     shots = len(survey.sources)
-    settings = (settings or Settings()).checked(shots)
+    settings = settings.checked(shots)
     water = start.water_rows if settings.freeze_water else None
     mask = free_cells(start.shape, survey.sources, settings.taper_m / start.spacing_m, water)
     _check_bounds(start, mask, survey, settings)
@@ -181,8 +163,9 @@ def invert(
     options = {name: getattr(settings, name) for name in ("order", "width", "free_surface", "bounds")}
     model = WaveInversion(network=siren() if settings.network else None)
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
-    waves = _waves(sought, start.spacing_m, survey, **options)
-    model.place(waves, survey.wavelet, survey.sources, mask, start.velocity_m_s)
+    sought = np.asarray(sought, np.float32)
+    waves = WaveRNN(sought, start.spacing_m, survey.time_step_s, survey.receivers, **options)
+    model.configure(waves, survey.wavelet, survey.sources, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)
     plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
@@ -191,6 +174,7 @@ def invert(
     for number, (corner_hz, iterations) in enumerate(settings.stages(), 1):
         if number < state.stage:
             continue
+        # An optimizer of its own for each stage: what it remembers of gradients is in the units of the stage before.
         optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate)
         model.compile(optimizer, fwi_misfits.misfit(settings.misfit), jit_compile=False)
         first = state.begin_stage(number)
@@ -226,5 +210,5 @@ def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settin
 
 def fingerprint(start: VelocityModel, survey: Survey) -> tuple:
     """Return what tells one inversion's data from another's, for `zoo.files.digest`."""
-    places = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
-    return start.spacing_m, survey.time_step_s, *places
+    arrays = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
+    return start.spacing_m, survey.time_step_s, *arrays

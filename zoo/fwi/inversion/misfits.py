@@ -1,7 +1,7 @@
-"""Misfits between observed and predicted records, as Keras losses.
+"""Misfits between observed and predicted traces, as Keras losses.
 
-Records are (shots, time, receivers). A misfit is computed per trace, so that Keras's `sample_weight` may be
-(shots, receivers): 0 takes a trace out. The value is the mean over shots.
+Traces are (shots, time, receivers). A misfit is computed per trace, so that Keras's `sample_weight` may be (shots,
+receivers): 0 leaves a trace out. The value is the mean over shots.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from zoo.errors import UsageError, did_you_mean
 
 # The envelope's square root is rounded off below this part of a trace's largest observed amplitude.
 _ENVELOPE_FLOOR = 1e-3
+# Squares and amplitudes of traces with an rms of 1 are far above these; they only keep dead traces from giving NaN.
+_TINY_SQUARE, _TINY_AMPLITUDE = 1e-20, 1e-15
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -42,31 +44,31 @@ class CorrelationMisfit(keras.losses.Loss):
         """Return (shots, receivers), each between 0 and 2."""
 
         def norm(trace):
-            return ops.sqrt(ops.sum(ops.square(trace), axis=1) + 1e-20)
+            return ops.sqrt(ops.sum(ops.square(trace), axis=1) + _TINY_SQUARE)
 
         return 1 - ops.sum(observed * predicted, axis=1) / (norm(observed) * norm(predicted))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class EnvelopeMisfit(keras.losses.Loss):
-    """`L2Misfit` of the Hilbert envelopes, which change slowly: tolerant of starts that are half a period off."""
+    """`L2Misfit` of the Hilbert envelopes, which vary slowly: tolerant of starts that are half a period off."""
 
     def __init__(self, name: str = "envelope", **kwargs):
         super().__init__(name=name, **kwargs)
 
     def call(self, observed, predicted):
         """Return (shots, receivers): the mean over both, which Keras takes, is the sum over receivers."""
-        traces = [ops.transpose(record, (0, 2, 1)) for record in (observed, predicted)]
-        floor = _ENVELOPE_FLOOR * ops.max(ops.abs(traces[0]), axis=-1, keepdims=True) + 1e-15
-        # Smooth where an envelope vanishes: the root's slope there is infinite.
-        before, after = (ops.sqrt(t**2 + hilbert(t) ** 2 + floor**2) for t in traces)
+        by_trace = [ops.transpose(traces, (0, 2, 1)) for traces in (observed, predicted)]
+        floor = _ENVELOPE_FLOOR * ops.max(ops.abs(by_trace[0]), axis=-1, keepdims=True) + _TINY_AMPLITUDE
+        # The floor rounds off the root where an envelope vanishes: its slope there is infinite.
+        before, after = (ops.sqrt(t**2 + hilbert(t) ** 2 + floor**2) for t in by_trace)
         return 0.5 * observed.shape[-1] * ops.sum(ops.square(after - before), axis=-1)
 
 
 def hilbert(trace):
-    """Return the Hilbert transform along the last axis (that of the trace continued periodically)."""
+    """Return the Hilbert transform along the last axis, time (of the trace continued periodically)."""
     samples = trace.shape[-1]
-    passed = np.ones(samples // 2 + 1, np.float32)
+    passed = np.ones(samples // 2 + 1, np.float32)  # all but the mean and the Nyquist frequency, which have no phase
     passed[0] = 0
     if samples % 2 == 0:
         passed[-1] = 0
@@ -78,7 +80,7 @@ MISFITS = {"l2": L2Misfit, "correlation": CorrelationMisfit, "envelope": Envelop
 
 
 def misfit(name: str) -> keras.losses.Loss:
-    """Return the misfit `l2`, `correlation` or `envelope`."""
+    """Return the misfit `l2`, `correlation` or `envelope`; refuse other names (UsageError)."""
     if name not in MISFITS:
         raise UsageError(f"There is no misfit {name!r}.{did_you_mean(name, MISFITS)}")
     return MISFITS[name]()

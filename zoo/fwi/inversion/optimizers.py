@@ -1,4 +1,4 @@
-"""The optimizers of Sun et al. by name: five that step along a gradient (appendix B), three of scipy."""
+"""The optimizers of Sun et al. by name: five that step along a gradient (appendix B), three from scipy."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _EPSILON = 1e-8  # appendix B
 
 @keras.saving.register_keras_serializable(package="zoo")
 class BiasCorrectedMomentum(keras.optimizers.Optimizer):
-    """Steps along the running mean of the gradient, corrected for its start at zero (algorithm 1).
+    """Steps along the running mean of the gradient, corrected for its start at zero (Sun et al., algorithm 1).
 
-    m_k = beta m_(k-1) + (1 - beta) g_k; v_k = v_(k-1) - learning_rate m_k / (1 - beta^k). Keras's momentum is
-    another: a sum without (1 - beta), ten times as long for the same rate.
+    m_k = beta m_(k-1) + (1 - beta) g_k; v_k = v_(k-1) - learning_rate m_k / (1 - beta^k). Keras's momentum is a
+    different one: a sum without the factor (1 - beta), whose steps are ten times as long for the same rate.
 
     Args:
-        learning_rate: m/s per unit of gradient.
-        beta: how much of the mean is kept.
+        learning_rate: in m/s per unit of gradient.
+        beta: part of the mean that is kept in each step.
     """
 
     def __init__(self, learning_rate=0.1, beta: float = 0.9, name: str = "bias_corrected_momentum", **kwargs):
@@ -52,7 +52,11 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     Args:
         name: gd, momentum, adagrad, rmsprop, adam; or cg, l-bfgs-b, tnc, which choose their steps themselves
             (`zoo.fwi.inversion.scipy_fit`).
-        learning_rate: Adagrad, RMSprop and Adam take it in m/s for each update.
+        learning_rate: in m/s per update for Adagrad, RMSprop and Adam, in m/s per unit of gradient for gd and
+            momentum; cg, l-bfgs-b and tnc take none.
+
+    Raises:
+        UsageError: another name.
     """
     if name in METHODS:
         return ScipyMinimizer(name)

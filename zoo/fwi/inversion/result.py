@@ -1,4 +1,4 @@
-"""What an inversion of shot gathers found, and the files it leaves."""
+"""What an inversion of shots found, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from zoo.files import write_json, write_with
-from zoo.fwi.inversion.fit import Settings, Survey
+from zoo.fwi.inversion.fit import Settings
+from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.physics.velocity_models import VelocityModel, write_velocity_model
 from zoo.training.metrics import rms_difference
 
 _SHOTS_DRAWN = 4
-# By which small differences may be multiplied to be seen.
+# Factors by which small differences may be multiplied, so that they can be seen.
 _FACTORS = (2, 5, 10, 20, 50, 100)
 
 
@@ -28,23 +29,23 @@ class Inversion:
 
     Attributes:
         start: the model it began with.
-        velocity_m_s: (Z, X) inverted, on the grid of the start.
-        truth: the true model on that grid, in examples.
-        survey: sources, receivers, wavelet and observed records on the grid.
-        started, predicted: (S, T, R) records of the start and of the inverted model.
+        velocity_m_s: (Z, X), the inverted velocities, on the grid of the start.
+        truth: the true model on that grid, where it is known.
+        survey: sources, receivers, wavelet and observed traces on the grid.
+        start_predicted, predicted: (S, T, R) traces that the start and the inverted model predict.
         shot_labels: (S,) numbers of the shots.
-        settings: of the inversion.
+        settings: settings of the inversion.
         history: a row per iteration (see `zoo.fwi.inversion.fit.Result`).
         snapshots: iteration -> (Z, X) m/s.
         source: name of the data.
-        notes: sentences on what was done.
+        notes: sentences on what was done to the data.
     """
 
     start: VelocityModel
     velocity_m_s: np.ndarray
     truth: VelocityModel | None
     survey: Survey
-    started: np.ndarray
+    start_predicted: np.ndarray
     predicted: np.ndarray
     shot_labels: np.ndarray
     settings: Settings
@@ -61,25 +62,25 @@ class Inversion:
 
     @cached_property
     def misfits(self) -> tuple[float, float]:
-        """Norm of (predicted - observed) over that of observed, with the start and with the inverted model."""
+        """Norm of (predicted - observed) over the norm of observed, for the start and for the inverted model."""
         weights = 1.0 if self.survey.weights is None else self.survey.weights[:, None]
         scale = np.linalg.norm(weights * self.survey.observed)
         first, last = (
-            float(np.linalg.norm(weights * (records - self.survey.observed)) / scale)
-            for records in (self.started, self.predicted)
+            float(np.linalg.norm(weights * (traces - self.survey.observed)) / scale)
+            for traces in (self.start_predicted, self.predicted)
         )
         return first, last
 
     @property
     def rmse_m_s(self) -> tuple[float, float] | None:
-        """Error of the start and of the inverted model; None without the truth."""
+        """RMSE of the start and of the inverted model, in m/s; None where the truth is not known."""
         if self.truth is None:
             return None
         true = self.truth.velocity_m_s
         return rms_difference(self.start.velocity_m_s, true), rms_difference(self.velocity_m_s, true)
 
     def summary(self) -> dict[str, Any]:
-        """Return what `summary.json` holds."""
+        """Return the content of `summary.json`."""
         survey, (first, last) = self.survey, self.misfits
         result: dict[str, Any] = {
             "source": self.source,
@@ -102,27 +103,27 @@ class Inversion:
         return result
 
     def report(self) -> str:
-        """Say what was inverted, how well it explains the data, and how far it is from the truth, if that is known."""
+        """Return lines on what was inverted, how well it explains the data, and how far from a known truth it is."""
         survey, (first, last), (rows, columns) = self.survey, self.misfits, self.start.shape
         lines = [
             f"{len(survey.sources)} shots, {len(survey.receivers)} receivers, {survey.wavelet.shape[1]} samples of "
             f"{1e3 * survey.time_step_s:.4g} ms; {rows} x {columns} cells of {self.start.spacing_m:g} m",
             f"{self.settings.optimizer}, {len(self.history)} iterations, {self.history[-1]['cpu_s']:.0f} CPU-s",
-            f"misfit, norm of residuals over norm of data: {first:.3f} of the start, {last:.3f} of the inverted model",
+            f"misfit, norm of residuals over norm of data: {first:.3f} for the start, {last:.3f} for the inversion",
             f"velocities {self.velocity_m_s.min():.0f} to {self.velocity_m_s.max():.0f} m/s; changed by "
             f"{rms_difference(self.velocity_m_s, self.start.velocity_m_s):.0f} m/s rms",
         ]
         if self.rmse_m_s:
             start, end = self.rmse_m_s
-            lines.append(f"model RMSE: {start:.1f} m/s of the start, {end:.1f} m/s inverted ({end / start:.2f} of it)")
+            lines.append(f"model RMSE: {start:.1f} m/s for the start, {end:.1f} m/s inverted ({end / start:.2f} of it)")
             if end > start:
-                lines.append("warning: the data are explained better by a model that is further from the truth.")
+                lines.append("warning: the model that explains the data better is further from the truth.")
         if last > first:
             lines.append("warning: the inverted model explains the data worse than the start. Lower learning_rate.")
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
     def write(self, folder: str | os.PathLike) -> Path:
-        """Write models, tables and figures to a folder, summary.json last; return it."""
+        """Write models, tables and figures to a folder, summary.json last; return the folder."""
         folder = Path(folder)
         for suffix in (".npz", ".segy", ".nc"):
             write_velocity_model(self.model, folder / f"model{suffix}")
@@ -146,24 +147,24 @@ class Inversion:
         known = {} if self.truth is None else {"true": self.truth.velocity_m_s}
         against = "start" if self.truth is None else "true"
         difference = {f"inverted minus {against}": self.velocity_m_s - {**models, **known}[against]}
-        places = {"sources": survey.sources, "receivers": survey.receivers}
+        marked = {"sources": survey.sources, "receivers": survey.receivers}
         if self.start.shape[1] > 1:
-            draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **places)
+            draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **marked)
             steps = {f"iteration {i}": self.snapshots[i] for i in self._quarters()}
             draw_models({**(known or {"start": models["start"]}), **steps}, spacing_m, folder / "iterations.png")
         x_m = (0.0,) if self.start.shape[1] == 1 else None
         draw_profiles({**known, **models}, spacing_m, folder / "profiles.png", x_m=x_m)
         draw_history({self.settings.optimizer: self.history}, folder / "history.png")
         some = np.unique(np.linspace(0, len(survey.sources) - 1, _SHOTS_DRAWN).round().astype(int))
-        records = {"observed": survey.observed[some], "predicted": self.predicted[some]}
-        difference = records["predicted"] - records["observed"]
+        traces = {"observed": survey.observed[some], "predicted": self.predicted[some]}
+        difference = traces["predicted"] - traces["observed"]
         factor = max(
-            (f for f in _FACTORS if 2 * f * np.linalg.norm(difference) < np.linalg.norm(records["observed"])), default=1
+            (f for f in _FACTORS if 2 * f * np.linalg.norm(difference) < np.linalg.norm(traces["observed"])), default=1
         )
-        records["difference" + (f" × {factor}" if factor > 1 else "")] = factor * difference
+        traces["difference" + (f" × {factor}" if factor > 1 else "")] = factor * difference
         axis = int(np.ptp(survey.receivers[:, 1]) >= np.ptp(survey.receivers[:, 0]))
         draw_shots(
-            records,
+            traces,
             survey.time_step_s,
             survey.receivers[:, axis] * spacing_m,
             survey.sources[some, axis] * spacing_m,
@@ -174,6 +175,6 @@ class Inversion:
         )
 
     def _quarters(self) -> list[int]:
-        """Return the iterations of snapshots nearest to a quarter, half and all of the run."""
+        """Return the iterations of the snapshots nearest to a quarter, half and the end of the run."""
         there, last = [i for i in self.snapshots if i > 0], len(self.history)
         return sorted({min(there, key=lambda i, part=part: abs(i - part * last)) for part in (0.25, 0.5, 1.0)})

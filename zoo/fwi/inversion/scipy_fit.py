@@ -1,8 +1,8 @@
 """The same objective through scipy: conjugate gradients, L-BFGS-B and truncated Newton, behind Keras's `fit`.
 
 A compiled model's training step gives the loss, and `ScipyMinimizer` keeps the gradient instead of stepping along
-it; `fit` hands both to `scipy.optimize.minimize`. One evaluation of value and gradient is one epoch: it costs what
-an epoch of the other optimizers costs, so that curves over epochs compare (Sun et al., figures 12 to 15 and 21).
+it; `fit` hands both to `scipy.optimize.minimize`. One evaluation of value and gradient is one epoch: it costs as much
+as an epoch of the other optimizers, so that curves over epochs can be compared (Sun et al., figures 12 to 15 and 21).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.progress import say
 
 METHODS = ("cg", "l-bfgs-b", "tnc")
-# A velocity of thousands stalls TNC and starts the others with steps of 1 m/s.
+# scipy is given velocities in km/s: with values of thousands TNC stalls, and the others start with steps of 1 m/s.
 VELOCITY_UNIT_M_S = 1000.0
-# What a line search is told of a model whose field grows without bound, relative to the worst finite loss.
+# The loss that a line search is told for a model whose field grows without bound, over the worst finite loss.
 _UNSTABLE = 10.0
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ScipyMinimizer(keras.optimizers.Optimizer):
-    """Keeps gradients for a method of scipy (`cg`, `l-bfgs-b`, `tnc`); leaves the variables as they are."""
+    """Keeps gradients for a method of scipy (`cg`, `l-bfgs-b`, `tnc`) and leaves the variables as they are."""
 
     def __init__(self, method: str, name: str = "scipy", **kwargs):
         if method not in METHODS:
@@ -47,7 +47,7 @@ class ScipyMinimizer(keras.optimizers.Optimizer):
 
 
 class _Enough(Exception):
-    """Raised out of scipy once the evaluations are used up."""
+    """Leaves scipy once the evaluations are used up."""
 
 
 class _Objective:
@@ -67,6 +67,7 @@ class _Objective:
         return np.concatenate([array.ravel() for array in arrays]).astype(np.float64)
 
     def put(self, x: np.ndarray) -> None:
+        """Give the model's variables the values of scipy's vector."""
         start = 0
         for variable in self.variables:
             size = int(np.prod(variable.shape))
@@ -92,7 +93,7 @@ class _Objective:
         elif self.worst is not None:
             loss, gradient = _UNSTABLE * self.worst, np.zeros_like(gradient)
         self.put(self.best_x)
-        # What the run would give if it ended here; trials of a line search that fail do not show.
+        # The loss that the run would end with here; failed trials of a line search do not show.
         logs = {"loss": loss if self.best is None else self.best}
         self.callbacks.on_epoch_end(self.done, {**logs, **self.validate()})
         self.done += 1
@@ -113,20 +114,23 @@ def fit(
     validation_data: tuple | None = None,
     validation_batch_size: int | None = None,
 ) -> Any:
-    """Minimise a model's loss on one batch by the method of its `ScipyMinimizer`; the best model stays in it.
+    """Minimise a model's loss on one batch by the method of its `ScipyMinimizer`; the model ends with its best weights.
 
-    Ends after exactly `epochs` evaluations, or earlier where scipy finds no way down any more.
+    Ends after exactly `epochs` evaluations, or earlier if scipy finds no way further down.
 
     Args:
         model: compiled with a `ScipyMinimizer`.
         batch: (x, y) or (x, y, sample_weight), all of the data.
         unit: what the variables are divided by for scipy.
         bounds: (low, high) of the variables, not divided; L-BFGS-B and TNC get them, CG sees the clipped model.
-        epochs, initial_epoch, callbacks: as of `keras.Model.fit`; an epoch reports the lowest loss so far.
+        epochs, initial_epoch, callbacks: as in `keras.Model.fit`; an epoch reports the lowest loss so far.
         validation_data, validation_batch_size: likewise.
 
     Returns:
         Keras's History.
+
+    Raises:
+        ZooError: the loss of the start is not finite.
     """
     from scipy.optimize import Bounds, minimize
 
@@ -141,6 +145,7 @@ def fit(
         return {f"val_{name}": value for name, value in found.items()}
 
     objective = _Objective(model, batch, unit, bounds, initial_epoch, epochs, calls, validate)
+    # Tolerances of zero: scipy stops only when it has used up its evaluations or cannot go on.
     options = {
         "cg": {"gtol": 0.0, "maxiter": epochs},
         "l-bfgs-b": {"gtol": 0.0, "ftol": 0.0, "maxfun": epochs + 1, "maxiter": epochs},
@@ -150,7 +155,8 @@ def fit(
     model.stop_training = False
     calls.on_train_begin()
     try:
-        while True:  # a line search that single precision ends begins anew, along the gradient, while that helps
+        # Single precision may end a line search early: start again along the gradient, as long as that helps.
+        while True:
             before = objective.best
             minimize(objective, objective.best_x.copy(), jac=True, method=method, bounds=limits, options=options)
             if before is not None and objective.best >= before:

@@ -1,4 +1,4 @@
-"""What an inversion remembers: history, snapshots, and the state from which the same call goes on."""
+"""What an inversion remembers: its history, its snapshots, and the state from which the same call continues."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from zoo.training.metrics import rms_difference
 STATE, LAST_GOOD = "state.npz", "last_good.npz"
 _SAVE_EVERY_S = 3.0
 _SAY_EVERY_S = 10.0
-_SNAPSHOTS = 20
+_SNAPSHOTS = 20  # in the whole run
 
 
 class InversionState(keras.callbacks.Callback):
-    """A row per iteration; the state every few seconds, atomically; stops where the misfit is not finite.
+    """Keeps a row per iteration and, every few seconds, the state; stops if the misfit is not finite.
 
     Args:
-        inversion: the `WaveInversion`, placed.
-        plan: what the call is, plain: a state of another plan is refused.
-        spacing_m: of the grid.
-        settings: of `zoo.fwi.inversion.fit`.
-        gradients: of single shots in an iteration.
-        folder: for the state, or None.
-        true_m_s: (Z, X) or None.
-        report: called with iteration, row and velocity.
+        inversion: the `WaveInversion`, configured.
+        plan: settings and data of the call as plain values: the state of another plan is refused.
+        spacing_m: grid spacing.
+        settings: `zoo.fwi.inversion.fit.Settings`.
+        gradients: number of single shots' gradients in an iteration.
+        folder: where the state is kept (written atomically), or None to keep none.
+        true_m_s: (Z, X), the true velocities, or None where they are not known.
+        report: report(iteration, row, velocity (Z, X)), called after every iteration, or None.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class InversionState(keras.callbacks.Callback):
         self._optimizer_values: list[np.ndarray] | None = None
 
     def open(self) -> None:
-        """Take up the state of an interrupted call, if there is one."""
+        """Load the state of an interrupted call, if there is one."""
         if self.folder is None or not (path := self.folder / STATE).is_file():
             return
-        stored = read_npz(path, "Delete it to begin anew.")
+        stored = read_npz(path, "Delete it to start again.")
         note = json.loads(str(stored["note"]))
         if note["plan"] != self.plan:
             raise ZooError(
-                f"{path} is the state of an inversion with other settings or data. Repeat its call to go on with it, "
+                f"{path} is the state of an inversion with other settings or data. Repeat its call to continue it, "
                 "choose another folder, or delete the file."
             )
         for i, weight in enumerate(self.inversion.weights):
@@ -78,11 +78,11 @@ class InversionState(keras.callbacks.Callback):
         self.rows, self.stage, self._cpu_before_s = note["rows"], note["stage"], note["cpu_s"]
         self.snapshots, self._now = snapshots, self.inversion.velocity_m_s
         self._good = self._now
-        memory = ", its memory of earlier gradients gone" if self.settings.optimizer in METHODS else ""
-        say(f"Going on after iteration {len(self.rows)} of {self.settings.iterations}{memory}.")
+        memory = ", without its memory of earlier gradients" if self.settings.optimizer in METHODS else ""
+        say(f"Resuming after iteration {len(self.rows)} of {self.settings.iterations}{memory}.")
 
     def begin_stage(self, number: int) -> int:
-        """Prepare a stage whose optimizer is compiled; return the iteration of the stage to begin with."""
+        """Prepare a stage whose optimizer is compiled; return the iteration of that stage to start with."""
         self.optimizer = self.inversion.optimizer
         self.optimizer.build(self.inversion.trainable_variables)
         if self._optimizer_values is not None:
@@ -110,7 +110,7 @@ class InversionState(keras.callbacks.Callback):
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             self._fail(loss)
-        # The misfit is of the model with which the iteration began.
+        # The misfit is that of the model with which the iteration began.
         self._good, self._now = self._now, self.inversion.velocity_m_s
         iteration = len(self.rows) + 1
         row = {"iteration": iteration, "stage": self.stage, "loss": loss, "gradients": iteration * self.gradients}
@@ -151,7 +151,7 @@ class InversionState(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
     def _fail(self, loss: float) -> None:
-        """Stop; a state that leads here again is removed."""
+        """Stop with the last good model kept, and remove the state, which would lead here again."""
         kept = ""
         if self.folder is not None:
             arrays = {"velocity_m_s": self._good, "spacing_m": self.spacing_m}

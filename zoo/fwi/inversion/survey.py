@@ -1,8 +1,13 @@
-"""A survey on a grid: which wavelet acts where, who listens, what was recorded; and its numbers, checked."""
+"""A survey: shots on the grid of a velocity model, in cells and time steps. Checked, filtered, simulated.
+
+`zoo.fwi.shots.Shots` are what was recorded, in metres; `zoo.fwi.inversion.shots_on_grid.to_survey` makes a survey of
+them. Traces are (shots, time, receivers).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +19,15 @@ _BUTTERWORTH_ORDER = 6
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Shots on a grid of (z, x) cells.
+    """Shots on a grid of (z, x) cells: which wavelet acts where, who listens, and what was recorded.
 
     Args:
         wavelet: (S, T) float32, what acts at each source.
         sources: (S, 2) cells (z, x).
         receivers: (R, 2) cells (z, x), the same for all shots.
-        time_step_s: of wavelet and records.
-        observed: (S, T, R) float32, or None where nothing is recorded yet. Any unit, that of the wavelet's records.
+        time_step_s: time step of wavelet and traces; sample n of a trace is the field after n + 1 steps.
+        observed: (S, T, R) float32, the recorded traces, or None where nothing is recorded yet. They may be in any
+            unit; it is that of the traces that the wavelet causes.
         weights: (S, R) float32 from 0 (not recorded) to 1; None is 1.
     """
 
@@ -33,10 +39,15 @@ class Survey:
     weights: np.ndarray | None = None
 
     def checked(self, velocity_m_s: np.ndarray, spacing_m: float, order: int = 4) -> Survey:
-        """Return the survey with its arrays in their types, if waves in this earth can carry it.
+        """Return the survey with its arrays in their types, if the grid can carry it.
+
+        Args:
+            velocity_m_s: (Z, X), in which the waves will travel.
+            spacing_m: grid spacing.
+            order: order of the spatial differences.
 
         Raises:
-            ZooError: for NaN, shapes that disagree, cells outside the grid (the first one is named), an unstable time
+            ZooError: NaN, shapes that disagree, cells outside the grid (the first one is named), an unstable time
                 step, or too few grid points in the shortest wavelength.
         """
         velocity = np.asarray(velocity_m_s)
@@ -44,15 +55,18 @@ class Survey:
         if wavelet.ndim != 2 or not wavelet.size:
             raise ZooError(f"The wavelet must be (shots, time); received the shape {wavelet.shape}.")
         shots, samples = wavelet.shape
-        places = {}
+        cells_of = {}
         for name, least in (("sources", shots), ("receivers", None)):
             cells = np.asarray(getattr(self, name))
             if cells.ndim != 2 or cells.shape[1] != 2 or not len(cells) or (least and len(cells) != least):
                 expected = f"({least or 'receivers'}, 2)"
                 raise ZooError(f"The {name} must be {expected}, cells (z, x); received the shape {cells.shape}.")
-            places[name] = acoustic.check_cells(cells, velocity.shape, name[:-1])
+            cells_of[name] = acoustic.check_cells(cells, velocity.shape, name[:-1])
         arrays = {"wavelet": wavelet}
-        shapes = {"observed": (shots, samples, len(places["receivers"])), "weights": (shots, len(places["receivers"]))}
+        shapes = {
+            "observed": (shots, samples, len(cells_of["receivers"])),
+            "weights": (shots, len(cells_of["receivers"])),
+        }
         for name, shape in shapes.items():
             if getattr(self, name) is not None:
                 arrays[name] = np.asarray(getattr(self, name), np.float32)
@@ -66,20 +80,23 @@ class Survey:
                 first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise ZooError(
                     f"The {name} has {np.sum(~np.isfinite(array))} values that are NaN or infinite, the first at "
-                    f"{first} of {array.shape}. Mend them, or give their traces weight 0 and values 0."
+                    f"{first} of {array.shape}. Repair them, or give their traces weight 0 and values 0."
                 )
         dimensions = 1 if velocity.shape[1] == 1 else 2
         acoustic.check_stability(float(velocity.max()), spacing_m, self.time_step_s, order, dimensions)
         highest_hz = acoustic.highest_frequency_hz(wavelet, self.time_step_s)
         acoustic.check_dispersion(float(velocity.min()), spacing_m, highest_hz, order)
-        return replace(self, **places, **arrays)
+        return replace(self, **cells_of, **arrays)
 
     def low_passed(self, corner_hz: float) -> Survey:
-        """Return the survey with wavelet and observations low-passed (Butterworth, order 6).
+        """Return the survey with wavelet and observed traces low-passed (Butterworth, order 6).
 
-        The filter is causal and begins at rest like the field. So, the waves being linear in the wavelet, the
-        filtered observations are to the last sample those that the filtered wavelet causes, which is not so for a
-        filter without phase, whose response before the first sample is cut off.
+        The filter is causal and begins at rest, like the field. Waves are linear in the wavelet, so the filtered
+        traces are to the last sample those that the filtered wavelet causes. A zero-phase filter would not do: its
+        response before the first sample is cut off.
+
+        Raises:
+            UsageError: a corner that is not between 0 and the Nyquist frequency.
         """
         from scipy.signal import butter, sosfilt
 
@@ -97,7 +114,10 @@ class Survey:
     def normalised(self) -> Survey:
         """Return the survey in units in which the rms of the observed traces (weight above 0) is 1.
 
-        So learning rates do not depend on the units of the data, nor on the band that a stage takes.
+        Learning rates then depend neither on the units of the data nor on the frequency band of a stage.
+
+        Raises:
+            ZooError: no trace with a weight above 0 differs from zero.
         """
         used = self.observed
         if self.weights is not None:
@@ -108,16 +128,38 @@ class Survey:
         return replace(self, wavelet=self.wavelet / np.float32(rms), observed=self.observed / np.float32(rms))
 
 
+def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_options: Any) -> np.ndarray:
+    """Return the traces (S, T, R) of a survey over a velocity model.
+
+    Args:
+        velocity_m_s: (Z, X).
+        spacing_m: grid spacing.
+        survey: its `observed` and `weights` are not used.
+        **wave_options: as in `zoo.fwi.WaveRNN`: order, absorber, width, free_surface.
+
+    Raises:
+        ZooError: as in `Survey.checked`.
+    """
+    import keras
+
+    from zoo.fwi.models.wave import WaveRNN
+
+    survey = survey.checked(velocity_m_s, spacing_m, wave_options.get("order", 4))
+    velocity = np.asarray(velocity_m_s, np.float32)
+    waves = WaveRNN(velocity, spacing_m, survey.time_step_s, survey.receivers, **wave_options)
+    return keras.ops.convert_to_numpy(waves((survey.wavelet, survey.sources)))
+
+
 def free_cells(shape: tuple[int, int], sources: np.ndarray, taper_cells: float, water_rows=None) -> np.ndarray:
     """Return the mask (Z, X) of `WaveInversion`: 0 in the water, rising from 0 to 1 around each source.
 
-    Near a source the gradient is many times larger than anywhere else, and no structure.
+    Near a source the gradient is many times larger than anywhere else, and tells nothing about the structure.
 
     Args:
-        shape: of the grid.
-        sources: (S, 2) cells.
-        taper_cells: radius of the rise (half a cosine); 0 leaves it out.
-        water_rows: (X,) rows of water from the top.
+        shape: (Z, X) of the grid.
+        sources: (S, 2) cells (z, x).
+        taper_cells: radius of the rise (half a cosine) in cells; 0 leaves it out.
+        water_rows: (X,) rows of water in each column, from the top; None where there is no water.
     """
     mask = np.ones(shape, np.float32)
     if taper_cells > 0:

@@ -1,4 +1,4 @@
-"""Source wavelets of an inversion: a Ricker wavelet, one from a file, or one estimated from the data themselves."""
+"""Source wavelets of an inversion: a Ricker wavelet, one from a file, or one estimated from the data."""
 
 from __future__ import annotations
 
@@ -8,18 +8,32 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
-from zoo.fwi.inversion.fit import Survey, simulate
+from zoo.fwi.inversion.survey import Survey, simulate
 from zoo.fwi.physics import acoustic
 from zoo.fwi.physics.velocity_models import VelocityModel
 
-_CHUNK = 1024
-# Shots by which the wavelet is estimated and its amplitude checked.
+_CHUNK = 1024  # traces resampled at a time, to bound the memory
+# Number of shots from which the wavelet is estimated, and with which its amplitude is checked.
 _SHOTS = 4
+# Part of the largest power that is added to all, so that no frequency is divided by next to nothing.
 _WATER_LEVEL = 1e-3
+# How much the start explains is told for the frequencies at which it has more than this part of its largest power.
+_BAND = 0.01
+# Traces may end amid waves: the last one in this many of their samples is faded out.
+_TAIL = 10
+# The spectrum of the data is smoothed over this width before its peak is sought.
+_SMOOTHING_HZ = 0.5
 # The estimated wavelet ends at this many of its periods (half a cosine from the first to the second).
 _PERIODS = (3.0, 5.0)
 # A Ricker wavelet has 99 % of its energy below this many times its peak.
 _RICKER_BAND = 2.0
+# Before traces are thinned, frequencies from the first of these parts of the new Nyquist frequency on are faded out,
+# over the second one.
+_PASSED, _FADED = 0.8, 0.2
+# After its end a trace is continued by its last value, which fades out over this many samples.
+_FADE_SAMPLES = 64
+# A wavelet goes to any time step by straight lines between samples at least this many times as dense.
+_DENSER = 8
 
 
 def estimate_wavelet(
@@ -27,16 +41,16 @@ def estimate_wavelet(
 ) -> tuple[np.ndarray, str]:
     """Estimate one wavelet for all shots by linear least squares in the frequency domain (Pratt 1999, eq. 17).
 
-    The model answers a Ricker wavelet with records G(f); the filter sum(conj(G) D) / (sum(|G|^2) + water level) over
-    traces turns them into the observed D(f), and the Ricker wavelet into the source's. So the wavelet has no energy
-    where the Ricker wavelet has none.
+    The model answers a Ricker wavelet with traces G(f); the filter sum(conj(G) D) / (sum(|G|^2) + water level), summed
+    over traces, turns them into the observed D(f), and the Ricker wavelet into that of the source. So the wavelet has
+    no energy where the Ricker wavelet has none.
 
     Args:
-        survey: with observed records; its wavelet is not used.
-        model: in which waves travel.
-        peak_hz: of the Ricker wavelet; by default where the spectrum of the data is highest, as far as the grid
+        survey: with observed traces; its wavelet is not used.
+        model: in which the waves travel.
+        peak_hz: peak of the Ricker wavelet; by default where the spectrum of the data is highest, as far as the grid
             carries it.
-        wave_options: of `zoo.fwi.models.wave.WaveRNN`.
+        wave_options: options of `zoo.fwi.models.wave.WaveRNN`.
 
     Returns:
         The wavelet (T,) float32, and a sentence on it.
@@ -47,31 +61,30 @@ def estimate_wavelet(
     shots = _some(len(survey.sources), _SHOTS)
     samples = survey.observed.shape[1]
     size = next_fast_len(2 * samples, real=True)
-    fade = np.ones(samples)  # records end in the middle of waves
-    tail = max(1, samples // 10)
-    fade[-tail:] = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, tail + 1) / tail)
-    weights = survey.weights[shots][:, None]
-    data = np.fft.rfft(survey.observed[shots] * weights * fade[:, None], size, axis=1)
     frequency_hz = np.fft.rfftfreq(size, step_s)
-    carried_hz = float(model.velocity_m_s.min()) / (model.spacing_m * acoustic.POINTS_PER_WAVELENGTH[order])
+    weights = survey.weights[shots][:, None]
+    fade = np.ones(samples)
+    tail = max(1, samples // _TAIL)
+    fade[-tail:] = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, tail + 1) / tail)
+
+    def spectrum(traces: np.ndarray) -> np.ndarray:
+        return np.fft.rfft(traces * weights * fade[:, None], size, axis=1)
+
+    data = spectrum(survey.observed[shots])
     if peak_hz is None:
-        power = np.sum(np.abs(data) ** 2, axis=(0, 2))
-        width = max(1, round(0.5 / frequency_hz[1]))
-        power = np.convolve(power, np.ones(width) / width, "same") * (frequency_hz > 0)
-        peak_hz = min(float(frequency_hz[np.argmax(power)]), carried_hz / _RICKER_BAND)
+        carried_hz = acoustic.carried_frequency_hz(float(model.velocity_m_s.min()), model.spacing_m, order)
+        peak_hz = min(_peak_hz(data, frequency_hz), carried_hz / _RICKER_BAND)
     known = acoustic.ricker(peak_hz, step_s, samples)
     asked = Survey(np.tile(known, (len(shots), 1)), survey.sources[shots], survey.receivers, step_s)
-    asked = asked.checked(model.velocity_m_s, model.spacing_m, order)
-    modelled = simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options)
-    modelled = np.fft.rfft(modelled * weights * fade[:, None], size, axis=1)
+    modelled = spectrum(simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options))
     power = np.sum(np.abs(modelled) ** 2, axis=(0, 2))
     cross = np.sum(np.conj(modelled) * data, axis=(0, 2))
     transfer = cross / (power + _WATER_LEVEL * power.max())
     found = np.fft.irfft(transfer * np.fft.rfft(known, size), size)[:samples]
-    time_s = np.arange(samples) * step_s
     start_s, end_s = (periods / peak_hz for periods in _PERIODS)
-    found *= 0.5 + 0.5 * np.cos(np.pi * np.clip((time_s - start_s) / (end_s - start_s), 0, 1))
-    band = power > 0.01 * power.max()
+    found *= _falling((np.arange(samples) * step_s - start_s) / (end_s - start_s))
+
+    band = power > _BAND * power.max()
     left = np.sum(np.abs(data - transfer[:, None] * modelled)[:, band] ** 2) / np.sum(np.abs(data[:, band]) ** 2)
     note = (
         f"The wavelet was estimated with the start from {len(shots)} shots, around {peak_hz:.3g} Hz: with it the start "
@@ -80,14 +93,27 @@ def estimate_wavelet(
     return found.astype(np.float32), note
 
 
+def _peak_hz(spectra: np.ndarray, frequency_hz: np.ndarray) -> float:
+    """Return where the smoothed power of spectra (S, frequency, R) is highest, frequency 0 left out."""
+    power = np.sum(np.abs(spectra) ** 2, axis=(0, 2))
+    width = max(1, round(_SMOOTHING_HZ / frequency_hz[1]))
+    power = np.convolve(power, np.ones(width) / width, "same") * (frequency_hz > 0)
+    return float(frequency_hz[np.argmax(power)])
+
+
+def _falling(x: np.ndarray) -> np.ndarray:
+    """Return half a cosine: 1 up to x = 0, 0 from x = 1 on."""
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip(x, 0, 1))
+
+
 def resample(traces: np.ndarray, step_s: float, new_step_s: float, samples: int, start_s: float) -> np.ndarray:
     """Return band-limited traces at other times, without aliasing.
 
     Args:
-        traces: (n, time), their first sample at 0.
-        step_s: of their samples.
-        new_step_s: a whole multiple or fraction of it.
-        samples: of the result.
+        traces: (n, time), their first sample at time 0.
+        step_s: time step of the traces.
+        new_step_s: time step of the result, a whole multiple or fraction of it.
+        samples: number of samples of the result.
         start_s: time of the result's first sample. Before 0 and after the end the traces fade out.
 
     Returns:
@@ -97,14 +123,17 @@ def resample(traces: np.ndarray, step_s: float, new_step_s: float, samples: int,
 
     thin, fine = max(1, round(new_step_s / step_s)), max(1, round(step_s / new_step_s))
     count = traces.shape[1]
+    # The transform is periodic: enough zeros that neither a start before 0 nor ringing at the ends comes round.
     ahead = thin * int(np.ceil((max(0.0, -start_s) / step_s + 1) / thin))
-    needed = ahead + max(count, int(np.ceil((start_s + samples * new_step_s) / step_s))) + max(64, count // 8)
+    behind = max(_FADE_SAMPLES, count // 8)
+    needed = ahead + max(count, int(np.ceil((start_s + samples * new_step_s) / step_s))) + behind
     size = thin * next_fast_len(-(-needed // thin), real=True)
     frequency_hz = np.fft.rfftfreq(size, step_s)
     nyquist_hz = 0.5 / max(step_s, new_step_s)
-    keep = 0.5 + 0.5 * np.cos(np.pi * np.clip((frequency_hz / nyquist_hz - 0.8) / 0.2, 0, 1)) if thin > 1 else 1.0
+    keep = _falling((frequency_hz / nyquist_hz - _PASSED) / _FADED) if thin > 1 else 1.0
     turn = keep * np.exp(2j * np.pi * frequency_hz * start_s)
-    fade = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, min(64, size - count) + 1) / min(64, size - count))
+    end = min(_FADE_SAMPLES, size - count)
+    fade = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, end + 1) / end)
     out = np.zeros((len(traces), samples), np.float32)
     new_size = size * fine // thin
     for begin in range(0, len(traces), _CHUNK):
@@ -122,13 +151,14 @@ def given_wavelet(wavelet: str | Path | np.ndarray, shots_step_s: float, step_s:
     """Return a wavelet (samples,) at the survey's time step.
 
     Args:
-        wavelet: `ricker:HZ`, a file (see `zoo.fwi.inversion.data.to_survey`), or samples (T,) at the shots' time step.
+        wavelet: `ricker:HZ`, a file (see `zoo.fwi.inversion.shots_on_grid.to_survey`), or samples (T,) at the shots'
+            time step.
         shots_step_s, step_s: time steps of the shots and of the survey.
-        samples: of the survey.
+        samples: number of samples of the survey.
 
     Raises:
         ZooError: the file is missing or unreadable, or holds no wavelet.
-        UsageError: a peak frequency that is no number or beyond what the time step carries.
+        UsageError: a peak frequency that is not a number or beyond what the time step carries.
     """
     if isinstance(wavelet, np.ndarray):
         given, given_step_s = wavelet, shots_step_s
@@ -145,8 +175,8 @@ def given_wavelet(wavelet: str | Path | np.ndarray, shots_step_s: float, step_s:
     if np.ndim(given) != 1 or len(given) < 2 or not np.isfinite(given).all() or not np.any(given):
         raise ZooError(f"The wavelet has shape {np.shape(given)}; expected finite numbers (time,), not all of them 0.")
     if abs(given_step_s - step_s) > 1e-6 * step_s:
-        # To any step: through the band-limited neighbour that is a whole part of it.
-        fine = given_step_s / max(1, int(np.ceil(8 * given_step_s / step_s)))
+        # `resample` only takes whole parts of the given step: to one that is finer than both, then by straight lines.
+        fine = given_step_s / max(1, int(np.ceil(_DENSER * given_step_s / step_s)))
         count = int(len(given) * given_step_s / fine)
         dense = resample(np.asarray(given)[None], given_step_s, fine, count, 0.0)[0]
         given = np.interp(np.arange(samples) * step_s, np.arange(count) * fine, dense, right=0.0)
@@ -174,12 +204,12 @@ def _read_wavelet(path: Path, shots_step_s: float) -> tuple[np.ndarray, float]:
         return table[:, 0], shots_step_s
     steps = np.diff(table[:, 0])
     if table.shape[1] != 2 or not len(steps) or not np.allclose(steps, steps[0], rtol=1e-3) or steps[0] <= 0:
-        raise ZooError(f"The wavelet {path}: expected lines `time_s,amplitude` with evenly growing times from 0.")
+        raise ZooError(f"The wavelet {path}: expected lines `time_s,amplitude` with evenly spaced times from 0.")
     return table[:, 1], float(steps.mean())
 
 
 def amplitude(survey: Survey, model: VelocityModel, wave_options: dict[str, Any]) -> float:
-    """Return how many times larger the data are than those that the wavelet makes in the model."""
+    """Return how many times larger the observed traces are than those that the wavelet causes in the model."""
     shots = _some(len(survey.sources), _SHOTS)
     asked = Survey(survey.wavelet[shots], survey.sources[shots], survey.receivers, survey.time_step_s)
     modelled = simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options) * survey.weights[shots][:, None]
@@ -189,4 +219,5 @@ def amplitude(survey: Survey, model: VelocityModel, wave_options: dict[str, Any]
 
 
 def _some(count: int, wanted: int) -> np.ndarray:
+    """Return numbers of at most `wanted` of `count` shots, evenly spread."""
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))

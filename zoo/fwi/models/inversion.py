@@ -1,4 +1,4 @@
-"""The model that full-waveform inversion trains: sources in, records out, the earth's velocity its weights."""
+"""The model that full-waveform inversion trains: sources in, traces out, the earth's velocity its weights."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.fwi.inversion import scipy_fit as fwi_scipy
 
-_KM = 1000.0
+_KM = 1000.0  # a network's outputs are km/s
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WaveInversion(keras.Model):
-    """(wavelet (S, T) float32, sources (S, 2) int32) to records (S, T, R): `WaveRNN` whose velocity is sought.
+    """From (wavelet (S, T) float32, sources (S, 2) int32) to traces (S, T, R): a `WaveRNN` whose velocity is sought.
 
-    The velocity of cell i is start_i + mask_i (w_i - start_i). What is trained, w, is the velocity grid of the wave
-    layer, or start + 1000 network(coordinates) with a network (a neural reparametrisation, whose velocities are
-    smooth before they are rough). The mask is a change of variables and no factor on the gradient: Adam and its like
-    would undo a factor, and a line search would find the gradient at odds with the misfit.
+    The velocity of cell i is start_i + mask_i (w_i - start_i). The trained w is the velocity grid of the wave layer,
+    or, with a network, start + 1000 network(coordinates): a neural reparametrisation, whose velocities become smooth
+    first and rough later. The mask is a change of variables and not a factor on the gradient: Adam and its like would
+    undo a factor, and a line search would find the gradient at odds with the misfit.
 
     `fit` takes the shots as examples; compiled with a `ScipyMinimizer` it takes one batch of all shots.
 
     Args:
-        waves: a `zoo.fwi.models.wave.WaveRNN` on the start; `place` gives it later.
+        waves: a `zoo.fwi.models.wave.WaveRNN` at the start; None where `configure` gives it later.
         network: a Keras model or layer from coordinates (cells, 2) to velocity differences (cells, 1) in km/s. The
-            coordinates (z, x) are 0 at the grid's middle, and 1 and -1 at the ends of its longer side.
-        sources: (S, 2) cells of the shots of the survey that is inverted, kept for `records`.
+            coordinates (z, x) are 0 at the grid's middle, and -1 and 1 at the ends of its longer side.
+        sources: (S, 2) cells (z, x) of the shots of the survey that is inverted, kept for `traces`.
         samples: T of that survey.
     """
 
@@ -42,9 +42,9 @@ class WaveInversion(keras.Model):
         self.waves, self.network, self.samples = None, network, 0
         self.sources = np.zeros((0, 2), np.int32)
         if waves is not None:
-            self._place(waves, sources, samples)
+            self._configure(waves, sources, samples)
 
-    def _place(self, waves, sources, samples: int) -> None:
+    def _configure(self, waves, sources, samples: int) -> None:
         self.waves = waves
         self.sources = np.asarray(sources, np.int32).reshape(-1, 2)
         self.samples = int(samples)
@@ -62,24 +62,25 @@ class WaveInversion(keras.Model):
             self.network.build((None, 2))
         self.built = True
 
-    def place(self, waves, wavelet, sources, mask=None, start_m_s=None) -> None:
-        """Put the model on a grid, at its start.
+    def configure(self, waves, wavelet, sources, mask=None, start_m_s=None) -> None:
+        """Give the model its grid, its start and the survey that it inverts.
 
         Args:
-            waves: a `WaveRNN` whose velocity is the start, clipped to bounds if it has some.
-            wavelet: (S, T), sources: (S, 2): the survey's.
-            mask: (Z, X) from 0 (stays as it is) to 1 (free); default free.
-            start_m_s: (Z, X), where frozen cells (water) are not within the bounds; default the layer's.
+            waves: a `WaveRNN` whose velocity is the start, clipped to the bounds if it has any.
+            wavelet: (S, T), the survey's.
+            sources: (S, 2) cells (z, x), the survey's.
+            mask: (Z, X) from 0 (stays as it is) to 1 (free); by default all are free.
+            start_m_s: (Z, X), needed where frozen cells (water) are out of bounds; by default the layer's velocity.
         """
         wavelet = np.asarray(wavelet, np.float32)
-        self._place(waves, sources, wavelet.shape[1])
+        self._configure(waves, sources, wavelet.shape[1])
         self.start.assign(waves.velocity if start_m_s is None else np.asarray(start_m_s, np.float32))
         self.wavelet.assign(wavelet)
         if mask is not None:
             self.mask.assign(np.asarray(mask, np.float32))
 
     def velocity(self):
-        """Return the velocity (Z, X) in m/s as a tensor that the weights act on."""
+        """Return the velocity (Z, X) in m/s as a tensor, to be differentiated by the weights."""
         sought = self.waves.velocity
         if self.network is not None:
             difference = self.network(self._coordinates)
@@ -92,19 +93,19 @@ class WaveInversion(keras.Model):
     def velocity_m_s(self) -> np.ndarray:
         """The velocity (Z, X) in m/s, float32."""
         if self.waves is None:
-            raise ZooError("This inversion has no grid yet: train it, or call place().")
+            raise ZooError("This inversion has no grid yet: train it, or call configure().")
         return ops.convert_to_numpy(self.velocity())
 
     def call(self, inputs):
         return self.waves(inputs, velocity_m_s=self.velocity())
 
-    def records(self, velocity_m_s=None) -> np.ndarray:
-        """Return the records (S, T, R) of the survey that the model was placed with, of its or another velocity."""
+    def traces(self, velocity_m_s=None) -> np.ndarray:
+        """Return the traces (S, T, R) of the model's survey, for its own or another velocity (Z, X) in m/s."""
         velocity = self.velocity() if velocity_m_s is None else np.asarray(velocity_m_s, np.float32)
         return ops.convert_to_numpy(self.waves((self.wavelet.value, self.sources), velocity_m_s=velocity))
 
     def fit(self, x=None, y=None, *, steps_per_epoch=None, shuffle=True, verbose=0, **arguments):
-        """Train as `keras.Model.fit`; with a `ScipyMinimizer` as `zoo.fwi.inversion.scipy_fit.fit`."""
+        """Train like `keras.Model.fit`, or with a `ScipyMinimizer` like `zoo.fwi.inversion.scipy_fit.fit`."""
         if not isinstance(getattr(self, "optimizer", None), fwi_scipy.ScipyMinimizer):
             given = {"steps_per_epoch": steps_per_epoch, "shuffle": shuffle, "verbose": verbose}
             return super().fit(x, y, **given, **arguments)
@@ -135,13 +136,14 @@ class WaveInversion(keras.Model):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SineDense(keras.layers.Layer):
-    """A layer of a SIREN (Sitzmann et al. 2020): sin(omega (x W + b)), initialised so that activations keep their
-    distribution from layer to layer.
+    """A layer of a SIREN (Sitzmann et al. 2020): sin(omega (x W + b)).
+
+    Its initial weights (their section 3.2) keep the distribution of activations from layer to layer.
 
     Args:
-        units: of the output.
-        omega: how many radians a unit of input spans.
-        first: whether the input are coordinates.
+        units: width of the output.
+        omega: number of radians that a unit of input spans.
+        first: whether the inputs are coordinates.
     """
 
     def __init__(self, units: int, omega: float, first: bool = False, **kwargs):
@@ -163,12 +165,12 @@ class SineDense(keras.layers.Layer):
 
 
 def siren(width: int = 64, layers: int = 3, omega: float = 30.0) -> keras.Model:
-    """Return the default network from coordinates to velocity differences in km/s; it begins at zero.
+    """Return the default network from coordinates to velocity differences in km/s; its first output is zero.
 
     Args:
         width: units of a hidden layer.
-        layers: hidden layers.
-        omega: the highest wavenumber of the first layer; an earth with more detail wants more.
+        layers: number of hidden layers.
+        omega: the highest wavenumber of the first layer; an earth with more detail needs more.
     """
     hidden = [SineDense(width, omega, first=i == 0) for i in range(layers)]
     return keras.Sequential([keras.Input((2,)), *hidden, keras.layers.Dense(1, kernel_initializer="zeros")])

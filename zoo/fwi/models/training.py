@@ -88,7 +88,7 @@ def acquire(model: WaveInversion, records: Records, settings: Mapping[str, Any],
     waves = WaveRNN(sought, spacing_m, time_step_s, survey.receivers, **options)
     water = records["water_rows"][0] if settings["freeze_water"] else None
     mask = free_cells(true.shape, sources, settings["taper_m"] / spacing_m, water)
-    model.place(waves, survey.wavelet, survey.sources, mask, start)
+    model.configure(waves, survey.wavelet, survey.sources, mask, start)
 
 
 def shot_cells(columns: int, shots: int, row: int, between: bool = False) -> np.ndarray:
@@ -101,7 +101,7 @@ def shot_cells(columns: int, shots: int, row: int, between: bool = False) -> np.
 
 def _survey(model: WaveInversion, records: Records, corner_hz: float | None) -> Survey:
     wavelet = keras.ops.convert_to_numpy(model.wavelet)
-    observed = model.records(records["velocity_m_s"][0])
+    observed = model.traces(records["velocity_m_s"][0])
     survey = Survey(wavelet, model.sources, model.waves.receivers, model.waves.time_step_s, observed)
     return (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
 
@@ -162,11 +162,11 @@ def optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
 def score(model: WaveInversion, records: Records) -> dict[str, float]:
     """Return the model's error, and the data's (eq. 3, of data with rms 1), each also relative to the start's."""
     true, start = records["velocity_m_s"][0], keras.ops.convert_to_numpy(model.start)
-    observed = model.records(true)
+    observed = model.traces(true)
     unit = np.sqrt(np.mean(observed**2, dtype=np.float64))
 
     def loss(velocity):
-        return 0.5 * np.sum(((model.records(velocity) - observed) / unit) ** 2, dtype=np.float64) / len(observed)
+        return 0.5 * np.sum(((model.traces(velocity) - observed) / unit) ** 2, dtype=np.float64) / len(observed)
 
     found = model.velocity_m_s
     return {

@@ -15,6 +15,7 @@ from zoo.fwi.models.wave_grid import WaveGrid, check_choice
 from zoo.fwi.physics.acoustic import check_cells, check_dispersion, highest_frequency_hz
 from zoo.fwi.physics.acoustic_propagator import Propagator
 
+# Checkpoints of a simulation are kept for its gradient up to this size; beyond it the shots are simulated once more.
 _MOST_KEPT_BYTES = 256 << 20
 
 
@@ -22,27 +23,29 @@ _MOST_KEPT_BYTES = 256 << 20
 class WaveRNN(WaveGrid):
     """Acoustic waves from sources to receivers: the network of Sun et al. (figure 2), unrolled by compiled kernels.
 
-    Called with `(wavelet (S, T), sources (S, 2))` it gives the records (S, T, R) of S shots: sample n is the field
-    after the step in which sample n of the wavelet acts, for u_tt = v^2 (laplacian u + w at the source). It is
-    differentiable by velocity and wavelet: the kernels have an exact discrete adjoint. Shots run on all cores.
+    Called with `(wavelet (S, T), sources (S, 2))` it returns the traces (S, T, R) of S shots: sample n is the field
+    after the step in which sample n of the wavelet acts, for u_tt = v^2 (laplacian u + w at the source). It can be
+    differentiated by velocity and wavelet: the kernels have an exact discrete adjoint. Shots run on all cores.
 
     Args:
         velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional. It becomes the only weight.
-        spacing_m: of the nodes.
-        time_step_s: must be stable at the highest velocity, that of the bounds if there are some.
+        spacing_m: grid spacing.
+        time_step_s: time step; must be stable at the highest velocity, that of the bounds if there are any.
         receivers: (R, 2) indices (z, x).
-        order: of the differences in space, 2, 4 or 8.
-        absorber: "cpml" or "sponge", the simple reference, which needs some 60 cells.
-        width: cells of the strips that absorb, added outside of the grid.
-        free_surface: the field is zero at the top row, where there is no strip.
-        gradient: "checkpoint" keeps the field every sqrt(T) steps, "store" keeps all, "autodiff" unrolls an
-            `FDRNNCell` and is for tests, other equations and other devices than a CPU.
-        store_dtype: of what a gradient keeps of each step, "float32" or "float16".
-        bounds: lowest and highest velocity, kept by a constraint.
-        reference_m_s: velocity for which the absorber is made; default the highest.
+        order: order of the spatial differences, 2, 4 or 8.
+        absorber: "cpml" (convolutional perfectly matched layer), or "sponge", the simple reference, which needs some
+            60 cells.
+        width: width in cells of the strips that absorb, added outside the grid.
+        free_surface: whether the field is zero at the top row, where there is then no strip.
+        gradient: "checkpoint" keeps the field every sqrt(T) steps, "store" keeps all of them, "autodiff" unrolls an
+            `FDRNNCell` and is for tests, other equations and devices other than a CPU.
+        store_dtype: what a gradient keeps of each step, "float32" or "float16".
+        bounds: lowest and highest velocity in m/s, kept by a constraint.
+        reference_m_s: velocity for which the absorber is made; by default the highest.
 
     Raises:
-        ZooError: if the time step is unstable, a velocity is not positive or out of bounds, or a receiver outside.
+        ZooError: the time step is unstable, a velocity is not positive or out of bounds, or a receiver is outside.
+        UsageError: an order, absorber, gradient or type that does not exist.
     """
 
     def __init__(
@@ -61,12 +64,12 @@ class WaveRNN(WaveGrid):
         reference_m_s: float | None = None,
         **kwargs,
     ):
-        places = velocity_m_s, spacing_m, time_step_s, receivers
-        super().__init__(*places, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
+        grid = velocity_m_s, spacing_m, time_step_s, receivers
+        super().__init__(*grid, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
         check_choice("gradient", gradient, ("checkpoint", "store", "autodiff"))
         check_choice("store_dtype", store_dtype, ("float32", "float16"))
         self.gradient, self.store_dtype = gradient, store_dtype
-        self.supports_jit = False  # the kernels are compiled by numba, XLA cannot see into them
+        self.supports_jit = False  # the kernels are compiled by numba; XLA cannot see into them
         self._propagator = Propagator(
             tuple(self.velocity.shape),
             self.spacing_m,
@@ -81,49 +84,57 @@ class WaveRNN(WaveGrid):
             gradient == "store",
             self.compute_dtype,
         )
-        self._kept = (0, None)
+        self._kept = (0, None)  # number of the latest simulation, and its checkpoints
 
     def call(self, inputs, velocity_m_s=None):
-        """Return records (S, T, R); of `velocity_m_s` (Z, X), a tensor, instead of the layer's own where given.
+        """Return traces (S, T, R).
 
         Called with numbers (not while Keras traces a model) it refuses sources outside the grid and wavelets too
-        short for it at the slowest velocity that it was made with (ZooError).
+        short for it at the slowest velocity that it was made with.
+
+        Args:
+            inputs: wavelet (S, T) and sources (S, 2), cells (z, x).
+            velocity_m_s: (Z, X), a tensor to use instead of the layer's own velocity.
+
+        Raises:
+            ZooError: as said above.
         """
         wavelet, sources = inputs
         backend = keras.backend.backend()
-        if not wave_backends.traced(backend, wavelet, sources):
-            pulses, places = ops.convert_to_numpy(wavelet), ops.convert_to_numpy(sources)
-            check_cells(places, self.velocity.shape, "source")
-            if len(places) != len(pulses):
-                raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(places)}.")
+        if not wave_backends.symbolic(backend, wavelet, sources):
+            pulses, cells = ops.convert_to_numpy(wavelet), ops.convert_to_numpy(sources)
+            check_cells(cells, self.velocity.shape, "source")
+            if len(cells) != len(pulses):
+                raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(cells)}.")
             highest_hz = highest_frequency_hz(pulses, self.time_step_s)
             check_dispersion(self.slowest_m_s, self.spacing_m, highest_hz, self.order)
         wavelet = ops.cast(wavelet, self.compute_dtype)
         velocity = ops.convert_to_tensor(self.velocity if velocity_m_s is None else velocity_m_s)
         velocity = ops.cast(velocity, self.compute_dtype)
-        if self.gradient == "autodiff" or backend not in wave_backends.RECORDS:
+        if self.gradient == "autodiff" or backend not in wave_backends.SIMULATORS:
             return self._unrolled(velocity, wavelet, sources)
-        records = wave_backends.RECORDS[backend](self)
-        return records(velocity, wavelet, ops.cast(sources, "int32"))
+        simulate = wave_backends.SIMULATORS[backend](self)
+        return simulate(velocity, wavelet, ops.cast(sources, "int32"))
 
     def simulate(self, velocity_m_s, wavelet, sources) -> tuple[np.ndarray, np.ndarray]:
-        """Return records and a number by which `differentiate` finds what was kept of this simulation (numpy)."""
+        """Return traces (S, T, R) and a number by which `differentiate` finds this simulation's checkpoints (numpy)."""
         steps, shots = wavelet.shape[1], len(wavelet)
         keep = shots * self._propagator.kept_bytes(steps) <= _MOST_KEPT_BYTES
         self._kept = (self._kept[0] + 1, None)
-        records = self._propagator.records(velocity_m_s, wavelet, sources, keep)
+        traces = self._propagator.traces(velocity_m_s, wavelet, sources, keep)
         if keep:
-            records, checkpoints = records
+            traces, checkpoints = traces
             self._kept = (self._kept[0], checkpoints)
-        return records, np.int64(self._kept[0])
+        return traces, np.int64(self._kept[0])
 
     def differentiate(self, velocity_m_s, wavelet, sources, residual, number) -> tuple[np.ndarray, np.ndarray]:
-        """Return the gradients by velocity (Z, X) and wavelet (S, T) of sum(residual * records) (numpy)."""
+        """Return the gradients by velocity (Z, X) and wavelet (S, T) of sum(residual * traces) (numpy)."""
         kept = self._kept[1] if number == self._kept[0] else None
         self._kept = (self._kept[0], None)
         return self._propagator.gradient(velocity_m_s, wavelet, sources, residual, kept)
 
     def _unrolled(self, velocity, wavelet, sources):
+        """Return traces (S, T, R) by the recurrent cell, which the backend differentiates automatically."""
         cell = FDRNNCell(
             np.full(self.velocity.shape, self.reference_m_s),
             self.spacing_m,
@@ -136,8 +147,8 @@ class WaveRNN(WaveGrid):
             reference_m_s=self.reference_m_s,
             dtype=self.compute_dtype,
         )
-        places = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
-        steps = ops.concatenate([wavelet[..., None], places], axis=-1)
+        cells = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
+        steps = ops.concatenate([wavelet[..., None], cells], axis=-1)
         cell.given_m_s = velocity
         return keras.layers.RNN(cell, return_sequences=True, dtype=self.compute_dtype)(steps)
 

@@ -1,15 +1,15 @@
-"""How a backend calls the compiled kernels of a `WaveRNN`, and is told their gradient."""
+"""How a backend calls the compiled kernels of a `WaveRNN` and obtains their gradient."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def tensorflow_records(layer):
-    """Return the function (velocity, wavelet, sources) -> records of TensorFlow tensors."""
+def tensorflow_simulator(layer):
+    """Return a layer's function (velocity, wavelet, sources) -> traces (S, T, R), from and to TensorFlow tensors."""
     import tensorflow as tf
 
-    def records(velocity, wavelet, sources):
+    def traces(velocity, wavelet, sources):
         @tf.custom_gradient
         def simulate(velocity, wavelet):
             kind = velocity.dtype
@@ -27,44 +27,45 @@ def tensorflow_records(layer):
 
         return simulate(velocity, wavelet)
 
-    return records
+    return traces
 
 
-def jax_records(layer):
-    """The same for JAX, on a CPU."""
+def jax_simulator(layer):
+    """Return the same for JAX, on a CPU."""
     import jax
 
     def shape(like, dimensions):
         return jax.ShapeDtypeStruct(dimensions, like.dtype)
 
     @jax.custom_vjp
-    def records(velocity, wavelet, sources):
+    def traces(velocity, wavelet, sources):
         size = shape(velocity, (*wavelet.shape, len(layer.receivers)))
         return jax.pure_callback(
             lambda *taken: layer.simulate(*map(np.asarray, taken))[0], size, velocity, wavelet, sources
         )
 
     def forward(velocity, wavelet, sources):
-        return records(velocity, wavelet, sources), (velocity, wavelet, sources)
+        return traces(velocity, wavelet, sources), (velocity, wavelet, sources)
 
     def backward(kept, residual):
         def differentiate(*taken):
-            return layer.differentiate(*map(np.asarray, taken), number=-1)  # JAX may reorder calls: nothing is shared
+            # Number -1 finds no checkpoints: JAX may reorder the calls, so a gradient shares nothing with a simulation.
+            return layer.differentiate(*map(np.asarray, taken), number=-1)
 
         velocity, wavelet, sources = kept
         sizes = shape(velocity, velocity.shape), shape(velocity, wavelet.shape)
         return (*jax.pure_callback(differentiate, sizes, velocity, wavelet, sources, residual), None)
 
-    records.defvjp(forward, backward)
-    return records
+    traces.defvjp(forward, backward)
+    return traces
 
 
-RECORDS = {"tensorflow": tensorflow_records, "jax": jax_records}
-"""Backend -> what makes the function that simulates for a layer; other backends unroll the cell."""
+SIMULATORS = {"tensorflow": tensorflow_simulator, "jax": jax_simulator}
+"""Backend -> maker of the function that simulates for a layer; other backends unroll the cell."""
 
 
-def traced(backend: str, *values) -> bool:
-    """Return whether values are symbols that Keras or its backend traces, without numbers."""
+def symbolic(backend: str, *values) -> bool:
+    """Return whether any value is a symbol that Keras or its backend traces, without numbers."""
     import keras
 
     if any(keras.utils.is_keras_tensor(value) for value in values):

@@ -15,27 +15,27 @@ from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
 
 @keras.saving.register_keras_serializable(package="zoo")
 class FDRNNCell(WaveGrid):
-    """A finite-difference time step: a fixed Laplacian filter, velocity as the only weight, the shot record as output.
+    """A finite-difference time step: a fixed Laplacian filter, velocity as the only weight, traces as output.
 
     For `keras.layers.RNN(cell, return_sequences=True)`, on any Keras backend, differentiated automatically. It takes
-    (shots, time, 3): amplitude of the source, its z and x index; it gives (shots, time, receivers). `WaveRNN` does the
-    same faster; this is the reference that it is tested against, and where to begin with an equation of one's own.
+    (shots, time, 3): amplitude of the source, its z and x index; it returns (shots, time, receivers). `WaveRNN` does
+    the same faster; this is the reference that it is tested against, and the place to start from with another equation.
 
     Args:
         velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional.
-        spacing_m: of the nodes.
-        time_step_s: must be stable at the highest velocity.
+        spacing_m: grid spacing.
+        time_step_s: time step; must be stable at the highest velocity.
         receivers: (R, 2) indices (z, x).
-        order: of the differences in space, 2, 4 or 8.
+        order: order of the spatial differences, 2, 4 or 8.
         absorber: "cpml" (convolutional perfectly matched layer) or "sponge".
-        width: cells of the strips that absorb, added outside of the grid.
-        free_surface: the field is zero at the top row, where there is no strip.
-        resample: the gate of the paper: the output changes at every so many-th step only (then take `[:, ::resample]`).
-        bounds: lowest and highest velocity, kept by a constraint.
-        reference_m_s: velocity for which the absorber is made; default the highest.
+        width: width in cells of the strips that absorb, added outside the grid.
+        free_surface: whether the field is zero at the top row, where there is then no strip.
+        resample: steps between changes of the output, the paper's gate (then take `[:, ::resample]`).
+        bounds: lowest and highest velocity in m/s, kept by a constraint.
+        reference_m_s: velocity for which the absorber is made; by default the highest.
 
     Raises:
-        ZooError: as `WaveRNN`.
+        ZooError, UsageError: as in `WaveRNN`.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class FDRNNCell(WaveGrid):
         reference_m_s: float | None = None,
         **kwargs,
     ):
-        places = velocity_m_s, spacing_m, time_step_s, receivers
-        super().__init__(*places, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
+        grid = velocity_m_s, spacing_m, time_step_s, receivers
+        super().__init__(*grid, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
         self.resample = resample
         flat = self.velocity.shape[1] == 1
-        self.given_m_s = None  # a tensor to use instead of the weight, from whoever computes velocities
+        self.given_m_s = None  # a tensor to use instead of the weight, where something else computes velocities
         self._second, self._first = laplacian_coefficients(order), derivative_coefficients(order)
         sides = (not free_surface, True, not flat, not flat)
         self._pad = ((width * sides[0], width), (width * sides[2], width * sides[3]))
         self._shape = tuple(n + sum(pad) for n, pad in zip(self.velocity.shape, self._pad, strict=True))
         self._profiles(sides)
-        # Fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
+        # The fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
         self.state_size = [self._shape] * 6 + [(len(self.receivers),), (1,)]
         self.output_size = len(self.receivers)
 
     def _profiles(self, sides: tuple[bool, bool, bool, bool]) -> None:
-        """Decay a and gain b of the memories along z (Z, 1) and x (1, X), and the sponge's damping (Z, X)."""
+        """Set decay a and gain b of the memories along z (Z, 1) and x (1, X), and the sponge's damping (Z, X)."""
         self._decays = []
         for axis, size in enumerate(self._shape):
             a, b = np.zeros((2, size))
@@ -95,7 +95,7 @@ class FDRNNCell(WaveGrid):
         return ops.concatenate(parts, axis=axis)
 
     def _curve(self, field, axis: int):
-        """Second difference L along an axis."""
+        """Return the second difference L along an axis."""
         if field.shape[axis] == 1:
             return ops.zeros_like(field)
         total = self._second[0] * field
@@ -104,7 +104,7 @@ class FDRNNCell(WaveGrid):
         return total
 
     def _slope(self, field, axis: int):
-        """First difference D along an axis."""
+        """Return the first difference D along an axis."""
         total = ops.zeros_like(field)
         for k, weight in enumerate(self._first[1:], 1):
             total = total + weight * (self._shifted(field, axis, k) - self._shifted(field, axis, -k))
@@ -127,11 +127,11 @@ class FDRNNCell(WaveGrid):
         return [ops.zeros((batch_size, *size), self.compute_dtype) for size in self.state_size]
 
     def call(self, inputs, states, training=None):
-        """Return the record (shots, R) after a step and the new states."""
+        """Return the field at the receivers (shots, R) after a step, and the new states."""
         now, before, psi_z, zeta_z, psi_x, zeta_x, held, step = states
         velocity = ops.convert_to_tensor(self.velocity if self.given_m_s is None else self.given_m_s)
         c = self.courant(ops.cast(velocity, self.compute_dtype))
-        q, memories = 0.0, []
+        q, memories = 0.0, []  # symbols as in zoo.fwi.physics.acoustic_kernels
         for axis, (psi, zeta) in enumerate(((psi_z, zeta_z), (psi_x, zeta_x)), 1):
             a, b = self._decays[axis - 1]
             curve = self._curve(now, axis)
@@ -149,8 +149,8 @@ class FDRNNCell(WaveGrid):
         flat = ops.reshape(after, (-1, self._shape[0] * self._shape[1]))
         cells = (self.receivers[:, 0] + self._pad[0][0]) * self._shape[1] + self.receivers[:, 1] + self._pad[1][0]
         gate = ops.cast(ops.equal(ops.mod(step, float(self.resample)), 0.0), self.compute_dtype)
-        record = gate * ops.take(flat, cells, axis=1) + (1.0 - gate) * held
-        return record, [after, now, *memories, record, step + 1.0]
+        received = gate * ops.take(flat, cells, axis=1) + (1.0 - gate) * held
+        return received, [after, now, *memories, received, step + 1.0]
 
     def get_config(self):
         return {**super().get_config(), "resample": self.resample}

@@ -14,7 +14,7 @@ from zoo.fwi.physics.acoustic import check_cells, check_stability
 
 @keras.saving.register_keras_serializable(package="zoo")
 class VelocityBounds(keras.constraints.Constraint):
-    """Keeps velocities between two values in m/s."""
+    """Keeps velocities between a lowest and a highest value in m/s."""
 
     def __init__(self, lowest_m_s: float, highest_m_s: float):
         self.lowest_m_s, self.highest_m_s = float(lowest_m_s), float(highest_m_s)
@@ -27,7 +27,7 @@ class VelocityBounds(keras.constraints.Constraint):
 
 
 class WaveGrid(keras.layers.Layer):
-    """The base of `WaveRNN` and `FDRNNCell`, which say what the arguments are. `velocity` (Z, X) is its only weight."""
+    """The base of `WaveRNN` and `FDRNNCell`, which explain its arguments. `velocity` (Z, X) is its only weight."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class WaveGrid(keras.layers.Layer):
         )
 
     def get_config(self):
-        """Return the arguments; of the velocities, which are a weight, only the shape."""
+        """Return the arguments; in place of the velocities, which are a weight, their shape."""
         return {
             **super().get_config(),
             "velocity_m_s": tuple(self.velocity.shape),
@@ -86,14 +86,14 @@ class WaveGrid(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Return a layer of constant velocity: the weight, to be loaded, holds the real one."""
+        """Return a layer of constant velocity: the true velocities are a weight, which is loaded later."""
         config = dict(config)
         constant_m_s = min(config["reference_m_s"], (config.get("bounds") or [np.inf])[-1])
         return cls(np.full(config.pop("velocity_m_s"), constant_m_s, "float32"), **config)
 
 
 def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that is not among those known (UsageError)."""
+    """Refuse a value that is not a known one (UsageError)."""
     if value not in known:
         raise UsageError(f"{name} is one of {', '.join(known)}; received {value!r}.")
 

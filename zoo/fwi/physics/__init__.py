@@ -1,1 +1,1 @@
-"""Physics of fwi."""
+"""Acoustic waves by finite differences and velocity models, with numpy and numba only."""

@@ -21,11 +21,18 @@ _FIRST = {
     8: (0.0, 4 / 5, -1 / 5, 4 / 105, -1 / 280),
 }
 POINTS_PER_WAVELENGTH = {2: 8.0, 4: 5.0, 8: 3.5}
-"""Order -> the fewest grid points in the shortest wavelength; differences in space slow it by 2.6 % or less."""
+"""Order of the differences -> fewest grid points in the shortest wavelength; differences in space then slow it by 2.6 %
+at most (from the stencils' phase velocity)."""
+# The highest frequency of a wavelet is the one below which this share of its energy lies.
+_ENERGY_SHARE = 0.99
 
 
 def laplacian_coefficients(order: int) -> tuple[float, ...]:
-    """Return the weights of the second difference at offsets 0, 1, ..., order / 2 (symmetric)."""
+    """Return the weights of the second difference at offsets 0, 1, ..., order / 2 (symmetric).
+
+    >>> laplacian_coefficients(2)
+    (-2.0, 1.0)
+    """
     return _SECOND[_known(order)]
 
 
@@ -35,7 +42,11 @@ def derivative_coefficients(order: int) -> tuple[float, ...]:
 
 
 def longest_time_step_s(velocity_max_m_s: float, spacing_m: float, order: int = 4, dimensions: int = 2) -> float:
-    """Return the longest stable time step (von Neumann: the shortest wave must not grow)."""
+    """Return the longest stable time step (von Neumann: the shortest wave must not grow).
+
+    >>> print(f"{longest_time_step_s(4000.0, spacing_m=10.0):.6f}")
+    0.001531
+    """
     weights = laplacian_coefficients(order)
     largest = -(weights[0] + 2 * sum(w * (-1) ** k for k, w in enumerate(weights[1:], 1)))
     return 2 * spacing_m / (velocity_max_m_s * np.sqrt(dimensions * largest))
@@ -50,23 +61,32 @@ def check_stability(
         raise ZooError(
             f"A time step of {time_step_s * 1e3:.4g} ms is unstable at {velocity_max_m_s:.0f} m/s on a grid of "
             f"{spacing_m:g} m (order {order}): it must be positive and at most {longest * 1e3:.4g} ms. "
-            "Take a shorter time step, a coarser grid, or lower bounds of velocity."
+            "Take a shorter time step, a coarser grid, or a lower upper bound of the velocities."
         )
 
 
 def highest_frequency_hz(wavelet: np.ndarray, time_step_s: float) -> float:
-    """Return the frequency below which 99 % of a wavelet's energy lies, of the highest if there are several.
+    """Return the frequency below which 99 % of a wavelet's energy lies; of several wavelets, the highest of these.
 
     Args:
         wavelet: (..., time).
-        time_step_s: of its samples.
+        time_step_s: time between samples.
     """
     wavelet = np.asarray(wavelet, np.float64)
     size = 8 * wavelet.shape[-1]  # with zeros behind it, so that frequencies are close to each other
     power = np.abs(np.fft.rfft(wavelet, size, axis=-1)) ** 2
     share = power.cumsum(-1) / np.maximum(power.sum(-1, keepdims=True), np.finfo(float).tiny)
     frequency_hz = np.fft.rfftfreq(size, time_step_s)
-    return float(frequency_hz[np.argmax(share >= 0.99, axis=-1)].max())
+    return float(frequency_hz[np.argmax(share >= _ENERGY_SHARE, axis=-1)].max())
+
+
+def carried_frequency_hz(velocity_min_m_s: float, spacing_m: float, order: int = 4) -> float:
+    """Return the highest frequency that a grid carries: that of the shortest wavelength allowed on it.
+
+    >>> carried_frequency_hz(1500.0, spacing_m=10.0)
+    30.0
+    """
+    return velocity_min_m_s / (spacing_m * POINTS_PER_WAVELENGTH[_known(order)])
 
 
 def check_dispersion(velocity_min_m_s: float, spacing_m: float, frequency_hz: float, order: int = 4) -> None:
@@ -83,12 +103,12 @@ def check_dispersion(velocity_min_m_s: float, spacing_m: float, frequency_hz: fl
 
 
 def check_cells(cells: np.ndarray, shape: tuple[int, int], what: str) -> np.ndarray:
-    """Return cells (n, 2), indices (z, x), as int32; refuse those that are not on the grid (ZooError).
+    """Return cells (n, 2), indices (z, x), as int32; refuse any that are not on the grid (ZooError).
 
     Args:
-        cells: whole numbers.
+        cells: (n, 2) whole numbers (z, x).
         shape: (Z, X) of the grid.
-        what: they are, in the singular.
+        what: what stands in the cells, in the singular, for the message.
     """
     cells = np.asarray(cells).reshape(-1, 2)
     if not np.array_equal(cells, np.round(cells)):
@@ -105,13 +125,17 @@ def check_cells(cells: np.ndarray, shape: tuple[int, int], what: str) -> np.ndar
 
 
 def ricker(peak_hz: float, time_step_s: float, samples: int, delay_s: float | None = None) -> np.ndarray:
-    """Return a Ricker wavelet, float32 (samples,), amplitude one.
+    """Return a Ricker wavelet, (1 - 2 a) exp(-a) with a = (pi peak_hz (t - delay_s))^2, float32 (samples,).
 
     Args:
-        peak_hz: where its spectrum is highest.
-        time_step_s: of the samples.
-        samples: how many.
+        peak_hz: frequency at which its spectrum is highest.
+        time_step_s: time between samples.
+        samples: number of samples.
         delay_s: time of its peak, by default 1.2 / peak_hz: it then begins at 2e-5 of its height.
+
+    >>> wavelet = ricker(peak_hz=10.0, time_step_s=0.001, samples=400)
+    >>> wavelet.shape, int(wavelet.argmax()), float(wavelet.max())
+    ((400,), 120, 1.0)
     """
     delay_s = 1.2 / peak_hz if delay_s is None else delay_s
     phase = (np.pi * peak_hz * (np.arange(samples) * time_step_s - delay_s)) ** 2

@@ -10,12 +10,14 @@ from zoo.fwi.physics.acoustic_kernels import adjoint_step, forward_step
 
 _OPTIONS = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}
 
-
-# Half floats are made of the bits of single ones, because numba has none: after a multiplication by 2^-112 the
-# exponent has the bias of a half float, thirteen bits further left.
+# Half floats are made from the bits of single ones, because numba has none. Single: 8 bits of exponent with a bias of
+# 127, then 23 bits of fraction; half: 5 bits with a bias of 15, then 10. So after a multiplication by 2^(15 - 127) the
+# exponent has the bias of a half float, and all that remains is a shift by 23 - 10 = 13 bits, rounded by adding half of
+# the last bit kept (0x1000).
 _TO_HALF, _FROM_HALF = np.float32(2.0**-112), np.float32(2.0**112)
 
 
+# These three are chosen by the type of `kept` when numba compiles (`overload`); Python never calls their empty bodies.
 def _room(kept, n, q):
     """Return where the right-hand sides of step n go: into `kept` itself, or `q` where `kept` has another type."""
 
@@ -25,7 +27,7 @@ def _keep(kept, n, q):
 
 
 def _correlate(gradient, m, q, work):
-    """Add m q to the gradient (rows, columns), with q as `_keep` has left it; `work` is a row."""
+    """Add m q to the gradient (rows, columns), with q as `_keep` left it; `work` is a row."""
 
 
 @overload(_room, jit_options=_OPTIONS)
@@ -78,23 +80,24 @@ def _correlate_of(gradient, m, q, work):
 
 
 @njit(**_OPTIONS)
-def run_forward(state, now, medium, source, amplitude, receivers, record, kept, work):
-    """Simulate a stretch of steps; return which of the two fields is the last one.
+def run_forward(state, now, medium, source, amplitude, receivers, traces, kept, work):
+    """Simulate a stretch of steps; return which of the two fields is the latest one.
 
     Args:
         state: the two fields with halo (2, ., .), memory along z (2, 2, width, columns) and along x (2, line).
-        now: 0 or 1, which field is the last one.
-        medium: as of `forward_step`.
-        source: row and column, with strips.
+        now: 0 or 1, which field is the latest one.
+        medium: as in `forward_step`.
+        source: row and column on the grid with strips.
         amplitude: (steps,).
-        receivers: (R, 2) rows and columns, with strips.
-        record: (steps, R), filled.
+        receivers: (R, 2) rows and columns on the grid with strips.
+        traces: (steps, R), filled.
         kept: (steps, rows, columns), filled with the right-hand sides; of length 0 to keep none.
-        work: as of `forward_step`, then q (rows or 1, columns) and a row.
+        work: as in `forward_step`, then q (rows or 1, columns) and a row.
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    halo = len(medium[3]) - 1
+    _, _, _, second, _, _ = medium
+    halo = len(second) - 1
     line, edge, terms, q, _ = work
     for n in range(amplitude.size):
         right = _room(kept, n, q) if kept.shape[0] else q
@@ -103,16 +106,16 @@ def run_forward(state, now, medium, source, amplitude, receivers, record, kept, 
             _keep(kept, n, q)
         now = 1 - now
         for r in range(receivers.shape[0]):
-            record[n, r] = fields[now, receivers[r, 0] + halo, receivers[r, 1] + halo]
+            traces[n, r] = fields[now, receivers[r, 0] + halo, receivers[r, 1] + halo]
     return now
 
 
 @njit(**_OPTIONS)
 def run_adjoint(state, now, medium, source, receivers, residual, gradient, by_amplitude, kept, work):
-    """Run the adjoint field back through a stretch; add to the gradient. Returns which field is the last one.
+    """Run the adjoint field back through a stretch and add to the gradient; return which field is the latest one.
 
     Args:
-        state, now, medium, source, work: as of `run_forward`.
+        state, now, medium, source, work: as in `run_forward`.
         receivers: (R, 2), sorted by row.
         residual: (steps, R), in that order.
         gradient: (rows, columns), to which the sum over time of m q, which is C dJ/dC, is added.
@@ -121,7 +124,8 @@ def run_adjoint(state, now, medium, source, receivers, residual, gradient, by_am
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    halo = len(medium[3]) - 1
+    _, _, _, second, _, _ = medium
+    halo = len(second) - 1
     rows, columns = gradient.shape
     line, edge, terms, q, spare = work
     for n in range(residual.shape[0] - 1, -1, -1):

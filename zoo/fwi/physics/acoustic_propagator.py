@@ -1,6 +1,10 @@
-"""Acoustic waves in two dimensions (or one) by finite differences, and the exact gradient of what is recorded.
+"""Acoustic waves in two dimensions (or one) by finite differences, and the exact gradient of the simulated traces.
 
 Usable alone, with numpy arrays; `zoo.fwi.WaveRNN` makes a Keras layer of it. Shots run in parallel threads.
+
+    waves = Propagator((70, 200), 10.0, 0.001, receivers, reference_m_s=4000.0)
+    traces = waves.traces(velocity_m_s, wavelet, sources)
+    by_velocity, by_wavelet = waves.gradient(velocity_m_s, wavelet, sources, traces - observed)
 """
 
 from __future__ import annotations
@@ -21,21 +25,25 @@ from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
 
 @dataclass(frozen=True, eq=False)
 class Propagator:
-    """A grid with its absorber, time step and receivers; `records` and `gradient` take the rest.
+    """A grid with its absorber, time step and receivers; `traces` and `gradient` take the rest.
 
     Attributes:
         shape: (Z, X) nodes; X = 1 makes it one-dimensional.
-        spacing_m: of the nodes.
-        time_step_s: a stable one (`zoo.fwi.physics.acoustic.check_stability`).
+        spacing_m: grid spacing.
+        time_step_s: time step, a stable one (`zoo.fwi.physics.acoustic.check_stability`).
         receivers: (R, 2) indices (z, x).
         reference_m_s: velocity for which the absorber is made, the fastest expected.
-        order: of the differences in space, 2, 4 or 8.
+        order: order of the spatial differences, 2, 4 or 8.
         absorber: "cpml", or "sponge", the simple reference, which needs 60 cells to be as good.
-        width: cells of the strips that absorb, outside of the grid; velocities there are those at its edge.
-        free_surface: the field is zero at the top row, where there is no strip.
-        store_dtype: of what a gradient keeps of each step, "float32" or "float16" (half the memory, an error of 1e-4).
+        width: width in cells of the strips that absorb, outside the grid; velocities there are those at its edge.
+        free_surface: whether the field is zero at the top row, where there is then no strip.
+        store_dtype: what a gradient keeps of each step, "float32" or "float16" (half the memory, an error of 1e-4).
         store_all: keep every step, where memory allows, instead of checkpoints to start again from.
-        dtype: of the fields, "float32" or "float64".
+        dtype: type of the fields, "float32" or "float64".
+
+    Raises:
+        ZooError: at the first use, if the grid is smaller than the differences or a receiver lies outside it.
+        UsageError: likewise, for float16 of float64 fields or another order.
     """
 
     shape: tuple[int, int]
@@ -56,24 +64,24 @@ class Propagator:
         return _Plan(self)
 
     def kept_bytes(self, steps: int) -> int:
-        """Return the memory that the checkpoints of a shot take."""
+        """Return the memory in bytes that the checkpoints of a shot with that many steps take."""
         plan = self._plan
         state = sum(int(np.prod(size)) for size in plan.sizes) * np.dtype(plan.dtype).itemsize
         return -(-steps // plan.segment(steps)) * state
 
     @np.errstate(over="ignore", invalid="ignore")  # a field that grew without bound shows in the result
-    def records(self, velocity_m_s: np.ndarray, wavelet: np.ndarray, sources: np.ndarray, keep: bool = False) -> Any:
+    def traces(self, velocity_m_s: np.ndarray, wavelet: np.ndarray, sources: np.ndarray, keep: bool = False) -> Any:
         """Simulate shots.
 
         Args:
             velocity_m_s: (Z, X).
-            wavelet: (S, T) of each shot.
+            wavelet: (S, T), what acts at the source of each shot, in any unit.
             sources: (S, 2) indices (z, x).
             keep: also return what `gradient` can go on from.
 
         Returns:
             (S, T, R): the field at the receivers, sample n after the step in which wavelet sample n acts. With `keep`
-            the pair of it and of checkpoints.
+            the pair of these traces and of checkpoints.
         """
         plan, steps = self._plan, wavelet.shape[1]
         medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
@@ -82,18 +90,18 @@ class Propagator:
         def shot(i):
             source, amplitude = plan.source(sources[i]), plan.amplitude(wavelet[i], height)
             state, now, work, kept = plan.state(), 0, plan.work(1), plan.kept(0)
-            record, marks = np.empty((steps, len(self.receivers)), plan.dtype), []
+            traces, marks = np.empty((steps, len(self.receivers)), plan.dtype), []
             for part in _stretches(steps, segment):
                 if keep:
                     marks.append((tuple(array.copy() for array in state), now))
                 now = loops.run_forward(
-                    state, now, medium, source, amplitude[part], plan.receivers, record[part], kept, work
+                    state, now, medium, source, amplitude[part], plan.receivers, traces[part], kept, work
                 )
-            return record, marks
+            return traces, marks
 
         done = _parallel(shot, len(wavelet))
-        records = np.stack([record for record, _ in done]) * plan.dtype(height * self.spacing_m**2)
-        return (records, [marks for _, marks in done]) if keep else records
+        traces = np.stack([one for one, _ in done]) * plan.dtype(height * self.spacing_m**2)
+        return (traces, [marks for _, marks in done]) if keep else traces
 
     @np.errstate(over="ignore", invalid="ignore")
     def gradient(
@@ -104,15 +112,15 @@ class Propagator:
         residual: np.ndarray,
         checkpoints: list | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the gradient of sum(residual * records) by velocity (Z, X) and by wavelet (S, T).
+        """Return the gradient of sum(residual * traces) by velocity (Z, X) and by wavelet (S, T).
 
         Args:
-            velocity_m_s, wavelet, sources: as of `records`.
-            residual: (S, T, R), what multiplies the records: the derivative of a misfit by them.
-            checkpoints: what `records` kept with the same arguments; without, they are made again.
+            velocity_m_s, wavelet, sources: as in `traces`.
+            residual: (S, T, R), what multiplies the traces: the derivative of a misfit by them.
+            checkpoints: what `traces` kept with the same arguments; None makes them again.
         """
         if checkpoints is None:
-            _, checkpoints = self.records(velocity_m_s, wavelet, sources, keep=True)
+            _, checkpoints = self.traces(velocity_m_s, wavelet, sources, keep=True)
         plan, steps = self._plan, wavelet.shape[1]
         medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
         height, residual_height = _height(wavelet), _height(residual)
@@ -125,6 +133,7 @@ class Propagator:
             adjoint, last, work, kept = plan.state(), 0, plan.work(plan.shape[0]), plan.kept(segment)
             unused = np.empty((steps, 0), plan.dtype)
             stretches = zip(_stretches(steps, segment), checkpoints[i], strict=True)
+            # From the last stretch to the first: run again from its checkpoint, keep the steps, go back through them.
             for part, (mark, now) in reversed(list(stretches)):
                 state = tuple(array.copy() for array in mark)
                 loops.run_forward(state, now, medium, source, amplitude[part], receivers[:0], unused[part], kept, work)
@@ -136,13 +145,17 @@ class Propagator:
         done = _parallel(shot, len(wavelet))
         factor = residual_height * self.spacing_m**2
         total = sum(gradient.astype(np.float64) for gradient, _ in done)
+        # The kernels give C dJ/dC, and C grows with the square of the velocity: dJ/dv = 2 C dJ/dC / v.
         by_velocity = plan.folded(2 * total / plan.padded(velocity_m_s)) * (factor * height)
         by_wavelet = np.stack([by_amplitude for _, by_amplitude in done]) * factor
         return by_velocity.astype(plan.dtype), by_wavelet.astype(plan.dtype)
 
 
 class _Plan:
-    """What a propagator works out once: sizes with strips, coefficients, positions."""
+    """What a propagator works out once: sizes with strips, coefficients, positions.
+
+    A column (X = 1) is laid along the axis that the kernels run along, as a single row; `lies` says so.
+    """
 
     def __init__(self, of: Propagator):
         self.dtype = np.dtype(of.dtype).type
@@ -154,7 +167,6 @@ class _Plan:
         h = self.halo = of.order // 2
         self.of_shape = tuple(of.shape)
         width, top = of.width, 0 if of.free_surface else of.width
-        # A column is laid along the axis that is fast, as a single row.
         self.lies = of.shape[1] == 1
         shape = of.shape[::-1] if self.lies else of.shape
         if min(shape[self.lies :]) < 3 * h:
@@ -165,27 +177,12 @@ class _Plan:
         second, first = (
             tuple(map(self.dtype, weights(of.order))) for weights in (laplacian_coefficients, derivative_coefficients)
         )
+        # A column has no differences across it: its weights of L_z are zero.
         along, second = second, tuple(self.dtype(0) for _ in second) if self.lies else second
 
-        a, b = np.zeros((2, 2, width + 3 * h), self.dtype)
-        none = np.zeros((0, 0), self.dtype)
-        sponge = (none, none)
-        if of.absorber == "cpml":
-            decay, gain = cpml_profile(width, of.reference_m_s, of.spacing_m, of.time_step_s)
-            a[0, h : h + width], b[0, h : h + width] = decay, gain
-            a[1, 2 * h : 2 * h + width], b[1, 2 * h : 2 * h + width] = decay[::-1], gain[::-1]
-        else:
-            sides = (False, False, top > 0, True) if self.lies else (top > 0, True, True, True)
-            s = sponge_profile(self.shape, width, sides)
-            sponge = ((1 / (1 + s)).astype(self.dtype), (1 - s).astype(self.dtype))
-        cpml = of.absorber == "cpml"
-        lines = self.shape[0] if cpml else 0
-        line = np.tile(np.stack([a, b]).reshape(2, -1), lines)
-        if self.lies and of.free_surface:
-            line[:, : width + 3 * h] = 0
-        between = (1 if of.free_surface else 0, 2) if cpml and not self.lies else (0, 0)
-        strips = (a, b, between, line[0], line[1], first)
+        strips, sponge = self._absorber(of, first, top)
         self.rest = (strips, sponge, second, along, of.free_surface)
+        lines = self.shape[0] if of.absorber == "cpml" else 0
         self.sizes = (
             (2, self.shape[0] + 2 * h, self.shape[1] + 2 * h),
             (2, 2, width + 3 * h, self.shape[1]),
@@ -195,8 +192,28 @@ class _Plan:
         self.receivers = self.cells(of.receivers)
         self.by_row = np.lexsort((self.receivers[:, 1], self.receivers[:, 0]))
 
+    def _absorber(self, of: Propagator, first: tuple, top: int) -> tuple[tuple, tuple]:
+        """Return the strips of the kernels' medium, and the sponge's A and B; an absent one is empty or zero."""
+        width, h, cpml = of.width, self.halo, of.absorber == "cpml"
+        a, b = np.zeros((2, 2, width + 3 * h), self.dtype)
+        none = np.zeros((0, 0), self.dtype)
+        sponge = (none, none)
+        if cpml:
+            decay, gain = cpml_profile(width, of.reference_m_s, of.spacing_m, of.time_step_s)
+            a[0, h : h + width], b[0, h : h + width] = decay, gain
+            a[1, 2 * h : 2 * h + width], b[1, 2 * h : 2 * h + width] = decay[::-1], gain[::-1]
+        else:
+            sides = (False, False, top > 0, True) if self.lies else (top > 0, True, True, True)
+            s = sponge_profile(self.shape, width, sides)
+            sponge = ((1 / (1 + s)).astype(self.dtype), (1 - s).astype(self.dtype))
+        line = np.tile(np.stack([a, b]).reshape(2, -1), self.shape[0] if cpml else 0)
+        if self.lies and of.free_surface:
+            line[:, : width + 3 * h] = 0
+        between = (1 if of.free_surface else 0, 2) if cpml and not self.lies else (0, 0)
+        return (a, b, between, line[0], line[1], first), sponge
+
     def cells(self, indices: np.ndarray) -> np.ndarray:
-        """Return indices (n, 2) on the grid with strips; the kernels would write wherever they are told."""
+        """Return indices (n, 2) on the grid with strips; checked, since the kernels write wherever they are told."""
         indices = check_cells(indices, self.of_shape, "source or receiver").astype(np.int64)
         return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
 
@@ -208,7 +225,7 @@ class _Plan:
         return np.pad(self._laid(np.asarray(velocity_m_s, np.float64)), self.strip, mode="edge")
 
     def folded(self, gradient: np.ndarray) -> np.ndarray:
-        """Return a gradient by velocities with strips as one by those of the grid: the adjoint of `padded`."""
+        """Return a gradient by padded velocities as one by those of the grid: the adjoint of `padded`."""
         (top, bottom), (left, right) = self.strip
         g = gradient[top : gradient.shape[0] - bottom].copy()
         g[0] += gradient[:top].sum(0)
@@ -222,15 +239,15 @@ class _Plan:
         """Return what the kernels call the medium."""
         c = self.padded(velocity_m_s) ** 2 * self.scale
         if self.free_surface:
-            c[(slice(None), 0) if self.lies else 0] = 0
+            c[(slice(None), 0) if self.lies else 0] = 0  # holds the field at zero there
         return (c.astype(self.dtype), *self.rest)
 
     def state(self) -> tuple:
-        """Return fields and memories at rest."""
+        """Return the fields and memories of a medium at rest."""
         return tuple(np.zeros(size, self.dtype) for size in self.sizes)
 
     def kept(self, steps: int) -> np.ndarray:
-        """Return room for the right-hand sides of so many steps."""
+        """Return room for the right-hand sides of that many steps."""
         return np.empty((steps, *self.shape), self.store)
 
     def source(self, indices: np.ndarray) -> tuple[int, int]:
@@ -239,11 +256,11 @@ class _Plan:
         return int(row), int(column)
 
     def amplitude(self, wavelet: np.ndarray, height: float) -> np.ndarray:
-        """Return a wavelet (T,) scaled to what the kernels are given: at most one, where float32 is most exact."""
+        """Return a wavelet (T,) in units of `height`, its largest magnitude: far from where float32 ends."""
         return (np.asarray(wavelet, np.float64) / height).astype(self.dtype)
 
     def work(self, rows: int) -> tuple:
-        """Return arrays to work in; right-hand sides of so many rows."""
+        """Return arrays for the kernels to work in, with that many rows of right-hand sides."""
         edges = np.zeros((2, *self.edges), self.dtype)
         columns = self.shape[1]
         return (
@@ -255,22 +272,22 @@ class _Plan:
         )
 
     def segment(self, steps: int) -> int:
-        """Return the steps between two checkpoints."""
+        """Return the steps between two checkpoints: the root of all, so that there are as many checkpoints as steps."""
         return steps if self.store_all else max(1, round(np.sqrt(steps)))
 
 
 def _height(values: np.ndarray) -> float:
-    """Return the largest magnitude, 1 where there is none."""
+    """Return the largest magnitude, or 1 if all is zero."""
     return float(np.abs(values).max(initial=0.0)) or 1.0
 
 
 def _stretches(steps: int, segment: int) -> list[slice]:
-    """Cut the steps at the checkpoints."""
+    """Return the steps cut at the checkpoints."""
     return [slice(start, min(start + segment, steps)) for start in range(0, steps, segment)]
 
 
 def _parallel(function, count: int) -> list:
-    """Return function(0), ... in threads: the kernels let go of Python's lock."""
+    """Return function(0), function(1), ..., computed in threads: the kernels release Python's lock."""
     threads = min(count, cores())
     if threads < 2:
         return [function(i) for i in range(count)]

@@ -1,11 +1,11 @@
-"""Velocity models as files: npz, SEG-Y, raw float32, netCDF-4; by suffix.
+"""Velocity models as files: npz, SEG-Y, raw float32, netCDF-4, told apart by their suffix.
 
-Plain fields in, plain fields out: `zoo.fwi.physics.velocity_models.read_velocity_model` makes a model of them.
+Plain fields in, plain fields out: `zoo.fwi.physics.velocity_models.read_velocity_model` makes a model from them.
 
 SEG-Y: one trace per column from left to right, samples along depth, IEEE floats in m/s. As is customary for depth
-sections the sample interval, which for time is in microseconds, holds the spacing in mm (12500 = 12.5 m); the columns'
+sections, the sample interval, which for time is in microseconds, holds the spacing in mm (12500 = 12.5 m); the columns'
 positions are in the trace headers in cm. The interval is a signed 16-bit number, so a spacing of more than 32.767 m
-leaves it 0 ("not stated"). The first lines of the textual header state spacing and shape again, and are believed first.
+leaves it 0 ("not stated"). The first lines of the textual header state spacing and shape as well, and take precedence.
 """
 
 from __future__ import annotations
@@ -22,20 +22,29 @@ from zoo.errors import UsageError, ZooError
 from zoo.files import read_npz, write_with
 
 RAW = (".vp", ".bin", ".raw")
-_LARGEST_INTERVAL = 32_767
+"""Suffixes of raw numbers: little-endian float32, column after column from the left, each from the top."""
+_LARGEST_INTERVAL = 32_767  # SEG-Y's interval and number of samples are signed 16-bit numbers
+# Bytes of SEG-Y's headers: the file's (3200 of text, 400 binary), and that of each trace.
+_FILE_HEADER, _TRACE_HEADER = 3600, 240
+# Spacings down and across that differ by more than this are those of cells that are not square.
+_SQUARE = 0.01
 _STATED = re.compile(r"CELLS (\d+) X (\d+) \(DEPTH X WIDTH\), SPACING ([0-9.eE+-]+) M")
 
 
 def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | None) -> dict[str, Any]:
-    """Return what a file says of a velocity model.
+    """Return what a file says about a velocity model.
 
     Args:
         path: `.npz`, `.segy`, `.sgy`, `.nc`, or one of `RAW`.
-        spacing_m: m; overrides what the file states, and must be given where it states none.
-        shape: (cells down, cells across); needed for raw files, elsewhere the file must have it.
+        spacing_m: grid spacing; overrides what the file states, and must be given where it states none.
+        shape: (cells down, cells across); needed for raw files; other files must agree with it.
 
     Returns:
         `velocity_m_s` (Z, X), `spacing_m`, and where the file has them `title`, `source`, `water_rows` (X,).
+
+    Raises:
+        ZooError: the file is missing, damaged, cut short, of another shape, or does not state its spacing.
+        UsageError: the suffix is not one of these.
     """
     reader = _by_suffix(_READERS, path, "read")
     if not path.is_file():
@@ -45,15 +54,17 @@ def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | No
         found["spacing_m"] = spacing_m
     elif found.get("spacing_m") is None:
         raise ZooError(f"{path} does not state the spacing of its cells; give spacing_m.")
-    elif "dx_m" in found and abs(found["dx_m"] / found["spacing_m"] - 1) > 0.01:
+    elif "dx_m" in found and abs(found["dx_m"] / found["spacing_m"] - 1) > _SQUARE:
         raise ZooError(
             f"{path} has samples every {found['spacing_m']:g} m (its sample interval / 1000) and traces every "
-            f"{found['dx_m']:g} m (its coordinates): cells must be square. Where a header is wrong, give spacing_m."
+            f"{found['dx_m']:g} m (its coordinates): cells must be square. If a header is wrong, give spacing_m."
         )
     found.pop("dx_m", None)
     there = np.shape(found["velocity_m_s"])
     if shape is not None and there != tuple(shape):
-        raise ZooError(f"{path} has {there} cells (depth, width); expected {tuple(shape)}. Leave shape out or mend it.")
+        raise ZooError(
+            f"{path} has {there} cells (depth, width); expected {tuple(shape)}. Leave shape out or correct it."
+        )
     return found
 
 
@@ -84,14 +95,14 @@ def _read_netcdf(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
             held |= {name: file.attrs[name] for name in ("title", "source", "spacing_m") if name in file.attrs}
     except OSError as error:
         raise ZooError(
-            f"{path} is damaged, cut short or no netCDF-4 ({error}). Copy it again; nccopy -k nc4 makes netCDF-4 of "
+            f"{path} is damaged, cut short or not netCDF-4 ({error}). Copy it again; nccopy -k nc4 makes netCDF-4 from "
             "older netCDF."
         ) from error
     return _fields(path, held)
 
 
 def _fields(path: Path, held: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a model among what an npz or netCDF file holds, as plain values."""
+    """Return the fields of a model in the content of an npz or netCDF file, as plain values."""
     if "velocity_m_s" not in held:
         raise ZooError(
             f"{path} has no velocity_m_s (depth, width); it has {', '.join(held) or 'nothing'}. Rename the variable."
@@ -126,15 +137,15 @@ def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on revision numbers and the like
+            warnings.simplefilter("ignore")  # about revision numbers and the like
             file = read(str(path), unpack_headers=True)
-    except Exception as error:  # ObsPy: many kinds, of no common base but this
+    except Exception as error:  # ObsPy raises many kinds, which have no other base in common
         reason = " ".join(str(error).split())
-        raise ZooError(f"{path} is damaged, cut short or no SEG-Y ({reason}); copy it again.") from error
+        raise ZooError(f"{path} is damaged, cut short or not SEG-Y ({reason}); copy it again.") from error
     lengths = sorted({len(trace.data) for trace in file.traces})
     if len(lengths) != 1:
         raise ZooError(f"{path}: traces must all have the same number of samples; received {lengths or 'no trace'}.")
-    whole = 3600 + len(file.traces) * (240 + _sample_bytes(file) * lengths[0])
+    whole = _FILE_HEADER + len(file.traces) * (_TRACE_HEADER + _sample_bytes(file) * lengths[0])
     velocity = np.stack([trace.data for trace in file.traces], axis=1)
     found: dict[str, Any] = {"velocity_m_s": velocity}
     text = file.textual_file_header
@@ -149,7 +160,7 @@ def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
         found["spacing_m"] = interval / 1000
     position_m = [_position_m(trace.header) for trace in file.traces]
     steps = np.abs(np.diff(position_m))
-    if len(steps) and steps.min() > 0 and np.ptp(steps) < 0.01 * steps.mean():
+    if len(steps) and steps.min() > 0 and np.ptp(steps) < _SQUARE * steps.mean():
         found["dx_m"] = float(steps.mean())
     return {**_complete(path, cut, velocity), **found}
 
@@ -218,12 +229,12 @@ def _write_segy(path: Path, fields: dict[str, Any]) -> None:
         header.sample_interval_in_ms_for_this_trace = interval
         file.traces.append(trace)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on the textual header's last lines, which ObsPy adds
+        warnings.simplefilter("ignore")  # about the textual header's last lines, which ObsPy adds
         file.write(str(path), data_encoding=5, endian=">")
 
 
 def _write_netcdf(path: Path, fields: dict[str, Any]) -> None:
-    """Write NetCDF-4 by h5py: HDF5 with dimension scales and the attributes of the CF conventions."""
+    """Write netCDF-4 by h5py: HDF5 with dimension scales and the attributes of the CF conventions."""
     import h5py
 
     velocity, spacing_m = fields["velocity_m_s"], fields["spacing_m"]

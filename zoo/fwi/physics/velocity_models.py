@@ -1,7 +1,11 @@
 """Velocity models on square grids: made, read, written, smoothed for starts, resampled.
 
-A model is P velocity in m/s at the nodes (z, x) of a grid; node (i, j) lies i * spacing_m below and j * spacing_m right
-of the first one. Averages are taken of slowness, so that vertical travel times stay.
+A model is P velocity in m/s at the nodes (z, x) of a grid; node (i, j) lies i * spacing_m below the first one and
+j * spacing_m to its right. Averages are of slowness, so that vertical travel times stay.
+
+    >>> model = layered_1d((2000.0, 3000.0), rows=100)
+    >>> model.shape, model.spacing_m, float(model.smoothed(100.0).velocity_m_s[-1, 0])
+    ((100, 1), 10.0, 3000.0)
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from zoo.fwi.physics.velocity_folds import section
 WATER_M_S = 1500.0
 SALT_M_S = 4500.0
 FASTEST_M_S = 15_000.0
-"""No rock is faster; larger numbers are another unit or another byte order."""
+"""No rock is faster; larger numbers are in another unit or byte order."""
+_FASTEST_KM_S = 20.0
+"""Velocities below this are taken for km/s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +34,15 @@ class VelocityModel:
     """A velocity model; checked when it is made (ZooError).
 
     Args:
-        velocity_m_s: (Z, X) float32, m/s.
-        spacing_m: of the grid, down and across, m.
+        velocity_m_s: (Z, X) float32.
+        spacing_m: grid spacing, the same down and across.
         title: what it is, in a few words.
-        source: `synthetic: ...`, or the file it is from.
-        water_rows: (X,) int32, how many rows of each column are water, from the top; None where there is none.
+        source: `synthetic: ...`, or the file it comes from.
+        water_rows: (X,) int32, number of rows of water in each column, from the top; None where there is no water.
+
+    Raises:
+        ZooError: velocities that are no grid of finite positive numbers, or not in m/s; a spacing that is not
+            positive; water rows that do not fit the grid.
     """
 
     velocity_m_s: np.ndarray
@@ -62,7 +72,7 @@ class VelocityModel:
                 f"{self.title}: velocities must be positive; received {low:g} m/s, the first such at row {row}, "
                 f"column {column}."
             )
-        if high < 20:
+        if high < _FASTEST_KM_S:
             raise ZooError(f"{self.title}: {low:g} to {high:g} looks like km/s; expected m/s. Multiply by 1000.")
         if high > FASTEST_M_S:
             raise ZooError(
@@ -94,17 +104,20 @@ class VelocityModel:
         return np.arange(self.shape[0])[:, None] < rows
 
     def with_water(self, fastest_m_s: float = 1510.0) -> VelocityModel:
-        """Return the model with the nodes from the top that are not faster than `fastest_m_s` taken as water."""
+        """Return the model with all nodes above the first that is faster than `fastest_m_s` marked as water."""
         rock = self.velocity_m_s > fastest_m_s
         rows = np.where(rock.any(axis=0), rock.argmax(axis=0), self.shape[0])
         return replace(self, water_rows=rows)
 
     def smoothed(self, sd_m: float, keep_water: bool = True) -> VelocityModel:
-        """Return the model with slowness smoothed by a Gaussian, edges replicated.
+        """Return the model with its slowness smoothed by a Gaussian, edges replicated.
 
         Args:
-            sd_m: standard deviation of the Gaussian, m.
-            keep_water: leave the water as it is and let nothing of it into the rock.
+            sd_m: standard deviation of the Gaussian.
+            keep_water: leave the water as it is and keep it out of the rock's averages.
+
+        Raises:
+            UsageError: a negative standard deviation.
         """
         from scipy.ndimage import gaussian_filter
 
@@ -117,7 +130,11 @@ class VelocityModel:
         return replace(self, velocity_m_s=velocity, title=f"{self.title}, smoothed by {sd_m:g} m")
 
     def linear(self) -> VelocityModel:
-        """Return a start that is linear in depth, from the top of the rock to the bottom, each averaged over x."""
+        """Return a start linear in depth, between the averages over x of the topmost and the deepest rock.
+
+        Raises:
+            ZooError: some columns are water to the bottom.
+        """
         rock = np.where(self.water, np.nan, self.velocity_m_s.astype(np.float64))
         if np.isnan(rock[-1]).any():
             raise ZooError(f"{self.title}: a linear start needs rock in every column; some are water to the bottom.")
@@ -132,9 +149,12 @@ class VelocityModel:
     def resampled(self, spacing_m: float) -> VelocityModel:
         """Return the model on a grid of another spacing, with the same first node and no node beyond the last ones.
 
-        Slowness is averaged with the weights of a triangle as wide as two of the wider spacing: interpolated linearly
-        where the new grid is finer, smoothed against aliasing where it is coarser. Rock and water are kept apart; the
-        sea floor goes to the nearest node.
+        Slowness is averaged with triangular weights, two of the wider spacings wide: interpolated linearly where the
+        new grid is finer, smoothed against aliasing where it is coarser. Rock and water are kept apart; the sea floor
+        goes to the nearest node.
+
+        Raises:
+            UsageError: a spacing that is not positive.
         """
         if not np.isfinite(spacing_m) or spacing_m <= 0:
             raise UsageError(f"A spacing must be positive; received {spacing_m} m.")
@@ -152,7 +172,10 @@ class VelocityModel:
     def window(self, depth_m: tuple[float, float], distance_m: tuple[float, float]) -> VelocityModel:
         """Return the part with the nodes from `depth_m[0]` to `depth_m[1]` and `distance_m[0]` to `distance_m[1]`.
 
-        Both ends are in, where a node falls on them.
+        Nodes on either end are included.
+
+        Raises:
+            UsageError: a part that reaches beyond the model.
         """
         parts = []
         for name, (low, high), count in zip(("depth", "distance"), (depth_m, distance_m), self.shape, strict=True):
@@ -173,10 +196,19 @@ def layered_1d(
     columns: int = 1,
     spacing_m: float = 10.0,
 ) -> VelocityModel:
-    """Return equally thick flat layers, from the top: by default the model of Sun et al., figure 5a.
+    """Return flat layers of equal thickness: by default the model of Sun et al., figure 5a.
 
     With one column it is a model for waves in one dimension, on a (rows, 1) grid. The paper gives neither depth nor
-    spacing; 2 km in 10 m are ours. `VelocityModel.linear` gives the start.
+    spacing; 2 km in steps of 10 m are ours. `VelocityModel.linear` makes the start.
+
+    Args:
+        velocities_m_s: velocity of each layer, from the top.
+        rows: nodes down.
+        columns: nodes across.
+        spacing_m: grid spacing.
+
+    Raises:
+        UsageError: fewer rows than layers.
     """
     if rows < len(velocities_m_s):
         raise UsageError(f"{len(velocities_m_s)} layers need as many rows; received {rows}.")
@@ -196,17 +228,20 @@ def folded(
 ) -> VelocityModel:
     """Return a synthetic section in the manner of Marmousi: layers folded, faulted, eroded and covered, and salt.
 
-    Velocities grow downwards from 1500 m/s (water) or 1550 (rock) to 4200, in salt 4500. The same arguments give the
-    same section. It is drawn on a grid three times as fine and resampled.
+    Velocities grow downwards from 1500 m/s (water) or 1550 m/s (rock) to 4200 m/s; salt has 4500 m/s. The same
+    arguments give the same section. It is made on a grid three times as fine and resampled.
 
     Args:
-        seed: of all that is random.
+        seed: seed of all random numbers.
         rows: nodes down.
         columns: nodes across.
-        spacing_m: m.
+        spacing_m: grid spacing.
         water_m: mean depth of the water, which varies by a quarter of it; 0 for land.
-        faults: how many.
+        faults: number of faults.
         salt: whether there is a salt body.
+
+    Raises:
+        UsageError: too small a grid, or water that reaches below half of its depth.
     """
     depth_m = (rows - 1) * spacing_m
     if rows < 10 or columns < 10 or not 0 <= water_m <= depth_m / 2 or faults < 0:
@@ -235,12 +270,12 @@ def read_velocity_model(
     Args:
         path: `.npz` (velocity_m_s, spacing_m), `.segy`/`.sgy`, `.nc` (as `write_velocity_model` writes it), or
             `.vp`/`.bin`/`.raw`: little-endian float32, column after column from the left, each from the top.
-        spacing_m: m; overrides what the file states. Raw files need it.
+        spacing_m: grid spacing; overrides what the file states. Raw files need it.
         shape: (cells down, cells across). Raw files need it; others must agree with it.
 
     Raises:
-        ZooError: if the file is missing, damaged, cut short, of another size, or holds what are no velocities in m/s.
-        UsageError: if the suffix is another.
+        ZooError: the file is missing, damaged, cut short, of another size, or holds no velocities in m/s.
+        UsageError: the suffix is not one of these.
     """
     path = Path(path)
     fields = {"title": path.stem, "source": path.name, **read_fields(path, spacing_m, shape)}
@@ -251,7 +286,7 @@ def read_velocity_model(
 
 
 def write_velocity_model(model: VelocityModel, path: str | os.PathLike) -> Path:
-    """Write a model as `.npz`, `.segy`/`.sgy`, `.nc`, or raw; return the path. SEG-Y and raw forget the water rows."""
+    """Write a model as `.npz`, `.segy`/`.sgy`, `.nc`, or raw; return the path. SEG-Y and raw lose the water rows."""
     fields = {"velocity_m_s": model.velocity_m_s, "spacing_m": model.spacing_m}
     fields |= {"title": model.title, "source": model.source}
     if model.water_rows is not None:
@@ -260,7 +295,7 @@ def write_velocity_model(model: VelocityModel, path: str | os.PathLike) -> Path:
 
 
 def _rock_slowness(model: VelocityModel) -> np.ndarray:
-    """Return slowness (Z, X) float64 with that of the topmost rock continued upwards through the water."""
+    """Return slowness (Z, X), float64, with the topmost rock's continued upwards through the water."""
     slowness = 1 / model.velocity_m_s.astype(np.float64)
     if model.water_rows is not None:
         top = np.minimum(model.water_rows, model.shape[0] - 1)
@@ -269,13 +304,13 @@ def _rock_slowness(model: VelocityModel) -> np.ndarray:
 
 
 def _triangles(count: int, old_m: float, new_m: float) -> np.ndarray:
-    """Return the weights (new nodes, old nodes) of `VelocityModel.resampled` along one axis; rows sum to one."""
+    """Return the weights (new nodes, old nodes) of `VelocityModel.resampled` along one axis; each row sums to one."""
     nodes_m = np.arange(int((count - 1) * old_m / new_m + 1e-6) + 1) * new_m
     width_m = max(old_m, new_m)
     beyond = int(np.ceil(width_m / old_m))
     offset_m = nodes_m[:, None] - np.arange(-beyond, count + beyond) * old_m
     weights = np.maximum(1 - np.abs(offset_m) / width_m, 0)
-    # What falls beyond an end counts for the node at the end.
+    # Weights beyond an end count for the node at that end.
     weights[:, beyond] += weights[:, :beyond].sum(axis=1)
     weights[:, -beyond - 1] += weights[:, -beyond:].sum(axis=1)
     weights = weights[:, beyond:-beyond]

@@ -152,7 +152,7 @@ def _layers(workshop: Workshop, smooth_m: float) -> Problem:
 
 
 def _run_1d(workshop: Workshop, given: Problem, optimizer: str, rate: float, settings: Mapping[str, Any]) -> Run:
-    # `invert` scales data to an rms of 1.
+    # `fit_velocity` scales data to an rms of 1.
     unit = settings["amplitude"] ** 2 if optimizer in _PROPORTIONAL else 1.0
     how = replace(given.settings, optimizer=optimizer, iterations=settings["iterations"])
     if rate:

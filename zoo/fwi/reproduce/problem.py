@@ -12,8 +12,9 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import digest, read_npz, write_with
-from zoo.fwi.inversion.fit import Settings, Survey, fingerprint, invert
+from zoo.fwi.inversion.fit import Settings, fingerprint, fit_velocity
 from zoo.fwi.inversion.state import LAST_GOOD
+from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.physics.velocity_models import VelocityModel
 from zoo.progress import say
 from zoo.training.experiment import Workshop, forget
@@ -147,7 +148,7 @@ def problem(recipe: str, tag: str, workshop: Workshop, **changes: Any) -> Proble
         for key, title in (("velocity_m_s", "true"), ("start_m_s", "start"))
     )
     wavelet = keras.ops.convert_to_numpy(model.wavelet)
-    observed = model.records(true.velocity_m_s)
+    observed = model.traces(true.velocity_m_s)
     survey = Survey(wavelet, model.sources, model.waves.receivers, model.waves.time_step_s, observed)
     shared = {one.name: settings[one.name] for one in fields(Settings) if one.name in settings}
     shared |= {"iterations": settings["epochs"], "bounds": tuple(settings["bounds"]) or None}
@@ -178,7 +179,7 @@ def kept_run(workshop: Workshop, key: str, given: Problem, settings: Settings) -
     rows: list[dict[str, float]] = []
     snapshots: dict[int, np.ndarray] = {0: given.start.velocity_m_s}
     try:
-        found = invert(
+        found = fit_velocity(
             given.start,
             given.survey,
             settings,

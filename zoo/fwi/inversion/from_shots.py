@@ -1,10 +1,10 @@
-"""What velocities explain these seismograms? Full-waveform inversion of shot gathers from a start model.
+"""Which velocities explain these shots? Full-waveform inversion of shot gathers from a start model.
 
-    inverted = fwi("line.segy", "start.npz", "line", wavelet="ricker:8", settings={"iterations": "50"})
+    inverted = invert("line.segy", "start.npz", "line", wavelet="ricker:8", settings={"iterations": "50"})
     print(inverted.report())
 
 After Sun et al.: wave propagation is a recurrent network whose weights are the velocities, and inversion is its
-training. The same call goes on after an interruption.
+training. The same call continues after an interruption.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import digest, read_json, sha256, write_json, write_with
-from zoo.fwi.inversion.data import to_survey
-from zoo.fwi.inversion.fit import Settings, Survey, invert
+from zoo.fwi.inversion.fit import Settings, fit_velocity
 from zoo.fwi.inversion.result import Inversion
+from zoo.fwi.inversion.shots_on_grid import to_survey
+from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
 from zoo.fwi.shots import Shots, read_shots
 from zoo.progress import say
 
-__all__ = ["Inversion", "fwi", "read_model", "read_settings"]
+__all__ = ["Inversion", "invert", "read_model", "read_settings"]
 
-# Bounds, unless given: velocities of the start times these.
+# Bounds, unless given: the lowest and the highest velocity of the start times these.
 _BOUNDS = (0.75, 1.25)
 _RUN, _STATE, _WAVELET = "run.json", "state", "wavelet.csv"
 
 
-def fwi(
+def invert(
     shots: Shots | str | os.PathLike,
     start: VelocityModel | str | os.PathLike,
     out: str | os.PathLike,
@@ -49,18 +50,18 @@ def fwi(
     """Invert shots for velocity and write models, tables and figures to a folder.
 
     Args:
-        shots: in metres from the top left corner of the model, or a file (see `zoo.fwi.shots.read_shots`).
-        start: the first guess, whose grid the inversion has, or a file (see `read_velocity_model`).
-        out: the folder. It keeps the state, so that the same call goes on.
-        geometry: CSV, for shots from a file without.
+        shots: in metres from the top left corner of the model, or their file (see `zoo.fwi.read_shots`).
+        start: the first guess, whose grid the inversion has, or its file (see `read_velocity_model`).
+        out: the folder. It keeps the state, so that the same call continues after an interruption.
+        geometry: CSV with sources and receivers, for a file of shots that has none.
         wavelet: `ricker:HZ`, a file, samples, or None: that of the shots, else estimated (see `to_survey`).
-        truth: the true model or its file, to measure the error against, in examples.
-        settings: of `zoo.fwi.inversion.fit`, or those that differ from its defaults. Without bounds, velocities stay
-            within 0.75 times the start's lowest (or what the grid carries) and 1.25 times its highest.
+        truth: the true model or its file, where it is known, to measure the error against.
+        settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
+            the start's lowest (or what the grid carries) and 1.25 times its highest.
         figure_every: iterations between pictures of the model in `out`/iterations.
 
     Returns:
-        The inversion; it is written already.
+        The inversion, which has been written to `out`.
 
     Raises:
         ZooError: shots, start, truth and wavelet cannot be read or do not fit each other (see `read_shots`,
@@ -73,13 +74,13 @@ def fwi(
     if truth is not None:
         truth = _on_grid(truth if isinstance(truth, VelocityModel) else read_velocity_model(truth), start)
     shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry)
-    settings.checked(len(np.unique(shots.shot)))
+    settings = settings.checked(len(np.unique(shots.shot)))
 
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings)
     _claim(out, run)
     waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
     kept = out / _WAVELET
-    again = kept.is_file()  # another machine would estimate another one in the last digit
+    again = kept.is_file()  # then taken from there: another machine would estimate one with other last digits
     highest_m_s = settings.bounds[1] if settings.bounds else _BOUNDS[1] * float(start.velocity_m_s.max())
     survey, notes = to_survey(
         shots,
@@ -109,14 +110,14 @@ def fwi(
             models = {"start": start.velocity_m_s, f"iteration {iteration}": velocity_m_s}
             draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
 
-    found = invert(start, survey, settings, folder=out / _STATE, truth=truth, callback=picture)
+    found = fit_velocity(start, survey, settings, folder=out / _STATE, truth=truth, callback=picture)
     inverted = Inversion(
         start=start,
         velocity_m_s=found.velocity_m_s,
         truth=truth,
         survey=survey,
-        started=found.model.records(start.velocity_m_s),
-        predicted=found.model.records(found.velocity_m_s),
+        start_predicted=found.model.traces(start.velocity_m_s),
+        predicted=found.model.traces(found.velocity_m_s),
         shot_labels=np.unique(shots.shot),
         settings=settings,
         history=tuple(found.history),
@@ -134,8 +135,8 @@ def read_model(
     """Return a velocity model: a file, or the start or the truth of a prepared dataset `velocity_models/CONFIG`.
 
     Args:
-        name_or_path: as the command line has it.
-        field: of a dataset, `start_m_s` or `velocity_m_s`.
+        name_or_path: as on the command line.
+        field: which model of a dataset, `start_m_s` (the start) or `velocity_m_s` (the truth).
         data_dir: where prepared datasets lie.
 
     Raises:
@@ -154,10 +155,10 @@ def read_model(
 
 
 def read_settings(changes: Mapping[str, Any]) -> Settings:
-    """Return the settings of an inversion with changes, of which texts are read by the setting's type.
+    """Return the default settings of an inversion with changes; texts are read according to the setting's type.
 
     Raises:
-        UsageError: there is no such setting, or the text is no value of its type.
+        UsageError: there is no such setting, or the text is not a value of its type.
     """
     kinds = typing.get_type_hints(Settings)
     values = {}
@@ -180,7 +181,7 @@ def _parsed(text: str, kind: Any) -> Any:
             return None
         kind = next(part for part in parts if part is not type(None))
         parts = typing.get_args(kind)
-    if parts:  # a tuple, of any length or of as many
+    if parts:  # a tuple: with an ellipsis of any length, else of as many numbers
         numbers = tuple(float(part) for part in text.split(",") if part.strip())
         if Ellipsis not in parts and len(numbers) != len(parts):
             raise ValueError(text)
@@ -191,13 +192,14 @@ def _parsed(text: str, kind: Any) -> Any:
 
 
 def _bounds(start: VelocityModel, survey: Survey, highest_m_s: float, order: int) -> tuple[float, float]:
-    """Return bounds for an inversion without: no velocity so low that the grid does not carry its waves."""
+    """Return bounds where none are given: no velocity so low that the grid does not carry its waves."""
     slowest = float(start.velocity_m_s.min())
     carried = highest_frequency_hz(survey.wavelet, survey.time_step_s) * start.spacing_m * POINTS_PER_WAVELENGTH[order]
     return max(_BOUNDS[0] * slowest, min(carried, slowest)), highest_m_s
 
 
 def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
+    """Return the truth at the start's spacing; refuse one of another size."""
     if truth.spacing_m != start.spacing_m:
         truth = truth.resampled(start.spacing_m)
     if truth.shape != start.shape:
@@ -209,9 +211,8 @@ def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
 
 
 def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings) -> dict[str, Any]:
-    """Return what makes two runs the same, plain."""
-
-    places = (shots.shot, shots.source_x_m, shots.source_depth_m, shots.receiver_x_m, shots.receiver_depth_m)
+    """Return what tells one run from another, as plain values."""
+    geometry = (shots.shot, shots.source_x_m, shots.source_depth_m, shots.receiver_x_m, shots.receiver_depth_m)
     if isinstance(wavelet, np.ndarray):
         wavelet = digest(wavelet)
     elif wavelet is not None and Path(wavelet).is_file():
@@ -220,7 +221,7 @@ def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Set
         name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(settings).items()
     }
     return {
-        "shots": digest(shots.traces, shots.time_step_s, shots.first_sample_s, *places),
+        "shots": digest(shots.traces, shots.time_step_s, shots.first_sample_s, *geometry),
         "start": digest(start.velocity_m_s, start.spacing_m),
         "wavelet": None if wavelet is None else str(wavelet),
         **settings_as_lists,
@@ -228,7 +229,7 @@ def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Set
 
 
 def _claim(out: Path, run: Mapping[str, Any]) -> None:
-    """Write what the run is to its folder; refuse a folder that holds the state or the results of another one."""
+    """Write the fingerprint of a run to its folder; refuse a folder that holds another run's state or results."""
     from zoo.fwi.inversion.state import STATE
 
     if out.exists() and not out.is_dir():
@@ -241,14 +242,15 @@ def _claim(out: Path, run: Mapping[str, Any]) -> None:
     if (out / _STATE / STATE).is_file() or (out / "summary.json").is_file():
         said = f"{', '.join(other[:5])} {'differs' if len(other) == 1 else 'differ'}" if before else f"no {_RUN}"
         raise ZooError(
-            f"{out} holds another run ({said}). Choose another folder, or repeat the command that it was made with to "
-            "go on, or delete it."
+            f"{out} holds another run ({said}). Choose another folder, repeat the command that it was made with to "
+            "continue it, or delete it."
         )
     (out / _WAVELET).unlink(missing_ok=True)
     write_json(path, run)
 
 
 def _write_wavelet(survey: Survey, path: Path) -> None:
+    """Write the wavelet, which all shots share, as CSV."""
     samples = survey.wavelet[0]
     rows = (f"{i * survey.time_step_s:.9g},{value:.9g}" for i, value in enumerate(samples))
     path.write_text("\n".join(["time_s,amplitude", *rows]) + "\n", encoding="utf-8")

@@ -1,0 +1,252 @@
+"""Shots put onto the grid of a velocity model: cells for metres, a stable time step, a wavelet given or estimated.
+
+`to_survey` takes one step after another; a step that changes the data says so in a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.fwi.inversion.survey import Survey
+from zoo.fwi.inversion.wavelet import amplitude, estimate_wavelet, given_wavelet, resample
+from zoo.fwi.physics import acoustic
+from zoo.fwi.physics.velocity_models import VelocityModel
+from zoo.fwi.shots import Shots
+
+Notes = tuple[str, ...]
+
+# Velocities that an inversion may reach, over those of the start: the time step is chosen stable for them.
+_HEADROOM = 1.25
+# Traces are thinned to steps of at most this part of the longest stable one: the scheme is of second order in time.
+_THINNED_STEP = 0.8
+# Traces are refined to steps of at most this part of the longest stable one, so that rounding makes none unstable.
+_REFINED_STEP = 0.98
+# A sampling interval more than this many times the longest stable step is a mistake of units.
+_MOST_COARSE = 50.0
+# A source or receiver that is moved by more than this part of a cell is worth a sentence.
+_NOTED_SHIFT = 0.25
+# Quotients of decimal fractions, such as 0.3 / 0.1, may fall this much short of the whole number that they should be.
+_ROUNDING = 1e-6
+# More than this share of energy above what the grid carries is filtered out, at this part of that frequency: what a
+# grid does not carry makes noise in the gradient.
+_ENERGY_BEYOND, _CORNER = 0.01, 0.7
+# An amplitude that is this many times out is a matter of units.
+_SAME_AMPLITUDE = 2.0
+_NAMED_TRACES = 3
+
+
+def to_survey(
+    shots: Shots,
+    model: VelocityModel,
+    wavelet: str | Path | np.ndarray | None = None,
+    *,
+    velocity_max_m_s: float | None = None,
+    order: int = 4,
+    final_wavelet: bool = False,
+    **wave_options: Any,
+) -> tuple[Survey, Notes]:
+    """Put shots onto the grid of a model.
+
+    Sources and receivers go to the nearest cell; receivers of all shots make one set, and traces that a shot lacks, or
+    that are dead, have weight 0. The time step stays, or becomes a whole fraction or multiple of it, without aliasing.
+
+    Args:
+        shots: in metres from the model's top left corner.
+        model: the start.
+        wavelet: `ricker:HZ`; a file (CSV with time and amplitude, or .npz with `wavelet` and `time_step_s`); samples
+            (T,) at the shots' time step; None: that of the shots, else estimated with the start (see
+            `estimate_wavelet`).
+        velocity_max_m_s: velocity for which the time step must be stable; by default 1.25 times the model's largest.
+        order: order of the spatial differences.
+        final_wavelet: whether the wavelet comes from an earlier call and is taken as it is. If not, it is scaled where
+            the traces it causes in the start are more than twice too large or too small, and filtered like the data
+            where these hold frequencies that the grid does not carry.
+        wave_options: other options of `zoo.fwi.models.wave.WaveRNN`.
+
+    Returns:
+        The survey, and sentences on what was done to the data.
+
+    Raises:
+        ZooError: a source or receiver outside the grid, a shot with two sources, no live trace, or a wavelet that
+            cannot be read or does not suit the grid.
+    """
+    wavelet = shots.wavelet if wavelet is None else wavelet
+    options = {"order": order, **wave_options}
+    fastest_m_s = velocity_max_m_s or _HEADROOM * float(model.velocity_m_s.max())
+
+    cells, moved = _cells(shots, model)
+    step_s, samples, resampled = _time_axis(shots, model, fastest_m_s, order)
+    survey, gathered = _gathered(shots, cells, step_s, samples)
+    if wavelet is None:
+        survey, filtered = _carried(survey, model, order)
+        survey, sourced = _with_estimated_wavelet(survey, model, options)
+        survey = survey.checked(model.velocity_m_s, model.spacing_m, order)
+    else:
+        survey = _with_wavelet(survey, given_wavelet(wavelet, shots.time_step_s, step_s, samples))
+        survey, filtered = _carried(survey, model, order, keep_wavelet=final_wavelet)
+        survey = survey.checked(model.velocity_m_s, model.spacing_m, order)
+        survey, sourced = (survey, ()) if final_wavelet else _with_scaled_wavelet(survey, model, options)
+    return survey, (*shots.notes, *moved, *resampled, *gathered, *filtered, *sourced)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Where the shots of `labels` (S,) are on the grid: `sources` (S, 2), all `receivers` (R, 2); cells (z, x).
+
+    `shot` and `receiver` (n,) are the numbers of each trace in these.
+    """
+
+    labels: np.ndarray
+    sources: np.ndarray
+    receivers: np.ndarray
+    shot: np.ndarray
+    receiver: np.ndarray
+
+
+def _cells(shots: Shots, model: VelocityModel) -> tuple[_Cells, Notes]:
+    """Put sources and receivers into the nearest cells; refuse shots with several sources."""
+    sources, source_shift_m = _nearest("source", shots, model)
+    receivers, receiver_shift_m = _nearest("receiver", shots, model)
+    shift_m = max(source_shift_m, receiver_shift_m)
+    labels, first, shot = np.unique(shots.shot, return_index=True, return_inverse=True)
+    shot = shot.ravel()
+    apart = (sources != sources[first[shot]]).any(axis=1)
+    if apart.any():
+        row = int(np.argmax(apart))
+        raise ZooError(
+            f"Shot {shots.shot[row]} has sources at x {shots.source_x_m[first[shot[row]]]:g} m and "
+            f"{shots.source_x_m[row]:g} m (trace {row + 1}). Number the shots of the geometry, one source each."
+        )
+    places, receiver = np.unique(receivers, axis=0, return_inverse=True)
+    cells = _Cells(labels, sources[first].astype(np.int32), places.astype(np.int32), shot, receiver.ravel())
+    if shift_m <= _NOTED_SHIFT * model.spacing_m * (1 + _ROUNDING):
+        return cells, ()
+    return cells, (
+        f"Sources and receivers were moved to the nearest of the cells of {model.spacing_m:g} m, "
+        f"by {shift_m:.3g} m at most.",
+    )
+
+
+def _nearest(what: str, shots: Shots, model: VelocityModel) -> tuple[np.ndarray, float]:
+    """Return the cells (n, 2), (z, x), of each trace's `source` or `receiver`, and the longest way to them in m."""
+    rows, columns = model.shape
+    x_m, depth_m = (np.asarray(getattr(shots, f"{what}_{axis}_m"), float) for axis in ("x", "depth"))
+    exact = np.stack([depth_m, x_m], 1) / model.spacing_m
+    cells = np.rint(exact).astype(np.int64)
+    outside = ((cells < 0) | (cells >= model.shape)).any(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ZooError(
+            f"The {what} of {shots.name(row)} is at x {x_m[row]:g} m and depth {depth_m[row]:g} m, outside the "
+            f"model, which ends at x {(columns - 1) * model.spacing_m:g} m and depth "
+            f"{(rows - 1) * model.spacing_m:g} m ({outside.sum()} traces in all). Give positions from the model's "
+            "top left corner in metres, or a wider model."
+        )
+    return cells, float(np.hypot(*(exact - cells).T).max()) * model.spacing_m
+
+
+def _time_axis(shots: Shots, model: VelocityModel, fastest_m_s: float, order: int) -> tuple[float, int, Notes]:
+    """Return a time step that is stable on the grid, and how many samples the traces then have."""
+    dimensions = 1 if model.shape[1] == 1 else 2
+    longest_s = acoustic.longest_time_step_s(fastest_m_s, model.spacing_m, order, dimensions)
+    if shots.time_step_s > _MOST_COARSE * longest_s:
+        raise ZooError(
+            f"The traces are sampled every {shots.time_step_s:g} s, but waves on this grid need "
+            f"{1e3 * longest_s:.3g} ms. Is the sampling interval in other units? It is in seconds."
+        )
+    step_s = _time_step_s(shots.time_step_s, longest_s)
+    end_s = shots.first_sample_s + (shots.traces.shape[1] - 1) * shots.time_step_s
+    samples = int(end_s / step_s + _ROUNDING)
+    if samples < 2:
+        raise ZooError(f"The traces end {1e3 * end_s:g} ms after the source's first sample. Check the time axis.")
+    if step_s == shots.time_step_s:
+        return step_s, samples, ()
+    note = (
+        f"Resampled from {1e3 * shots.time_step_s:.4g} to {1e3 * step_s:.4g} ms (stable on this grid up to "
+        f"{1e3 * longest_s:.4g} ms at {fastest_m_s:.0f} m/s)."
+    )
+    return step_s, samples, (note,)
+
+
+def _time_step_s(step_s: float, longest_s: float) -> float:
+    """Return the shots' time step, or the whole fraction or multiple of it that is stable."""
+    if step_s <= longest_s:
+        return step_s * max(1, int(_THINNED_STEP * longest_s / step_s))
+    return step_s / int(np.ceil(step_s / (_REFINED_STEP * longest_s)))
+
+
+def _gathered(shots: Shots, cells: _Cells, step_s: float, samples: int) -> tuple[Survey, Notes]:
+    """Resample the live traces and gather them by shot and receiver; the survey's wavelet is still zero."""
+    notes = []
+    live = np.abs(shots.traces).max(axis=1) > 0
+    if not live.any():
+        raise ZooError("All traces are dead (zero). Check the file.")
+    if not live.all():
+        dead = np.flatnonzero(~live)
+        names = ", ".join([shots.name(row) for row in dead[:_NAMED_TRACES]] + ["..."] * (len(dead) > _NAMED_TRACES))
+        notes.append(f"{len(dead)} dead traces (zero throughout) have weight 0: {names}.")
+    # Sample n of a survey is the field after n + 1 steps: the first one is at the time of one step.
+    traces = resample(shots.traces[live], shots.time_step_s, step_s, samples, step_s - shots.first_sample_s)
+    where = cells.shot[live], cells.receiver[live]
+    count = np.zeros((len(cells.labels), len(cells.receivers)), np.int32)
+    np.add.at(count, where, 1)
+    observed = np.zeros((*count.shape, samples), np.float32)
+    np.add.at(observed, where, traces)
+    observed /= np.maximum(count, 1)[..., None]
+    if (count > 1).any():
+        notes.append(f"{np.sum(count > 1)} pairs of shot and cell hold several traces: their mean was taken.")
+    survey = Survey(
+        wavelet=np.zeros((len(cells.labels), samples), np.float32),
+        sources=cells.sources,
+        receivers=cells.receivers,
+        time_step_s=step_s,
+        observed=observed.transpose(0, 2, 1).copy(),
+        weights=(count > 0).astype(np.float32),
+    )
+    return survey, tuple(notes)
+
+
+def _carried(survey: Survey, model: VelocityModel, order: int, *, keep_wavelet: bool = False) -> tuple[Survey, Notes]:
+    """Low-pass data and wavelet (unless it is kept) where the data hold frequencies that the grid does not carry."""
+    carried_hz = acoustic.carried_frequency_hz(float(model.velocity_m_s.min()), model.spacing_m, order)
+    beyond = _energy_above(survey, carried_hz)
+    if not beyond > _ENERGY_BEYOND:  # NaN too: data that resampling has made zero
+        return survey, ()
+    filtered = survey.low_passed(_CORNER * carried_hz)
+    return replace(filtered, wavelet=survey.wavelet) if keep_wavelet else filtered, (
+        f"{100 * beyond:.0f} % of the data's energy lies above {carried_hz:.3g} Hz, the most that this grid "
+        f"carries: low-passed at {_CORNER * carried_hz:.3g} Hz.",
+    )
+
+
+def _energy_above(survey: Survey, frequency_hz: float) -> float:
+    """Return the share of the observed energy above a frequency."""
+    power = sum(np.sum(np.abs(np.fft.rfft(shot, axis=0)) ** 2, axis=1) for shot in survey.observed)
+    above = np.fft.rfftfreq(survey.observed.shape[1], survey.time_step_s) > frequency_hz
+    return float(power[above].sum() / power.sum())
+
+
+def _with_wavelet(survey: Survey, wavelet: np.ndarray) -> Survey:
+    """Return the survey with one wavelet (T,) for all shots."""
+    return replace(survey, wavelet=np.tile(wavelet, (len(survey.sources), 1)))
+
+
+def _with_estimated_wavelet(survey: Survey, model: VelocityModel, options: dict[str, Any]) -> tuple[Survey, Notes]:
+    """Return the survey with the wavelet that explains its data best in the start."""
+    wavelet, note = estimate_wavelet(survey, model, **options)
+    return _with_wavelet(survey, wavelet), (note,)
+
+
+def _with_scaled_wavelet(survey: Survey, model: VelocityModel, options: dict[str, Any]) -> tuple[Survey, Notes]:
+    """Return the survey with its wavelet scaled to the data, where their units differ."""
+    scale = amplitude(survey, model, options)
+    if 1 / _SAME_AMPLITUDE < scale < _SAME_AMPLITUDE:
+        return survey, ()
+    return replace(survey, wavelet=survey.wavelet * np.float32(scale)), (
+        f"The wavelet was multiplied by {scale:.3g}, to fit the amplitude of the data in the start.",
+    )
