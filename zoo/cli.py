@@ -156,7 +156,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _locate(args: argparse.Namespace) -> None:
-    from zoo.microseismic.location.observation import read_traces
+    from zoo.microseismic.location.trace_files import read_traces
 
     observation = read_traces(args.traces, args.receivers)
     if args.noise_sd is not None:
@@ -174,9 +174,9 @@ def _locate(args: argparse.Namespace) -> None:
             origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
         )
     else:
-        from zoo.microseismic.location.by_arrivals import locate_arrivals
+        from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 
-        location = locate_arrivals(
+        location = locate_by_arrivals(
             observation,
             args.velocity_model,
             likelihood=args.likelihood,
@@ -193,10 +193,10 @@ def _locate(args: argparse.Namespace) -> None:
 
 def _mechanism(args: argparse.Namespace) -> None:
     from zoo import registry
-    from zoo.microseismic.location.mechanism import invert_source, read_traces
+    from zoo.microseismic import mechanism, read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    found = invert_source(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+    found = mechanism(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
     folder = found.write(args.out)
     print(f"zoo: posterior and figures are in {folder}", file=sys.stderr)
     _print_json(found.summary()) if args.json else print(found.report())

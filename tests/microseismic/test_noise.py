@@ -10,8 +10,13 @@ from scipy.linalg import toeplitz
 from scipy.signal import lfilter
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood, noise_log_density, normalisation
 from zoo.microseismic.location.noise import MAX_ORDER, Noise, whiten
+from zoo.microseismic.location.trace_likelihood import (
+    SHAPE_ERROR_DENSITY,
+    TraceLikelihood,
+    noise_log_density,
+    normalisation,
+)
 
 # x(t) = 1.2 x(t-1) - 0.5 x(t-2) + e(t): a broad peak at some 20 Hz of 250.
 AR = np.array([1.2, -0.5])

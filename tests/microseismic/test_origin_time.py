@@ -9,9 +9,9 @@ from analytic_medium import HomogeneousMedium
 from scipy.special import logsumexp
 
 from zoo import registry
-from zoo.microseismic.location.likelihood import TraceLikelihood
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.origin_time import OriginTimeSampler
+from zoo.microseismic.location.trace_likelihood import TraceLikelihood
 from zoo.sampling.smc import Settings
 
 SOURCE_KM = np.array([0.375, 0.3, 1.57])

@@ -8,7 +8,9 @@ import tensorflow as tf
 from scipy.stats import norm
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.travel_times import EdtLikelihood, GaussianLikelihood, OctTreeSampler, TravelTimeFields
+from zoo.microseismic.location.arrival_likelihood import EdtLikelihood, GaussianLikelihood
+from zoo.microseismic.location.oct_tree import OctTreeSampler
+from zoo.microseismic.location.travel_time_fields import TravelTimeFields
 from zoo.sampling.smc import Settings
 
 SPEED_KM_S = 2.0
