@@ -14,26 +14,27 @@ from zoo.microseismic.physics.simulation import simulate
 from zoo.training.metrics import relative_error
 
 SPACING_M = (12.5, 12.5, 10.0)
-SOURCES_KM = np.array([[0.075, 0.1, 0.08], [0.2, 0.0625, 0.1], [0.125, 0.2, 0.05]])
-RECEIVERS_KM = np.array([[0.275, 0.275, 0.22], [0.0625, 0.25, 0.2]])
+SOURCES_KM = np.array([[0.0625, 0.0375, 0.04], [0.15, 0.05, 0.06], [0.1, 0.0875, 0.03]])
+RECEIVERS_KM = np.array([[0.175, 0.175, 0.16], [0.05, 0.1625, 0.15]])
+DURATION_S = 0.24
 VP_M_S, DENSITY_KG_M3 = 2500.0, 2200.0
 
 
 @pytest.fixture(scope="module")
 def rock() -> ElasticModel:
-    return ElasticModel(*(np.full((30, 30, 30), value) for value in (VP_M_S, 1300.0, DENSITY_KG_M3)), SPACING_M)
+    return ElasticModel(*(np.full((20, 20, 20), value) for value in (VP_M_S, 1300.0, DENSITY_KG_M3)), SPACING_M)
 
 
 @pytest.fixture(scope="module")
 def traces(rock) -> np.ndarray:
-    return simulate(SOURCES_KM, rock, RECEIVERS_KM, duration_s=0.4)
+    return simulate(SOURCES_KM, rock, RECEIVERS_KM, duration_s=DURATION_S)
 
 
 def test_explosions_are_those_of_the_closed_form(rock, traces):
     """Pressure of 1 m^3 injected in a homogeneous medium: K^2 V''(t - r / vp) / (4 pi density vp^4 r)."""
-    assert traces.shape == (3, 2, 101) and traces.dtype == np.float32
+    assert traces.shape == (3, 2, 61) and traces.dtype == np.float32
     steepest = math.exp(-0.5) / (0.014**2 * math.sqrt(2 * math.pi))
-    time_s = np.arange(101) / 250
+    time_s = np.arange(61) / 250
     for source, pair in zip(SOURCES_KM, traces, strict=True):
         for receiver, trace in zip(RECEIVERS_KM, pair, strict=True):
             distance_m = 1000 * np.linalg.norm(receiver - source)
@@ -43,23 +44,19 @@ def test_explosions_are_those_of_the_closed_form(rock, traces):
             assert relative_error(trace, expected) < 0.015
 
 
-def test_more_receivers_than_sources_give_the_same_traces(rock, traces):
-    one = simulate(SOURCES_KM[:1], rock, RECEIVERS_KM, duration_s=0.4)
-    assert relative_error(one, traces[:1]) < 1e-5
+def test_fewer_sources_than_receivers_and_coordinates_rounded_to_a_metre_give_the_same_traces(rock, traces):
+    rounded = SOURCES_KM[:1].round(3)
+    assert np.any(rounded != SOURCES_KM[:1])
+    assert relative_error(simulate(rounded, rock, RECEIVERS_KM, duration_s=DURATION_S), traces[:1]) < 1e-5
 
 
 def test_moment_tensors_by_reciprocity_and_directly(rock):
     tensors = 1e10 * moment_tensor.draw("double couple", 3, np.random.default_rng(0))
-    options = {"duration_s": 0.3, "sampling_rate_hz": 200.0}
+    options = {"duration_s": DURATION_S, "sampling_rate_hz": 200.0}
     found = simulate(SOURCES_KM, rock, RECEIVERS_KM, tensors, **options)
-    assert found.shape == (3, 2, 61) and found.dtype == np.float32 and np.abs(found).max() > 100
+    assert found.shape == (3, 2, 49) and found.dtype == np.float32 and np.abs(found).max() > 100
     direct = simulate(SOURCES_KM[:1], rock, RECEIVERS_KM, tensors[:1], **options)
     assert relative_error(found[:1], direct) < 1e-5
-
-
-def test_coordinates_rounded_to_a_metre_are_on_their_nodes(rock, traces):
-    rounded = simulate(SOURCES_KM.round(3), rock, RECEIVERS_KM.round(3)[:1], duration_s=0.4)
-    np.testing.assert_array_equal(rounded[:, 0], traces[:, 0])
 
 
 @pytest.mark.parametrize(
