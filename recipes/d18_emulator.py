@@ -89,7 +89,7 @@ def fit_processes(
     model: D18Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Give the model its geometry and fit all processes."""
-    emulator_training.place(model, records, about)
+    emulator_training.configure(model, records, about)
     used = emulator_training.usable(model, records)
     traces, coordinates = records["traces"][used], records["coordinates_km"][used]
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]

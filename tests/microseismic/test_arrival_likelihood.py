@@ -138,7 +138,7 @@ def test_oct_tree_against_a_grid(times_s):
 
 
 def test_oct_tree_finds_a_narrow_posterior(times_s):
-    """Of a ten-thousandth of the box, whose sd is that of the Fisher information."""
+    """It fills a ten-thousandth of the box, and its sd is that of the Fisher information."""
     settings = Settings(screen=2**12, particles=2_048, evidence_draws=8_192, batch=2**13)
     run = OctTreeSampler(GaussianLikelihood(exact), [0, 0, 0], [1, 1, 1], settings).run((times_s, SDS_S), seed=1)
     offset = run.mean - RECEIVERS_KM

@@ -11,6 +11,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.picks import PULSE_SIGMA_S, Picks, pick_arrivals
+from zoo.microseismic.location.travel_time_fields import travel_times
 from zoo.microseismic.physics.elastic import ElasticModel, gaussian_derivative, write_model
 from zoo.sampling.smc import Settings
 
@@ -159,6 +160,23 @@ def test_own_picks_and_a_model_from_a_file(rock, located, tmp_path):
     np.testing.assert_array_equal(result.mean_km, located.mean_km)
     names = sorted(path.name for path in result.write(tmp_path / "event").iterdir())
     assert names == ["corner.png", "samples.npz", "summary.json"]
+
+
+def test_an_event_at_the_edge_of_the_rock_is_doubted(rock):
+    at_the_edge = locate_by_arrivals(observe(source_km=np.array([0.42, 0.005, 0.6])), rock, settings=SMALL)
+    assert any("lower edge of the velocity model's rock, y_km = 0" in warning for warning in at_the_edge.warnings)
+
+
+def test_no_doubt_about_an_event_amid_the_rock(located):
+    assert not located.warnings
+
+
+def test_travel_times_are_distances_over_speed(rock):
+    found = travel_times([SOURCE_KM, SOURCE_KM + 0.1], rock, RECEIVERS_KM)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=3e-4)
+    with pytest.raises(ZooError, match=r"source at \(0.42, 0.55, 9\) km is outside the velocity model"):
+        travel_times([[0.42, 0.55, 9.0]], rock, RECEIVERS_KM)
 
 
 def test_write(located, tmp_path):

@@ -35,6 +35,7 @@ def test_importing_it_imports_no_heavy_library():
     [
         "location.noise",
         "location.picks",
+        "models.trace_alignment",
         "physics.coordinates",
         "physics.design",
         "physics.elastic_checks",

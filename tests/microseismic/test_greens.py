@@ -38,7 +38,7 @@ def records():
 
 @pytest.mark.slow
 def test_frames_are_put_together_as_they_were_taken_apart(records):
-    """With the true coefficients instead of the network's, what is left is what the components leave out."""
+    """With the true coefficients instead of the network's, only what the components leave out is missing."""
     data, about = records
     recipe = registry.recipe_module("greens_emulator").RECIPE
     settings = recipe.choose("", {"inducing_points": 96, "coefficients": 60})

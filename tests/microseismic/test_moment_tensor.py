@@ -100,7 +100,7 @@ def test_orientations_are_even_and_the_draws_repeat():
     drawn = moment_tensor.draw("double couple", 20000, np.random.default_rng(3))
     np.testing.assert_array_equal(drawn, moment_tensor.draw("double couple", 20000, np.random.default_rng(3)))
     np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.02)
-    # Of even double couples, M : M is shared evenly by the five deviatoric directions
+    # Uniformly distributed double couples share M : M equally between the five deviatoric directions
     covariance = np.cov(drawn * np.sqrt(moment_tensor.MULTIPLICITY), rowvar=False)
     np.testing.assert_allclose(np.linalg.eigvalsh(covariance), [0, 0.4, 0.4, 0.4, 0.4, 0.4], atol=0.02)
     with pytest.raises(ZooError, match="double couple"):

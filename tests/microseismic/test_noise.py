@@ -24,7 +24,7 @@ SOURCE_KM = np.array([[0.375, 0.3, 1.57]])
 
 
 def autocovariance(lags: int, sd: float = 1.0) -> np.ndarray:
-    """Of the process above, by its own recursion from the variance on."""
+    """Return that of the process above, by its own recursion, starting from the variance."""
     r = np.empty(lags + 1)
     r[0], r[1] = 1.0, AR[0] / (1.0 - AR[1])
     for lag in range(2, lags + 1):

@@ -216,7 +216,7 @@ def _compiled(
         lower, upper = np.append(model.lower_km, earliest), np.append(model.upper_km, latest)
         return likelihood, OriginTimeSampler(likelihood, lower, upper, settings)
 
-    # The emulator's errors are compiled in, so they are part of what is compiled.
+    # The emulator's errors are constants of the compiled functions: others need other functions.
     errors = getattr(model, "emulator_error", None) or {}
     measured = digest(*(part for name in sorted(errors) for part in (name, np.asarray(errors[name]))))
     return cached(model, ("waveforms", receivers, settings, origin_time_s, measured), make)

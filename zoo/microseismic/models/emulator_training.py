@@ -117,7 +117,7 @@ def adapt(
     about: Mapping[str, Any],
 ) -> None:
     """Give the model its geometry, standardise its features, fit the processes of time and amplitude."""
-    place(model, records, about)
+    configure(model, records, about)
     traces, coordinates = records["traces"], records["coordinates_km"]
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
     distance_km = np.asarray(model.source_features.distance_km(coordinates))
@@ -143,11 +143,11 @@ def adapt(
     model.pulse_delay_s.assign(delay_s)
 
 
-def place(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+def configure(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
     """Give the model the geometry of a dataset and standardise its features on the events off the faces."""
     traces, coordinates = records["traces"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
-    model.place(
+    model.configure(
         about["receivers_km"],
         traces.shape[2],
         time_step_s,

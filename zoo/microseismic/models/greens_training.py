@@ -45,7 +45,7 @@ def adapt(
     """Give the model its geometry; fit arrival times, amplitudes and principal components."""
     greens, coordinates = records["greens"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
-    model.place(
+    model.configure(
         about["receivers_km"],
         greens.shape[-1],
         time_step_s,
