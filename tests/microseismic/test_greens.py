@@ -31,9 +31,9 @@ def records():
     from greens_medium import HomogeneousGreens
 
     medium = HomogeneousGreens()
-    places = np.random.default_rng(0).uniform(medium.lower_km, medium.upper_km, (160, 3)).astype(np.float32)
+    sources_km = np.random.default_rng(0).uniform(medium.lower_km, medium.upper_km, (160, 3)).astype(np.float32)
     about = {"receivers_km": medium.receivers_km[:2].tolist(), "sampling_rate_hz": 250.0, "unit": medium.unit}
-    return {"coordinates_km": places, "greens": medium(places).numpy()[:, :2]}, about
+    return {"coordinates_km": sources_km, "greens": medium(sources_km).numpy()[:, :2]}, about
 
 
 @pytest.mark.slow

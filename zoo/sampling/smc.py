@@ -305,7 +305,7 @@ class Sampler:
             active = tf.where(accept[:, tf.newaxis], proposal, active)
             active_values = tf.where(accept, proposal_values, active_values)
             accepted += tf.reduce_sum(tf.cast(accept, tf.float32))
-            # The halves trade places: the next step moves the other one.
+            # The halves change roles: the next step moves the other one.
             return other, other_values, active, active_values, step + 1, accepted
 
         first, first_values, second, second_values, steps, accepted = tf.while_loop(
