@@ -65,7 +65,7 @@ def test_files_are_written(found, tmp_path):
 
 
 def test_what_does_not_fit_is_refused(medium, observation):
-    with pytest.raises(ZooError, match="convert them to Pa"):
+    with pytest.raises(ZooError, match="Convert them to Pa"):
         mechanism(Observation(observation.traces, unit="Pa per m3 of injected volume"), medium)
     with pytest.raises(ZooError, match="greens_emulator"):
         mechanism(observation, object())
