@@ -50,7 +50,7 @@ def engines() -> None:
 
     def timed(speed: np.ndarray, source_m: tuple, engine: str, spacing_m=marine.SPACING_M) -> tuple[np.ndarray, float]:
         start = time.process_time()
-        times = eikonal.travel_times(speed, spacing_m, source_m, engine)
+        times = eikonal.node_times(speed, spacing_m, source_m, engine)
         return times, time.process_time() - start
 
     def add(medium: str, place: str, engine: str, cpu_s: float, error_s: np.ndarray, target: str = "") -> None:
@@ -89,8 +89,8 @@ def held_out() -> dict[str, np.ndarray]:
 def picks(data_dir: str | None, events: int) -> None:
     """Measure the picks."""
     from zoo.data import datasets
-    from zoo.microseismic.location.arrivals import PULSE_SIGMA_S, pick_arrivals
-    from zoo.microseismic.location.travel_times import TravelTimeFields
+    from zoo.microseismic.location.picks import PULSE_SIGMA_S, pick_arrivals
+    from zoo.microseismic.location.travel_time_fields import TravelTimeFields
 
     noise_sd = float(held_out()["noise_sd"])
     records = datasets.arrays("microseismic/marine", "validation", data_dir, ["coordinates_km", "traces"])
@@ -125,7 +125,7 @@ def picks(data_dir: str | None, events: int) -> None:
 
 def location(events: int) -> None:
     """Measure locations by arrival times."""
-    from zoo.microseismic.location.by_arrivals import locate_arrivals
+    from zoo.microseismic.location.by_arrivals import locate_by_arrivals
     from zoo.microseismic.location.observation import Observation
 
     sample = held_out()
@@ -147,9 +147,9 @@ def location(events: int) -> None:
                 traces[event, used] + noise, SAMPLING_RATE_HZ, RECEIVERS_KM[used], noise_sd, places[event]
             )
             if event == 0:
-                locate_arrivals(observation, **options)  # compiles
+                locate_by_arrivals(observation, **options)  # compiles
             start = time.process_time()
-            result = locate_arrivals(observation, **options)
+            result = locate_by_arrivals(observation, **options)
             cpu_s.append(time.process_time() - start)
             offset_sd.append((result.mean_km - places[event]) / result.sd_km)
             sd_km.append(result.sd_km)

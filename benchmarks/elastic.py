@@ -62,7 +62,8 @@ def reciprocity_errors(model: elastic.ElasticModel) -> dict[str, float]:
     bulk = model.bulk_modulus_pa
     for strength in ("volume", "moment"):
         direct = [
-            elastic.simulate(model, source, receivers, duration_s=0.5, source_strength=strength) for source in sources
+            elastic.shot_gather(model, source, receivers, duration_s=0.5, source_strength=strength)
+            for source in sources
         ]
         for j, receiver in enumerate(receivers):
             gather = elastic.receiver_gathers(model, receiver, sources, duration_s=0.5, source_strength=strength)
@@ -84,7 +85,7 @@ def analytic_error() -> float:
     model = elastic.ElasticModel(*(np.full((36, 36, 36), v) for v in (vp, vs, density)), marine.SPACING_M)
     source = np.array([5, 8, 7])
     receivers = np.array([[22, 22, 22], [5, 28, 7], [31, 8, 20], [5, 8, 34], [33, 33, 33]])
-    pressure = elastic.simulate(model, source, receivers, duration_s=0.4, sigma_s=sigma_s)
+    pressure = elastic.shot_gather(model, source, receivers, duration_s=0.4, sigma_s=sigma_s)
     steepest = math.exp(-0.5) / (sigma_s**2 * math.sqrt(2 * math.pi))
     errors = []
     for trace, receiver in zip(pressure, receivers, strict=True):

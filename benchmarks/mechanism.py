@@ -20,8 +20,8 @@ _KINDS = ("double couple", "clvd", "general")
 
 def main() -> None:
     from zoo import registry
+    from zoo.microseismic import Observation, mechanism
     from zoo.microseismic.location.by_waveforms import locate
-    from zoo.microseismic.location.mechanism import Observation, invert_source
     from zoo.microseismic.physics import moment_tensor
     from zoo.progress import track
 
@@ -44,9 +44,9 @@ def main() -> None:
         recorded = traces[event] + noise
         observation = Observation(recorded, 1.0 / model.time_step_s, model.receivers_km, noise_sd[event], places[event])
         if event == 0:
-            invert_source(observation, model)  # compiles
+            mechanism(observation, model)  # compiles
         start = time.process_time()
-        found.append(invert_source(observation, model, true_tensor_n_m=tensors[event]))
+        found.append(mechanism(observation, model, true_tensor_n_m=tensors[event]))
         cpu_s.append(time.process_time() - start)
         offset_km.append(np.linalg.norm(found[-1].mean_km - places[event]))
         if explosion is not None and event % len(_KINDS) == 0:

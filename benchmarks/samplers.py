@@ -22,8 +22,8 @@ def main() -> None:
     from zoo import registry
     from zoo.errors import ZooError
     from zoo.microseismic.location.by_waveforms import SETTINGS
-    from zoo.microseismic.location.likelihood import TraceLikelihood
     from zoo.microseismic.location.noise import Noise
+    from zoo.microseismic.location.trace_likelihood import TraceLikelihood
     from zoo.sampling.convergence import compare, two_seeds
     from zoo.sampling.samplers import SAMPLERS, engine
     from zoo.sampling.smc import Sampler

@@ -71,14 +71,14 @@ def microseismic(folder: Path) -> None:
 def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> None:
     """Locate the same event by its arrival times alone, and draw both posteriors."""
     from zoo.microseismic.figures.emulators import draw_posteriors
-    from zoo.microseismic.location.by_arrivals import locate_arrivals
+    from zoo.microseismic.location.by_arrivals import locate_by_arrivals
     from zoo.microseismic.location.by_waveforms import read_traces
 
     if importlib.util.find_spec("skfmm") is None:
         say("   Location by arrival times is left out: it needs scikit-fmm (pip install 'seismic-zoo[eikonal]').")
         return
     say(f"   zoo locate {observed} --by arrivals --out {folder / 'by-arrivals'}")
-    by_arrivals = locate_arrivals(read_traces(observed))
+    by_arrivals = locate_by_arrivals(read_traces(observed))
     by_arrivals.write(folder / "by-arrivals")
     say("   " + "\n   ".join(by_arrivals.parameter_lines()))
     samples = {"waveforms": by_waveforms.samples.samples, "arrival times": by_arrivals.samples.samples}
@@ -91,7 +91,7 @@ def _invert_source(folder: Path) -> None:
 
     from zoo import registry
     from zoo.files import write_with
-    from zoo.microseismic.location.mechanism import invert_source, read_traces
+    from zoo.microseismic import mechanism, read_traces
     from zoo.microseismic.physics.moment_tensor import source_type
 
     name = registry.full_name("greens_emulator")
@@ -113,7 +113,7 @@ def _invert_source(folder: Path) -> None:
         ),
     )
     say(f"   zoo mechanism {observed} --model {name} --out {folder}")
-    found = invert_source(read_traces(observed), model, true_tensor_n_m=tensors[event])
+    found = mechanism(read_traces(observed), model, true_tensor_n_m=tensors[event])
     found.write(folder)
     print(found.report())
 

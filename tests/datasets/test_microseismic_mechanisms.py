@@ -36,7 +36,7 @@ def test_a_dataset_of_mechanisms_of_ones_own(tmp_path):
     tensor = moment_tensor.double_couple(20.0, 50.0, 70.0)
     step_s = 0.004 / 5
     assert elastic.largest_time_step_s(model) > step_s
-    direct = elastic.simulate(
+    direct = elastic.shot_gather(
         model, source, [[7, 7, 17]], duration_s=0.3, time_step_s=step_s, sigma_s=0.028, moment_tensor_n_m=1e10 * tensor
     )
     assert relative_error(1e10 * tensor @ records["greens"][0, 0], direct[0]) < 1e-4

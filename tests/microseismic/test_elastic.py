@@ -44,7 +44,7 @@ def test_homogeneous_medium_matches_the_analytic_explosion_up_to_the_faces():
     model = homogeneous()
     source = np.array([5, 8, 7])
     receivers = np.array([[22, 22, 22], [5, 25, 7], [28, 8, 16], [5, 8, 28], [29, 29, 29]])
-    pressure = elastic.simulate(model, source, receivers, duration_s=0.4)
+    pressure = elastic.shot_gather(model, source, receivers, duration_s=0.4)
     time_s = np.arange(101) * 0.004
     assert pressure.shape == (5, 101) and pressure.dtype == np.float32
     for trace, receiver in zip(pressure, receivers, strict=True):
@@ -61,7 +61,7 @@ def test_error_falls_fourfold_when_grid_and_step_are_halved():
         n = cells + 1
         model = homogeneous((n, n, n), vp=2500, vs=0, density=1000, spacing_m=(320 / cells,) * 3)
         ends = np.array([[cells // 8] * 3, [cells - cells // 8] * 3])
-        trace = elastic.simulate(
+        trace = elastic.shot_gather(
             model, ends[0], ends[1:], duration_s=0.336, time_step_s=step_s, output_every=round(4.8e-3 / step_s)
         )[0]
         distance_m = np.linalg.norm((ends[1] - ends[0]) * model.spacing_m)
@@ -76,7 +76,7 @@ def test_reciprocity_of_six_pairs(sea_and_rock):
     bulk = sea_and_rock.bulk_modulus_pa
     direct = {
         strength: np.stack(
-            [elastic.simulate(sea_and_rock, s, receivers, source_strength=strength, **options) for s in sources]
+            [elastic.shot_gather(sea_and_rock, s, receivers, source_strength=strength, **options) for s in sources]
         )
         for strength in ("volume", "moment")
     }
@@ -108,7 +108,7 @@ def test_result_does_not_depend_on_the_number_of_threads(sea_and_rock):
     try:
         for threads in (1, 2):
             numba.set_num_threads(threads)
-            results.append(elastic.simulate(sea_and_rock, [10, 10, 5], np.array([[3, 3, 18]]), duration_s=0.16))
+            results.append(elastic.shot_gather(sea_and_rock, [10, 10, 5], np.array([[3, 3, 18]]), duration_s=0.16))
     finally:
         numba.set_num_threads(before)
     assert np.abs(results[0]).max() > 1
@@ -128,7 +128,7 @@ def test_shear_modulus_is_zero_next_to_the_sea_and_harmonic_in_the_rock(sea_and_
 
 def test_largest_time_step_is_stable_and_a_larger_one_is_refused(sea_and_rock):
     step_s = elastic.largest_time_step_s(sea_and_rock)
-    trace = elastic.simulate(
+    trace = elastic.shot_gather(
         sea_and_rock, [10, 10, 5], np.array([[4, 13, 17]]), duration_s=500 * step_s, time_step_s=step_s, output_every=1
     )[0]
     assert np.abs(trace).max() > 1
@@ -154,7 +154,7 @@ def test_too_little_memory_is_refused_before_it_is_taken(sea_and_rock, monkeypat
     assert 17 * fields < need < 35 * fields
     monkeypatch.setattr(elastic_checks, "_available_bytes", lambda: need - 1)
     with pytest.raises(ZooError, match="GB of memory"):
-        elastic.simulate(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]))
+        elastic.shot_gather(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_too_little_memory_is_refused_before_it_is_taken(sea_and_rock, monkeypat
 )
 def test_points_outside_the_model_are_named(sea_and_rock, source, receivers, message):
     with pytest.raises(ZooError, match=message):
-        elastic.simulate(sea_and_rock, source, np.array(receivers))
+        elastic.shot_gather(sea_and_rock, source, np.array(receivers))
 
 
 def test_gather_names_its_own_points_and_strength_is_checked(sea_and_rock):
@@ -177,7 +177,7 @@ def test_gather_names_its_own_points_and_strength_is_checked(sea_and_rock):
     with pytest.raises(ZooError, match="source number 0"):
         elastic.receiver_gathers(sea_and_rock, [1, 1, 1], np.array([[2, 2, 40]]))
     with pytest.raises(ZooError, match='"volume" or "moment"; got \'force\''):
-        elastic.simulate(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]), source_strength="force")
+        elastic.shot_gather(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]), source_strength="force")
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ def sources(count, seed=0):
     return np.random.default_rng(seed).uniform(LOWER_KM, UPPER_KM, (count, 3)).astype(np.float32)
 
 
-def placed(recipe, **options):
+def configured(recipe, **options):
     keras.utils.set_random_seed(0)
     model = registry.recipe_module(recipe).RECIPE
     model = model.create({**model.choose(), "inducing_points": 32, **options})
-    model.place(RECEIVERS_KM, 501, 0.004, LOWER_KM, UPPER_KM, 40)
+    model.configure(RECEIVERS_KM, 501, 0.004, LOWER_KM, UPPER_KM, 40)
     model.source_features.adapt(sources(200))
     # Arrivals inside the record, at every receiver: slowness 0.9 s/km and amplitude e / distance.
     model.processes.offset.assign(np.tile([0.9, 1.0], (2, 1)))
@@ -98,7 +98,7 @@ def test_events_on_faces_are_learnt_where_the_features_tell_them_apart():
         ({"features": "physics", **periodic}, [True, True, True]),
         ({"features": "paper", **periodic}, [True, False, True]),
     ):
-        model = placed("nn_direct_emulator", **options)
+        model = configured("nn_direct_emulator", **options)
         assert emulator_training.usable(model, records).tolist() == expected
 
 
@@ -139,7 +139,7 @@ def test_unknown_features_are_refused():
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("features", ["paper", "physics"])
 def test_saving_and_loading_changes_nothing(recipe, features, tmp_path):
-    model = placed(recipe, features=features)
+    model = configured(recipe, features=features)
     model.errors.assign(np.arange(6.0).reshape(3, 2))
     points = sources(7, seed=1)
     expected = np.asarray(model(points))
@@ -154,7 +154,7 @@ def test_saving_and_loading_changes_nothing(recipe, features, tmp_path):
 def test_the_fast_call_the_compiled_call_and_the_layers_agree(recipe):
     import tensorflow as tf
 
-    model = placed(recipe)
+    model = configured(recipe)
     points = sources(5)
     plain = np.asarray(model.call(tf.constant(points)))
     scale = np.abs(plain).max()
@@ -164,7 +164,7 @@ def test_the_fast_call_the_compiled_call_and_the_layers_agree(recipe):
 
 
 def test_a_receiver_has_its_own_network():
-    model = placed("nn_direct_emulator")
+    model = configured("nn_direct_emulator")
     points = sources(4)
     before = np.asarray(model(points))
     kernel = model.network.kernels[-1]
@@ -178,7 +178,7 @@ def test_a_receiver_has_its_own_network():
 
 @pytest.mark.parametrize("features", ["paper", "physics"])
 def test_generation_does_not_look_at_the_frame(features):
-    network = placed("cvae_emulator", features=features).network
+    network = configured("cvae_emulator", features=features).network
     rng = np.random.default_rng(0)
     conditions = rng.normal(size=(3, 2, network.conditions)).astype(np.float32)
     frames = rng.normal(size=(2, 3, 2, 501)).astype(np.float32)
@@ -191,12 +191,12 @@ def test_generation_does_not_look_at_the_frame(features):
 @pytest.mark.parametrize("bad", [np.zeros(3), np.zeros((2, 4)), np.array([[0.5, np.nan, 1.0]])])
 def test_what_is_no_coordinates_is_refused(bad):
     with pytest.raises(ZooError, match=r"expected finite x, y, z in km"):
-        placed("nn_direct_emulator")(bad)
+        configured("nn_direct_emulator")(bad)
 
 
 def test_sources_outside_the_training_volume_are_named():
     with pytest.warns(UserWarning, match=r"2 of 3 sources lie outside .* \(rows 0, 2\)"):
-        placed("nn_direct_emulator")(np.array([[1.5, 0.5, 1.0], [0.5, 0.5, 1.0], [0.5, 0.5, -0.1]]))
+        configured("nn_direct_emulator")(np.array([[1.5, 0.5, 1.0], [0.5, 0.5, 1.0], [0.5, 0.5, -0.1]]))
 
 
 def test_an_emulator_without_receivers_says_so():
@@ -205,7 +205,7 @@ def test_an_emulator_without_receivers_says_so():
 
 
 def test_measured_errors_are_the_errors_made():
-    model = placed("nn_direct_emulator")
+    model = configured("nn_direct_emulator")
     points = sources(60)
     emulated = np.asarray(model(points)).astype(np.float64)
     rng = np.random.default_rng(1)

@@ -139,7 +139,7 @@ def test_saving_and_loading_changes_nothing(name, features, tmp_path):
     keras.utils.set_random_seed(0)
     recipe = registry.recipe_module(name).RECIPE
     model = recipe.create({**recipe.choose(), "inducing_points": 32, "features": features})
-    model.place(RECEIVERS_KM, SAMPLES, 0.004, LOWER_KM, UPPER_KM, 40)
+    model.configure(RECEIVERS_KM, SAMPLES, 0.004, LOWER_KM, UPPER_KM, 40)
     model.source_features.adapt(sources(100))
     rng = np.random.default_rng(0)
     for variable in model.variables:  # networks, components and processes alike

@@ -31,14 +31,14 @@ def records():
     from greens_medium import HomogeneousGreens
 
     medium = HomogeneousGreens()
-    places = np.random.default_rng(0).uniform(medium.lower_km, medium.upper_km, (160, 3)).astype(np.float32)
+    sources_km = np.random.default_rng(0).uniform(medium.lower_km, medium.upper_km, (160, 3)).astype(np.float32)
     about = {"receivers_km": medium.receivers_km[:2].tolist(), "sampling_rate_hz": 250.0, "unit": medium.unit}
-    return {"coordinates_km": places, "greens": medium(places).numpy()[:, :2]}, about
+    return {"coordinates_km": sources_km, "greens": medium(sources_km).numpy()[:, :2]}, about
 
 
 @pytest.mark.slow
 def test_frames_are_put_together_as_they_were_taken_apart(records):
-    """With the true coefficients instead of the network's, what is left is what the components leave out."""
+    """With the true coefficients instead of the network's, only what the components leave out is missing."""
     data, about = records
     recipe = registry.recipe_module("greens_emulator").RECIPE
     settings = recipe.choose("", {"inducing_points": 96, "coefficients": 60})

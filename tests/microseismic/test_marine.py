@@ -37,8 +37,8 @@ def test_rock_has_the_properties_of_a_marine_earth(model):
 
 
 def test_heterogeneity_has_the_stated_size_and_length():
-    places = np.arange(0, 3000, 50.0)
-    field = marine._random_field(places, places, places, np.random.default_rng(1))
+    nodes_m = np.arange(0, 3000, 50.0)
+    field = marine._random_field(nodes_m, nodes_m, nodes_m, np.random.default_rng(1))
     assert field.std() == pytest.approx(1, abs=0.05)
     lag = 2  # 100 m
     products = [(np.moveaxis(field, a, 0)[lag:] * np.moveaxis(field, a, 0)[:-lag]).mean() for a in range(3)]

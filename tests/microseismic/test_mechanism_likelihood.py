@@ -1,4 +1,4 @@
-"""Place and moment tensor together: the closed forms against dense Gaussians, and coverage of known truths."""
+"""Location and moment tensor together: the closed forms against dense Gaussians, and coverage of known truths."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from zoo.microseismic.models.greens import to_common_axes
 from zoo.microseismic.physics import moment_tensor
 from zoo.sampling.smc import Sampler, Settings
 
-PLACE = np.array([[0.42, 0.61, 1.5]], np.float32)
+SOURCE_KM = np.array([[0.42, 0.61, 1.5]], np.float32)
 MOMENT = 2e12
 
 
 def event(model, kind="double couple", seed=0, noise_to_peak=0.08):
     rng = np.random.default_rng(seed)
     tensor = MOMENT * moment_tensor.draw(kind, 1, rng)[0]
-    clean = np.einsum("c,rct->rt", tensor, model(PLACE).numpy()[0])
+    clean = np.einsum("c,rct->rt", tensor, model(SOURCE_KM).numpy()[0])
     noise_sd = np.full(len(clean), noise_to_peak * np.abs(clean).max())
     return tensor, (clean + rng.normal(size=clean.shape) * noise_sd[:, None]).astype(np.float32), noise_sd
 
 
-def dense(model, place, traces, noise_sd, scale, mean=None):
+def dense(model, source_km, traces, noise_sd, scale, mean=None):
     """log N(d; 0, S^2 G G^T + C) - log N(d; 0, white errors) on all samples, in float64, C at the tensor `mean`."""
-    greens = model(place).numpy()[0].astype(np.float64)
+    greens = model(source_km).numpy()[0].astype(np.float64)
     even = scale / np.sqrt(moment_tensor.MULTIPLICITY)
     error = {name: values[0] for name, values in model.emulator_error.items()}
     white = noise_sd**2 + (error["signal_error"] * np.abs(traces).max()) ** 2
@@ -35,7 +35,7 @@ def dense(model, place, traces, noise_sd, scale, mean=None):
     columns = (even[:, None] * greens.transpose(1, 0, 2).reshape(6, -1)).T
     covariance = columns @ columns.T + np.diag(np.repeat(white, samples))
     if mean is not None:
-        waves = model.waves(place).numpy()[0].astype(np.float64)
+        waves = model.waves(source_km).numpy()[0].astype(np.float64)
         for receiver, traces_of_waves in enumerate(np.einsum("c,rwct->rwt", mean, waves)):
             part = slice(receiver * samples, (receiver + 1) * samples)
             for wave, trace in enumerate(traces_of_waves):
@@ -57,12 +57,12 @@ def test_integrating_the_tensor_out_gives_the_dense_gaussian():
     _, traces, noise_sd = event(model)
     arguments = likelihood.prepare(traces, noise_sd)
     assert 0.5 * MOMENT < arguments[2] < 100 * MOMENT
-    places = np.concatenate([PLACE, PLACE + [[0.004, -0.003, 0.002]], [[0.2, 0.3, 0.9]]]).astype(np.float32)
-    found = likelihood(tf.constant(places), *map(tf.constant, arguments)).numpy()
-    expected = [dense(model, place[None], traces, noise_sd, arguments[2]) for place in places]
+    sources_km = np.concatenate([SOURCE_KM, SOURCE_KM + [[0.004, -0.003, 0.002]], [[0.2, 0.3, 0.9]]]).astype(np.float32)
+    found = likelihood(tf.constant(sources_km), *map(tf.constant, arguments)).numpy()
+    expected = [dense(model, source_km[None], traces, noise_sd, arguments[2]) for source_km in sources_km]
     assert expected[0] > expected[2] + 100
     np.testing.assert_allclose(found, expected, atol=0.3, rtol=1e-3)
-    compiled = tf.function(likelihood, jit_compile=True)(tf.constant(places), *map(tf.constant, arguments))
+    compiled = tf.function(likelihood, jit_compile=True)(tf.constant(sources_km), *map(tf.constant, arguments))
     np.testing.assert_allclose(compiled, found, atol=0.05)
 
 
@@ -74,15 +74,15 @@ def test_errors_of_time_and_amplitude_are_those_of_the_dense_gaussian():
     # C is taken at the mean of M under white errors
     white = HomogeneousGreens(error=(0.0, 0.0, 0.03))
     plain = MechanismLikelihood(white)
-    places = np.concatenate([PLACE, PLACE + [[0.004, -0.003, 0.002]]]).astype(np.float32)
+    sources_km = np.concatenate([SOURCE_KM, SOURCE_KM + [[0.004, -0.003, 0.002]]]).astype(np.float32)
     found, found_white = (
-        part(tf.constant(places), *map(tf.constant, part.prepare(traces, noise_sd))).numpy()
+        part(tf.constant(sources_km), *map(tf.constant, part.prepare(traces, noise_sd))).numpy()
         for part in (likelihood, plain)
     )
-    for place, value, value_white in zip(places, found, found_white, strict=True):
-        _, mean = plain.draw_tensors(place[None], plain.prepare(traces, noise_sd), np.random.default_rng(0))
-        expected = dense(model, place[None], traces, noise_sd, arguments[2], mean[0])
-        expected_white = dense(white, place[None], traces, noise_sd, arguments[2])
+    for source_km, value, value_white in zip(sources_km, found, found_white, strict=True):
+        _, mean = plain.draw_tensors(source_km[None], plain.prepare(traces, noise_sd), np.random.default_rng(0))
+        expected = dense(model, source_km[None], traces, noise_sd, arguments[2], mean[0])
+        expected_white = dense(white, source_km[None], traces, noise_sd, arguments[2])
         assert value == pytest.approx(expected, rel=1e-3)
         assert value - value_white == pytest.approx(expected - expected_white, abs=0.2)
         assert abs(expected - expected_white) > 2
@@ -95,21 +95,21 @@ def test_tensors_are_drawn_from_their_posterior():
     for seed in range(40):
         tensor, traces, noise_sd = event(model, "general", seed)
         arguments = likelihood.prepare(traces, noise_sd)
-        drawn, mean = likelihood.draw_tensors(np.repeat(PLACE, 400, axis=0), arguments, np.random.default_rng(seed))
+        drawn, mean = likelihood.draw_tensors(np.repeat(SOURCE_KM, 400, axis=0), arguments, np.random.default_rng(seed))
         np.testing.assert_allclose(drawn.mean(axis=0), mean[0], atol=0.2 * drawn.std(axis=0).max())
         offsets.append(np.linalg.solve(np.linalg.cholesky(np.cov(drawn, rowvar=False)), tensor - mean[0]))
     # The emulator is exact here, so errors that are assumed make the offsets smaller than 1, never larger
     assert 0.4 < np.sqrt(np.mean(np.square(offsets))) < 1.1
 
 
-def test_place_and_tensor_of_an_event_are_found():
+def test_location_and_tensor_of_an_event_are_found():
     model = HomogeneousGreens()
     likelihood = MechanismLikelihood(model)
     tensor, traces, noise_sd = event(model)
     arguments = likelihood.prepare(traces, noise_sd)
     settings = Settings(screen=16_384, particles=512, evidence_draws=1_024, batch=1_024)
     samples = Sampler(likelihood, model.lower_km, model.upper_km, settings).run(arguments, seed=1)
-    assert np.abs((samples.mean - PLACE[0]) / samples.sd).max() < 4
+    assert np.abs((samples.mean - SOURCE_KM[0]) / samples.sd).max() < 4
     assert samples.sd.max() < 0.01
     drawn, _ = likelihood.draw_tensors(samples.samples, arguments, np.random.default_rng(2))
     assert np.abs((drawn.mean(axis=0) - tensor) / drawn.std(axis=0)).max() < 4
@@ -123,9 +123,9 @@ def test_some_receivers_are_the_likelihood_of_those():
     few = MechanismLikelihood(model, (1, 3))
     arguments = few.prepare(traces[[1, 3]], noise_sd[[1, 3]])
     arguments = (*arguments[:2], np.float32(5 * MOMENT), *arguments[3:])
-    value = few(tf.constant(PLACE), *map(tf.constant, arguments)).numpy()[0]
+    value = few(tf.constant(SOURCE_KM), *map(tf.constant, arguments)).numpy()[0]
     model.receivers_km = model.receivers_km[[1, 3]]
-    assert value == pytest.approx(dense(model, PLACE, traces[[1, 3]], noise_sd[[1, 3]], 5 * MOMENT), abs=0.2)
+    assert value == pytest.approx(dense(model, SOURCE_KM, traces[[1, 3]], noise_sd[[1, 3]], 5 * MOMENT), abs=0.2)
 
 
 def test_small_systems_are_solved_as_by_lapack():

@@ -34,7 +34,7 @@ def test_greens_functions_by_reciprocity_are_those_of_a_moment_tensor_source(sea
     assert greens.shape == (3, 2, 6, 61) and greens.dtype == np.float32
     for source, functions in zip(sources, greens, strict=True):
         for tensor in tensors:
-            direct = elastic.simulate(sea_and_rock, source, receivers, moment_tensor_n_m=tensor, **OPTIONS)
+            direct = elastic.shot_gather(sea_and_rock, source, receivers, moment_tensor_n_m=tensor, **OPTIONS)
             for expected, found in zip(direct, tensor @ functions, strict=True):
                 assert np.abs(expected).max() > 100
                 assert relative_error(found, expected) < 1e-5
@@ -53,7 +53,7 @@ def test_a_moment_tensor_next_to_the_sea_is_refused(sea_and_rock):
     with pytest.raises(ZooError, match=r"source number 1, node \[5, 5, 16\], has a fluid"):
         elastic.greens_functions(sea_and_rock, [4, 4, 17], np.array([[5, 5, 15], [5, 5, 16]]), **OPTIONS)
     with pytest.raises(ZooError, match="deeper source"):
-        elastic.simulate(sea_and_rock, [5, 5, 18], np.array([[4, 4, 17]]), moment_tensor_n_m=np.ones(6), **OPTIONS)
+        elastic.shot_gather(sea_and_rock, [5, 5, 18], np.array([[4, 4, 17]]), moment_tensor_n_m=np.ones(6), **OPTIONS)
 
 
 def test_double_couples_are_those_of_obspy():
@@ -100,7 +100,7 @@ def test_orientations_are_even_and_the_draws_repeat():
     drawn = moment_tensor.draw("double couple", 20000, np.random.default_rng(3))
     np.testing.assert_array_equal(drawn, moment_tensor.draw("double couple", 20000, np.random.default_rng(3)))
     np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.02)
-    # Of even double couples, M : M is shared evenly by the five deviatoric directions
+    # Uniformly distributed double couples share M : M equally between the five deviatoric directions
     covariance = np.cov(drawn * np.sqrt(moment_tensor.MULTIPLICITY), rowvar=False)
     np.testing.assert_allclose(np.linalg.eigvalsh(covariance), [0, 0.4, 0.4, 0.4, 0.4, 0.4], atol=0.02)
     with pytest.raises(ZooError, match="double couple"):

@@ -10,8 +10,13 @@ from scipy.linalg import toeplitz
 from scipy.signal import lfilter
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood, noise_log_density, normalisation
 from zoo.microseismic.location.noise import MAX_ORDER, Noise, whiten
+from zoo.microseismic.location.trace_likelihood import (
+    SHAPE_ERROR_DENSITY,
+    TraceLikelihood,
+    noise_log_density,
+    normalisation,
+)
 
 # x(t) = 1.2 x(t-1) - 0.5 x(t-2) + e(t): a broad peak at some 20 Hz of 250.
 AR = np.array([1.2, -0.5])
@@ -19,7 +24,7 @@ SOURCE_KM = np.array([[0.375, 0.3, 1.57]])
 
 
 def autocovariance(lags: int, sd: float = 1.0) -> np.ndarray:
-    """Of the process above, by its own recursion from the variance on."""
+    """Return that of the process above, by its own recursion, starting from the variance."""
     r = np.empty(lags + 1)
     r[0], r[1] = 1.0, AR[0] / (1.0 - AR[1])
     for lag in range(2, lags + 1):

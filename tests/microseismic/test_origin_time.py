@@ -9,9 +9,9 @@ from analytic_medium import HomogeneousMedium
 from scipy.special import logsumexp
 
 from zoo import registry
-from zoo.microseismic.location.likelihood import TraceLikelihood
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.origin_time import OriginTimeSampler
+from zoo.microseismic.location.trace_likelihood import TraceLikelihood
 from zoo.sampling.smc import Settings
 
 SOURCE_KM = np.array([0.375, 0.3, 1.57])
@@ -47,9 +47,9 @@ def test_scan_is_the_likelihood_averaged_over_the_lags(colour):
 def test_an_emulator_is_moved_with_its_frames():
     model = registry.load("nn_direct_emulator")
     likelihood = TraceLikelihood(model, (1, 2, 4), RANGE_S)
-    place = 0.5 * (model.lower_km + model.upper_km)
-    emulated = likelihood.emulate(tf.constant(place[None], tf.float32)).numpy()[0]
-    points = tf.constant([[*place, 0.0], [*place, 0.1], [*place, -0.1]], tf.float32)
+    source_km = 0.5 * (model.lower_km + model.upper_km)
+    emulated = likelihood.emulate(tf.constant(source_km[None], tf.float32)).numpy()[0]
+    points = tf.constant([[*source_km, 0.0], [*source_km, 0.1], [*source_km, -0.1]], tf.float32)
     same, later, earlier = likelihood.predict(points).numpy()
     tolerance = 2e-4 * np.abs(emulated).max()
     np.testing.assert_allclose(same, emulated, atol=tolerance)

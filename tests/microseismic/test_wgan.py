@@ -158,7 +158,7 @@ def test_the_emulator_is_deterministic_and_saved_without_its_critic(tmp_path):
     lower_km, upper_km = [0.0, 0.0, 0.0], [1.0, 1.0, 2.2]
     keras.utils.set_random_seed(0)
     model = wgan_gp.RECIPE.create({**wgan_gp.RECIPE.choose(), "inducing_points": 16, "depth_nodes": 5})
-    model.place([[0.5, 0.5, 2.43], [0.25, 0.75, 2.43]], 501, 0.004, lower_km, upper_km, 40)
+    model.configure([[0.5, 0.5, 2.43], [0.25, 0.75, 2.43]], 501, 0.004, lower_km, upper_km, 40)
     model.processes.offset.assign(np.tile([0.9, 1.0], (2, 1)))  # slowness and log amplitude: inside the record
     wgan_gp.ConditionalWGAN(model.network)
     points = np.random.default_rng(0).uniform(lower_km, upper_km, (5, 3)).astype(np.float32)

@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
 
 
 def _locate(args: argparse.Namespace) -> None:
-    from zoo.microseismic.location.observation import read_traces
+    from zoo.microseismic.location.trace_files import read_traces
 
     observation = read_traces(args.traces, args.receivers)
     if args.noise_sd is not None:
@@ -73,9 +73,9 @@ def _locate(args: argparse.Namespace) -> None:
             origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
         )
     else:
-        from zoo.microseismic.location.by_arrivals import locate_arrivals
+        from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 
-        location = locate_arrivals(
+        location = locate_by_arrivals(
             observation,
             args.velocity_model,
             likelihood=args.likelihood,
@@ -90,8 +90,8 @@ def _locate(args: argparse.Namespace) -> None:
 
 def _mechanism(args: argparse.Namespace) -> None:
     from zoo import registry
-    from zoo.microseismic.location.mechanism import invert_source, read_traces
+    from zoo.microseismic import mechanism, read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    found = invert_source(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+    found = mechanism(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
     print_answer(found, args.json, f"posterior and figures are in {found.write(args.out)}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zoo import checkpoint, registry
-from zoo.microseismic.location.by_arrivals import locate_arrivals
+from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 from zoo.microseismic.location.by_waveforms import locate
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.posterior import Posterior
@@ -89,7 +89,7 @@ def _methods(pick_sd_s: float) -> list[Method]:
         for name, kind in ((best_emulator(), "best"), (D18, "d18"))
     ]
     by_times = [
-        Method(label, kind, partial(locate_arrivals, likelihood=kind, pick_sd_s=pick_sd_s))
+        Method(label, kind, partial(locate_by_arrivals, likelihood=kind, pick_sd_s=pick_sd_s))
         for kind, label in (("edt", "EDT"), ("gaussian", "Gaussian arrival times"))
     ]
     return by_waveforms + by_times

@@ -1,1 +1,1 @@
-"""Samplers of posteriors, and what says whether they converged."""
+"""Samplers of posterior distributions, the evidence, and the checks that tell whether a run converged."""

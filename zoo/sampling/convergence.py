@@ -1,9 +1,9 @@
-"""Two independent runs of the sampler, what they say of each other, and whether a better mode was missed.
+"""Whether two independent runs of a sampler agree, and whether both missed a better mode.
 
-A run that fell into a false mode looks perfectly healthy from inside. What gives it away is another
-run that did not, or a place elsewhere in the box that explains the data better. Both are looked for
-here: two halves of the effort with independent screens and seeds are compared, and the best screened
-places far from the found mode are refined by a hill climb.
+A run that fell into a false mode looks perfectly healthy from inside. Only another run that did not fall
+into it, or a point elsewhere in the box that explains the data better, gives it away. Both are looked for
+here: the effort is split between two runs with independent screens and seeds, which are compared, and the
+best screened points far from the mode that was found are refined by a hill climb.
 """
 
 from __future__ import annotations
@@ -17,35 +17,40 @@ from scipy.special import logsumexp
 
 from zoo.sampling.smc import Sampler, Samples
 
+# By how much two runs may differ that agree. Means of a thousand independent samples differ by some 0.05 sd; those of
+# an ensemble are correlated, so more is allowed.
 MAX_MEAN_DIFFERENCE_SD = 0.3
 MAX_SD_RATIO = 1.15
 MAX_LOG_EVIDENCE_DIFFERENCE = 0.5
-# Places elsewhere may hold this share of the posterior before they are reported as rivals.
+# Points elsewhere may hold this share of the posterior before they are reported as rivals.
 MAX_SHARE_ELSEWHERE = 0.01
 
-# "Elsewhere" is beyond this many posterior standard deviations (Mahalanobis).
+# "Elsewhere" begins at this many posterior standard deviations (Mahalanobis distance).
 _ELSEWHERE_SD = 10.0
-# A log-likelihood above the best sample's by this much is another mode, wherever it is.
+# A log-likelihood that exceeds the best sample's by this much belongs to another mode, wherever it is.
 _STANDS_OUT = 5.0
-# The hill climb, in units of the box: starts at least so far apart, first and later step lengths.
+# The hill climb: starting points, proposals at each step, steps. Then, in units of the box: the least distance between
+# starting points and the length of the first step; and the ratio of each step's length to the one before.
 _STARTS, _PROPOSALS, _CLIMBS = 32, 64, 10
 _START_SEPARATION, _FIRST_STEP, _STEP_RATIO = 0.05, 0.03, 0.6
+# Screened points, for each start, among which it is looked for: the highest ones lie close together.
+_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """What two runs and a search elsewhere say about a posterior.
+    """What two runs and a search elsewhere tell about a posterior.
 
     Attributes:
-        mean_difference_sd: (d,) difference of the two means over the posterior sd.
-        sd_ratio: (d,) larger over smaller of the two half-widths of the 68 % interval (which one
-            particle in a far, improbable mode does not change, as it does the standard deviation).
+        mean_difference_sd: (d,) difference of the two means divided by the posterior sd.
+        sd_ratio: (d,) the larger half-width of the 68 % interval divided by the smaller. (Unlike the standard
+            deviation, it does not change with a single particle in a distant, improbable mode.)
         log_evidence_difference: between the two runs.
-        rival: (d,) the best place found elsewhere.
-        rival_deficit: by how much its log-likelihood is below the best of the found mode; infinite
-            where there is no such place.
-        log_share_elsewhere: log posterior probability of all places elsewhere, by the screen.
-        problems: sentences; empty when converged.
+        rival: (d,) the best point found elsewhere.
+        rival_deficit: how far its log-likelihood lies below the best one of the mode that was found; infinite
+            if there is no such point.
+        log_share_elsewhere: log posterior probability of everything elsewhere, estimated from the screen.
+        problems: sentences; empty if the runs converged.
     """
 
     mean_difference_sd: np.ndarray
@@ -58,16 +63,15 @@ class Convergence:
 
     @property
     def converged(self) -> bool:
-        """True when nothing speaks against the posterior."""
+        """True if nothing speaks against the posterior."""
         return not self.problems
 
     def report(self) -> str:
-        """Say it in a few lines."""
-        place = ", ".join(f"{value:.3f}" for value in self.rival)
+        """Return the verdict in a few lines."""
         rival = (
-            f"best place elsewhere: ({place}), log-likelihood lower by {self.rival_deficit:.1f}"
+            f"best point elsewhere: ({_listed(self.rival)}), log-likelihood lower by {self.rival_deficit:.1f}"
             if np.isfinite(self.rival_deficit)
-            else "no other place stands out"
+            else "no other point stands out"
         )
         lines = [
             f"converged: {'yes' if self.converged else 'NO'}",
@@ -81,16 +85,16 @@ class Convergence:
 def sample_checked(
     sampler: Sampler, data: Sequence[Any] = (), seed: int = 0, attempts: int = 2
 ) -> tuple[Samples, Convergence]:
-    """Sample a posterior by two independent runs; with a four times larger screen until they agree.
+    """Sample a posterior by two independent runs; if they disagree, again with a screen four times as large.
 
     Args:
         sampler: compiled sampler; each run takes its settings.
-        data: arrays of one data set.
+        data: arguments of the log-likelihood after the points, arrays.
         seed: of everything.
         attempts: number of screens tried before the result is returned as not converged.
 
     Returns:
-        The samples of both runs together (of the one with the larger evidence where they disagree),
+        The samples of both runs together (or, where they disagree, of the one with the larger evidence),
         and the convergence.
     """
     calls = 0
@@ -115,7 +119,7 @@ def two_seeds(seed: int, attempt: int = 0) -> tuple[int, int]:
 def compare(
     sampler: Sampler, data: Sequence[Any], first: Samples, second: Samples, seed: int = 0
 ) -> tuple[Samples, Convergence]:
-    """Return the samples of both runs together (of the better one where they disagree), and the verdict."""
+    """Return the samples of both runs together (or of the better one, where they disagree) and the verdict."""
     samples, convergence = _combined(first, second), check(sampler, data, first, second, seed)
     calls = samples.calls + _CLIMBS * _STARTS * _PROPOSALS
     return replace(samples, calls=calls, problems=convergence.problems), convergence
@@ -141,7 +145,7 @@ def check(sampler: Sampler, data: Sequence[Any], first: Samples, second: Samples
             f"The two runs differ: means by {mean_difference.max():.1f} sd (at most "
             f"{MAX_MEAN_DIFFERENCE_SD}), sds by {100 * (sd_ratio.max() - 1):.0f} % (at most 15 %)."
         )
-    # Not "> limit": the difference of two failed evidences is NaN.
+    # Not "> limit": the difference of two evidences that failed is NaN.
     if not evidence_difference <= _evidence_limit(first, second):
         problems.append(
             f"The log evidences of the two runs differ by {evidence_difference:.2f} "
@@ -149,12 +153,12 @@ def check(sampler: Sampler, data: Sequence[Any], first: Samples, second: Samples
         )
     for run in (first, second):
         problems += run.problems
-    # A narrow rival has about the volume of the found mode; a broad one the screen has weighed.
+    # A narrow rival has about the volume of the mode that was found, so its height tells its share of the posterior;
+    # that of a broad one was estimated by the screen.
     if max(-deficit, log_share) > np.log(MAX_SHARE_ELSEWHERE):
-        place = ", ".join(f"{value:.3f}" for value in rival)
         problems.append(
-            f"A place elsewhere, ({place}), explains the data about as well: its log-likelihood is "
-            f"lower by {deficit:.1f}, and all places elsewhere have log probability {log_share:.1f}."
+            f"A point elsewhere, ({_listed(rival)}), explains the data about as well: its log-likelihood is "
+            f"lower by {deficit:.1f}, and everything elsewhere has log probability {log_share:.1f}."
         )
     return Convergence(
         mean_difference_sd=mean_difference,
@@ -170,14 +174,14 @@ def check(sampler: Sampler, data: Sequence[Any], first: Samples, second: Samples
 def search_elsewhere(
     sampler: Sampler, data: Sequence[Any], samples: Samples, rng: np.random.Generator
 ) -> tuple[np.ndarray, float, float]:
-    """Find the best place far from the sampled mode.
+    """Find the best point far from the sampled mode.
 
-    A narrow rival is found by its height: the best separate screened points climb for some steps.
-    A broad one (silence) by its mass: the screen's own average of the likelihood.
+    A narrow rival is found by its height: the best of the screened points that lie apart climb for some steps.
+    A broad one (silence) is found by its mass: the average of the likelihood over the screen.
 
     Returns:
-        the place (d,), its log-likelihood (-inf if there is only the mode), and the log of the
-        likelihood averaged over the prior, elsewhere.
+        The point (d,); its log-likelihood (-inf if there is nothing but the mode); and the logarithm of the
+        likelihood elsewhere, averaged over the prior.
     """
     box = sampler.upper - sampler.lower
     inverse = np.linalg.pinv(np.atleast_2d(np.cov(samples.samples, rowvar=False)))
@@ -190,8 +194,8 @@ def search_elsewhere(
     away = elsewhere(points)
     log_mean = float(logsumexp(values[away]) - np.log(len(points))) if away.any() else -np.inf
 
-    places = _separate_best(points / box, values)
-    best, best_values = points[places], values[places]
+    starts = _separate_best(points / box, values)
+    best, best_values = points[starts], values[starts]
     for climb in range(_CLIMBS):
         step = _FIRST_STEP * _STEP_RATIO**climb * box
         proposals = best[:, np.newaxis] + step * rng.normal(size=(len(best), _PROPOSALS, len(box)))
@@ -202,8 +206,8 @@ def search_elsewhere(
         better = flat[rows, winner] > best_values
         best = np.where(better[:, np.newaxis], proposals[rows, winner], best)
         best_values = np.where(better, flat[rows, winner], best_values)
-    # A start near the found mode has climbed into it and is no rival, unless it stands out of a
-    # broad one.
+    # A start near the mode that was found has climbed into it and is no rival, unless it stands out from it:
+    # then the mode is a broad one, and the peak another.
     stands_out = best_values > samples.log_likelihood.max() + _STANDS_OUT
     best_values = np.where(elsewhere(best) | stands_out, best_values, -np.inf)
     top = int(np.argmax(best_values))
@@ -211,8 +215,8 @@ def search_elsewhere(
 
 
 def _separate_best(points: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return indices of the highest points, none within the start separation of a higher one."""
-    candidates = np.argsort(values)[::-1][: 64 * _STARTS]
+    """Return indices of the highest points, none within `_START_SEPARATION` of a higher one."""
+    candidates = np.argsort(values)[::-1][: _CANDIDATES * _STARTS]
     chosen: list[int] = []
     for index in candidates:
         distance = np.linalg.norm(points[chosen] - points[index], axis=1)
@@ -223,21 +227,25 @@ def _separate_best(points: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.array(chosen)
 
 
+def _listed(point: np.ndarray) -> str:
+    return ", ".join(f"{value:.3f}" for value in point)
+
+
 def _evidence_limit(first: Samples, second: Samples) -> float:
-    """Return the largest difference of log evidences that is no disagreement: some samplers are less exact."""
+    """Return the largest difference of log evidences that is no disagreement: some samplers are less accurate."""
     stated = 3.0 * np.hypot(first.log_evidence_sd, second.log_evidence_sd)
     return float(np.clip(stated, MAX_LOG_EVIDENCE_DIFFERENCE, 2.0 * MAX_LOG_EVIDENCE_DIFFERENCE))
 
 
 def _combined(first: Samples, second: Samples) -> Samples:
-    """Join two runs; where their evidences disagree, keep the samples of the larger one."""
+    """Join two runs; where their evidences disagree, keep the run with the larger one."""
     screens = {
         "screen_points": np.concatenate([first.screen_points, second.screen_points]),
         "screen_log_likelihood": np.concatenate([first.screen_log_likelihood, second.screen_log_likelihood]),
         "calls": first.calls + second.calls,
     }
     better, other = (first, second) if first.log_evidence >= second.log_evidence else (second, first)
-    if not better.log_evidence - other.log_evidence <= _evidence_limit(first, second):
+    if not better.log_evidence - other.log_evidence <= _evidence_limit(first, second):  # NaN, too
         return replace(better, **screens)
     return replace(
         better,

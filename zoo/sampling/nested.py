@@ -1,9 +1,9 @@
 """Nested samplers of other projects on our likelihoods: UltraNest and MultiNest.
 
-They walk from the whole prior to ever higher likelihoods with a few hundred live points. A posterior
-that fills 1e-7 of the prior beside a broad false mode is a hard case: unless a live point falls into
-its basin, which is some 1e-4 of the prior, they end in the false mode and look healthy. So two runs
-are always compared (`zoo.sampling.samplers`), and MultiNest wants thousands of live points.
+They work their way from the whole prior to ever higher likelihoods with a few hundred live points. A posterior
+that fills 1e-7 of the prior beside a broad false mode is a hard case: unless a live point falls into its basin,
+which is some 1e-4 of the prior, they end in the false mode and look healthy. So two runs are always compared
+(`zoo.sampling.samplers`), and MultiNest needs thousands of live points.
 Both are optional: UltraNest is licensed under the GPL, MultiNest for academic use.
 
 Sources: Skilling (2006); UltraNest: Buchner (2021); MultiNest: Feroz et al. (2009), Buchner et al. (2014).
@@ -26,12 +26,13 @@ from scipy.special import logsumexp
 from zoo.errors import ZooError
 from zoo.sampling.smc import Sampler, Samples
 
-ULTRANEST_LIVE_POINTS = 400
+ULTRANEST_LIVE_POINTS = 400  # its own default
+# Fewer may end in false modes of location posteriors.
 MULTINEST_LIVE_POINTS = 4_000
 
 
 def run_ultranest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> Samples:
-    """Sample a posterior by UltraNest, vectorised; arguments as of `Sampler.run`.
+    """Sample a posterior by UltraNest, vectorised; arguments and result as in `Sampler.run`.
 
     Raises:
         ZooError: UltraNest is not installed.
@@ -43,11 +44,11 @@ def run_ultranest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
             "The sampler 'ultranest' needs the package ultranest (GPL), which is not installed. "
             'Install it with `pip install "seismic-zoo[gpl]"`, or take another sampler (smc).'
         ) from error
-    # Without a handler it makes one of its own, which reports on stdout.
+    # Without a handler, UltraNest makes one of its own, which reports to stdout.
     logger = logging.getLogger("ultranest")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-    # UltraNest draws from NumPy's global generator: lend it one, and give the caller's back.
+    # UltraNest draws from NumPy's global generator: seed it, and restore the caller's state afterwards.
     state = np.random.get_state()
     np.random.seed(seed)
     try:
@@ -79,7 +80,7 @@ def run_ultranest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
 
 
 def run_multinest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> Samples:
-    """Sample a posterior by MultiNest, a point at a time; arguments as of `Sampler.run`.
+    """Sample a posterior by MultiNest, one point at a time; arguments and result as in `Sampler.run`.
 
     Raises:
         ZooError: PyMultiNest or the MultiNest library is not installed.
@@ -104,7 +105,7 @@ def run_multinest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
         calls += 1
         return float(sampler.evaluate(np.array([[cube[index] for index in range(dimensions)]]), data)[0])
 
-    # Its text files name the run; their paths may have no more than 100 characters.
+    # MultiNest writes text files whose paths may have no more than 100 characters.
     with tempfile.TemporaryDirectory(prefix="zoo") as folder:
         prefix = str(Path(folder) / "r")
         pymultinest.run(
@@ -113,7 +114,7 @@ def run_multinest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
             dimensions,
             n_live_points=live_points,
             outputfiles_basename=prefix,
-            seed=1 + seed % 30_000,  # of MultiNest's own generator
+            seed=1 + seed % 30_000,  # within the range of MultiNest's own generator
             resume=False,
             verbose=False,
         )
@@ -137,14 +138,14 @@ def run_multinest(sampler: Sampler, data: Sequence[Any] = (), seed: int = 0) -> 
 
 
 def _import_multinest() -> Any:
-    """Return PyMultiNest; its own import ends the whole process where the library is missing."""
+    """Return PyMultiNest, if its library is there: without it, PyMultiNest's import would end the whole process."""
     library = {"darwin": "libmultinest.dylib", "win32": "libmultinest.dll"}.get(sys.platform, "libmultinest.so")
     try:
         ctypes.CDLL(library)
     except OSError as error:
         raise ZooError(
-            f"The sampler 'pymultinest' needs MultiNest's library {library}, which the loader does not find "
-            f"({error}). Build it (https://github.com/JohannesBuchner/MultiNest; academic use), name its folder "
+            f"The sampler 'pymultinest' needs MultiNest's library {library}, which the loader cannot find "
+            f"({error}). Build it (https://github.com/JohannesBuchner/MultiNest; academic use) and name its folder "
             "in LD_LIBRARY_PATH, or take another sampler (smc)."
         ) from error
     try:
@@ -168,7 +169,7 @@ def _equally_weighted(
     iterations: int,
     calls: int,
 ) -> Samples:
-    """Turn dead points and their weights into as many equally weighted samples as they are worth."""
+    """Resample dead points by their weights: as many equally weighted samples as their effective number."""
     weight = np.exp(log_weight - logsumexp(log_weight))
     ess = 1.0 / np.sum(weight**2)
     count = max(int(ess), 2)

@@ -1,1 +1,1 @@
-"""Figures of microseismic."""
+"""Figures of earth models, emulated traces, locations and mechanisms."""

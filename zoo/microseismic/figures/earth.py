@@ -1,4 +1,4 @@
-"""Figures of the microseismic room: the earth model, and emulated beside simulated traces."""
+"""Figures of an earth model, and of emulated traces beside simulated ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 
 from zoo.figures import save_figure, style
 
+# What is shown of a trace before and after its peak, s.
+_BEFORE_S, _AFTER_S = 0.15, 0.45
+
 
 def draw_elastic_model(model, path: str | os.PathLike, receivers_km=None, sources_km=None) -> None:
-    """Draw density, P and S speed on two vertical sections and one map, as the paper's figure 7.
+    """Draw density, P and S speed on two vertical sections each, as Spurio Mancini et al. (2021), figure 7.
 
     Args:
-        model: `zoo.microseismic.physics.elastic.ElasticModel`, axes (x, y, z), z up.
+        model: `zoo.microseismic.physics.elastic_model.ElasticModel`.
         path: the file.
         receivers_km, sources_km: (n, 3) points to mark, km.
     """
@@ -50,12 +53,12 @@ def draw_elastic_model(model, path: str | os.PathLike, receivers_km=None, source
 def draw_emulation(
     true: np.ndarray, emulated: np.ndarray, coordinates_km: np.ndarray, time_step_s: float, path: str | os.PathLike
 ) -> None:
-    """Draw simulated and emulated traces of some events at one receiver, as the paper's figure 8.
+    """Draw simulated and emulated traces of some events at one receiver (Spurio Mancini et al. 2021, figure 8).
 
     Args:
         true, emulated: (events, time).
-        coordinates_km: (events, 3).
-        time_step_s: sampling interval.
+        coordinates_km: (events, 3) sources.
+        time_step_s: sampling interval, s.
         path: the file.
     """
     import matplotlib.pyplot as plt
@@ -69,9 +72,9 @@ def draw_emulation(
             axis.plot(time_s, g / scale, color="black", lw=1.8, label="simulated")
             axis.plot(time_s, p / scale, color="tab:orange", lw=1.2, ls="--", label="emulated")
             correlation = np.corrcoef(g, p)[0, 1]
-            axis.set_xlim(max(0, peak - 0.15), min(time_s[-1], peak + 0.45))
-            place = ", ".join(f"{value:.3f}" for value in source)
-            axis.set_title(f"source at ({place}) km, correlation {correlation:.3f}", fontsize="medium", loc="left")
+            axis.set_xlim(max(0, peak - _BEFORE_S), min(time_s[-1], peak + _AFTER_S))
+            location = ", ".join(f"{value:.3f}" for value in source)
+            axis.set_title(f"source at ({location}) km, correlation {correlation:.3f}", fontsize="medium", loc="left")
             axis.set_ylabel("pressure / peak")
         axes[0, 0].legend(loc="upper right", fontsize="small")
         axes[-1, 0].set_xlabel("time (s)")

@@ -1,4 +1,4 @@
-"""Figures of the emulators of microseismic traces: what they draw beside the simulator, and what they locate."""
+"""Figures that compare emulators of microseismic traces: their traces beside the simulator's, and their posteriors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from matplotlib.figure import Figure
 
 from zoo.figures import BLACK, BLUE, GREEN, PURPLE, VERMILLION, save_figure, style
 
-# Shown of a trace: before and after its peak, s.
+# What is shown of a trace before and after its peak, s.
 _BEFORE_S, _AFTER_S = 0.12, 0.35
 
 
 def draw_comparison(
-    true: np.ndarray, emulated: Mapping[str, np.ndarray], places_km: np.ndarray, time_step_s: float, path: Path
+    true: np.ndarray, emulated: Mapping[str, np.ndarray], sources_km: np.ndarray, time_step_s: float, path: Path
 ) -> None:
-    """Draw traces of a few events with what emulators make of them (Spurio Mancini et al. 2021, figure 8).
+    """Draw simulated traces of a few events and those of emulators (Spurio Mancini et al. 2021, figure 8).
 
     Args:
         true: (events, time) simulated.
         emulated: label -> (events, time).
-        places_km: (events, 3) sources.
-        time_step_s: sampling interval.
+        sources_km: (events, 3).
+        time_step_s: sampling interval, s.
         path: the file.
     """
     time_s = np.arange(true.shape[-1]) * time_step_s
@@ -38,7 +38,7 @@ def draw_comparison(
                 axes.plot(time_s, traces[column] / scale, color=colour, lw=1.2, label=label)
                 axes.plot([], [], " ", label=f"   correlation {correlation:.3f}")
             axes.set_xlim(max(0.0, peak_s - _BEFORE_S), min(time_s[-1], peak_s + _AFTER_S))
-            axes.set_title("source at ({:.3f}, {:.3f}, {:.3f}) km".format(*places_km[column]))
+            axes.set_title("source at ({:.3f}, {:.3f}, {:.3f}) km".format(*sources_km[column]))
             axes.set_xlabel("time after origin (s)")
             axes.legend(fontsize="small", loc="upper right")
         figure.axes[0].set_ylabel("pressure / largest")
@@ -46,16 +46,18 @@ def draw_comparison(
 
 
 def draw_posteriors(samples_km: Mapping[str, np.ndarray], source_km: np.ndarray, path: Path) -> None:
-    """Draw posteriors of one event by several methods over each other, 68 and 95 % contours (figures 10 and 11).
+    """Draw posteriors of one event by several methods on top of each other: 68 and 95 % contours.
+
+    As in Spurio Mancini et al. (2021), figures 10 and 11.
 
     Args:
-        samples_km: label -> (n, 3) samples of x, y, z in km; the tightest last or first, as you like.
-        source_km: (3,) truth.
+        samples_km: label -> (n, 3) samples of x, y, z in km, in any order.
+        source_km: (3,) true location.
         path: the file.
     """
     from getdist import MCSamples, chains, plots
 
-    chains.print_load_details = False  # it would go to stdout, which is for data
+    chains.print_load_details = False  # they would go to stdout, which is for data
     names = ("x", "y", "z")
     # The widest first, so that the tightest lies on top.
     ordered = sorted(samples_km, key=lambda label: -float(np.prod(samples_km[label].std(axis=0))))
@@ -67,7 +69,7 @@ def draw_posteriors(samples_km: Mapping[str, np.ndarray], source_km: np.ndarray,
                 names=list(names),
                 labels=[f"{name}\\ [\\mathrm{{km}}]" for name in names],
                 label=label,
-                # In standard deviations: enough to join what sampling scatters about a long tail.
+                # In standard deviations: wide enough to join the samples scattered along a long tail.
                 settings={"ignore_rows": 0, "smooth_scale_1D": 0.25, "smooth_scale_2D": 0.35},
             )
             for label in ordered

@@ -1,4 +1,4 @@
-"""Figures of a located event: the corner plot of its coordinates and the fit of its traces."""
+"""Figures of a located event: the corner plot of its coordinates, and the fit of its traces."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from matplotlib.ticker import MaxNLocator
 
 from zoo.figures import BLACK, BLUE, GREY, VERMILLION, style
 
-# Posteriors narrower than this are drawn as offsets in metres from a round place.
+# Posteriors narrower than this are drawn as offsets in metres from a location rounded to metres.
 _METRE_SCALE_KM = 0.05
 _AXES = ("x", "y", "z")
 _ORIGIN_TIME = "t_0"
 
 
 def corner_figure(samples: np.ndarray, source_km: np.ndarray | None = None) -> Figure:
-    """Draw the 68 and 95 % contours of the source coordinates, and origin time, by GetDist.
+    """Draw the 68 and 95 % contours of the source coordinates, and of the origin time if it was inferred, by GetDist.
 
     Args:
         samples: (n, 3) samples of x, y, z in km, or (n, 4) with the origin time in s after the first sample.
-        source_km: (3,) true coordinates if known: drawn as lines.
+        source_km: (3,) true coordinates, if known; they are drawn as lines.
     """
     from getdist import MCSamples, chains, plots
 
-    chains.print_load_details = False  # it would go to stdout, which is for data
+    chains.print_load_details = False  # they would go to stdout, which is for data
     count = samples.shape[1]
     names = (*_AXES, _ORIGIN_TIME)[:count]
     mean, sd = samples.mean(axis=0), samples.std(axis=0)
@@ -35,8 +35,8 @@ def corner_figure(samples: np.ndarray, source_km: np.ndarray | None = None) -> F
     if np.all(sd[:3] < _METRE_SCALE_KM):
         origin[:3], factor[:3] = np.round(mean[:3], 3), 1000.0
         labels = [
-            f"{axis} - {place:.3f}\\ \\mathrm{{km}}\\ [\\mathrm{{m}}]"
-            for axis, place in zip(_AXES, origin[:3], strict=True)
+            f"{axis} - {middle:.3f}\\ \\mathrm{{km}}\\ [\\mathrm{{m}}]"
+            for axis, middle in zip(_AXES, origin[:3], strict=True)
         ]
     if count > 3:
         factor[3] = 1000.0
@@ -72,7 +72,7 @@ def corner_figure(samples: np.ndarray, source_km: np.ndarray | None = None) -> F
         keys = [Patch(color=BLUE, label="68 %"), Patch(color=BLUE, alpha=0.4, label="95 %")]
         if source_km is not None:
             keys.append(Line2D([], [], color=VERMILLION, ls="--", label="true source"))
-        # Room for the titles: GetDist's own layout leaves none above the first panel.
+        # GetDist's own layout leaves no room for the title of the first panel.
         plotter.gridspec.update(top=0.95)
         plotter.fig.legend(handles=keys, loc="upper right", fontsize=11)
         return plotter.fig
@@ -87,16 +87,16 @@ def traces_figure(
     unit: str,
     time_of_first_sample: bool = False,
 ) -> Figure:
-    """Draw each receiver's observed trace over the 95 % band in which the located source predicts it.
+    """Draw each receiver's observed trace over the 95 % band that the posterior predicts for it.
 
     Args:
         traces: (receivers, time) observed.
         predicted: (receivers, time) at the posterior mean.
         predictive_sd: (receivers, time) of data: noise, emulator error and posterior together.
-        time_step_s: sampling interval in s.
+        time_step_s: sampling interval, s.
         receivers_km: (receivers, 3) for the titles.
         unit: of the traces.
-        time_of_first_sample: the origin time is unknown, so times count from the first sample.
+        time_of_first_sample: the origin time is unknown, so time is counted from the first sample.
     """
     count, samples = traces.shape
     time_s = np.arange(samples) * time_step_s
@@ -104,7 +104,7 @@ def traces_figure(
         figure = Figure(figsize=(8.0, 0.8 + 1.5 * count))
         panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
         rows = zip(panels, traces, predicted, predictive_sd, receivers_km, strict=True)
-        for panel, trace, model, sd, place in rows:
+        for panel, trace, model, sd, receiver in rows:
             panel.fill_between(
                 time_s,
                 model - 1.96 * sd,
@@ -117,7 +117,7 @@ def traces_figure(
             panel.plot(time_s, trace, color=BLACK, lw=0.7, label="observed")
             panel.plot(time_s, model, color=BLUE, lw=1.2, label="at the posterior mean")
             panel.axhline(0.0, color=GREY, lw=0.4, zorder=0)
-            panel.set_title("receiver at ({:.3f}, {:.3f}, {:.3f}) km".format(*place), loc="left")
+            panel.set_title("receiver at ({:.3f}, {:.3f}, {:.3f}) km".format(*receiver), loc="left")
             panel.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
             panel.yaxis.set_major_locator(MaxNLocator(4))
         figure.supylabel(f"trace [{unit}]", fontsize="medium")
@@ -129,5 +129,6 @@ def traces_figure(
 
 
 def _value(mean: float, sd: float, unit: str) -> str:
+    """Return mean ± sd with two significant digits of the sd, but two to five decimals."""
     digits = int(np.clip(1 - np.floor(np.log10(max(sd, 1e-6))), 2, 5))
     return f"{mean:.{digits}f} ± {sd:.{digits}f} {unit}"

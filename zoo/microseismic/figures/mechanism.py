@@ -1,4 +1,4 @@
-"""Figures of a source mechanism: beach ball, source type and components, each with its spread."""
+"""Figure of a source mechanism: beach ball, source type and components, each with its spread."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from matplotlib.patches import Circle
 from zoo.figures import BLACK, BLUE, GREY, VERMILLION, style
 from zoo.microseismic.physics import moment_tensor
 
-# Samples that are drawn: those of beach balls on so many pixels a side, and points.
+# Samples that are averaged in a beach ball, its pixels a side, and samples that are drawn as points.
 _BALLS, _PIXELS, _POINTS = 200, 301, 800
 
 
 def mechanism_figure(tensors_n_m: np.ndarray, true_tensor_n_m: np.ndarray | None = None) -> Figure:
-    """Draw beach ball, place on the lune of source types, and components of samples of a moment tensor.
+    """Draw the beach ball, the source type (on the lune) and the components of samples of a moment tensor.
 
     Args:
         tensors_n_m: (n, 6) samples.
-        true_tensor_n_m: (6,) where known.
+        true_tensor_n_m: (6,), if known.
     """
     mean = tensors_n_m.mean(axis=0)
     balls = [
-        ("posterior (darker: surer)", tensors_n_m[:: max(1, len(tensors_n_m) // _BALLS)]),
+        ("posterior (dark: certain)", tensors_n_m[:: max(1, len(tensors_n_m) // _BALLS)]),
         ("posterior mean", mean[np.newaxis]),
     ]
     if true_tensor_n_m is not None:
@@ -45,10 +45,10 @@ def mechanism_figure(tensors_n_m: np.ndarray, true_tensor_n_m: np.ndarray | None
 
 
 def _draw_ball(axes: Axes, tensors: np.ndarray) -> None:
-    """Draw the lower hemisphere, in equal areas: what part of tensors (n, 6) has compression in a direction."""
+    """Draw the lower hemisphere in an equal-area projection: the fraction of tensors (n, 6) with compression there."""
     east, north = np.meshgrid(*[np.linspace(-1, 1, _PIXELS)] * 2)
     radius = np.hypot(east, north)
-    # Of a direction at angle t from straight down, sin(t / 2) = radius / sqrt(2); outside of the ball, of its rim
+    # A direction at angle t from straight down has the radius sqrt(2) sin(t / 2); outside the ball, take its rim.
     half = np.arcsin(np.minimum(radius, 1) / np.sqrt(2))
     sine = np.sin(2 * half) / np.maximum(radius, 1e-9)
     ray = np.stack([sine * east, sine * north, -np.cos(2 * half)])
@@ -69,7 +69,7 @@ def _draw_ball(axes: Axes, tensors: np.ndarray) -> None:
 
 
 def _draw_lune(axes: Axes, tensors: np.ndarray, truth: np.ndarray | None) -> None:
-    """Draw tensors (n, 6) on the lune of source types, in a sinusoidal projection (areas are true)."""
+    """Draw tensors (n, 6) on the lune of source types, in a sinusoidal (equal-area) projection."""
     latitude = np.linspace(-90, 90, 181)
     for longitude in (-30, 0, 30):
         style_of_line = {"color": GREY, "lw": 0.5} if longitude == 0 else {"color": BLACK, "lw": 1}
@@ -84,13 +84,13 @@ def _draw_lune(axes: Axes, tensors: np.ndarray, truth: np.ndarray | None) -> Non
     ):
         axes.text(x, y, name, ha=align[0], va=align[1], fontsize="x-small")
 
-    def place(moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def position(moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         longitude, latitude = moment_tensor.lune(moment)
         return longitude * np.cos(np.deg2rad(latitude)), latitude
 
-    axes.plot(*place(tensors[:: max(1, len(tensors) // _POINTS)]), ".", color=BLUE, ms=2, alpha=0.25, mew=0)
+    axes.plot(*position(tensors[:: max(1, len(tensors) // _POINTS)]), ".", color=BLUE, ms=2, alpha=0.25, mew=0)
     if truth is not None:
-        axes.plot(*place(np.asarray(truth)), "*", color=VERMILLION, ms=11, mec="white", mew=0.6)
+        axes.plot(*position(np.asarray(truth)), "*", color=VERMILLION, ms=11, mec="white", mew=0.6)
     axes.set(xlim=(-62, 62), ylim=(-105, 108), aspect="equal")
 
 

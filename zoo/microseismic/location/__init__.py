@@ -1,1 +1,1 @@
-"""Location of microseismic."""
+"""Where an event happened: observations, their likelihoods, and posteriors of location and mechanism."""

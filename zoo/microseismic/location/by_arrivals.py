@@ -1,49 +1,53 @@
 """Where did a microseismic event happen, by when its waves arrived? Bayesian location by travel times.
 
     observation = read_traces("event.npz")
-    location = locate_arrivals(observation)
+    location = locate_by_arrivals(observation)
     print(location.report())
     location.write("located")
 
-The comparison of Spurio Mancini et al. (2021), section 3.3: P arrivals, times from the eikonal equation, errors of the
-picks of 5 ms, uniform prior over the rock. Arrival times alone are robust: amplitudes and wave shapes, which a wrong
-source or density spoils, do not enter. They say less, too: see `zoo.microseismic.location.by_waveforms` for what
-waveforms say.
+The comparison of Spurio Mancini et al. (2021), section 3.3: P arrivals, travel times from the eikonal equation, errors
+of the picks of 5 ms, and a uniform prior over the rock. Arrival times alone are robust: amplitudes and wave shapes,
+which a wrong source type or density distorts, do not enter. They also tell less: see
+`zoo.microseismic.location.by_waveforms` for what waveforms tell.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import digest, write_json, write_with
-from zoo.microseismic.location.arrivals import MIN_SIGNAL_TO_NOISE, PULSE_SIGMA_S, Picks, pick_arrivals
+from zoo.microseismic.location.arrival_likelihood import EdtLikelihood, GaussianLikelihood
 from zoo.microseismic.location.by_waveforms import SETTINGS
 from zoo.microseismic.location.observation import Observation
-from zoo.microseismic.location.posterior import AXES, Posterior
-from zoo.microseismic.location.travel_times import EdtLikelihood, GaussianLikelihood, OctTreeSampler, TravelTimeFields
+from zoo.microseismic.location.oct_tree import OctTreeSampler
+from zoo.microseismic.location.picks import MIN_SIGNAL_TO_NOISE, PULSE_SIGMA_S, Picks, pick_arrivals
+from zoo.microseismic.location.posterior import AXES, Posterior, edges_reached
+from zoo.microseismic.location.travel_time_fields import TravelTimeFields, fields_of, fingerprint, travel_times
 from zoo.microseismic.physics import marine
-from zoo.microseismic.physics.eikonal import receiver_times
+from zoo.microseismic.physics.coordinates import SAME_POINT_KM, checked, listed
 from zoo.microseismic.physics.elastic_model import ElasticModel, read_model
-from zoo.sampling.samplers import check_name, sample
-from zoo.sampling.smc import Sampler, Settings
+from zoo.sampling.cache import cached
+from zoo.sampling.samplers import check_name, check_seed, sample
+from zoo.sampling.smc import Sampler, Samples, Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LIKELIHOODS = ("gaussian", "edt")
-PICK_SD_S = 0.005  # of Spurio Mancini et al. (2021)
-# Waves of 11 Hz do not see the earth as rays do: their arrivals scatter by this share of the time about the eikonal
-# equation's. `python benchmarks/eikonal.py picks` measures it on the marine dataset.
+PICK_SD_S = 0.005  # Spurio Mancini et al. (2021), section 3.3
+# Waves of 11 Hz do not follow the rays of the eikonal equation exactly: their arrivals scatter about its times by this
+# fraction of the time. `python benchmarks/eikonal.py picks` measures it on the marine dataset.
 TRAVEL_TIME_ERROR = 0.003
-MIN_PICKS = 3
-# Of the oct-tree.
+MIN_PICKS = 3  # as many as there are coordinates
+# Size of a run of the oct-tree.
 _EDT_SETTINGS = {"screen": 2**18, "batch": 2**14, "particles": 2**12, "evidence_draws": 2**14}
-_SAME_PLACE_KM = 0.0015
+# A pick is not explained whose residual is larger: one in 2000 is by chance.
 _MAX_RESIDUAL_SD = 3.5
 
 
@@ -51,13 +55,13 @@ _MAX_RESIDUAL_SD = 3.5
 class ArrivalLocation(Posterior):
     """Posterior of the coordinates of one event, by its arrival times.
 
-    Attributes beside those of `Posterior`:
+    Attributes, in addition to those of `Posterior`:
         likelihood: "gaussian" or "edt".
-        picks: P arrivals of all receivers.
-        arrival_sds_s: (receivers,) errors that the location gave them, picks and travel times together.
+        picks: P arrivals at all receivers.
+        arrival_sds_s: (receivers,) errors that were assumed, of pick and travel time together.
         predicted_s: (receivers,) arrivals from the posterior mean, s.
-        origin_time_s: 0 where it is known, or else the one that fits the picks from the posterior mean.
-        observed: (receivers, time) traces; None where only picks were given.
+        origin_time_s: 0 if it is known; otherwise the one that fits the picks best from the posterior mean.
+        observed: (receivers, time) traces; None if only picks were given.
         time_step_s, unit: of the traces.
     """
 
@@ -72,7 +76,7 @@ class ArrivalLocation(Posterior):
 
     @property
     def residuals_s(self) -> np.ndarray:
-        """Picks minus predicted arrivals (receivers,), s; NaN: no pick."""
+        """Picks minus predicted arrivals (receivers,), s; NaN where there is no pick."""
         return self.picks.times_s - self.predicted_s
 
     def summary(self) -> dict[str, Any]:
@@ -89,7 +93,7 @@ class ArrivalLocation(Posterior):
         }
 
     def report(self) -> str:
-        """Say where the event is, how sure that is, and what to doubt."""
+        """Return where the event is, how certain that is, and what casts doubt on it."""
         residuals = ", ".join("none" if np.isnan(r) else f"{1000 * r:+.1f}" for r in self.residuals_s)
         sds = ", ".join("none" if np.isnan(r) else f"{1000 * r:.1f}" for r in self.arrival_sds_s)
         lines = [
@@ -101,27 +105,22 @@ class ArrivalLocation(Posterior):
         ]
         return "\n".join(lines)
 
-    def write(self, folder: str | os.PathLike) -> Path:
-        """Write samples.npz, summary.json, corner.png and, of traces, arrivals.png to a folder; return it."""
-        from zoo.figures import save_figure
-        from zoo.microseismic.figures.arrivals import arrivals_figure
-        from zoo.microseismic.figures.location import corner_figure
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `samples.npz` holds."""
+        return super().arrays() | {
+            "picks_s": self.picks.times_s,
+            "arrival_sds_s": self.arrival_sds_s,
+            "predicted_s": self.predicted_s,
+        }
 
-        folder = Path(folder)
-        write_with(
-            folder / "samples.npz",
-            lambda path: np.savez_compressed(
-                path,
-                samples_km=self.samples.samples,
-                log_likelihood=self.samples.log_likelihood,
-                picks_s=self.picks.times_s,
-                arrival_sds_s=self.arrival_sds_s,
-                predicted_s=self.predicted_s,
-            ),
-        )
-        save_figure(corner_figure(self.samples.samples, self.source_km), folder / "corner.png")
-        if self.observed is not None:
-            figure = arrivals_figure(
+    def figures(self) -> dict[str, Figure]:
+        """Return `corner.png` and, if there are traces, `arrivals.png`."""
+        from zoo.microseismic.figures.arrivals import arrivals_figure
+
+        if self.observed is None:
+            return super().figures()
+        return super().figures() | {
+            "arrivals.png": arrivals_figure(
                 self.observed,
                 self.time_step_s,
                 self.picks.receivers_km,
@@ -130,13 +129,10 @@ class ArrivalLocation(Posterior):
                 self.predicted_s,
                 self.unit,
             )
-            save_figure(figure, folder / "arrivals.png")
-        # Last: where it is, the others are.
-        write_json(folder / "summary.json", self.summary())
-        return folder
+        }
 
 
-def locate_arrivals(
+def locate_by_arrivals(
     data: Observation | Picks,
     velocity_model: ElasticModel | str | os.PathLike | None = None,
     likelihood: str = "gaussian",
@@ -150,32 +146,37 @@ def locate_arrivals(
 ) -> ArrivalLocation:
     """Locate one event by its P arrivals.
 
-    The first call for some receivers computes their travel times, which the cache keeps, and compiles the sampler.
+    The first call for an earth and its receivers computes the travel times, which the zoo's cache keeps, and compiles
+    the sampler, which the earth model keeps: for many events, read the model once.
 
     Args:
-        data: traces with their sampling rate and receivers, from which arrivals are picked; or picks.
+        data: traces with their sampling rate and receivers, in which arrivals are picked; or picks.
         velocity_model: the earth, or an npz of it (`zoo.microseismic.physics.elastic_model.read_model`). None: the
-            marine model, if
-            the receivers are its.
+            marine model, if all receivers are among those of that model.
         likelihood: "gaussian", or "edt" (the paper's equation 14).
-        pick_sd_s: error of each arrival, of pick and travel time together, s. None: of each receiver its own, from the
-            pick's signal-to-noise ratio and `TRAVEL_TIME_ERROR`.
-        origin_time_known: the first sample is the origin time. False: it may be any (gaussian; for edt it always may).
+        pick_sd_s: error of each arrival, of pick and travel time together, s. None: each receiver has its own, from
+            the pick's signal-to-noise ratio and `TRAVEL_TIME_ERROR`.
+        origin_time_known: the first sample is at the origin time. False: it may be any (gaussian; for edt it always
+            may).
         edt_power: N of equation 14; None: the number of picks.
-        pulse_sigma_s: of the source's pulse, see `zoo.microseismic.location.arrivals.pick_arrivals`.
+        pulse_sigma_s: of the source's pulse, see `zoo.microseismic.location.picks.pick_arrivals`.
         seed: the same seed gives the same answer.
-        settings: size of each of the two runs of the sampler (edt, which samples by an oct-tree, has its own).
+        settings: size of each of the two runs of the sampler (edt, which is sampled by an oct-tree, has its own).
         sampler: name, see `zoo.sampling.samplers`.
+
+    Returns:
+        The posterior of the location.
 
     Raises:
         UsageError: there is no such likelihood or sampler.
         ZooError: the traces, picks or velocity model cannot be used.
+
+    Source: Spurio Mancini et al. (2021), section 3.3.
     """
     check_name(sampler)
     if likelihood not in LIKELIHOODS:
         raise UsageError(f"There is no likelihood of arrivals '{likelihood}'.{did_you_mean(likelihood, LIKELIHOODS)}")
-    if seed < 0:
-        raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
+    check_seed(seed)
     if pick_sd_s is not None and not (np.isfinite(pick_sd_s) and pick_sd_s > 0):
         raise ZooError(f"pick_sd_s is {pick_sd_s}; expected a positive number of seconds, e.g. {PICK_SD_S}.")
     if edt_power is not None and not (np.isfinite(edt_power) and edt_power > 0):
@@ -196,18 +197,16 @@ def locate_arrivals(
         notes.append(f"No arrival was found at receivers {missing}; the others locate the event.")
     if pick_sd_s is None:
         arrival_sds_s = np.hypot(picks.sds_s, TRAVEL_TIME_ERROR * picks.times_s)
-        notes.append("The errors of the arrivals were estimated from the traces and the earth's scattering.")
+        notes.append("The errors of the arrivals were estimated from the traces and the scattering in the earth.")
     else:
         arrival_sds_s = np.where(np.isfinite(picks.times_s), pick_sd_s, np.nan)
 
-    medium = _medium(velocity_model, picks.receivers_km)
-    places = tuple(map(tuple, picks.receivers_km[used].tolist()))
+    earth = _earth(velocity_model, picks.receivers_km)
     form = _Form(likelihood, origin_time_known, edt_power)
-    _, engine = _compiled(medium, places, form, settings)
+    engine = _compiled(earth, picks.receivers_km[used], form, settings)
     samples, convergence = sample(engine, (picks.times_s[used], arrival_sds_s[used]), sampler, seed)
-    # Of all receivers, those without a pick too.
-    all_places = tuple(map(tuple, picks.receivers_km.tolist()))
-    travel_s = _fields(medium, all_places)(samples.mean[np.newaxis].astype(np.float32)).numpy()[0].astype(np.float64)
+    # To all receivers, including those without a pick.
+    travel_s = travel_times(samples.mean[np.newaxis], earth, picks.receivers_km)[0]
     origin_time_s = form.origin_time_s(picks.times_s[used] - travel_s[used], arrival_sds_s[used])
     predicted_s = travel_s + origin_time_s
     source_km = None if observation is None else observation.source_km
@@ -224,98 +223,81 @@ def locate_arrivals(
         convergence=convergence,
         source_km=None if source_km is None else np.asarray(source_km, np.float64),
         notes=tuple(notes),
-        warnings=tuple(_warnings(samples.mean, samples.sd, engine, picks.times_s - predicted_s, arrival_sds_s)),
+        warnings=tuple(_warnings(samples, engine, picks.times_s - predicted_s, arrival_sds_s)),
         seed=seed,
     )
 
 
 @dataclass(frozen=True)
 class _Form:
-    """Which likelihood."""
+    """Which likelihood, and with what options."""
 
     name: str
     origin_time_known: bool
     edt_power: float | None
 
-    def of(self, travel_times: TravelTimeFields) -> Callable:
+    def of(self, fields: TravelTimeFields) -> Callable:
         if self.name == "edt":
-            return EdtLikelihood(travel_times, self.edt_power)
-        return GaussianLikelihood(travel_times, self.origin_time_known)
+            return EdtLikelihood(fields, self.edt_power)
+        return GaussianLikelihood(fields, self.origin_time_known)
 
     def origin_time_s(self, residuals_s: np.ndarray, sds_s: np.ndarray) -> float:
-        """Return the origin time that fits best, in the likelihood's own sense."""
+        """Return the origin time that fits best in the sense of the likelihood."""
         if self.name == "edt":
             return float(np.median(residuals_s))
         return 0.0 if self.origin_time_known else float(np.average(residuals_s, weights=sds_s**-2.0))
 
 
-@dataclass(frozen=True)
-class _Medium:
-    """An earth, told from others by its content."""
-
-    key: str
-    model: ElasticModel = field(compare=False, repr=False)
-
-    @property
-    def box_km(self) -> tuple[np.ndarray, np.ndarray]:
-        """Corners of the rock: the whole grid up to its lowest fluid."""
-        last = np.array(self.model.shape) - 1
-        fluid = np.flatnonzero((self.model.vs_m_s == 0).any(axis=(0, 1)))
-        if 0 < fluid.size < self.model.shape[2] and fluid[0] > 0:
-            last[2] = fluid[0]
-        return np.zeros(3), last * np.array(self.model.spacing_m) / 1000.0
-
-
-@lru_cache(maxsize=1)
+@cache
 def _marine() -> ElasticModel:
     return marine.marine_model()
 
 
-def _medium(velocity_model: ElasticModel | str | os.PathLike | None, receivers_km: np.ndarray) -> _Medium:
+def _earth(velocity_model: ElasticModel | str | os.PathLike | None, receivers_km: np.ndarray) -> ElasticModel:
+    """Return the earth model, after a check that the receivers are in it."""
     if velocity_model is None:
         known = (np.array(marine.PUBLISHED_RECEIVERS) - 1) * np.array(marine.SPACING_M) / 1000.0
         distance_km = np.linalg.norm(receivers_km[:, np.newaxis] - known, axis=-1).min(axis=1)
-        if distance_km.max() > _SAME_PLACE_KM:
-            place = ", ".join(f"{value:g}" for value in receivers_km[distance_km.argmax()])
+        if distance_km.max() > SAME_POINT_KM:
             raise ZooError(
-                f"The receiver at ({place}) km is none of the marine model's, so the earth under it is not known. "
-                "State it: velocity_model=... (an npz with vp_m_s, vs_m_s, density_kg_m3 and spacing_m)."
+                f"The receiver at {listed(receivers_km[distance_km.argmax()])} km is none of the marine model's, so "
+                "the earth under it is not known. State it: velocity_model=... (an npz with vp_m_s, vs_m_s, "
+                "density_kg_m3 and spacing_m)."
             )
         model = _marine()
     else:
         model = velocity_model if isinstance(velocity_model, ElasticModel) else read_model(velocity_model)
-    extent_km = (np.array(model.shape) - 1) * np.array(model.spacing_m) / 1000.0
-    outside = np.any((receivers_km < -1e-9) | (receivers_km > extent_km + 1e-9), axis=1)
-    if outside.any():
-        place = ", ".join(f"{value:g}" for value in receivers_km[outside.argmax()])
-        raise ZooError(
-            f"The receiver at ({place}) km is outside the velocity model, which reaches from 0 to "
-            f"{', '.join(f'{value:g}' for value in extent_km)} km. Coordinates are x, y, z in km, z up from its bottom."
-        )
-    return _Medium(digest(model.vp_m_s, model.vs_m_s, *model.shape, *model.spacing_m), model)
+    checked(receivers_km, model.extent_km, "receiver")
+    return model
 
 
-@lru_cache(maxsize=4)
-def _fields(medium: _Medium, receivers_km: tuple[tuple[float, ...], ...]) -> TravelTimeFields:
-    model, places = medium.model, np.array(receivers_km)
-    return TravelTimeFields(receiver_times(model.vp_m_s, model.spacing_m, 1000.0 * places), model.spacing_m, places)
+def _rock_km(model: ElasticModel) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners (3,) of the rock, which are the prior's: the whole grid up to its lowest fluid."""
+    last = np.array(model.shape) - 1
+    fluid = np.flatnonzero((model.vs_m_s == 0).any(axis=(0, 1)))
+    # A model without S waves anywhere is not all sea: its author left them out.
+    if 0 < fluid.size < model.shape[2] and fluid[0] > 0:
+        last[2] = fluid[0]
+    return np.zeros(3), last * np.array(model.spacing_m) / 1000.0
 
 
-@lru_cache(maxsize=4)
-def _compiled(
-    medium: _Medium, receivers_km: tuple[tuple[float, ...], ...], form: _Form, settings: Settings
-) -> tuple[Callable, Sampler]:
-    """Return the likelihood and the sampler, whose compiled loops serve all events at these receivers."""
-    likelihood = form.of(_fields(medium, receivers_km))
-    if form.name == "edt":
-        return likelihood, OctTreeSampler(likelihood, *medium.box_km, replace(settings, **_EDT_SETTINGS))
-    return likelihood, Sampler(likelihood, *medium.box_km, settings)
+def _compiled(model: ElasticModel, receivers_km: np.ndarray, form: _Form, settings: Settings) -> Sampler:
+    """Return the sampler, whose compiled loops serve all events at these receivers."""
+
+    def make() -> Sampler:
+        likelihood = form.of(fields_of(model, receivers_km))
+        if form.name == "edt":
+            return OctTreeSampler(likelihood, *_rock_km(model), replace(settings, **_EDT_SETTINGS))
+        return Sampler(likelihood, *_rock_km(model), settings)
+
+    return cached(model, ("arrivals", fingerprint(model), receivers_km.tobytes(), form, settings), make)
 
 
 def _picked(observation: Observation, pulse_sigma_s: float | None) -> Picks:
+    """Return the arrivals picked on the traces of an observation."""
     if observation.receivers_km is None or observation.sampling_rate_hz is None:
         raise ZooError(
-            "Arrival times need the places of the receivers and the sampling rate: state receivers_km and "
+            "Arrival times need the coordinates of the receivers and the sampling rate: state receivers_km and "
             "sampling_rate_hz of the observation."
         )
     noise_sd = observation.noise_sd
@@ -326,16 +308,13 @@ def _picked(observation: Observation, pulse_sigma_s: float | None) -> Picks:
     )
 
 
-def _warnings(
-    mean: np.ndarray, sd: np.ndarray, sampler: Sampler, residuals_s: np.ndarray, sds_s: np.ndarray
-) -> list[str]:
-    warnings = []
-    for index, axis in enumerate(AXES):
-        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
-            if abs(mean[index] - edge) < 2.0 * sd[index]:
-                warnings.append(
-                    f"The posterior reaches the {side} edge of the velocity model's rock, {axis} = {edge:g}."
-                )
+def _warnings(samples: Samples, sampler: Sampler, residuals_s: np.ndarray, sds_s: np.ndarray) -> list[str]:
+    """Return what speaks against a location by arrival times."""
+    warnings = [
+        f"The posterior reaches the {side} edge of the velocity model's rock, {AXES[index]} = {edge:g}: the event may "
+        "lie outside."
+        for index, side, edge in edges_reached(samples, sampler)
+    ]
     for index, value in enumerate(residuals_s / sds_s):
         if abs(value) > _MAX_RESIDUAL_SD:
             warnings.append(
@@ -346,5 +325,5 @@ def _warnings(
 
 
 def _or_none(values: np.ndarray) -> list[float | None]:
-    """JSON has no NaN."""
+    """Return numbers for JSON, which has no NaN."""
     return [None if np.isnan(value) else float(value) for value in values]

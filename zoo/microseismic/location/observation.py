@@ -1,24 +1,17 @@
-"""Recorded traces of one event: read from a file, and matched to the receivers of an emulator."""
+"""Recorded traces of one event, and their match with the receivers of an emulator."""
 
 from __future__ import annotations
 
-import csv
-import os
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import read_npz
+from zoo.microseismic.physics.coordinates import SAME_POINT_KM, listed
 
-# Coordinates in files are often rounded to a metre.
-_SAME_PLACE_KM = 0.0015
+# Relative difference up to which two sampling rates are one: over 2 s, traces at 250 Hz then drift by half a sample.
 _SAME_RATE = 1e-3
-_RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
 
 
 @dataclass(frozen=True)
@@ -26,14 +19,14 @@ class Observation:
     """Traces of one event.
 
     Attributes:
-        traces: (receivers, time), first sample at the origin time, if that is known.
+        traces: (receivers, time); the first sample is at the origin time, if that is known.
         sampling_rate_hz: None if not stated.
         receivers_km: (receivers, 3) x, y, z in km, z up; None if not stated.
         noise_sd: scalar or (receivers,) in the unit of the traces; None if not stated.
-        source_km: (3,) true source, where known.
+        source_km: (3,) true location of the source; None where unknown.
         unit: of the traces; None if not stated.
-        noise: (receivers, samples) recorded before the event, in the unit and at the rate of the traces;
-            None if there is none.
+        noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
+            traces; None if there are none.
     """
 
     traces: np.ndarray
@@ -44,14 +37,35 @@ class Observation:
     unit: str | None = None
     noise: np.ndarray | None = None
 
+    @classmethod
+    def of(
+        cls,
+        traces: np.ndarray | Observation,
+        sampling_rate_hz: float | None = None,
+        receivers_km: np.ndarray | None = None,
+        noise_sd: np.ndarray | float | None = None,
+    ) -> Observation:
+        """Return an observation with the fields given here; where they are None, with its own.
+
+        A `noise_sd` given here counts for more than the noise before the event.
+        """
+        own = traces if isinstance(traces, cls) else cls(traces)
+        return replace(
+            own,
+            sampling_rate_hz=own.sampling_rate_hz if sampling_rate_hz is None else sampling_rate_hz,
+            receivers_km=own.receivers_km if receivers_km is None else receivers_km,
+            noise_sd=own.noise_sd if noise_sd is None else noise_sd,
+            noise=own.noise if noise_sd is None else None,
+        )
+
 
 @dataclass(frozen=True)
 class Matched:
-    """An observation in the order and unit of an emulator.
+    """An observation in the receiver order of an emulator.
 
     Attributes:
         traces: (receivers, time) float32.
-        noise_sd: (receivers,) or None where it must be estimated.
+        noise_sd: (receivers,), or None if it has to be estimated.
         noise: (receivers, samples) before the event, or None.
         receivers: indices of the emulator's receivers, ascending.
         notes: what was done that the user should know.
@@ -64,29 +78,12 @@ class Matched:
     notes: tuple[str, ...]
 
 
-def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | None = None) -> Observation:
-    """Read the traces of one event.
-
-    Args:
-        path: an .npz file with `traces` (receivers, time), `sampling_rate_hz`, `receivers_km`
-            (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
-            `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
-            each station.
-        receivers_path: for ObsPy's formats, a CSV file with columns station, x_km, y_km, z_km.
-
-    Raises:
-        ZooError: the file is missing, damaged or incomplete.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ZooError(f"There is no file {path} with traces to locate. Check the path.")
-    if zipfile.is_zipfile(path) or path.suffix == ".npz":
-        return _read_npz(path)
-    return _read_obspy(path, receivers_path)
-
-
 def match(observation: Observation, model: Any) -> Matched:
     """Check an observation against an emulator and put it into the emulator's receiver order.
+
+    Args:
+        observation: traces, and what is known about them.
+        model: emulator of traces.
 
     Raises:
         ZooError: shapes, sampling rate, unit or receivers do not fit, or the traces are unusable.
@@ -94,13 +91,13 @@ def match(observation: Observation, model: Any) -> Matched:
     for name in ("receivers_km", "time_step_s", "samples", "lower_km", "upper_km"):
         if getattr(model, name, None) is None:
             raise ZooError(
-                f"This model has no `{name}`, so it is no emulator of traces. Locate with a "
-                "`cvae_emulator` or `nn_direct_emulator` (`zoo list '*emulator*'`)."
+                f"This model has no `{name}`, so it is no emulator of traces. Locate with "
+                "`cvae_emulator` or `nn_direct_emulator` (`zoo list '*emulator*'` lists all)."
             )
     traces = np.asarray(observation.traces)
     if traces.ndim != 2 or not np.issubdtype(traces.dtype, np.number):
         raise ZooError(
-            f"The traces have shape {traces.shape} and type {traces.dtype}; expected the numbers of "
+            f"The traces have shape {traces.shape} and type {traces.dtype}; expected numbers of "
             "one event, (receivers, time). Save one event to a file."
         )
     _check_sampling(traces, observation.sampling_rate_hz, model)
@@ -109,7 +106,7 @@ def match(observation: Observation, model: Any) -> Matched:
     if observation.unit and unit and observation.unit.strip() != unit.strip():
         raise ZooError(
             f"The traces are in '{observation.unit}' but the emulator gives '{unit}'. Convert the "
-            "traces to that unit, or leave their unit out if it is the same by another name."
+            "traces to that unit, or leave their unit out if it is the same under another name."
         )
     receivers = _match_receivers(observation.receivers_km, len(traces), model)
     order = np.argsort(receivers)
@@ -160,7 +157,7 @@ def _check_values(traces: np.ndarray) -> None:
         if bad.size:
             raise ZooError(
                 f"The trace at index {index} has {bad.size} samples that are not finite numbers, the "
-                f"first at sample {bad[0]}. Leave that receiver out or fill the gap with recorded data."
+                f"first at sample {bad[0]}. Leave that receiver out, or fill the gap with recorded data."
             )
         if not np.any(trace):
             raise ZooError(f"The trace at index {index} is zero everywhere: a dead channel. Leave that receiver out.")
@@ -183,7 +180,7 @@ def _match_receivers(receivers_km: np.ndarray | None, count: int, model: Any) ->
     if receivers_km is None:
         if count != len(known):
             raise ZooError(
-                f"There are {count} traces without receiver coordinates and the emulator has {len(known)} "
+                f"There are {count} traces without receiver coordinates, and the emulator has {len(known)} "
                 "receivers. State the coordinates (receivers_km, or `--receivers` with a CSV file)."
             )
         return np.arange(count)
@@ -194,116 +191,22 @@ def _match_receivers(receivers_km: np.ndarray | None, count: int, model: Any) ->
             f"{count} traces, ({count}, 3)."
         )
     distance_km = np.linalg.norm(receivers_km[:, np.newaxis] - known, axis=-1)
-    for place, row in zip(receivers_km, distance_km, strict=True):
-        if row.min() > _SAME_PLACE_KM:
+    for receiver, row in zip(receivers_km, distance_km, strict=True):
+        if row.min() > SAME_POINT_KM:
             lower = np.minimum(np.asarray(model.lower_km), known.min(axis=0))
             upper = np.maximum(np.asarray(model.upper_km), known.max(axis=0))
-            outside = np.any((place < lower) | (place > upper))
+            outside = np.any((receiver < lower) | (receiver > upper))
             raise ZooError(
-                f"No receiver of the emulator is at {_place(place)} km"
-                f"{', which is outside its model' if outside else ''}. It knows "
-                f"{', '.join(map(_place, known))}. Leave the trace out, correct the coordinates "
+                f"No receiver of the emulator is at {listed(receiver)} km"
+                f"{', which is outside its earth model' if outside else ''}. Its receivers are at "
+                f"{', '.join(map(listed, known))}. Leave the trace out, correct the coordinates "
                 "(x, y, z in km, z up from the model's bottom), or train an emulator for that receiver."
             )
     nearest = distance_km.argmin(axis=1)
     values, counts = np.unique(nearest, return_counts=True)
     if np.any(counts > 1):
         raise ZooError(
-            f"Several traces are from the receiver at {_place(known[values[counts > 1][0]])} km; "
+            f"Several traces are from the receiver at {listed(known[values[counts > 1][0]])} km; "
             "expected one pressure trace for each receiver."
         )
     return nearest
-
-
-def _place(coordinates_km: np.ndarray) -> str:
-    return "(" + ", ".join(f"{value:g}" for value in np.round(coordinates_km, 4)) + ")"
-
-
-def _read_npz(path: Path) -> Observation:
-    content = read_npz(path, "Copy or write it again.")
-    for name in ("traces", "sampling_rate_hz", "receivers_km"):
-        if name not in content:
-            raise ZooError(
-                f"{path} has no `{name}` (it has: {', '.join(sorted(content)) or 'nothing'}). Expected "
-                "traces (receivers, time), sampling_rate_hz and receivers_km (receivers, 3)."
-            )
-    try:
-        rate_hz = float(content["sampling_rate_hz"])
-    except (TypeError, ValueError) as error:
-        raise ZooError(f"sampling_rate_hz in {path} is not one number; expected e.g. 250.") from error
-    return Observation(
-        traces=content["traces"],
-        sampling_rate_hz=rate_hz,
-        receivers_km=content["receivers_km"],
-        noise_sd=content.get("noise_sd"),
-        noise=content.get("noise"),
-        source_km=content.get("source_km"),
-        unit=str(content["unit"]) if "unit" in content else None,
-    )
-
-
-def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observation:
-    import obspy
-
-    if receivers_path is None:
-        raise ZooError(
-            f"{path} holds no receiver coordinates. Add a CSV file with the columns "
-            f"{', '.join(_RECEIVER_COLUMNS)} (`--receivers FILE`)."
-        )
-    places = _read_receivers(Path(receivers_path))
-    try:
-        stream = obspy.read(str(path)).merge()
-    except Exception as error:  # ObsPy's plugins raise whatever their format's parser raises.
-        raise ZooError(
-            f"ObsPy cannot read {path} ({type(error).__name__}: {error}). Give an .npz, MiniSEED or SAC file."
-        ) from error
-    stations = [trace.stats.station for trace in stream]
-    for trace in stream:
-        station = trace.stats.station
-        if station not in places:
-            raise ZooError(f"Station '{station}' of {path} is not in {receivers_path} (it has: {', '.join(places)}).")
-        if stations.count(station) > 1:
-            channels = ", ".join(t.stats.channel for t in stream if t.stats.station == station)
-            raise ZooError(
-                f"Station '{station}' has several traces (channels {channels}); keep the pressure channel only."
-            )
-        if np.ma.is_masked(trace.data):
-            raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
-    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", 1e-6)
-    _check_alike([trace.stats.npts for trace in stream], stations, "numbers of samples", 0)
-    start = stream[0].stats.starttime
-    half_sample_s = 0.5 * stream[0].stats.delta
-    _check_alike([t.stats.starttime - start for t in stream], stations, "start times (s)", half_sample_s)
-    return Observation(
-        traces=np.stack([np.asarray(trace.data, np.float64) for trace in stream]),
-        sampling_rate_hz=float(stream[0].stats.sampling_rate),
-        receivers_km=np.array([places[station] for station in stations]),
-    )
-
-
-def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, tolerance: float) -> None:
-    if max(values) - min(values) > tolerance:
-        listed = ", ".join(f"{station} {value:g}" for station, value in zip(stations, values, strict=True))
-        raise ZooError(f"The stations have different {what}: {listed}. Cut or resample them alike.")
-
-
-def _read_receivers(path: Path) -> dict[str, tuple[float, float, float]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ZooError(f"Cannot read the receiver file {path} ({error}).") from error
-    columns = ", ".join(_RECEIVER_COLUMNS)
-    places: dict[str, tuple[float, float, float]] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            station = row["station"].strip()
-            place = tuple(float(row[name]) for name in _RECEIVER_COLUMNS[1:])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ZooError(f"Line {number} of {path} does not hold the columns {columns} ({error}).") from error
-        if station in places:
-            raise ZooError(f"Line {number} of {path} repeats station '{station}'; keep one line for each.")
-        places[station] = place
-    if not places:
-        raise ZooError(f"{path} lists no receivers; expected a header and lines of {columns}.")
-    return places

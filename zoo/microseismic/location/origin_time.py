@@ -1,7 +1,7 @@
-"""Sampling a source whose origin time is unknown, by a screen that scans it.
+"""Sampling a source whose origin time is unknown, with a screen that scans the origin times.
 
-A fourth coordinate thins a screen of Sobol points out: of as many points, hardly one lies in the
-basin of the true mode. But a later origin only moves the emulated traces, so one emulated source
+A fourth coordinate thins out a screen of Sobol points: of the same number of points, hardly one lies in
+the basin of the true mode. But a later origin only shifts the emulated traces, so one emulated source
 serves all origin times: its correlation with the data at every lag gives the likelihood at that lag.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from zoo.microseismic.location.likelihood import TraceLikelihood, woodbury_from_products
 from zoo.microseismic.location.noise import whiten
+from zoo.microseismic.location.trace_likelihood import TraceLikelihood, woodbury_from_products
 from zoo.sampling.smc import Sampler, Settings
 
 
@@ -22,7 +22,7 @@ class OriginTimeSampler(Sampler):
     """Samples x, y, z in km and the origin time in s.
 
     Args:
-        likelihood: with an unknown origin time.
+        likelihood: a likelihood with an unknown origin time.
         lower, upper: (4,) corners of the uniform prior.
         settings: size of a run.
     """
@@ -43,24 +43,24 @@ class OriginTimeSampler(Sampler):
     def screen(self, data: Sequence[Any] = (), seed: int = 0, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return sources (size, 4), each at its best origin time, and log-likelihoods (size,).
 
-        The log-likelihoods are those of the likelihood averaged over the origin time, so that the points
-        stand for the whole prior.
+        The log-likelihoods are of the likelihood averaged over the origin time, so that the points
+        represent the whole prior.
         """
-        places = self.sobol(3, seed, size)
-        scanned = self._batched(self._scan, places, data)
+        sources_km = self.sobol(3, seed, size)
+        scanned = self._batched(self._scan, sources_km, data)
         origin_time_s = np.clip(scanned[:, 1], self.lower[3], self.upper[3])
-        return np.column_stack([places, origin_time_s]), scanned[:, 0]
+        return np.column_stack([sources_km, origin_time_s]), scanned[:, 0]
 
-    def _scan_lags(self, places: tf.Tensor, whitened: tf.Tensor, taps: tf.Tensor) -> tf.Tensor:
-        """Return the log of the likelihood averaged over the lags, and the best one in s, (n, 2)."""
+    def _scan_lags(self, sources_km: tf.Tensor, whitened: tf.Tensor, taps: tf.Tensor) -> tf.Tensor:
+        """Return the log of the likelihood averaged over the lags, and the best lag in s, (n, 2)."""
         likelihood, step_s = self.likelihood, self.likelihood.model.time_step_s
-        emulated = whiten(likelihood.emulate(places), taps)
+        emulated = whiten(likelihood.emulate(sources_km), taps)
         late, loud = likelihood.errors(emulated)
 
         def products(u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
             return tf.reduce_sum(u * v, axis=-1)[..., tf.newaxis]
 
-        # correlation[l] = sum over t of data(t + l) emulated(t): a matrix product for all sources.
+        # correlation[lag] = sum over t of data(t + lag) emulated(t): a matrix product for all sources together.
         samples = emulated.shape[-1]
         room = int(np.abs(self._lags).max()) + 1
         padded = tf.pad(whitened, [[0, 0], [room, room]])
@@ -69,7 +69,7 @@ class OriginTimeSampler(Sampler):
         for r, timing_sd_s in enumerate(likelihood.timing_sd_s):
             slope = (padded[r, 2:] - padded[r, :-2]) * (0.5 * timing_sd_s / step_s)
             data_loud = tf.matmul(emulated[:, r], tf.gather(padded[r], moved))
-            # By parts: the data's slope stands for the emulated trace's.
+            # Summation by parts: the slope of the data replaces that of the emulated trace.
             data_late = -tf.matmul(emulated[:, r], tf.gather(slope, moved - 1))
             own, a, b = emulated[:, r], late[:, r], loud[:, r]
             total += woodbury_from_products(

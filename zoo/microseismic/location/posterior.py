@@ -1,31 +1,41 @@
-"""Where an event happened, and how sure that is: one form for every likelihood and every sampler."""
+"""Where an event happened, and how certain that is: one form for every likelihood and every sampler."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.files import write_json, write_with
 from zoo.sampling.convergence import Convergence
 from zoo.sampling.smc import Sampler, Samples
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 AXES = ("x_km", "y_km", "z_km")
-# An event must be this much likelier than noise, log Bayes factor ("strong" in Jeffreys' scale).
+# A posterior reaches an edge of the prior if its mean is closer than this: beyond lies one sample in 740 of a Gaussian.
+_EDGE_SD = 3.0
+# An event must be this much likelier than noise, as a log Bayes factor ("strong" on Jeffreys' scale).
 _MIN_LOG_BAYES_FACTOR = 3.0
-# Normalised misfit beyond which the emulator does not explain a trace.
+# Ratio of a trace's squared residual to its expected value beyond which the emulator does not explain the trace.
 _MAX_MISFIT = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Posterior:
-    """Posterior of the coordinates of one event, and of what else was inferred with them.
+    """Posterior of the coordinates of one event, and of whatever else was inferred with them.
 
     Attributes:
         samples: of the sampler, (n, parameters).
-        convergence: of its two runs.
-        source_km: (3,) truth, where known.
-        notes, warnings: sentences.
+        convergence: whether its two runs agree.
+        source_km: (3,) true location, where known.
+        notes: sentences on what was done to the data.
+        warnings: sentences on what speaks against the answer.
         seed: of the sampler.
         parameters: names of the columns of the samples; x, y, z in km (z up) come first.
     """
@@ -60,7 +70,7 @@ class Posterior:
 
     @property
     def converged(self) -> bool:
-        """True when the two runs agree and no other place explains the data as well."""
+        """True if the two runs agree and no other location explains the data as well."""
         return self.convergence.converged
 
     def _interval(self, percent: float) -> np.ndarray:
@@ -68,7 +78,7 @@ class Posterior:
         return np.percentile(self.samples.samples, [tail, 100.0 - tail], axis=0).T
 
     def summary(self) -> dict[str, Any]:
-        """Return plain numbers, by parameter, and what speaks for and against them."""
+        """Return what `summary.json` holds: plain numbers, by parameter, and what speaks for and against them."""
         columns = zip(
             self.parameters,
             self.samples.mean,
@@ -98,7 +108,7 @@ class Posterior:
         return result
 
     def parameter_lines(self) -> list[str]:
-        """Return a line for each parameter: mean, sd, 68 and 95 % interval."""
+        """Return a line for each parameter: mean, sd, and the 68 and 95 % intervals."""
         entries = self.summary()
         lines = []
         for name in self.parameters:
@@ -114,16 +124,60 @@ class Posterior:
         """Return the notes and warnings, a line each."""
         return [f"note: {note}" for note in self.notes] + [f"warning: {warning}" for warning in self.warnings]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `samples.npz` holds."""
+        others = {name: self.samples.samples[:, index] for index, name in enumerate(self.parameters) if index > 2}
+        return {
+            "samples_km": self.samples.samples[:, :3],
+            **others,
+            "log_likelihood": self.samples.log_likelihood,
+        }
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the figures to write, by the names of their files."""
+        from zoo.microseismic.figures.location import corner_figure
+
+        return {"corner.png": corner_figure(self.samples.samples, self.source_km)}
+
+    def write(self, folder: str | os.PathLike) -> Path:
+        """Write `samples.npz`, the figures and, last, `summary.json` to a folder; return it.
+
+        A folder with a summary is complete.
+        """
+        from zoo.figures import save_figure
+
+        folder = Path(folder)
+        write_with(folder / "samples.npz", lambda path: np.savez_compressed(path, **self.arrays()))
+        for name, figure in self.figures().items():
+            save_figure(figure, folder / name)
+        write_json(folder / "summary.json", self.summary())
+        return folder
+
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity: a comparison with nothing is null."""
+    """Return a number for JSON, which has no infinity: a comparison with nothing becomes null."""
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def edges_reached(samples: Samples, sampler: Sampler) -> Iterator[tuple[int, str, float]]:
+    """Yield each edge of the prior that the posterior reaches, so that the prior may cut it off.
+
+    Args:
+        samples: of the posterior.
+        sampler: its box is the prior.
+
+    Yields:
+        Index of the parameter, "lower" or "upper", value of the edge.
+    """
+    for index, (mean, sd) in enumerate(zip(samples.mean, samples.sd, strict=True)):
+        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
+            if abs(mean - edge) < _EDGE_SD * sd:
+                yield index, side, float(edge)
 
 
 def waveform_warnings(
     parameters: tuple[str, ...],
-    mean: np.ndarray,
-    sd: np.ndarray,
+    samples: Samples,
     sampler: Sampler,
     log_bayes_factor: float,
     misfit: np.ndarray,
@@ -131,27 +185,24 @@ def waveform_warnings(
     """Return what speaks against a location by waveforms.
 
     Args:
-        parameters: names, as of `Posterior`.
-        mean, sd: of the posterior, (parameters,).
+        parameters: names, as in `Posterior`.
+        samples: of the posterior.
         sampler: its box is the prior.
         log_bayes_factor: log evidence of an event minus that of noise alone.
-        misfit: (receivers,) mean squared residual over its predicted variance.
+        misfit: (receivers,) mean squared residual divided by its predicted variance.
     """
     warnings = []
-    for index, name in enumerate(parameters):
-        for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
-            if abs(mean[index] - edge) >= 3.0 * sd[index]:
-                continue
-            if name in AXES:
-                warnings.append(
-                    f"The posterior reaches the {side} edge of the emulator's training volume, {name} = "
-                    f"{edge:g}: the event may lie outside, where the emulator knows nothing."
-                )
-            else:
-                warnings.append(
-                    f"The posterior reaches the {side} end of the origin times, {edge:g} s: allow a wider "
-                    "range (origin_time_s), or cut the window nearer to the event."
-                )
+    for index, side, edge in edges_reached(samples, sampler):
+        if parameters[index] in AXES:
+            warnings.append(
+                f"The posterior reaches the {side} edge of the emulator's training volume, {parameters[index]} = "
+                f"{edge:g}: the event may lie outside, where the emulator was not trained."
+            )
+        else:
+            warnings.append(
+                f"The posterior reaches the {side} end of the origin times, {edge:g} s: allow a wider "
+                "range (origin_time_s), or cut the window closer to the event."
+            )
     if log_bayes_factor < _MIN_LOG_BAYES_FACTOR:
         warnings.append(
             f"Noise alone explains the traces about as well as an event (log Bayes factor {log_bayes_factor:.1f})."
@@ -160,6 +211,6 @@ def waveform_warnings(
         if value > _MAX_MISFIT:
             warnings.append(
                 f"The trace of receiver {index} is not explained: its residual has {value:.1f} times the "
-                "expected variance. Its noise_sd, unit, origin time or the emulator's medium may be wrong."
+                "expected variance. Its noise_sd, its unit, the origin time or the emulator's earth may be wrong."
             )
     return warnings

@@ -1,4 +1,4 @@
-"""Frames as a few numbers and back: principal components and an autoencoder, for each receiver."""
+"""Frames turned into a few numbers and back: principal components and an autoencoder, for each receiver."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zoo.microseismic.models.emulator import ReceiverPerceptrons
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PrincipalComponents(keras.layers.Layer):
-    """Codes (n, receivers, components) of order one to frames (n, receivers, samples).
+    """Turns codes (n, receivers, components) of order one into frames (n, receivers, samples).
 
-    mean + sum_k code_k scale_k component_k (Spurio Mancini et al. 2021, eq. 7); the scale is the sd of the
-    component over the frames that `adapt` saw.
+    mean + sum_k code_k scale_k component_k (Spurio Mancini et al. 2021, eq. 7), where the scale is the sd of the
+    component over the frames that `adapt` has seen.
 
     Args:
         components: how many.
@@ -36,7 +36,7 @@ class PrincipalComponents(keras.layers.Layer):
         self.built = True
 
     def adapt(self, frames: np.ndarray, weights: np.ndarray) -> None:
-        """Find the components of frames (n, receivers, samples), each event of weight (n, receivers)."""
+        """Find the components of frames (n, receivers, samples), where events have weights (n, receivers)."""
         means, bases = [], []
         for receiver in range(frames.shape[1]):
             weight = weights[:, receiver, np.newaxis].astype(np.float64)
@@ -67,12 +67,12 @@ class PrincipalComponents(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class FrameAutoencoder(keras.Model):
-    """Frames (n, receivers, samples) to frames through a code of a few numbers (figure 4).
+    """Turns frames (n, receivers, samples) into codes of a few numbers and back (Spurio Mancini et al. 2021, figure 4).
 
     Leaky ReLU (negative slope 0.2) after each hidden layer; code and output are linear.
 
     Args:
-        units: hidden layers of the encoder; the decoder has them in reverse.
+        units: hidden layers of the encoder; the decoder has them in reverse order.
         latent: numbers in a code.
         samples: of a frame.
     """

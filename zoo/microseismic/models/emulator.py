@@ -1,7 +1,11 @@
-"""What emulators of seismic traces are made of, whatever network gives the shape of the trace.
+"""What emulators of seismic traces have in common, whatever network gives the shape of the trace.
 
-An emulated trace is a frame of unit peak at a fixed sample, moved to the arrival time and multiplied
-by the amplitude that two Gaussian processes give (Spurio Mancini et al. 2021, section 2.1, figure 2).
+An emulated trace is a frame with a unit peak at a fixed sample; it is shifted to the arrival time and multiplied by the
+amplitude, which two Gaussian processes give (Spurio Mancini et al. 2021, section 2.1, figure 2).
+
+Everything is written in `keras.ops`, with one exception: on TensorFlow, `Emulator.__call__` checks the coordinates of
+an eager call and runs `call` as a `tf.function` that is traced once: it takes a tenth of a millisecond instead of
+several. On other backends, with symbolic inputs and inside another `tf.function`, Keras's own `__call__` runs.
 """
 
 from __future__ import annotations
@@ -19,19 +23,22 @@ from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.microseismic.models.source_features import SourceFeatures
 
 _INTERPOLATION_POINTS = 8
+# Coordinates in float32 may lie outside the training volume by this much.
+_ROUNDING_KM = 1e-4
+_ROWS_LISTED = 10
 ERROR_NAMES = ("timing_sd_s", "log_amplitude_sd", "shape_error")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ShiftAndScale(keras.layers.Layer):
-    """Moves frames (n, receivers, time) later by a number of samples and multiplies them.
+    """Shifts frames (n, receivers, time) to later times by a number of samples, and multiplies them.
 
-    The fraction of a sample is an 8-point Lagrange interpolation. The whole samples are moved one
-    binary digit at a time, each a choice between two slices: compilers turn that into plain copies,
-    which a gather, sample by sample, is not.
+    The fraction of a sample is an 8-point Lagrange interpolation. The shift by whole samples is done one binary digit
+    at a time, each a choice between two slices: compilers turn that into plain copies, unlike a gather, which works
+    sample by sample.
 
     Args:
-        lowest, highest: the range of the shift in samples; a shift beyond it is cut to it.
+        lowest, highest: the range of the shift in samples; a shift beyond it is clipped.
     """
 
     def __init__(self, lowest: int, highest: int, **kwargs):
@@ -46,7 +53,7 @@ class ShiftAndScale(keras.layers.Layer):
         digits = max(1, math.ceil(math.log2(self.highest - self.lowest + 1)))
         room = 2**digits - 1
 
-        # moved[i] = frame[i - fraction], for every i that some whole shift may ask for.
+        # moved[i] = frame[i - fraction], for every i that some shift by whole samples may need.
         before, after = room + self.lowest, -self.lowest
         half = _INTERPOLATION_POINTS // 2
         padded = ops.pad(frames, ((0, 0), (0, 0), (before + half, after + half)))
@@ -68,7 +75,7 @@ class ShiftAndScale(keras.layers.Layer):
 
 
 def _lagrange_weights(position):
-    """Return (node, weight) of an interpolation at `position`, in (-1, 0], from nodes around it."""
+    """Yield (node, weight) of an interpolation at `position`, in (-1, 0], from the nodes around it."""
     half = _INTERPOLATION_POINTS // 2
     nodes = range(-half, half)
     for node in nodes:
@@ -81,10 +88,10 @@ def _lagrange_weights(position):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ReceiverPerceptrons(keras.Model):
-    """A perceptron for each receiver, trained together: (n, receivers, inputs) -> (n, receivers, outputs).
+    """One perceptron for each receiver, trained together: (n, receivers, inputs) -> (n, receivers, outputs).
 
-    Hidden layers with leaky ReLU (negative slope 0.2), a linear one at the end (Spurio Mancini et al.
-    2021, section 2.2.1).
+    Leaky ReLU (negative slope 0.2) after each hidden layer; the output is linear (Spurio Mancini et al. 2021,
+    section 2.2.1).
 
     Args:
         units: of the hidden layers and, last, of the output.
@@ -96,7 +103,7 @@ class ReceiverPerceptrons(keras.Model):
 
     def build(self, input_shape):
         _, receivers, inputs = input_shape
-        # Keras takes the first axis of a kernel of three for a field of view: undo its division.
+        # Keras takes the first of three axes of a kernel for a receptive field and divides by it: undo that.
         glorot = keras.initializers.VarianceScaling(receivers, mode="fan_avg", distribution="uniform")
         self.kernels, self.biases = [], []
         for number, outputs in enumerate(self.units):
@@ -124,22 +131,23 @@ class ReceiverPerceptrons(keras.Model):
 
 
 class Emulator(keras.Model):
-    """Source coordinates in km, (n, 3), to traces (n, receivers, samples) in the unit of the dataset.
+    """Turns source coordinates in km, (n, 3), into traces (n, receivers, samples) in the unit of the dataset.
 
-    x, y, z with z up; float32. A subclass says which network makes the frames: `make_network` builds
-    `self.network` and `frames` asks it for unit-peak frames.
+    x, y, z with z up; float32. A subclass defines the network that makes the frames: `make_network` builds
+    `self.network`, and `frames` asks it for frames with a unit peak.
 
-    An emulator without receivers knows no geometry yet: `place` gives it one, once.
+    An emulator without receivers has no weights yet: `configure` gives it its geometry, once.
 
     Args:
         units: of the network's hidden layers.
-        features: "paper" or "physics", see `SourceFeatures`; it has the other arguments, too.
+        features: "paper" or "physics", see `SourceFeatures`, which also explains the arguments that are not
+            listed here.
         inducing_points: of each Gaussian process.
         receivers_km: (receivers, 3).
         samples: of a trace.
         time_step_s: between samples.
         lower_km, upper_km: (3,) the volume that the training events fill.
-        reference_sample: where the peak of a frame lies.
+        reference_sample: position of the peak in a frame.
         unit: of the traces.
     """
 
@@ -176,9 +184,9 @@ class Emulator(keras.Model):
         self._compiled = None
         self.receivers_km = np.zeros((0, 3))
         if receivers_km is not None:
-            self.place(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample, unit)
+            self.configure(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample, unit)
 
-    def place(
+    def configure(
         self,
         receivers_km: Sequence[Sequence[float]],
         samples: int,
@@ -188,7 +196,7 @@ class Emulator(keras.Model):
         reference_sample: int,
         unit: str = "",
     ) -> None:
-        """Give the emulator its geometry and create every weight; arguments as of the class."""
+        """Give the emulator its geometry and create every weight; arguments as in the class."""
         self.receivers_km = np.asarray(receivers_km, np.float64).reshape(-1, 3)
         self.samples = int(samples)
         self.time_step_s = float(time_step_s)
@@ -211,7 +219,7 @@ class Emulator(keras.Model):
         self.built = True
 
     def make_parts(self) -> None:
-        """Create what `call` uses besides the features."""
+        """Create the layers and weights that `call` uses besides the features."""
         receivers = len(self.receivers_km)
         self.processes = GaussianProcess(self.inducing_points, outputs=2)
         self.processes.build((None, receivers, self.source_features.smooth))
@@ -227,18 +235,18 @@ class Emulator(keras.Model):
         raise NotImplementedError
 
     def frames(self, features):
-        """Return unit-peak frames (n, receivers, samples) of features (n, receivers, features)."""
+        """Return frames (n, receivers, samples) with a unit peak, from features (n, receivers, features)."""
         raise NotImplementedError
 
     @property
     def emulator_error(self) -> dict[str, np.ndarray]:
-        """What validation measured, each (receivers,): `ERROR_NAMES`; the shape's is relative to the peak."""
+        """`ERROR_NAMES` as measured on validation events, each (receivers,); the shape's is relative to the peak."""
         return dict(zip(ERROR_NAMES, ops.convert_to_numpy(self.errors), strict=True))
 
     def arrival(self, coordinates_km, features):
-        """Return arrival times in s and amplitudes, each (n, receivers), of the peaks.
+        """Return arrival times in s and amplitudes of the peaks, each (n, receivers).
 
-        The processes know (time + pulse delay) / distance and log(amplitude x distance), which vary little.
+        The Gaussian processes give (time + pulse delay) / distance and log(amplitude x distance), which vary little.
         """
         outputs = self.processes(features[..., : self.source_features.smooth])
         distance = self.source_features.distance_km(coordinates_km)
@@ -251,7 +259,7 @@ class Emulator(keras.Model):
         return self.shift_and_scale(self.frames(features), shift, amplitude)
 
     def __call__(self, coordinates_km, *args, **kwargs):
-        # Layer by layer, an eager call takes milliseconds; traced once, a tenth of one.
+        # Layer by layer, an eager call takes milliseconds; as a function that was traced once, it takes a tenth of one.
         if keras.backend.backend() == "tensorflow" and not isinstance(coordinates_km, keras.KerasTensor):
             import tensorflow as tf
 
@@ -264,17 +272,16 @@ class Emulator(keras.Model):
         return super().__call__(coordinates_km, *args, **kwargs)
 
     def _check(self, coordinates_km) -> np.ndarray:
-        """Return coordinates as float32; refuse what no coordinates can be, warn of what was not trained."""
+        """Return coordinates as float32; refuse impossible ones, and warn of those outside the training volume."""
         if not len(self.receivers_km):
-            raise ZooError("This emulator has no receivers yet: train it, or give it receivers_km.")
+            raise ZooError("This emulator has no receivers yet: train it, or call configure().")
         coordinates = np.asarray(coordinates_km, np.float32)
         if coordinates.ndim != 2 or coordinates.shape[1] != 3 or not np.isfinite(coordinates).all():
             raise ZooError(f"Source coordinates have shape {coordinates.shape}; expected finite x, y, z in km, (n, 3).")
-        tolerance = 1e-4  # km: coordinates in float32
-        outside = (coordinates < self.lower_km - tolerance) | (coordinates > self.upper_km + tolerance)
+        outside = (coordinates < self.lower_km - _ROUNDING_KM) | (coordinates > self.upper_km + _ROUNDING_KM)
         if outside.any():
             rows = np.flatnonzero(outside.any(axis=1))
-            listed = ", ".join(str(row) for row in rows[:10]) + (", ..." if len(rows) > 10 else "")
+            listed = ", ".join(map(str, rows[:_ROWS_LISTED])) + (", ..." if len(rows) > _ROWS_LISTED else "")
             warnings.warn(
                 f"{len(rows)} of {len(coordinates)} sources lie outside the training volume "
                 f"{self.lower_km.round(4).tolist()} to {self.upper_km.round(4).tolist()} km (rows {listed}); "

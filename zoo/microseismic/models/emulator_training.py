@@ -203,7 +203,7 @@ def configure(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping
     """Give the model the geometry of a dataset and standardise its features on the events off the faces."""
     traces, coordinates = records["traces"], records["coordinates_km"]
     time_step_s = 1 / float(about["sampling_rate_hz"])
-    model.place(
+    model.configure(
         about["receivers_km"],
         traces.shape[2],
         time_step_s,
@@ -301,7 +301,7 @@ def score(model: Emulator, records: Mapping[str, np.ndarray]) -> dict[str, float
 def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
     """Measure on held-out events how wrong the emulator is, and keep it in the model.
 
-    Each residual is split as `zoo.microseismic.location.likelihood` does: multiples of the derivative of the
+    Each residual is split as `zoo.microseismic.location.trace_likelihood` does: multiples of the derivative of the
     emulated trace (it is late or early) and of the trace itself (too small or large), and a rest.
     The rms over the events of the multiples and of rest / peak are the errors.
     """

@@ -1,4 +1,4 @@
-"""Posterior mean of Gaussian processes that were trained elsewhere, as a layer."""
+"""Posterior means of Gaussian processes that were trained elsewhere, as a layer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from keras import ops
 
 # (1 + r) exp(-r) - 1 = sum over n >= 2 of (1 - n) (-r)^n / n!
 _SERIES = [(1 - n) * (-1) ** n / math.factorial(n) for n in range(2, 10)]
-_SERIES_BELOW = 0.7  # where the terms left out are under 2e-8
+_SERIES_BELOW = 0.7  # below, the terms that are left out are smaller than 2e-8
+# Rounding may leave a squared distance slightly below zero.
+_LEAST_SQUARE = 1e-12
 
 
 def _matern32_minus_one(r):
-    """Return (1 + r) exp(-r) - 1 of scaled distances r, to float32's relative precision for small r."""
+    """Return (1 + r) exp(-r) - 1 of scaled distances r, to the relative precision of float32 even for small r."""
     near = ops.minimum(r, _SERIES_BELOW)
     series = 0.0
     for coefficient in reversed(_SERIES):
@@ -27,19 +29,19 @@ def _matern32_minus_one(r):
 class GaussianProcess(keras.layers.Layer):
     """Posterior means of Matern-3/2 ARD processes, one set per receiver (Spurio Mancini et al. 2021, eq. 2).
 
-    mean + slope . x + scale * variance * sum_m k(x, points_m) coefficients_m. Everything is a weight that does not
-    train: `assign` takes what `zoo.microseismic.models.gp_regression.fit_gaussian_processes` returns of an output.
+    mean + slope . x + scale * variance * sum_m k(x, points_m) coefficients_m. All of these are weights that are not
+    trained: `assign` takes what `zoo.microseismic.models.gp_regression.fit_gaussian_processes` returns for an output.
 
-    Smooth targets have long lengthscales, kernels near 1 and large coefficients of both signs, whose sum
-    loses its digits in float32. So the coefficients' own sum, in float64, is kept in the offset, and the
-    kernel is evaluated as what it is below 1: three times the work, which targets with noise do not need.
+    Smooth targets have long lengthscales, kernels close to 1 and large coefficients of both signs, whose sum loses
+    its digits in float32. So the sum of the coefficients themselves, in float64, is kept in the offset, and only the
+    difference of the kernel from 1 is evaluated. That is three times the work, which noisy targets do not need.
 
-    Takes (n, receivers, inputs), gives (n, receivers, outputs).
+    Takes (n, receivers, inputs) and returns (n, receivers, outputs).
 
     Args:
         points: number of (inducing) points of a process.
         outputs: number of quantities; each has a process, hence lengthscales, of its own.
-        precise: sum so that smooth targets keep their digits.
+        precise: sum in such a way that smooth targets keep their digits.
     """
 
     def __init__(self, points: int, outputs: int, precise: bool = True, **kwargs):
@@ -61,7 +63,7 @@ class GaussianProcess(keras.layers.Layer):
         self.built = True
 
     def assign(self, receiver: int, output: int, fitted: Mapping[str, np.ndarray]) -> None:
-        """Take over a fitted process; fewer points than the layer has are filled up with zeros."""
+        """Take over a fitted process; if it has fewer points than the layer, zeros fill the rest."""
         count = len(fitted["points"])
         factor = fitted["scale"] * fitted["variance"]
         at_one = factor * np.sum(fitted["coefficients"], dtype=np.float64) if self.precise else 0.0
@@ -86,8 +88,7 @@ class GaussianProcess(keras.layers.Layer):
         points = self.inducing / self.lengthscales[:, :, None]
         products = ops.matmul(x, ops.transpose(points, (0, 1, 3, 2)))
         norms = ops.sum(x**2, axis=-1)[..., None] + ops.sum(points**2, axis=-1)[:, :, None]
-        # Cancellation may leave a square slightly below zero.
-        squared = ops.maximum(norms - 2.0 * products, 1e-12)
+        squared = ops.maximum(norms - 2.0 * products, _LEAST_SQUARE)
         r = ops.sqrt(3.0 * squared)
         kernel = _matern32_minus_one(r) if self.precise else (1.0 + r) * ops.exp(-r)
         means = ops.matmul(kernel, self.coefficients[..., None])[..., 0]

@@ -1,8 +1,8 @@
-"""Gaussian-process regression with GPflow, many processes at a time; the result is a handful of arrays each.
+"""Gaussian-process regression with GPflow, many processes at a time; each results in a handful of arrays.
 
 Kernels and sparse posteriors are GPflow's. Its models find hyperparameters one process at a time; here those of up to
-two hundred processes on the same inputs are found together, by the evidence of `gpflow.models.GPR` over a batch.
-`zoo.microseismic.models.gaussian_process.GaussianProcess` evaluates what comes out without GPflow.
+two hundred processes on the same inputs are found in batches, from the evidence of `gpflow.models.GPR`.
+`zoo.microseismic.models.gaussian_process.GaussianProcess` evaluates the results without GPflow.
 """
 
 from __future__ import annotations
@@ -20,19 +20,24 @@ from zoo.progress import track
 if TYPE_CHECKING:
     import gpflow
 
-# So many processes at a time: matrices of some hundred megabytes.
+# Processes whose hyperparameters are found at a time: their matrices take some hundred megabytes.
 _BATCH = 10
-# Of the variance of the targets, or of what a trend leaves of them. Without a floor the noise of smooth
-# targets runs to zero and the coefficients grow past what float32 can sum.
+# Least noise, relative to the variance of the targets, or of their residuals from a trend. Without a bound, the noise
+# of smooth targets goes to zero and the coefficients grow beyond what float32 can sum.
 _SMALLEST_NOISE, _SMALLEST_NOISE_ABOUT_TREND = 1e-5, 1e-3
 _LARGEST_NOISE = 1.5
-# Of inputs of order one. Shorter ones would make distances that no float resolves.
+# Lengthscales for inputs of order one. Shorter ones would make distances that floats do not resolve.
 _LENGTHSCALE_RANGE = (0.05, 1000.0)
-# Of standardised targets. Long lengthscales would take any variance, and coefficients with it that
-# cancel beyond the digits of float32.
+# Variance of the kernel for standardised targets. With long lengthscales any variance fits, and large ones have
+# coefficients that cancel beyond the digits of float32.
 _VARIANCE_RANGE = (0.01, 2.0)
 # Added to a diagonal before it is factorised.
 _JITTER = 1e-6
+# Where the search for hyperparameters starts: lengthscales, variance, noise variance.
+_FIRST_VALUES = (2.0, 1.0, 0.05)
+# Steps of the search in the logarithms: the first, the shortest and the longest; and by how much a step grows where the
+# gradient keeps its sign and shrinks where it does not (the factors 1.2 and 0.5 are Riedmiller and Braun's, 1993).
+_FIRST_STEP, _STEP_RANGE, _GROWTH, _SHRINKAGE = 0.2, (1e-4, 0.7), 1.2, 0.5
 
 
 def fit_gaussian_processes(
@@ -45,22 +50,22 @@ def fit_gaussian_processes(
     iterations: int = 50,
     what: str = "Gaussian processes",
 ) -> list[dict[str, np.ndarray]]:
-    """Fit Gaussian processes with a Matern-3/2 ARD kernel each (Spurio Mancini et al. 2021, eq. 1-3).
+    """Fit Gaussian processes, each with a Matern-3/2 ARD kernel (Spurio Mancini et al. 2021, eq. 1-3).
 
-    The posterior mean is that of a sparse process (Titsias 2009) on inducing points chosen among the
-    examples by pivoted Cholesky decomposition: it costs a fraction of the exact one to evaluate.
+    The posterior mean is that of a sparse process (Titsias 2009) on inducing points, which a pivoted Cholesky
+    decomposition chooses among the examples: it costs a fraction of the exact one to evaluate.
 
     Args:
         inputs: (examples, inputs), of order one.
         targets: (examples, outputs), any unit; each column has a process of its own.
-        inducing_points: how many, at most; fewer than that many examples are all taken.
-        seed: of the examples that the hyperparameters are found on.
-        linear_trend: fit a linear function of the inputs first. The paper does not; travel times nearly are
-            one, and taken out it leaves coefficients a hundred times smaller, which float32 sums exactly.
-        examples: that the hyperparameters are found on. Those of a few thousand cost a hundred times as much
-            and hardly differ.
+        inducing_points: how many, at most; if there are fewer examples, all of them are taken.
+        seed: of the choice of examples for the search of hyperparameters.
+        linear_trend: fit a linear function of the inputs first. The paper does not; but travel times are nearly
+            linear, and without the trend the coefficients are a hundred times smaller, which float32 sums exactly.
+        examples: number of examples for the search of hyperparameters. A few thousand cost a hundred times as much
+            and give hardly different ones.
         iterations: of that search.
-        what: name of the processes, for the progress bar.
+        what: name of the processes in the progress bar.
 
     Returns:
         For each output: points (inducing points, inputs), coefficients (inducing points,), lengthscales
@@ -105,8 +110,8 @@ def maximise_evidence(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the hyperparameters of exact processes, one for each column of `targets`, all at once.
 
-    Resilient backpropagation (Blum and Riedmiller 2013) on the logarithms: as good as conjugate gradients
-    on this likelihood, and its steps are each process's own, so that a batch costs no extra iterations.
+    Resilient backpropagation (Blum and Riedmiller 2013) on the logarithms: as good as conjugate gradients on this
+    likelihood, and as each process has steps of its own, a batch needs no more iterations than one process.
 
     Args:
         inputs: (examples, inputs).
@@ -120,8 +125,9 @@ def maximise_evidence(
     count = inputs.shape[1]
     ranges = [_LENGTHSCALE_RANGE] * count + [_VARIANCE_RANGE, (smallest_noise, _LARGEST_NOISE)]
     lowest, highest = np.log(ranges).T
-    log_values = np.tile(np.log([2.0] * count + [1.0, 0.05]), (targets.shape[1], 1))
-    step, before = np.full_like(log_values, 0.2), np.zeros_like(log_values)
+    lengthscale, variance, noise = _FIRST_VALUES
+    log_values = np.tile(np.log([lengthscale] * count + [variance, noise]), (targets.shape[1], 1))
+    step, before = np.full_like(log_values, _FIRST_STEP), np.zeros_like(log_values)
     least, best = np.full(targets.shape[1], np.inf), log_values
     x, y = tf.constant(inputs), tf.constant(targets.T)
     for _ in range(iterations):
@@ -129,7 +135,8 @@ def maximise_evidence(
         better = loss < least
         least, best = np.where(better, loss, least), np.where(better[:, None], log_values, best)
         agreement = gradient * before
-        step = np.clip(step * np.select([agreement > 0, agreement < 0], [1.2, 0.5], 1.0), 1e-4, 0.7)
+        factor = np.select([agreement > 0, agreement < 0], [_GROWTH, _SHRINKAGE], 1.0)
+        step = np.clip(step * factor, *_STEP_RANGE)
         before = np.where(agreement < 0, 0.0, gradient)
         log_values = np.clip(log_values - np.sign(before) * step, lowest, highest)
     values = np.exp(best)
@@ -138,10 +145,10 @@ def maximise_evidence(
 
 @functools.cache
 def _negative_log_evidence():
-    """Return the compiled function of inputs (n, d), targets (p, n), logarithms of hyperparameters (p, d + 2).
+    """Return the compiled function of inputs (n, d), targets (p, n) and logarithms of hyperparameters (p, d + 2).
 
-    It gives - log p(y) without its constant, (p,), and the gradient (p, d + 2) in closed form (Rasmussen and
-    Williams 2006, eq. 5.9): automatic differentiation of the decomposition takes several times as long.
+    It returns -log p(y) without its constant, (p,), and the gradient (p, d + 2) in closed form (Rasmussen and
+    Williams 2006, eq. 5.9), as automatic differentiation of the decomposition takes several times as long.
     """
 
     @tf.function(reduce_retracing=True)
@@ -165,7 +172,7 @@ def _negative_log_evidence():
         loss = 0.5 * tf.reduce_sum(y * alpha, axis=-1) + log_root
 
         by_kernel = 0.5 * (inverse - alpha[:, :, None] * alpha[:, None])
-        # d kernel / d log lengthscale = 3 variance exp(-r) (difference / lengthscale)^2, summed by products.
+        # d kernel / d log lengthscale = 3 variance exp(-r) (difference / lengthscale)^2; the sums are matrix products.
         weights = 3.0 * by_kernel * decayed
         by_lengthscale = 2.0 * tf.linalg.matvec(z**2, tf.reduce_sum(weights, axis=-1), transpose_a=True)
         by_lengthscale -= 2.0 * tf.reduce_sum(z * tf.matmul(weights, z), axis=1)
@@ -177,10 +184,10 @@ def _negative_log_evidence():
 
 
 def pivots(kernel: gpflow.kernels.Kernel, inputs: np.ndarray, count: int) -> np.ndarray:
-    """Return indices of the examples that a pivoted Cholesky decomposition of the kernel takes first.
+    """Return the indices of the examples that a pivoted Cholesky decomposition of the kernel takes first.
 
-    Each is the one whose value the ones before say least about. Fewer are returned if they say
-    everything.
+    Each is the example whose value is least determined by the ones before. Fewer than `count` are returned if they
+    determine all others.
     """
     count = min(count, len(inputs))
     covariances = kernel(inputs).numpy()
@@ -201,7 +208,7 @@ def pivots(kernel: gpflow.kernels.Kernel, inputs: np.ndarray, count: int) -> np.
 
 
 def _coefficients(kernel: gpflow.kernels.Kernel, inputs, targets, points, noise: float) -> np.ndarray:
-    """Return alpha with posterior mean k(x, points) alpha, of GPflow's sparse process (Titsias 2009)."""
+    """Return alpha in the posterior mean k(x, points) alpha of GPflow's sparse process (Titsias 2009)."""
     sparse = _gpflow().models.SGPR((inputs, targets[:, np.newaxis]), kernel, points, noise_variance=noise)
     outer, inner, white = (part.numpy() for part in sparse.posterior().cache)
     whitened = solve_triangular(inner.T, white[:, 0], lower=False)
@@ -209,7 +216,7 @@ def _coefficients(kernel: gpflow.kernels.Kernel, inputs, targets, points, noise:
 
 
 def _gpflow():
-    """Return GPflow, imported when something is trained: a trained emulator is loaded without it."""
+    """Return GPflow, which is imported only for training: a trained emulator does not need it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
         import gpflow

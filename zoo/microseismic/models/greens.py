@@ -11,19 +11,20 @@ _NEAREST_KM = 1e-4
 
 
 def to_common_axes(offset_km):
-    """Return what turns Green's functions in the axes of a pair into those in x, y, z, (..., 6, 6).
+    """Return matrices (..., 6, 6) that turn Green's functions in the axes of a pair into those in x, y, z.
 
     In layered ground, Green's functions are simplest in the axes radial (from the receiver to the source), transverse
     (to the left of that) and up: those of rt and tz vanish, and nothing depends on azimuth. Components are in the
-    order xx, yy, zz, xy, xz, yz and rr, tt, zz, rt, rz, tz; a shear component stands for both of its places in the
-    matrix (Mxy = Myx = 1), so the matrix is that of moment tensors the other way round, transposed.
+    order xx, yy, zz, xy, xz, yz and rr, tt, zz, rt, rz, tz. A shear component stands for both of its entries in the
+    tensor (Mxy = Myx = 1), so the matrix is the transpose of the one that turns moment tensors from x, y, z into the
+    axes of the pair.
 
     Args:
         offset_km: (..., 3) source minus receiver.
     """
     x, y = offset_km[..., 0], offset_km[..., 1]
     length = ops.sqrt(x**2 + y**2 + _NEAREST_KM**2)
-    # Where there is no direction, x is as good as any
+    # Straight above or below a receiver there is no direction: x is as good as any.
     c, s = ops.where(length > 2 * _NEAREST_KM, x / length, 1.0), ops.where(length > 2 * _NEAREST_KM, y / length, 0.0)
     zero, one = ops.zeros_like(c), ops.ones_like(c)
     rows = (
@@ -39,7 +40,7 @@ def to_common_axes(offset_km):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PrincipalFrames(keras.layers.Layer):
-    """Coefficients (..., count) to frames (..., components, samples): a mean and principal components.
+    """Turns coefficients (..., count) into frames (..., components, samples): a mean plus principal components.
 
     Args:
         components: of a tensor, 6.

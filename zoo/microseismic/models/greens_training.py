@@ -48,7 +48,7 @@ def adapt(
     greens, coordinates = records["greens"], records["coordinates_km"]
     seed = seeds(settings)
     time_step_s = 1 / float(about["sampling_rate_hz"])
-    model.place(
+    model.configure(
         about["receivers_km"],
         greens.shape[-1],
         time_step_s,

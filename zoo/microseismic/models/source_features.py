@@ -1,4 +1,4 @@
-"""What an emulator's networks and processes are told of a source."""
+"""What an emulator's networks and Gaussian processes are told about a source."""
 
 from __future__ import annotations
 
@@ -11,40 +11,44 @@ from keras import ops
 from zoo.errors import ZooError
 
 KINDS = ("paper", "physics")
-# In layered ground the traces hang on depth and offset more than on azimuth.
+# In layered ground the traces depend on depth and offset more than on azimuth.
 _HORIZONTAL_WEIGHT = 0.3
 _DEPTH_NODE_WEIGHT = 2.0
-# Half way between the second node, heard from above, and the third, which is not.
+# The floor feature half way between the second node, which is heard from above, and the third, which is not.
 _HEARD_FROM_ABOVE = 0.25
 # Keeps the logarithm finite for a source at the receiver.
 _NEAREST_KM = 1e-3
+# Keeps the gradient of the horizontal distance finite straight below a receiver, km^2.
+_LEAST_SQUARE_KM2 = 1e-12
+# Features that hardly vary are not blown up.
+_SMALLEST_SCALE = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class SourceFeatures(keras.layers.Layer):
-    """Source coordinates in km, (n, 3), to features of order one, (n, receivers, features).
+    """Turns source coordinates in km, (n, 3), into features of order one, (n, receivers, features).
 
     - "paper": offsets along x, y, z and distance (Spurio Mancini et al. 2021, section 2.1), standardised.
-    - "physics": epicentral offset, dz, distance, its logarithm, dz / distance, and 0.3 of the offsets
-      along x and y, all standardised; then how near the source is to each of `depth_nodes` depths
-      (linear interpolation weights). The traces of a finely layered earth change within tens of
-      metres of depth, hardly at all along x: the weights let a network follow the layers.
+    - "physics": epicentral offset, dz, distance, its logarithm, dz / distance, and the offsets along x and y
+      weighted by 0.3, all standardised; then how close the source is to each of `depth_nodes` depths (the weights
+      of a linear interpolation). The traces of a finely layered earth change within tens of metres of depth, but
+      hardly along x: these weights let a network follow the layers.
 
-    A pseudo-spectral simulation is periodic. `periodic_spacing_km` and `periodic_nodes` describe its
-    grid: a source on the lowest two nodes is heard from above the ceiling, which is where its coordinates
-    are moved. "physics" then has two features more: 1 for a source on a side face, falling to 0 at the
-    next node; and the same for the floor over two nodes.
+    A pseudo-spectral simulation is periodic. `periodic_spacing_km` and `periodic_nodes` describe its grid: a source
+    on the lowest two nodes is heard from above the ceiling, and its coordinates are moved there. "physics" then has
+    two more features: one that is 1 for a source on a side face and falls to 0 at the next node, and the same for the
+    floor, over two nodes.
 
-    The first `smooth` features are those of the Gaussian processes; depth weights come after them.
+    The first `smooth` features are those of the Gaussian processes; the depth weights come after them.
 
     Args:
         receivers_km: (receivers, 3).
         lower_km, upper_km: (3,) the training volume.
         kind: "paper" or "physics".
         depth_nodes: number of depths between the floor and the ceiling of the training volume.
-        uniform_along_y: the earth does not change along y, so the sign of the offset along y does not count
-            ("paper"), or y counts through the epicentral offset alone ("physics").
-        periodic_spacing_km, periodic_nodes: (3,) the periodic grid of the simulation; empty if none.
+        uniform_along_y: the earth does not change along y, so the sign of the offset along y does not matter
+            ("paper"), or y matters through the epicentral offset alone ("physics").
+        periodic_spacing_km, periodic_nodes: (3,) the periodic grid of the simulation; empty if there is none.
     """
 
     def __init__(
@@ -87,21 +91,21 @@ class SourceFeatures(keras.layers.Layer):
         self.built = True
 
     def adapt(self, coordinates_km: np.ndarray) -> None:
-        """Standardise on these sources, (n, 3) km."""
-        raw = ops.convert_to_numpy(self._raw(self._place(coordinates_km)[0])).astype(np.float64)
+        """Standardise the features on these sources, (n, 3) km."""
+        raw = ops.convert_to_numpy(self._raw(self._offsets(coordinates_km)[0])).astype(np.float64)
         self.mean.assign(raw.mean(0))
-        self.scale.assign(np.maximum(raw.std(0), 1e-6))
+        self.scale.assign(np.maximum(raw.std(0), _SMALLEST_SCALE))
 
     def distance_km(self, coordinates_km):
-        """Return distances (n, receivers) in km, a tensor, from where the sources are heard."""
-        return self._distance(self._place(coordinates_km)[0])
+        """Return the distances (n, receivers) in km, a tensor, of the locations from which the sources are heard."""
+        return self._distance(self._offsets(coordinates_km)[0])
 
     def dz_km(self, coordinates_km):
-        """Return heights over the receivers, (n, receivers) in km, a tensor, of where the sources are heard."""
-        return self._place(coordinates_km)[0][..., 2]
+        """Return the heights above the receivers, (n, receivers) in km, a tensor, from which the sources are heard."""
+        return self._offsets(coordinates_km)[0][..., 2]
 
-    def _place(self, coordinates_km):
-        """Return offsets (n, receivers, 3) from where the source is heard, and face features (n, 2)."""
+    def _offsets(self, coordinates_km):
+        """Return offsets (n, receivers, 3) of the locations from which sources are heard, and face features (n, 2)."""
         coordinates = ops.cast(coordinates_km, "float32")
         faces = None
         if self.periodic:
@@ -123,17 +127,17 @@ class SourceFeatures(keras.layers.Layer):
         return ops.sqrt(ops.sum(offset**2, axis=-1) + _NEAREST_KM**2)
 
     def _raw(self, offset):
-        """Return the features that get standardised, (n, receivers, features)."""
+        """Return the features that are to be standardised, (n, receivers, features)."""
         x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
         distance = self._distance(offset)
         if self.kind == "paper":
             return ops.stack([x, ops.abs(y) if self.uniform_along_y else y, z, distance], axis=-1)
-        horizontal = ops.sqrt(x**2 + y**2 + 1e-12)
+        horizontal = ops.sqrt(x**2 + y**2 + _LEAST_SQUARE_KM2)
         columns = [horizontal, z, distance, ops.log(distance), z / distance, x]
         return ops.stack(columns if self.uniform_along_y else [*columns, y], axis=-1)
 
     def call(self, coordinates_km):
-        offset, faces = self._place(coordinates_km)
+        offset, faces = self._offsets(coordinates_km)
         weights = np.array(self.weights_of_standardised, np.float32)
         columns = [(self._raw(offset) - self.mean) / self.scale * weights]
         receivers = (1, len(self.receivers_km), 1)

@@ -1,1 +1,1 @@
-"""Physics of microseismic."""
+"""Elastic waves, travel times and moment tensors, in numpy and numba: usable without Keras and TensorFlow."""

@@ -1,10 +1,10 @@
 """First-arrival times in any medium: the eikonal equation |grad t| = 1 / v on a grid, by fast marching (Sethian 1996).
 
-A front of rays leaves a point, where the time's second derivative is infinite, and what a second-order scheme loses
-there it never regains. So the times start from a ball around the source, in which they are integrals of slowness along
-straight rays: exact where the medium is homogeneous, and wrong by the square of its relative change elsewhere.
+At a point source the second derivative of the time is infinite, and the accuracy that a second-order scheme loses there
+it never regains. So the marching starts from a ball around the source, in which the times are integrals of slowness
+along straight rays: exact if the medium is homogeneous, otherwise wrong by the square of its relative change.
 
-By reciprocity, the times from a receiver to all nodes are those of all sources at that receiver.
+By reciprocity, the times from a receiver to all nodes are those from all sources to that receiver.
 
 Units: m, s, m/s. Node (i, j, k) lies at (i dx, j dy, k dz).
 """
@@ -21,20 +21,20 @@ from zoo.files import cache_folder, digest, read_npz, write_with
 from zoo.progress import track
 
 ENGINES = ("fmm", "pykonal")
-BALL_CELLS = 8  # radius of the ball of straight rays, in the longest cells
-_RAY_POINTS = 4 * BALL_CELLS  # at which slowness is read along a straight ray
+BALL_CELLS = 8  # radius of the ball of straight rays, in the longest edges of a cell
+_RAY_POINTS = 4 * BALL_CELLS  # points along a straight ray at which slowness is read
 _NEVER_S = 1e4  # later than any wave
-_CACHE_VERSION = 1
+_CACHE_VERSION = 1  # to be raised when times change, so that those in users' caches are not served any more
 
 
-def travel_times(
+def node_times(
     speed_m_s: np.ndarray, spacing_m: Sequence[float], source_m: Sequence[float], engine: str = "fmm"
 ) -> np.ndarray:
     """Return the first-arrival times of a point source at all nodes.
 
     Args:
         speed_m_s: (nx, ny, nz) speed of the wave at the nodes, m/s.
-        spacing_m: (3,) distance of nodes along x, y, z, m.
+        spacing_m: (3,) distance between nodes along x, y, z, m.
         source_m: (3,) x, y, z of the source, m, anywhere in the grid, on a node or not.
         engine: "fmm" (scikit-fmm, optional) or "pykonal" (White et al. 2020, the engine of Spurio Mancini et al. 2021,
             section 3.3; GPL, optional).
@@ -61,14 +61,14 @@ def receiver_times(
     """Return the times from every node to each receiver; those computed before come from the zoo's cache.
 
     Args:
-        speed_m_s, spacing_m, engine: as for `travel_times`.
+        speed_m_s, spacing_m, engine: as in `node_times`.
         receivers_m: (receivers, 3) x, y, z, m.
 
     Returns:
         (receivers, nx, ny, nz) s, float32.
 
     Raises:
-        as `travel_times`.
+        UsageError, ZooError: as for `node_times`.
     """
     speed = np.ascontiguousarray(speed_m_s, np.float32)
     receivers = np.atleast_2d(np.asarray(receivers_m, np.float64))
@@ -77,7 +77,7 @@ def receiver_times(
     paths = [folder / f"{digest(medium, receiver)[:32]}.npz" for receiver in receivers]
     new = [index for index, path in enumerate(paths) if not path.is_file()]
     for index in track(new, "Travel times to the receivers") if new else ():
-        times = travel_times(speed, spacing_m, receivers[index], engine)
+        times = node_times(speed, spacing_m, receivers[index], engine)
         write_with(paths[index], lambda path, times=times: np.savez(path, times_s=times))
     return np.stack([read_npz(path, "Delete it: it is computed again.")["times_s"] for path in paths])
 
@@ -94,18 +94,18 @@ def _checked(speed_m_s, spacing_m, source_m) -> tuple[np.ndarray, np.ndarray, np
         raise ZooError(f"spacing_m is {spacing_m}; expected three positive distances in m.")
     extent = (np.array(speed.shape) - 1) * spacing
     if source.shape != (3,) or not np.all((source >= -1e-6) & (source <= extent + 1e-6)):
-        raise ZooError(f"The source {source.tolist()} m is outside the model, which is {extent.tolist()} m large.")
+        raise ZooError(f"The source {source.tolist()} m is outside the model, which ends at {extent.tolist()} m.")
     return speed, spacing, np.clip(source, 0.0, extent)
 
 
 def _straight_rays(
     speed: np.ndarray, spacing: np.ndarray, source: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return times along straight rays near the source, and which nodes they serve.
+    """Return times along straight rays near the source, and the nodes that they are for.
 
     Returns:
-        times, s, infinite far from the source; the nodes within the isochron that touches the ball; the neighbours of
-        those, from which the marching starts. All (nx, ny, nz).
+        Times in s, infinite far from the source; the nodes within the isochron that touches the ball; and the
+        neighbours of those, from which the marching starts. All (nx, ny, nz).
     """
     extent = (np.array(speed.shape) - 1) * spacing
     radius = max(min(BALL_CELLS * spacing.max(), 0.25 * extent.max()), 2 * spacing.max())
@@ -118,13 +118,15 @@ def _straight_rays(
     slowness = 1.0 / speed[box]
     mean = np.zeros(distance.shape)
     for fraction in (np.arange(_RAY_POINTS) + 0.5) / _RAY_POINTS:
-        place = (source + fraction * offset) / spacing - first
-        mean += map_coordinates(slowness, np.moveaxis(place, -1, 0), order=1, mode="nearest") / _RAY_POINTS
+        position = (source + fraction * offset) / spacing - first
+        mean += map_coordinates(slowness, np.moveaxis(position, -1, 0), order=1, mode="nearest") / _RAY_POINTS
     times = np.full(speed.shape, np.inf)
     times[box] = distance * mean
     ball = times < times[box][distance > radius].min()
     if not ball.any():
-        raise ZooError(f"The speed near the source {source.tolist()} m changes too much from node to node: refine it.")
+        raise ZooError(
+            f"The speed near the source {source.tolist()} m changes too much from node to node: refine the grid."
+        )
     return times, ball, binary_dilation(ball) & ~ball
 
 
@@ -133,15 +135,16 @@ def _march_fmm(
 ) -> np.ndarray:
     """March by scikit-fmm from the rim of the ball.
 
-    scikit-fmm gives the nodes next to a contour their distance from it, to first order, over their speed. That distance
-    can be had alone (`skfmm.distance`), so the speed on the rim is changed to what makes the times there the right
-    ones; no other node uses it. The nodes on the inner side get times that are too late for the stencil to reach for.
+    scikit-fmm initialises the nodes next to a contour with their distance from it, to first order, divided by their
+    speed. That distance can be computed alone (`skfmm.distance`), so the speed on the rim is set to the value that
+    yields the right times there; no other node uses it. The nodes on the inner side get times so late that the stencil
+    never uses them.
     """
     try:
         import skfmm
     except ImportError as error:
         raise ZooError(
-            "scikit-fmm is not installed (it comes as source, so it is optional). Install it by "
+            "scikit-fmm is not installed (it is distributed as source, so it is optional). Install it with "
             "`pip install 'seismic-zoo[eikonal]'`, which needs a C++ compiler."
         ) from error
     contour = np.where(ball, -1.0, 1.0)
@@ -163,7 +166,7 @@ def _march_pykonal(
         import pykonal
     except ImportError as error:
         raise ZooError(
-            "The engine pykonal is not installed (it is GPL-3, so it is optional). Install it by "
+            "The engine pykonal is not installed (its licence is the GPL-3, so it is optional). Install it with "
             "`pip install 'seismic-zoo[gpl]'`, or use the engine fmm."
         ) from error
     solver = pykonal.EikonalSolver(coord_sys="cartesian")

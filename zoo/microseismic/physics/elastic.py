@@ -3,15 +3,15 @@
 Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2nd in time, in float32. A fluid is
 a region with vs = 0: the harmonic mean of mu is exactly zero at every shear node next to it, so sea and rock are
 one grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver
-gives the traces of every source at that receiver (`receiver_gathers`, for moment tensors `greens_functions`): a
-dataset costs one simulation per receiver.
+gives the traces of every source at that receiver (`receiver_gathers`; for moment tensors, `greens_functions`): a
+dataset costs one simulation for each receiver. `zoo.microseismic.physics.simulation.simulate` chooses between these.
 
 Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz); z points up. The source is a moment tensor,
-its components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or isotropic:
+with components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or isotropic:
 
-- "volume": 1 m^3 is injected at the node. Its pressure in a fluid far away is density / (4 pi r) times the second
+- "volume": 1 m^3 is injected at the node. Far away in a fluid, its pressure is density / (4 pi r) times the second
   derivative of the volume: the first derivative of a Gaussian (`gaussian_derivative`).
-- "moment": an isotropic moment of `MOMENT_N_M` along each axis, as (10^10 N m / K) m^3 of volume would have.
+- "moment": an isotropic moment of `MOMENT_N_M` along each axis, which is that of (10^10 N m / K) m^3 of volume.
 """
 
 from __future__ import annotations
@@ -45,15 +45,18 @@ __all__ = [
     "memory_bytes",
     "read_model",
     "receiver_gathers",
-    "simulate",
+    "shot_gather",
     "write_model",
 ]
 
-MOMENT_N_M = 1e10
-_MARGIN_CELLS = 10  # how far ahead of the fastest wave the simulation computes
+MOMENT_N_M = 1e10  # about Mw 0.6
+# How far ahead of the fastest wave the simulation computes: the stencil spreads a wave by a few cells.
+_MARGIN_CELLS = 10
+# A Gaussian has fallen below the rounding of float32, to 1.5e-8 of its peak, this many sigma after its centre.
+_PULSE_ENDS_SIGMA = 6
 
 
-def simulate(
+def shot_gather(
     model: ElasticModel,
     source_index: np.ndarray,
     receivers_index: np.ndarray,
@@ -70,7 +73,7 @@ def simulate(
 ) -> np.ndarray:
     """Simulate one source and return the pressure at the receivers.
 
-    Ctrl-C stops it between two steps.
+    Ctrl-C stops it between two time steps.
 
     Args:
         model: the earth.
@@ -78,22 +81,23 @@ def simulate(
         receivers_index: (n, 3) nodes of the receivers, 0-based.
         duration_s: time of the last sample, s.
         time_step_s: step of the simulation, s (see `largest_time_step_s`).
-        output_every: steps per sample; the samples are 0, 1, ... times output_every * time_step_s.
+        output_every: time steps per sample; samples are at 0, 1, ... times output_every * time_step_s.
         sigma_s, delay_s: of the pulse, see `gaussian_derivative`.
         source_strength: of an isotropic source, "volume" (1 m^3) or "moment" (`MOMENT_N_M`).
         moment_tensor_n_m: (6,) xx, yy, zz, xy, xz, yz of a source in the rock, N m, instead of an isotropic one.
-        absorbing_cells: width of the absorbing layer that is put around the model on all sides.
-        description: what to call it in the progress bar.
+        absorbing_cells: width of the absorbing layer that is added to the model on all sides.
+        description: name of the simulation in the progress bar.
 
     Returns:
-        (n, 1 + duration / (output_every * time step)) pressure in Pa, minus a third of the stress's trace, float32.
+        (n, 1 + duration / (output_every * time step)) pressure in Pa, which is minus a third of the trace of the
+        stress, float32.
 
     Raises:
-        ZooError: if a node is outside the model, the time step is unstable, the grid too coarse, memory short, or the
-            source of a moment tensor not in rock.
+        ZooError: if a node is outside the model, the time step is unstable, the grid is too coarse, there is too little
+            memory, or a moment tensor is not in rock.
     """
     if source_strength not in ("volume", "moment"):
-        raise ZooError(f'source_strength must be "volume" or "moment"; got {source_strength!r}.')
+        raise ZooError(f'source_strength must be "volume" or "moment"; received {source_strength!r}.')
     source = _checked_nodes(model, np.reshape(source_index, (-1, 3)), "source")[0]
     receivers = _checked_nodes(model, receivers_index, "receiver")
     check_simulation(model, time_step_s, sigma_s, absorbing_cells)
@@ -101,7 +105,7 @@ def simulate(
     at = tuple((receivers + grid.pad).T)
     if moment_tensor_n_m is not None:
         strength = time_step_s * np.asarray(moment_tensor_n_m, np.float64).reshape(6)
-        shear_compliance(grid, source[np.newaxis], time_step_s)  # refuses what is not in rock
+        shear_compliance(grid, source[np.newaxis], time_step_s)  # refuses a source that is not in rock
     elif source_strength == "moment":
         strength = np.array([1.0, 1, 1, 0, 0, 0]) * (time_step_s * MOMENT_N_M)
     else:
@@ -132,21 +136,22 @@ def greens_functions(
     """Return the traces of six elementary moment tensors at each source, from one simulation at the receiver.
 
     Reciprocity (Betti's theorem with a volume V injected at the receiver): V p(M at source -> receiver) = -M : strain,
-    the strain being that of the injected volume at the source. On the grid, shear stresses live on the four edges
-    around a node: a moment tensor is spread over them and the strain is their mean, one the transpose of the other.
+    where the strain is that which the injected volume causes at the source. On the grid, shear stresses are defined on
+    the four edges around a node: a moment tensor is spread over them and the strain is their mean, so that one
+    operation is the transpose of the other.
 
     Args:
         model: the earth.
         receiver_index: (3,) node of the receiver, 0-based.
         sources_index: (n, 3) nodes of the sources, 0-based, in rock.
-        duration_s, time_step_s, output_every, sigma_s, delay_s, absorbing_cells, description: as of `simulate`.
+        duration_s, time_step_s, output_every, sigma_s, delay_s, absorbing_cells, description: as in `shot_gather`.
 
     Returns:
         (n, 6, samples) pressure in Pa at the receiver per N m of Mxx, Myy, Mzz, Mxy (= Myx), Mxz, Myz, float32. The
         trace of M is the sum of these times its components.
 
     Raises:
-        ZooError: as `simulate`.
+        ZooError: as for `shot_gather`.
     """
     receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")[0]
     sources = _checked_nodes(model, sources_index, "source")
@@ -167,7 +172,8 @@ def greens_functions(
     found = _march(
         grid, receiver, grid.unit_volume(receiver), add, (len(sources), 6), **times, **pulse, description=description
     )
-    # Hooke's law: strain = (stress - lambda / (3 lambda + 2 mu) trace) / (2 mu)
+    # The shear rows are strains already (twice the strain, as Mxy = Myx: the mean of stress / mu over the four edges).
+    # The normal rows are stresses: by Hooke's law, strain = (stress - lambda / (3 lambda + 2 mu) trace) / (2 mu).
     part = (lam / (3 * lam + two_mu)).astype(np.float32)[:, np.newaxis, np.newaxis]
     trace = found[:, :3].sum(axis=1, keepdims=True)
     found[:, :3] = (found[:, :3] - part * trace) / two_mu.astype(np.float32)[:, np.newaxis, np.newaxis]
@@ -188,9 +194,15 @@ def _march(
     delay_s: float | None,
     description: str,
 ) -> np.ndarray:
-    """Step a source through time and return what `add(total, stress)` sums up of it, (*shape_of_record, samples).
+    """Step a source through time and return what `add(total, stress)` accumulates, (*shape_of_record, samples).
 
-    `strength` (6,) is the time step times the moment tensor.
+    Args:
+        grid: the staggered grid.
+        source: (3,) node of the source.
+        strength: (6,) time step times moment tensor.
+        add: adds what is recorded of the six stresses to a total of shape `shape_of_record`.
+        shape_of_record: without time.
+        others: as in `shot_gather`.
     """
     shape = grid.lam.shape
     velocity = tuple(np.zeros(shape, np.float32) for _ in range(3))
@@ -199,6 +211,7 @@ def _march(
     stress_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2, 0, 1, 0, 2, 1, 2))
     shear_rows = rows_with_shear(grid.shear)
     centre = tuple(source + grid.pad)
+    # Where the source is added: normal stresses at its node, shear stresses a quarter each at the four edges around it.
     targets = [
         (field, centre if edges is None else edges, value if edges is None else value / 4)
         for field, edges, value in zip(
@@ -215,6 +228,7 @@ def _march(
     total = np.zeros(shape_of_record)
     with bar(description, steps) as advance:
         for step in range(1, steps + 1):
+            # What the waves have not reached yet is still and need not be computed.
             box = _reached(grid.model, centre, shape, step * time_step_s)
             step_velocity(velocity, stress, grid.buoyancy, grid.axes, velocity_memory, box)
             step_stress(
@@ -223,6 +237,7 @@ def _march(
             if step <= injected.size:
                 for field, where, value in targets:
                     field[where] -= np.float32(injected[step - 1] * value)
+            # The fading sum over the steps that undoes the difference which was injected; see `_injected`.
             total *= fade
             add(total, stress)
             if step % output_every == 0:
@@ -232,18 +247,20 @@ def _march(
 
 
 def _injected(time_step_s: float, sigma_s: float, delay_s: float) -> tuple[np.ndarray, float]:
-    """What to inject in each step, and how the pressure is made of what comes of it.
+    """Return what to inject in each step, and the factor per step by which the recorded sum fades.
 
     Injecting a Gaussian rate would leave a permanent stress at the source, a million times the signal elsewhere, and
-    its rounding in each step would radiate (1e-5 of the signal). So rate(n) - fade rate(n - 1) is injected, nearly its
-    derivative, and undone by a sum over the steps that fades: the same by linearity, with a twentieth of the noise.
-    Without fading, the sum would add up what rounding leaves in the stress (1e-5 of the signal after 2 s).
+    its rounding in each step would radiate (1e-5 of the signal). So rate(n) - fade rate(n - 1), nearly the derivative
+    of the rate, is injected, and undone by a sum over the steps that fades: by linearity the result is the same, with a
+    twentieth of the noise. Without fading, the sum would accumulate what rounding leaves in the stress (1e-5 of the
+    signal after 2 s). The decay time of 2 sigma is a compromise: with a much shorter one the Gaussian itself would be
+    injected again, and a much longer one accumulates rounding for longer.
 
     Returns:
-        Rate of unit integral, so treated, 1 / s, one value per step until it is over; `fade`, per step.
+        Rate of unit integral, treated in this way, 1 / s, one value per step until it is over; `fade`, per step.
     """
     fade = math.exp(-time_step_s / (2 * sigma_s))
-    steps = math.ceil((delay_s + 6 * sigma_s) / time_step_s)
+    steps = math.ceil((delay_s + _PULSE_ENDS_SIGMA * sigma_s) / time_step_s)
     u = ((np.arange(-1, steps) + 0.5) * time_step_s - delay_s) / sigma_s
     rate = np.exp(-0.5 * u**2) / (sigma_s * math.sqrt(2 * math.pi))
     return rate[1:] - fade * rate[:-1], fade
@@ -254,27 +271,27 @@ def receiver_gathers(
 ) -> np.ndarray:
     """Return the traces of many sources at one receiver, from one simulation with the source at the receiver.
 
-    Reciprocity: let p(a -> b) be the pressure at b of an isotropic source at a. The equations, and this scheme in
-    all its parts (heterogeneous, fluid or solid, absorbing layer included), are symmetric in the volume that a source
-    injects and the pressure that a sensor measures: p(source -> receiver) = p(receiver -> source) for equal volumes.
-    A moment M is a volume M / K, with the bulk modulus K = lambda + 2 mu / 3 where the source is, so for equal
+    Reciprocity: let p(a -> b) be the pressure at b due to an isotropic source at a. The equations, and this scheme in
+    all its parts (heterogeneous media, fluid or solid, absorbing layer included), are symmetric in the volume that a
+    source injects and the pressure that a sensor measures: p(source -> receiver) = p(receiver -> source) for equal
+    volumes. A moment M is a volume M / K, where K = lambda + 2 mu / 3 is the bulk modulus at the source, so for equal
     moments p(source -> receiver) = K_receiver / K_source p(receiver -> source).
 
     Args:
         model: the earth.
         receiver_index: (3,) node of the receiver, 0-based.
         sources_index: (n, 3) nodes of the sources, 0-based.
-        **options: keyword arguments of `simulate`; `source_strength` is that of the n sources.
+        **options: keyword arguments of `shot_gather`; `source_strength` is that of the n sources.
 
     Returns:
-        (n, samples) pressure in Pa at the receiver, one row per source, float32.
+        (n, samples) pressure in Pa at the receiver, one row for each source, float32.
 
     Raises:
-        ZooError: as `simulate`.
+        ZooError: as for `shot_gather`.
     """
     receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")[0]
     sources = _checked_nodes(model, sources_index, "source")
-    pressure = simulate(model, receiver, sources, **options)
+    pressure = shot_gather(model, receiver, sources, **options)
     if options.get("source_strength", "volume") == "moment":
         bulk = model.bulk_modulus_pa
         pressure *= (bulk[tuple(receiver)] / bulk[tuple(sources.T)]).astype(np.float32)[:, None]
@@ -286,21 +303,21 @@ def _checked_nodes(model: ElasticModel, index: np.ndarray, what: str) -> np.ndar
     index = np.asarray(index)
     if index.ndim != 2 or index.shape[1] != 3 or not np.issubdtype(index.dtype, np.integer):
         raise ZooError(
-            f"Each {what} is a node of the grid, three whole numbers (ix, iy, iz) from 0; got an array of shape "
-            f"{index.shape} and type {index.dtype}."
+            f"Each {what} is a node of the grid, three whole numbers (ix, iy, iz) from 0 on; received an array of "
+            f"shape {index.shape} and type {index.dtype}."
         )
     outside = ((index < 0) | (index >= np.array(model.shape))).any(axis=1)
     if outside.any():
         n = int(outside.argmax())
         raise ZooError(
             f"The {what} number {n}, node {index[n].tolist()}, is outside the model of {model.shape} nodes "
-            f"({int(outside.sum())} such in all). Indices start at 0; published ones start at 1."
+            f"({int(outside.sum())} such nodes in all). Indices start at 0; published ones start at 1."
         )
     return index.astype(np.int64)
 
 
 def _reached(model: ElasticModel, source: tuple, shape: tuple, time_s: float) -> tuple:
-    """The part of the grid that waves can have reached: ((i0, i1), (j0, j1), (k0, k1)). Elsewhere all is still."""
+    """Return the part of the grid that waves can have reached: ((i0, i1), (j0, j1), (k0, k1)). The rest is still."""
     distance = float(model.vp_m_s.max()) * time_s
     box = []
     for centre, n, spacing in zip(source, shape, model.spacing_m, strict=True):

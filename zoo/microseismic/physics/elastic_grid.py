@@ -1,4 +1,4 @@
-"""The staggered grid of an elastic simulation: what the kernels need to know of the earth and its absorbing sides."""
+"""The staggered grid of an elastic simulation: what the kernels need to know of the earth and the absorbing layer."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from zoo.errors import ZooError
 from zoo.microseismic.physics.elastic_kernels import HALO
 from zoo.microseismic.physics.elastic_model import ElasticModel
 
-ECHO = 1e-4  # left of a wave at the highest speed that crosses the absorbing layer and comes back
+ECHO = 1e-4  # what is left, in theory, of the fastest wave after it has crossed the absorbing layer twice
+_TINY = 1e-30
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The padded grid of a simulation: the model, and its coefficients and axes as the functions below give them."""
+    """The padded grid of a simulation.
+
+    Attributes:
+        model: the earth.
+        absorbing_cells: width of the absorbing layer around it.
+        lam, two_mu, shear, buoyancy: from `step_coefficients`.
+        axes: from `absorbing_axes`.
+    """
 
     model: ElasticModel
     absorbing_cells: int
@@ -28,22 +36,26 @@ class Grid:
 
     @classmethod
     def of(cls, model: ElasticModel, absorbing_cells: int, time_step_s: float, sigma_s: float) -> Grid:
+        """Return the grid of a model for a time step and a pulse (`zoo.microseismic.physics.elastic.shot_gather`)."""
         coefficients = step_coefficients(model, absorbing_cells + HALO, time_step_s)
         return cls(model, absorbing_cells, *coefficients, absorbing_axes(model, absorbing_cells, time_step_s, sigma_s))
 
     @property
     def pad(self) -> int:
-        """Cells around the model."""
+        """Cells that surround the model on each side."""
         return self.absorbing_cells + HALO
 
     def unit_volume(self, node: np.ndarray) -> np.ndarray:
-        """Time step times the moment tensor (6,) of 1 m^3 injected at a node: K, with the K of the grid itself."""
+        """Return time step times moment tensor (6,) of 1 m^3 injected at a node: K in each normal component.
+
+        K is taken from the grid's own float32 coefficients, so that reciprocity holds to rounding.
+        """
         node = tuple(node + self.pad)
         return np.array([1.0, 1, 1, 0, 0, 0]) * float(self.lam[node] + self.two_mu[node] / 3)
 
 
 def edge_nodes(nodes: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Indices of the four shear nodes around nodes (..., 3), for sxy, sxz, syz: three arrays (4, ...) each."""
+    """Return indices of the four shear nodes around nodes (..., 3), for sxy, sxz, syz: three arrays (4, ...) each."""
     found = []
     for one, other in ((0, 1), (0, 2), (1, 2)):
         corners = np.stack([nodes] * 4)
@@ -54,7 +66,7 @@ def edge_nodes(nodes: np.ndarray) -> tuple[tuple[np.ndarray, ...], ...]:
 
 
 def shear_compliance(grid: Grid, nodes: np.ndarray, time_step_s: float):
-    """The four shear nodes (4, n) around nodes (n, 3) and 1 / (4 mu) there, 1 / Pa, for sxy, sxz, syz.
+    """Return the four shear nodes (4, n) around nodes (n, 3) and 1 / (4 mu) there, 1 / Pa, for sxy, sxz, syz.
 
     Raises:
         ZooError: if there is a fluid at or next to a node.
@@ -64,20 +76,29 @@ def shear_compliance(grid: Grid, nodes: np.ndarray, time_step_s: float):
     for modulus, edges in zip(grid.shear, edge_nodes(nodes + grid.pad), strict=True):
         mu = modulus[edges].astype(np.float64) / time_step_s
         fluid |= (mu == 0).any(axis=0)
-        found.append((edges, 0.25 / np.maximum(mu, 1e-30)))
+        found.append((edges, 0.25 / np.maximum(mu, _TINY)))
     if fluid.any():
         n = int(fluid.argmax())
         raise ZooError(
             f"A moment tensor needs rock around it: source number {n}, node {nodes[n].tolist()}, has a fluid at or "
-            f"next to it ({int(fluid.sum())} such in all). Take a deeper source, or an isotropic one."
+            f"next to it ({int(fluid.sum())} such sources in all). Take a deeper source, or an isotropic one."
         )
     return found
 
 
 def step_coefficients(model: ElasticModel, pad: int, time_step_s: float):
-    """Time step times lambda, 2 mu (nodes), mu (shear nodes), and over density (velocity nodes), float32, padded."""
+    """Return lambda and 2 mu (on nodes), mu (on shear nodes) and 1 / density (on velocity nodes), padded.
+
+    All are multiplied by the time step, float32. The density is averaged over the two nodes that a velocity lies
+    between, and 1 / mu over the four around a shear stress (Moczo et al. 2002): that harmonic mean is exactly 0 next to
+    a fluid.
+
+    Returns:
+        lambda, 2 mu, (mu at sxy, sxz, syz), (1 / density at vx, vy, vz).
+    """
 
     def after(array: np.ndarray, axis: int) -> np.ndarray:
+        """Return the next node's value along an axis; the last one repeats."""
         n = array.shape[axis]
         return array.take(np.minimum(np.arange(1, n + 1), n - 1), axis)
 
@@ -96,17 +117,22 @@ def step_coefficients(model: ElasticModel, pad: int, time_step_s: float):
 
 
 def rows_with_shear(shear: tuple[np.ndarray, ...]) -> tuple[int, int]:
-    """First and past-the-last index along z with any shear modulus, inside the halo."""
+    """Return the first index along z with any shear modulus and the one after the last, inside the halo."""
     solid = np.flatnonzero(np.any([(mu > 0).any(axis=(0, 1)) for mu in shear], axis=0))
     first, last = (int(solid[0]), int(solid[-1]) + 1) if solid.size else (HALO, HALO)
     return max(first, HALO), min(last, shear[0].shape[2] - HALO)
 
 
 def absorbing_axes(model: ElasticModel, cells: int, time_step_s: float, sigma_s: float) -> tuple[tuple, ...]:
-    """What `step_velocity` needs to know of the three axes, with their absorbing layers.
+    """Return what `step_velocity` needs to know of the three axes, with their absorbing layers.
 
-    Damping and frequency shift as Komatitsch and Martin (2007), with kappa = 1. The stretch is one function of place
-    for all derivatives along an axis, so the equations stay symmetric, and reciprocity exact.
+    Damping and frequency shift as in Komatitsch and Martin (2007), with kappa = 1: the damping grows with the square of
+    the depth in the layer, and its largest value, 3 vp log(1 / echo) / (2 width), leaves `ECHO` of a wave (Collino and
+    Tsogka 2001). The frequency shift, pi times the dominant frequency, falls to 0 outwards. The stretch is the same
+    function of position for all derivatives along an axis, so the equations stay symmetric, and reciprocity exact.
+
+    Returns:
+        For x, y and z: 1 / spacing, slab, start, stop, decay and gain, see `step_velocity`.
     """
     pad = cells + HALO
     axes = []
@@ -116,9 +142,9 @@ def absorbing_axes(model: ElasticModel, cells: int, time_step_s: float, sigma_s:
         depth = np.maximum(np.maximum(-position, position - (n - 1)), 0) / max(cells, 1)
         strongest = -1.5 * math.log(ECHO) * float(model.vp_m_s.max()) / (max(cells, 1) * spacing)
         damping = strongest * depth**2
-        shift = (1 - np.minimum(depth, 1)) / (2 * sigma_s)  # pi times the dominant frequency, falling outwards
+        shift = (1 - np.minimum(depth, 1)) / (2 * sigma_s)  # the dominant frequency is 1 / (2 pi sigma)
         decay = np.exp(-(damping + shift) * time_step_s)
-        gain = damping / np.maximum(damping + shift, 1e-30) * (decay - 1)
+        gain = damping / np.maximum(damping + shift, _TINY) * (decay - 1)
         slab = np.full(n + 2 * pad, -1)
         slab[:pad] = np.arange(-HALO, cells)
         slab[pad + n - 1 :] = np.arange(cells, 2 * cells + 1 + HALO)  # the last half node is outside the model
@@ -129,7 +155,10 @@ def absorbing_axes(model: ElasticModel, cells: int, time_step_s: float, sigma_s:
 
 
 def absorber_memory(shape: tuple[int, int, int], cells: int, order: tuple[int, ...]) -> tuple[np.ndarray, ...]:
-    """Zeros for the memory of nine derivatives, each along the axis that `order` says."""
+    """Return zeros for the memories of nine derivatives; `order` is the axis of each.
+
+    A memory is as long as the absorbing layers along the axis of its derivative, and as the grid along the others.
+    """
     return tuple(
         np.zeros([2 * cells + 1 if a == axis else n for a, n in enumerate(shape)], np.float32) for axis in order
     )

@@ -1,14 +1,22 @@
 """The two numba kernels of the elastic simulation: one step of the velocities, one of the stresses.
 
-Grid (Virieux 1986, in three dimensions): normal stresses on the nodes (i, j, k), vx half a cell further in x, vy in
+Grid (Virieux 1986, in three dimensions): normal stresses are on the nodes (i, j, k), vx half a cell further in x, vy in
 y, vz in z; sxy half a cell further in x and y, sxz in x and z, syz in y and z. Derivatives are of 8th order. In the
-absorbing layer each derivative is divided by a complex stretch of its axis, in time a fading memory of past
-derivatives (convolutional perfectly matched layer, Komatitsch and Martin 2007, with kappa = 1).
+absorbing layer each derivative is divided by a complex stretch of its axis, which in the time domain is a fading memory
+of past derivatives (convolutional perfectly matched layer, Komatitsch and Martin 2007, with kappa = 1).
 
-Everything is done row by row along z, the contiguous axis. Each inner loop writes few rows and reads few, so that
-LLVM can prove at run time that they do not overlap, and vectorises it (a loop over all rows at once is not vectorised
-and takes twice as long). Threads share tiles of rows in y; a row's arithmetic does not depend on who does it, so
-results are the same for any number of threads, bit for bit.
+A step of one field, e.g. vx, is
+
+    slope = d sxx / dx                                     `_difference_x`, 8 values around the node
+    memory = decay * memory + gain * slope                 `_remember`, in the absorbing layer only
+    total = sum over the axes of (slope + memory)          `_along_x`, `_along_y`, `_along_z`
+    vx = vx + time step / density * total                  `_advance`
+
+Everything is done row by row along z, the contiguous axis. Each inner loop reads and writes few rows, so that LLVM can
+check at run time that they do not overlap, and vectorises it (a loop over all rows at once is not vectorised and takes
+twice as long). `fastmath` lets it reorder sums and fuse them with products. The threads share tiles of rows in y; the
+arithmetic of a row does not depend on which thread does it, so results are the same, bit for bit, for any number of
+threads.
 """
 
 from __future__ import annotations
@@ -16,11 +24,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-HALO = 4  # cells around the grid that the stencil reads and nobody writes
-WEIGHTS = (1225 / 1024, -245 / 3072, 49 / 5120, -5 / 7168)  # 8th order, at distances 1/2, 3/2, 5/2, 7/2
+HALO = 4  # cells around the grid that the stencil reads but that are never written
+# Weights of the first derivative of 8th order on a staggered grid, at distances 1/2, 3/2, 5/2, 7/2 (Fornberg 1988).
+WEIGHTS = (1225 / 1024, -245 / 3072, 49 / 5120, -5 / 7168)
 _W1, _W2, _W3, _W4 = (np.float32(weight) for weight in WEIGHTS)
-_TILE = 8  # rows in y that one thread takes through x, so that the stencil's planes stay in its cache
-_STILL = np.float32(1e-24)  # smaller values become 0: ahead of the wave they would be denormal, and ten times slower
+_TILE = 8  # rows in y that one thread takes through x, so that the planes of the stencil stay in its cache
+# Smaller values become 0. Ahead of a wave, what the stencil spreads would fall below 1e-38, where float32 is denormal
+# and arithmetic ten times slower. This bound is far below the rounding of signals (1 Pa, 1e-7 m/s), and still normal
+# when it is multiplied by the time step over density and spacing, 1e-8.
+_STILL = np.float32(1e-24)
 _ZERO = np.float32(0)
 
 
@@ -28,7 +40,7 @@ _ZERO = np.float32(0)
 def _difference_x(total, f, i, j, lo, scale):
     """Add the derivative of `f` between nodes i - 1 and i to the row `total`, which begins at z index `lo`."""
     w1, w2, w3, w4 = scale * _W1, scale * _W2, scale * _W3, scale * _W4
-    lo = np.uint64(lo)  # unsigned, or numba looks for negative indices in each turn and nothing is vectorised
+    lo = np.uint64(lo)  # unsigned: otherwise numba tests for negative indices at each step, and nothing is vectorised
     for k in range(np.uint64(total.size)):
         total[k] += (
             w1 * (f[i, j, lo + k] - f[i - 1, j, lo + k])
@@ -67,7 +79,7 @@ def _difference_z(total, row, scale):
 
 @njit(fastmath=True, error_model="numpy")
 def _remember(total, slope, memory, decay, gain):
-    """Add a row of derivatives and its memory to `total`, and clear `slope` for the next."""
+    """Add a row of derivatives and their memory to `total`, and clear `slope` for the next row."""
     for k in range(total.size):
         value = decay * memory[k] + gain * slope[k]
         value = value if abs(value) > _STILL else _ZERO
@@ -91,12 +103,12 @@ def _remember_z(total, slope, memory, decay, gain):
 def _along_x(total, slope, f, i, j, lo, hi, half, axis, memory):
     """Add the x derivative of `f` at row (i, j) of the result to `total`, with its memory in the absorbing layer.
 
-    `half` is 0 where the result lives on nodes in x (and `f` half a cell further), 1 where it is the other way round.
-    `slope` is a row of zeros to work in, and is left so.
+    `half` is 0 if the result lies on nodes in x (and `f` half a cell further), 1 if it is the other way round.
+    `slope` is a row of zeros to work in, and is zero again afterwards.
     """
     scale, slabs, _, _, decay, gain = axis
     slab = slabs[i]
-    c = i + half
+    c = i + half  # if `f` lies on nodes, the result half a cell further lies between its nodes i and i + 1
     _difference_x(total if slab < 0 else slope, f, c, j, lo, scale)
     if slab >= 0:
         _remember(total, slope, memory[slab, j, lo:hi], decay[half, i], gain[half, i])
@@ -115,9 +127,10 @@ def _along_y(total, slope, f, i, j, lo, hi, half, axis, memory):
 
 @njit(fastmath=True, error_model="numpy")
 def _along_z(total, slope, f, i, j, lo, hi, half, axis, memory):
-    """The same for z, with the parts of the row below, in and above the model."""
+    """The same for z, where one row passes through both absorbing layers: the parts below, in and above the model."""
     scale, slabs, start, stop, decay, gain = axis
     row = f[i, j, half:]
+    # The box that the waves have reached may end inside the absorbing layer, or not reach it.
     start = min(max(lo, start), hi)
     stop = max(min(hi, stop), start)
     _difference_z(total[start - lo : stop - lo], row[start - 4 :], scale)
@@ -137,7 +150,7 @@ def _along_z(total, slope, f, i, j, lo, hi, half, axis, memory):
 
 @njit(fastmath=True, error_model="numpy")
 def _advance(field, coefficient, total):
-    """Advance a row by coefficient * total, and clear `total` for the next."""
+    """Advance a row by coefficient * total, and clear `total` for the next row."""
     for k in range(field.size):
         value = field[k] + coefficient[k] * total[k]
         field[k] = value if abs(value) > _STILL else _ZERO
@@ -153,7 +166,7 @@ def _dilatation(common, lam, exx, eyy, ezz):
 
 @njit(fastmath=True, error_model="numpy")
 def _advance_normal(stress, common, two_mu, strain):
-    """Advance a row of a normal stress, and clear `strain` for the next."""
+    """Advance a row of a normal stress, and clear `strain` for the next row."""
     for k in range(stress.size):
         value = stress[k] + (common[k] + two_mu[k] * strain[k])
         stress[k] = value if abs(value) > _STILL else _ZERO
@@ -168,13 +181,13 @@ def step_velocity(velocity, stress, buoyancy, axes, memory, box):
         velocity: vx, vy, vz, three arrays (nx, ny, nz) float32.
         stress: sxx, syy, szz, sxy, sxz, syz, float32.
         buoyancy: time step / density at vx, vy, vz, float32.
-        axes: for each axis (1 / spacing, slab, start, stop, decay, gain): the model's nodes are start <= i < stop,
-            the absorbing layer is outside; there memory = decay * memory + gain * derivative, with decay and gain
-            (2, n) float32, on nodes [0] and half a cell further [1]; slab (n,) int64 is a node's place in that
-            memory, or negative.
+        axes: for each axis (1 / spacing, slab, start, stop, decay, gain). The nodes start <= i < stop are the model's,
+            the others the absorbing layer's; there memory = decay * memory + gain * derivative, with decay and gain
+            (2, n) float32, on nodes [0] and half a cell further [1]. slab (n,) int64 is the index of a node in that
+            memory, negative if it has none.
         memory: nine arrays float32, for the x, y and z derivatives in vx, vy, vz; along its axis each is as long as
             the two absorbing layers and the last node.
-        box: ((i0, i1), (j0, j1), (k0, k1)), at least HALO inside the arrays.
+        box: ((i0, i1), (j0, j1), (k0, k1)), the part of the grid to compute, at least HALO inside the arrays.
     """
     vx, vy, vz = velocity
     sxx, syy, szz, sxy, sxz, syz = stress
@@ -208,11 +221,11 @@ def step_velocity(velocity, stress, buoyancy, axes, memory, box):
 def step_stress(velocity, stress, moduli, shear_moduli, axes, memory, box, shear_rows):
     """Advance the six stresses by one time step inside `box`, in place.
 
-    Args: as `step_velocity`, and
-        moduli: time step * lambda, time step * 2 mu on the nodes, float32.
+    Args: those of `step_velocity`, and
+        moduli: time step * lambda and time step * 2 mu on the nodes, float32.
         shear_moduli: time step * mu at sxy, sxz, syz, float32.
-        memory: the nine are dvx/dx, dvy/dy, dvz/dz, dvy/dx, dvx/dy, dvz/dx, dvx/dz, dvz/dy, dvy/dz.
-        shear_rows: (k0, k1), outside which all shear moduli vanish (sea), so that shear stresses stay 0.
+        memory: of the nine derivatives dvx/dx, dvy/dy, dvz/dz, dvy/dx, dvx/dy, dvz/dx, dvx/dz, dvz/dy, dvy/dz.
+        shear_rows: (k0, k1), outside which all shear moduli vanish (in the sea), so that shear stresses stay 0.
     """
     vx, vy, vz = velocity
     sxx, syy, szz, sxy, sxz, syz = stress

@@ -1,4 +1,4 @@
-"""An isotropic elastic earth on a regular grid, and its file."""
+"""An isotropic elastic earth on a regular grid, and the file that holds it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ KEYS = ("vp_m_s", "vs_m_s", "density_kg_m3", "spacing_m")
 class ElasticModel:
     """An isotropic elastic earth on a regular grid; water where vs_m_s is 0.
 
+    Node (i, j, k) lies at x, y, z = (i, j, k) * spacing_m; z points up.
+
     Args:
         vp_m_s: (nx, ny, nz) speed of P waves, m/s, float32.
         vs_m_s: (nx, ny, nz) speed of S waves, m/s, float32, 0 in a fluid.
         density_kg_m3: (nx, ny, nz) density, kg/m^3, float32.
-        spacing_m: distance of nodes along x, y, z, m.
+        spacing_m: distance between nodes along x, y, z, m.
 
     Raises:
         ZooError: if the arrays do not fit each other, or a value is impossible; the message names the first such node.
+
+    >>> vp = np.full((21, 21, 31), 2500.0)
+    >>> rock = ElasticModel(vp, vp / 1.9, np.full(vp.shape, 2200.0), (25.0, 25.0, 20.0))
+    >>> rock.extent_km.tolist()
+    [0.5, 0.5, 0.6]
     """
 
     vp_m_s: np.ndarray
@@ -61,6 +68,11 @@ class ElasticModel:
         return self.vp_m_s.shape
 
     @property
+    def extent_km(self) -> np.ndarray:
+        """Coordinates x, y, z of the last node, (3,), km; those of the first are 0."""
+        return (np.array(self.shape) - 1) * np.array(self.spacing_m) / 1000.0
+
+    @property
     def bulk_modulus_pa(self) -> np.ndarray:
         """K = density (vp^2 - 4/3 vs^2), (nx, ny, nz) float64, Pa."""
         vp, vs, density = (a.astype(np.float64) for a in (self.vp_m_s, self.vs_m_s, self.density_kg_m3))
@@ -70,11 +82,11 @@ class ElasticModel:
 def _refuse_nodes(bad: np.ndarray, array: np.ndarray, name: str, why: str) -> None:
     if bad.any():
         node = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ZooError(f"{name}{list(node)} = {array[node]:g} {why} ({int(bad.sum())} such nodes). Mend the model.")
+        raise ZooError(f"{name}{list(node)} = {array[node]:g} {why} ({int(bad.sum())} such nodes). Correct the model.")
 
 
 def write_model(model: ElasticModel, path: str | os.PathLike) -> None:
-    """Write a model as npz with the keys vp_m_s, vs_m_s, density_kg_m3, spacing_m; never half a file."""
+    """Write a model, atomically, as npz with the keys vp_m_s, vs_m_s, density_kg_m3, spacing_m."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **{key: getattr(model, key) for key in KEYS})
 
@@ -83,7 +95,7 @@ def read_model(path: str | os.PathLike) -> ElasticModel:
     """Read a model from npz (keys vp_m_s, vs_m_s, density_kg_m3 of shape (nx, ny, nz), spacing_m of shape (3,)).
 
     Raises:
-        ZooError: if there is no such file, it is no complete npz, a key is missing, or the model is impossible.
+        ZooError: if there is no such file, it is not a complete npz, a key is missing, or the model is impossible.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -91,12 +103,14 @@ def read_model(path: str | os.PathLike) -> ElasticModel:
             arrays = {key: stored[key] for key in KEYS if key in names}
     except FileNotFoundError:
         raise ZooError(f"No earth model at {path}. Give an npz with the keys {', '.join(KEYS)}.") from None
-    except Exception as error:  # zipfile, zlib and numpy each have their own for a damaged file
+    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged file
         raise ZooError(
             f"{path} is not a complete npz file ({type(error).__name__}: {error}). "
             f"Write it again, with the keys {', '.join(KEYS)}."
         ) from error
     missing = [key for key in KEYS if key not in arrays]
     if missing:
-        raise ZooError(f"{path} lacks {', '.join(missing)}; it has {', '.join(names) or 'nothing'}. Add what it lacks.")
+        raise ZooError(
+            f"{path} lacks {', '.join(missing)}; it has {', '.join(names) or 'nothing'}. Add what is missing."
+        )
     return ElasticModel(**arrays)

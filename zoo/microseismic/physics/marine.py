@@ -1,7 +1,7 @@
 """A marine earth like the one of Das et al. (2017): a flat seabed at 2.43 km above layered rock, 1 km x 1 km x 3 km.
 
-The published model is not in reach; this one has its geometry (grid, seabed, receivers) and the properties of its
-kind. Everything is a function of position in metres, so a coarse grid samples the same earth as the fine one.
+The published model is not available; this one has the same geometry (grid, seabed, receivers) and the properties of
+such an earth. Everything is a function of position in metres, so a coarse grid samples the same earth as the fine one.
 Published indices are 1-based (ix, iy, iz) on the fine grid: position = (index - 1) * (12.5, 12.5, 10) m, z up from
 the model's bottom.
 """
@@ -15,14 +15,21 @@ from zoo.microseismic.physics.elastic import ElasticModel
 
 EXTENT_M = (1000.0, 1000.0, 3000.0)
 SPACING_M = (12.5, 12.5, 10.0)  # of the published grid, 81 x 81 x 301 nodes
-SEABED_M = 2430.0  # the lowest plane of nodes in the water; receivers lie in it, where pressure is all there is
+SEABED_M = 2430.0  # the lowest plane of nodes in the water; receivers lie in it, where pressure is the only stress
 WATER_VP_M_S = 1500.0
 WATER_DENSITY_KG_M3 = 1020.0
 LAYERS = 15
 TOP_VP_M_S, BOTTOM_VP_M_S = 1560.0, 3400.0
 TOP_VP_VS, BOTTOM_VP_VS = 3.0, 1.8
-HETEROGENEITY = 0.015  # standard deviation of vp within the layers
-CORRELATION_M = 100.0  # of the heterogeneity, which is a Gaussian field with covariance exp(-distance^2 / (2 length^2))
+HETEROGENEITY = 0.015  # relative standard deviation of vp within the layers
+# Correlation length of the heterogeneity, a Gaussian random field of covariance exp(-distance^2 / (2 length^2)).
+CORRELATION_M = 100.0
+# What follows is drawn evenly between two numbers, or from a normal distribution with a standard deviation.
+_RELATIVE_STEP = 0.6, 1.4  # thickness of a layer, and its step in vp, relative to the mean layer
+_DIP_DEG, _DIP_CHANGE_DEG = (0.0, 4.0), 0.5  # of the uppermost interface, and from each interface to the next (sd)
+_AZIMUTH_CHANGE = 0.3  # of the dip, from each interface to the next (sd), rad
+_UNDULATION_LENGTH_M, _UNDULATION_M = (600.0, 1500.0), (4.0, 14.0)  # wavelength and amplitude
+_UPPERMOST_M = 20.0  # no interface is shallower below the seabed
 
 PUBLISHED_RECEIVERS = (
     (11, 31, 244), (11, 51, 244), (11, 71, 244), (21, 21, 244), (21, 41, 244), (21, 61, 244),
@@ -35,8 +42,8 @@ PUBLISHED_RECEIVERS = (
 MARINE_RECEIVERS = ((41, 41, 244), (11, 31, 244), (11, 71, 244), (51, 71, 244), (31, 51, 244))
 """The central receiver, then four published ones above the diagonal (y > x) of the detection plane, 1-based.
 
-Spurio Mancini et al. (2021, fig. 9) use four there without listing them. These are the corners of the widest triangle
-and one inside it.
+Spurio Mancini et al. (2021, fig. 9) use four receivers there without listing them. These are the corners of the widest
+triangle and one receiver inside it.
 """
 
 
@@ -48,14 +55,18 @@ def marine_model(seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_
 
     Args:
         seed: of the layers and the heterogeneity.
-        spacing_m: distance of nodes along x, y, z, m. It must divide the extent and the seabed's height; the published
-            receivers are nodes if it also divides 125 m horizontally: (25, 25, 30) is such a coarse grid.
+        spacing_m: distance between nodes along x, y, z, m. It must divide the extent and the height of the seabed; the
+            published receivers are nodes if it also divides 125 m horizontally: (25, 25, 30) is such a coarse grid.
 
     Returns:
         An `ElasticModel` of 81 x 81 x 301 nodes for the published spacing.
 
     Raises:
         ZooError: if the spacing does not fit.
+
+    >>> earth = marine_model(spacing_m=(125, 125, 30))
+    >>> earth.shape, earth.extent_km.tolist()
+    ((9, 9, 101), [1.0, 1.0, 3.0])
     """
     lengths = (*EXTENT_M, SEABED_M)
     cells = [length / spacing for length, spacing in zip(lengths, (*spacing_m, spacing_m[2]), strict=True)]
@@ -69,8 +80,8 @@ def marine_model(seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_
 
     depth = np.maximum(SEABED_M - z, 0) * np.ones((x.size, y.size, 1))  # below the seabed
     layer, within = _layers(x, y, depth, random)
-    # A layer keeps most of its mean velocity: a third of the way to its ends is gradient, the rest a step
-    steps = random.uniform(0.6, 1.4, LAYERS)
+    # A third of the change of vp from layer to layer is gradient within the layers, the rest a step between them.
+    steps = random.uniform(*_RELATIVE_STEP, LAYERS)
     mean = (np.cumsum(steps) - 0.5 * steps) / steps.sum()
     trend = mean[layer] + (steps / steps.sum())[layer] * (within - 0.5) / 3
     trend = np.clip((trend - mean[0]) / (mean[-1] - mean[0]), 0, 1)
@@ -80,7 +91,7 @@ def marine_model(seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_
 
     water = z >= SEABED_M - 1e-6
     vs = vp / vp_vs
-    density = 310 * vp**0.25
+    density = 310 * vp**0.25  # Gardner et al. (1974), in kg/m^3 and m/s
     vp[:, :, water] = WATER_VP_M_S
     vs[:, :, water] = 0
     density[:, :, water] = WATER_DENSITY_KG_M3
@@ -88,21 +99,26 @@ def marine_model(seed: int = 0, spacing_m: tuple[float, float, float] = SPACING_
 
 
 def _layers(x: np.ndarray, y: np.ndarray, depth: np.ndarray, random: np.random.Generator):
-    """The layer (0 at the seabed) of each node and how deep it is in it (0 to 1)."""
-    thickness = random.uniform(0.6, 1.4, LAYERS)
+    """Return the layer of each node (0 at the seabed) and the relative depth of the node in it (0 to 1).
+
+    Interfaces are planes that dip and undulate; dip and azimuth change a little from each to the next.
+    """
+    thickness = random.uniform(*_RELATIVE_STEP, LAYERS)
     flat = SEABED_M * np.cumsum(thickness) / thickness.sum()  # depth of the layers' bottoms
     dx, dy = (x - EXTENT_M[0] / 2)[:, None], (y - EXTENT_M[1] / 2)[None, :]
-    dip = np.deg2rad(random.uniform(0, 4))
+    dip = np.deg2rad(random.uniform(*_DIP_DEG))
     azimuth = random.uniform(0, 2 * np.pi)
     bottoms = []
     for bottom in flat[:-1]:
-        dip += np.deg2rad(random.normal(0, 0.5))
-        azimuth += random.normal(0, 0.3)
+        dip += np.deg2rad(random.normal(0, _DIP_CHANGE_DEG))
+        azimuth += random.normal(0, _AZIMUTH_CHANGE)
         plane = np.tan(dip) * (np.cos(azimuth) * dx + np.sin(azimuth) * dy)
-        wavelength, direction, phase = random.uniform(600, 1500), random.uniform(0, np.pi), random.uniform(0, 2 * np.pi)
+        wavelength = random.uniform(*_UNDULATION_LENGTH_M)
+        direction, phase = random.uniform(0, np.pi), random.uniform(0, 2 * np.pi)
         along = np.cos(direction) * dx + np.sin(direction) * dy
-        wave = random.uniform(4, 14) * np.sin(2 * np.pi * along / wavelength + phase)
-        bottoms.append(np.maximum(bottom + plane + wave, 20.0))
+        wave = random.uniform(*_UNDULATION_M) * np.sin(2 * np.pi * along / wavelength + phase)
+        bottoms.append(np.maximum(bottom + plane + wave, _UPPERMOST_M))
+    # Layers that would cross are pinched out.
     bottoms = np.maximum.accumulate(np.stack([np.zeros_like(bottoms[0]), *bottoms, np.full_like(bottoms[0], SEABED_M)]))
     layer = np.zeros(depth.shape, int)
     for bottom in bottoms[1:-1]:
@@ -113,7 +129,10 @@ def _layers(x: np.ndarray, y: np.ndarray, depth: np.ndarray, random: np.random.G
 
 
 def _random_field(x: np.ndarray, y: np.ndarray, z: np.ndarray, random: np.random.Generator, waves: int = 500):
-    """A Gaussian field of unit variance on the grid, as a sum of plane waves: the same field on any grid."""
+    """Return a Gaussian random field of unit variance as a sum of plane waves: the same field on any grid.
+
+    The Fourier transform of its covariance is a Gaussian of width 1 / length, from which the wave vectors are drawn.
+    """
     kx, ky, kz = random.normal(0, 1 / CORRELATION_M, (3, waves))
     phase = random.uniform(0, 2 * np.pi, waves)
     horizontal = np.exp(1j * (x[:, None, None] * kx + y[None, :, None] * ky + phase))

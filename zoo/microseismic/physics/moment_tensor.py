@@ -1,7 +1,7 @@
-"""Seismic moment tensors: how they are written, made, measured and told apart.
+"""Seismic moment tensors: their components, common sources, sizes, types and orientations.
 
-A tensor is six numbers, `COMPONENTS`, with x east, y north, z up, in N m. Azimuths and strikes are clockwise from
-north (y), dips below the horizontal, as in Aki and Richards (2002).
+A tensor is six numbers, `COMPONENTS`, with x east, y north, z up, in N m. Azimuths and strikes are measured clockwise
+from north (y), dips downwards from the horizontal, as in Aki and Richards (2002).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ COMPONENTS = ("xx", "yy", "zz", "xy", "xz", "yz")
 KINDS = ("isotropic", "double couple", "clvd", "general")
 _ROWS, _COLUMNS = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 2, 2])
 MULTIPLICITY = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
-"""How often a component stands in the matrix: M : M is the sum of MULTIPLICITY * component^2."""
+"""How often a component occurs in the matrix: M : M is the sum of MULTIPLICITY * component^2."""
 
 
 def as_matrix(moment: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ def from_matrix(matrix: np.ndarray) -> np.ndarray:
 
 
 def spherical(moment: np.ndarray) -> np.ndarray:
-    """Return tensors (..., 6) as rr, tt, pp, rt, rp, tp with r up, t south, p east, as ObsPy and catalogues have it."""
+    """Return tensors (..., 6) as rr, tt, pp, rt, rp, tp with r up, t south, p east, as in ObsPy and in catalogues."""
     xx, yy, zz, xy, xz, yz = np.moveaxis(np.asarray(moment, np.float64), -1, 0)
     return np.stack([zz, yy, xx, -yz, xz, -xy], axis=-1)
 
@@ -42,6 +42,11 @@ def double_couple(strike_deg: np.ndarray, dip_deg: np.ndarray, rake_deg: np.ndar
 
     Args:
         strike_deg, dip_deg, rake_deg: of the fault plane, any shapes that broadcast.
+
+    A vertical fault that strikes north and slips to the left has the components Mxy = Myx = 1:
+
+    >>> (double_couple(0, 90, 0).round(6) + 0.0).tolist()
+    [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     strike, dip, rake = np.broadcast_arrays(*(np.deg2rad(v) for v in (strike_deg, dip_deg, rake_deg)))
     normal = np.stack([np.cos(strike) * np.sin(dip), -np.sin(strike) * np.sin(dip), np.cos(dip)], axis=-1)
@@ -58,21 +63,24 @@ def double_couple(strike_deg: np.ndarray, dip_deg: np.ndarray, rake_deg: np.ndar
 
 
 def draw(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw tensors (count, 6) of scalar moment 1, oriented evenly over the sphere.
+    """Draw tensors (count, 6) of scalar moment 1, with uniformly distributed orientations.
 
     Args:
-        kind: "isotropic" (explosions), "double couple", "clvd" (compensated linear vector dipoles, either sign), or
-            "general" (evenly on the sphere of all tensors).
+        kind: "isotropic" (explosions), "double couple", "clvd" (compensated linear vector dipoles of either sign), or
+            "general" (uniformly distributed on the sphere of all tensors).
         count: how many.
         rng: makes the draws.
+
+    Raises:
+        ZooError: there is no such kind.
     """
     if kind not in KINDS:
-        raise ZooError(f"A source is one of {', '.join(KINDS)}; received {kind!r}.")
+        raise ZooError(f"The kind of a source is one of {', '.join(KINDS)}; received {kind!r}.")
     if kind == "general":
         moment = rng.normal(size=(count, 6)) / np.sqrt(MULTIPLICITY)
         return moment / scalar_moment(moment)[:, np.newaxis]
     eigenvalues = {"isotropic": (1, 1, 1), "double couple": (1, 0, -1), "clvd": (-1, -1, 2)}[kind]
-    # The Q of a Gaussian matrix is an even rotation once its signs are those of the diagonal of R
+    # The Q of a Gaussian matrix is a uniformly distributed rotation once its signs are those of R's diagonal.
     axes, triangle = np.linalg.qr(rng.normal(size=(count, 3, 3)))
     axes *= np.sign(np.einsum("nii->ni", triangle))[:, np.newaxis]
     sign = rng.choice([-1.0, 1.0], count) if kind == "clvd" else np.ones(count)
@@ -86,14 +94,21 @@ def scalar_moment(moment: np.ndarray) -> np.ndarray:
 
 
 def moment_magnitude(scalar_moment_n_m: np.ndarray) -> np.ndarray:
-    """Return Mw = 2/3 (log10(M0 / N m) - 9.1) (Hanks and Kanamori 1979; IASPEI 2005)."""
+    """Return Mw = 2/3 (log10(M0 / N m) - 9.1) (Hanks and Kanamori 1979; IASPEI 2005).
+
+    >>> round(float(moment_magnitude(1e12)), 2)
+    1.93
+    """
     return (np.log10(scalar_moment_n_m) - 9.1) * 2 / 3
 
 
 def source_type(moment: np.ndarray) -> np.ndarray:
     """Return how isotropic, CLVD and double-couple tensors (..., 6) are, (..., 3), in percent.
 
-    The absolute values of the three add to 100; the first two have signs (Vavrycuk 2015, equations 6 to 8).
+    The absolute values of the three add up to 100; the first two have signs (Vavrycuk 2015, equations 6 to 8).
+
+    >>> source_type(double_couple(30, 60, 40)).round(6).tolist()
+    [0.0, 0.0, 100.0]
     """
     low, middle, high = np.moveaxis(np.linalg.eigvalsh(as_matrix(moment)), -1, 0)
     isotropic = (low + middle + high) / 3
@@ -120,11 +135,14 @@ def lune(moment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def kagan_angle_deg(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the smallest rotation, in degrees, that turns the principal axes of one tensor into those of the other.
 
-    0 to 120, (...) of tensors (..., 6) (Kagan 1991).
+    For tensors (..., 6), (...) between 0 and 120 (Kagan 1991).
+
+    >>> round(float(kagan_angle_deg(double_couple(40, 70, 20), double_couple(50, 70, 20))), 3)
+    10.0
     """
     first, second = (np.linalg.eigh(as_matrix(moment))[1] for moment in (one, other))
     cosines = np.einsum("...ik,...ik->...k", first, second)
-    # Axes have no direction: of the four choices of their signs that make a rotation, the one of largest trace
+    # Axes have no direction: of the four choices of their signs that make a rotation, take the one of largest trace.
     cosines *= np.sign(np.linalg.det(first) * np.linalg.det(second))[..., np.newaxis]
     signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
     trace = (signs * cosines[..., np.newaxis, :]).sum(axis=-1).max(axis=-1)

@@ -8,14 +8,14 @@ import tensorflow as tf
 from analytic_medium import HomogeneousMedium
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.likelihood import (
+from zoo.microseismic.location.noise import Noise, estimate_noise_sd
+from zoo.microseismic.location.trace_likelihood import (
     SHAPE_ERROR_DENSITY,
     TraceLikelihood,
     noise_log_density,
     normalisation,
     woodbury_log_density,
 )
-from zoo.microseismic.location.noise import Noise, estimate_noise_sd
 
 SOURCE_KM = np.array([[0.375, 0.3, 1.57]])
 

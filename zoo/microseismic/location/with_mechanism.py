@@ -1,38 +1,38 @@
-"""Where did a microseismic event happen and what kind of source was it? Place and moment tensor together.
+"""Where did a microseismic event happen, and what kind of source was it? Location and moment tensor together.
 
     observation = read_traces("event.npz")
-    mechanism = invert_source(observation, zoo.load("greens_emulator"))
-    print(mechanism.report())
-    mechanism.write("inverted")
+    found = mechanism(observation, zoo.load("greens_emulator"))
+    print(found.report())
+    found.write("inverted")
 
-The emulator gives Green's functions, so the moment tensor is integrated out for every place, the place is sampled,
-and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). As in
-`zoo.microseismic.location.by_waveforms`, the origin time is the first sample, the noise is Gaussian (here white), and
-the prior of the place is uniform over the emulator's volume.
+The emulator gives Green's functions, so the moment tensor is integrated out for every location, the location is
+sampled, and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). As in
+`zoo.microseismic.location.by_waveforms`, the origin time is the first sample, the noise is Gaussian (here always
+white), and the prior of the location is uniform over the emulator's training volume.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import write_json, write_with
 from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood
-from zoo.microseismic.location.noise import Noise, estimate_noise_sd
-from zoo.microseismic.location.observation import Observation, match, read_traces
+from zoo.microseismic.location.noise import stated_noise
+from zoo.microseismic.location.observation import Observation, match
 from zoo.microseismic.location.posterior import AXES, Posterior, waveform_warnings
 from zoo.microseismic.physics import moment_tensor
+from zoo.sampling.cache import cached
 from zoo.sampling.convergence import sample_checked
+from zoo.sampling.samplers import check_seed
 from zoo.sampling.smc import Sampler, Settings
 
-__all__ = ["Mechanism", "Observation", "invert_source", "read_traces"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
+# Smaller screens and batches than those of `by_waveforms`: each likelihood costs more time and memory.
 SETTINGS = Settings(screen=16_384, particles=1_024, evidence_draws=2_048, batch=1_024)
 # Samples of the posterior whose traces make the predictive band.
 _BAND_SAMPLES = 128
@@ -41,18 +41,19 @@ _UNIT = "Pa"
 
 @dataclass(frozen=True, kw_only=True)
 class Mechanism(Posterior):
-    """Posterior of place and moment tensor of one event.
+    """Posterior of the location and the moment tensor of one event.
 
-    Attributes:
-        tensors_n_m: (n, 6) xx, yy, zz, xy, xz, yz (x east, y north, z up), one for each sample of the place.
-        true_tensor_n_m: (6,) where known.
+    Attributes, in addition to those of `Posterior`:
+        tensors_n_m: (n, 6) xx, yy, zz, xy, xz, yz (x east, y north, z up), one for each sample of the location.
+        true_tensor_n_m: (6,); None where unknown.
         prior_scale_n_m: standard deviation of the prior in each of six orthogonal directions of tensor space.
         log_bayes_factor: log evidence of an event minus that of noise alone.
-        misfit: (receivers,) mean squared residual over its predicted variance; about 1 where the trace is explained.
-        observed, predicted, predictive_sd: (receivers, time) traces, mean and standard deviation of what the
+        misfit: (receivers,) mean squared residual divided by its predicted variance; about 1 where the trace is
+            explained.
+        observed, predicted, predictive_sd: (receivers, time) traces, and the mean and standard deviation of what the
             posterior predicts.
-        noise_sd: (receivers,) used.
-        receivers_km: (receivers, 3) used.
+        noise_sd: (receivers,) standard deviation of the noise.
+        receivers_km: (receivers, 3) of the receivers used.
         time_step_s: of the traces.
     """
 
@@ -128,7 +129,7 @@ class Mechanism(Posterior):
         return result
 
     def report(self) -> str:
-        """Say where the event is, what it was, how sure that is, and what to doubt."""
+        """Return where the event is, what it was, how certain that is, and what casts doubt on it."""
         entries = self.summary()
         unit = 10.0 ** np.floor(np.log10(np.abs(self.mean_tensor_n_m).max()))
         tensor = "   ".join(
@@ -147,42 +148,32 @@ class Mechanism(Posterior):
             f"Mw = {entries['moment_magnitude']['mean']:.2f} ± {entries['moment_magnitude']['sd']:.2f}",
             "source type: "
             + ", ".join(f"{name.replace('_', ' ')} {v['mean']:.0f} ± {v['sd']:.0f} %" for name, v in types.items()),
-            f"strike/dip/rake {planes} degrees; half of the samples turned by less than {half:.0f}, 95 % by {most:.0f}",
+            f"strike/dip/rake {planes} degrees; half of the samples are rotated from the mean by less than {half:.0f}, "
+            f"95 % by less than {most:.0f}",
             f"log Bayes factor over noise alone {self.log_bayes_factor:.1f}",
             "misfit at each receiver (1 is expected): " + ", ".join(f"{v:.2f}" for v in self.misfit),
             self.convergence.report(),
         ]
         return "\n".join([*lines, *self.remark_lines()])
 
-    def write(self, folder: str | os.PathLike) -> Path:
-        """Write samples.npz, summary.json, corner.png, mechanism.png and traces.png to a folder; return it."""
-        from zoo.figures import save_figure
-        from zoo.microseismic.figures.location import corner_figure, traces_figure
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `samples.npz` holds."""
+        traces = {"observed": self.observed, "predicted": self.predicted, "predictive_sd": self.predictive_sd}
+        return super().arrays() | {"tensors_n_m": self.tensors_n_m} | traces
+
+    def figures(self) -> dict[str, Figure]:
+        """Return `corner.png`, `mechanism.png` and `traces.png`."""
+        from zoo.microseismic.figures.location import traces_figure
         from zoo.microseismic.figures.mechanism import mechanism_figure
 
-        folder = Path(folder)
-        write_with(
-            folder / "samples.npz",
-            lambda path: np.savez_compressed(
-                path,
-                samples_km=self.samples.samples,
-                tensors_n_m=self.tensors_n_m,
-                log_likelihood=self.samples.log_likelihood,
-                observed=self.observed,
-                predicted=self.predicted,
-                predictive_sd=self.predictive_sd,
-            ),
-        )
-        save_figure(corner_figure(self.samples.samples, self.source_km), folder / "corner.png")
-        save_figure(mechanism_figure(self.tensors_n_m, self.true_tensor_n_m), folder / "mechanism.png")
         fit = (self.observed, self.predicted, self.predictive_sd, self.time_step_s, self.receivers_km, _UNIT)
-        save_figure(traces_figure(*fit), folder / "traces.png")
-        # Last: where it is, the others are.
-        write_json(folder / "summary.json", self.summary())
-        return folder
+        return super().figures() | {
+            "mechanism.png": mechanism_figure(self.tensors_n_m, self.true_tensor_n_m),
+            "traces.png": traces_figure(*fit),
+        }
 
 
-def invert_source(
+def mechanism(
     traces: np.ndarray | Observation,
     model: Any,
     noise_sd: np.ndarray | float | None = None,
@@ -192,7 +183,7 @@ def invert_source(
     seed: int = 0,
     settings: Settings = SETTINGS,
 ) -> Mechanism:
-    """Infer place and moment tensor of one event from its traces.
+    """Infer the location and the moment tensor of one event from its traces.
 
     The first call for a model compiles the sampler; later events at the same receivers reuse it.
 
@@ -200,55 +191,58 @@ def invert_source(
         traces: (receivers, time) in Pa from the origin time on; or an Observation, whose fields are used where the
             arguments below are None.
         model: emulator of Green's functions, e.g. `zoo.load("greens_emulator")`.
-        noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: of the observation's noise
-            before the event, or its noise_sd, or an estimate from the samples before the arrivals.
+        noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: that of the observation's
+            noise before the event, if there is some; otherwise its noise_sd; otherwise an estimate from the samples
+            before the arrivals.
         receivers_km: (receivers, 3); some or all of the emulator's receivers, in any order. None: all of them.
-        sampling_rate_hz: checked against the emulator's.
-        true_tensor_n_m: (6,) for figures and the summary, where it is known.
+        sampling_rate_hz: compared with the emulator's.
+        true_tensor_n_m: (6,) for the figures and the summary, where it is known.
         seed: the same seed gives the same answer.
         settings: size of each of the two runs of the sampler.
+
+    Returns:
+        The posterior of location and moment tensor.
 
     Raises:
         ZooError: the traces do not fit the emulator or cannot be used.
     """
-    if seed < 0:
-        raise ZooError(f"The seed is {seed}; expected a whole number from 0 on.")
+    check_seed(seed)
     if not hasattr(model, "frame_every"):
-        raise ZooError("The mechanism needs an emulator of Green's functions, e.g. greens_emulator; this one has none.")
-    given = traces if isinstance(traces, Observation) else Observation(traces)
+        raise ZooError(
+            "The mechanism needs an emulator of Green's functions, e.g. greens_emulator; this model does not give any."
+        )
+    given = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
     if given.unit and given.unit.strip() != _UNIT:
-        raise ZooError(f"The traces are in '{given.unit}', a moment is asked for: convert them to {_UNIT}.")
-    observation = replace(
-        given,
-        unit=None,
-        sampling_rate_hz=given.sampling_rate_hz if sampling_rate_hz is None else sampling_rate_hz,
-        receivers_km=given.receivers_km if receivers_km is None else receivers_km,
-        noise_sd=given.noise_sd if noise_sd is None else noise_sd,
-        noise=given.noise if noise_sd is None else None,
-    )
+        raise ZooError(
+            f"The traces are in '{given.unit}'; expected {_UNIT}, for the answer is a moment in N m. Convert them to "
+            f"{_UNIT}."
+        )
+    # The emulator's own unit is Pa per N m, which `match` would compare with that of the traces.
+    observation = replace(given, unit=None)
     matched = match(observation, model)
-    notes = list(matched.notes)
-    noise = _noise_sd(matched, notes)
+    stated, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise, coloured=False)
+    noise_sd = stated.sd
 
     likelihood, sampler = _compiled(model, matched.receivers, settings)
-    # Where the event is by the emulator's average errors says what its errors are there.
-    points, values = sampler.screen(likelihood.prepare(matched.traces, noise), seed)
+    # A first screen with the emulator's average errors tells at what height the event is, hence which errors apply.
+    points, values = sampler.screen(likelihood.prepare(matched.traces, noise_sd), seed)
     height_km = float(points[np.argmax(values), 2])
-    arguments = likelihood.prepare(matched.traces, noise, height_km)
+    arguments = likelihood.prepare(matched.traces, noise_sd, height_km)
     samples, convergence = sample_checked(sampler, arguments, seed)
     rng = np.random.default_rng([seed, 3])
     tensors, _ = likelihood.draw_tensors(samples.samples, arguments, rng)
     chosen = rng.integers(len(tensors), size=_BAND_SAMPLES)
     predicted, predictive_sd = likelihood.predictive(
-        samples.samples[chosen], tensors[chosen], matched.traces, noise, height_km
+        samples.samples[chosen], tensors[chosen], matched.traces, noise_sd, height_km
     )
     misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
     return Mechanism(
         samples=samples,
         convergence=convergence,
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
-        notes=tuple(notes),
-        warnings=tuple(waveform_warnings(AXES, samples.mean, samples.sd, sampler, samples.log_evidence, misfit)),
+        notes=(*matched.notes, *noise_notes),
+        # The likelihood is relative to silence, so the evidence is the Bayes factor.
+        warnings=tuple(waveform_warnings(AXES, samples, sampler, samples.log_evidence, misfit)),
         seed=seed,
         tensors_n_m=tensors,
         true_tensor_n_m=None if true_tensor_n_m is None else np.asarray(true_tensor_n_m, np.float64),
@@ -258,26 +252,17 @@ def invert_source(
         observed=matched.traces,
         predicted=predicted,
         predictive_sd=predictive_sd,
-        noise_sd=noise,
+        noise_sd=noise_sd,
         receivers_km=np.asarray(model.receivers_km)[list(matched.receivers)],
         time_step_s=float(model.time_step_s),
     )
 
 
-def _noise_sd(matched: Any, notes: list[str]) -> np.ndarray:
-    """Return the standard deviation of the noise (receivers,), and note where it comes from."""
-    if matched.noise is not None:
-        notes.append("The noise before the event is taken for white.")
-        return np.asarray(Noise.from_samples(matched.noise).sd)
-    if matched.noise_sd is not None:
-        return matched.noise_sd
-    noise_sd = estimate_noise_sd(matched.traces)
-    notes.append("The noise was estimated from the traces: sd " + ", ".join(f"{v:.3g}" for v in noise_sd) + " Pa.")
-    return noise_sd
-
-
-@lru_cache(maxsize=4)
 def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tuple[MechanismLikelihood, Sampler]:
     """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
-    likelihood = MechanismLikelihood(model, receivers)
-    return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
+
+    def make() -> tuple[MechanismLikelihood, Sampler]:
+        likelihood = MechanismLikelihood(model, receivers)
+        return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
+
+    return cached(model, ("mechanism", receivers, settings), make)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError, ZooError
-from zoo.microseismic.location.arrivals import PULSE_SIGMA_S, Picks, pick_arrivals
-from zoo.microseismic.location.by_arrivals import locate_arrivals
+from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 from zoo.microseismic.location.observation import Observation
+from zoo.microseismic.location.picks import PULSE_SIGMA_S, Picks, pick_arrivals
+from zoo.microseismic.location.travel_time_fields import travel_times
 from zoo.microseismic.physics.elastic import ElasticModel, gaussian_derivative, write_model
 from zoo.sampling.smc import Settings
 
@@ -48,7 +49,7 @@ def rock(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def located(rock):
-    return locate_arrivals(observe(), rock, settings=SMALL)
+    return locate_by_arrivals(observe(), rock, settings=SMALL)
 
 
 def test_fitted_picks_are_unbiased_and_as_sure_as_they_say():
@@ -108,7 +109,7 @@ def test_truth_is_recovered(rock, located):
     z_scores = [(located.mean_km - SOURCE_KM) / located.sd_km]
     for seed in range(1, 6):
         source_km = np.random.default_rng(seed).uniform(0.2, 0.8, 3)
-        result = locate_arrivals(
+        result = locate_by_arrivals(
             observe(source_km=source_km, seed=seed), rock, pick_sd_s=None, seed=seed, settings=SMALL
         )
         assert result.converged, result.report()
@@ -124,41 +125,58 @@ def test_sd_is_that_of_the_fisher_information(rock, located):
 
 
 def test_an_unknown_origin_time_is_found(rock):
-    result = locate_arrivals(observe(late_s=0.2), rock, origin_time_known=False, settings=SMALL)
+    result = locate_by_arrivals(observe(late_s=0.2), rock, origin_time_known=False, settings=SMALL)
     assert np.abs((result.mean_km - SOURCE_KM) / result.sd_km).max() < 3
     assert abs(result.origin_time_s - 0.2) < 0.02
-    wrong = locate_arrivals(observe(late_s=0.2), rock, settings=SMALL)
+    wrong = locate_by_arrivals(observe(late_s=0.2), rock, settings=SMALL)
     assert any("not explained" in warning for warning in wrong.warnings)
 
 
 def test_edt_covers_the_truth_with_and_without_the_origin_time(rock):
-    results = [locate_arrivals(observe(late_s=late), rock, likelihood="edt", settings=SMALL) for late in (0.0, 0.2)]
+    results = [locate_by_arrivals(observe(late_s=late), rock, likelihood="edt", settings=SMALL) for late in (0.0, 0.2)]
     for result in results:
         assert result.converged, result.report()
         assert np.abs((result.mean_km - SOURCE_KM) / result.sd_km).max() < 3
     np.testing.assert_allclose(results[1].mean_km, results[0].mean_km, atol=0.03)
-    paper = locate_arrivals(observe(), rock, likelihood="edt", edt_power=1.0, settings=SMALL)
+    paper = locate_by_arrivals(observe(), rock, likelihood="edt", edt_power=1.0, settings=SMALL)
     assert np.all(paper.sd_km > results[0].sd_km)
 
 
 def test_a_receiver_without_an_arrival_is_left_out(rock):
     traces = record()
     traces[3] = np.random.default_rng(5).normal(size=301)
-    result = locate_arrivals(Observation(traces, RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
+    result = locate_by_arrivals(Observation(traces, RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
     assert np.isnan(result.residuals_s[3]) and np.isfinite(result.predicted_s).all()
     assert "receivers 3" in result.notes[0] and "none" in result.report()
     assert np.abs((result.mean_km - SOURCE_KM) / result.sd_km).max() < 3
     with pytest.raises(ZooError, match="0 of 5 receivers have a P arrival"):
-        locate_arrivals(Observation(record(peak=0.0), RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
+        locate_by_arrivals(Observation(record(peak=0.0), RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
 
 
 def test_own_picks_and_a_model_from_a_file(rock, located, tmp_path):
     write_model(rock, tmp_path / "rock.npz")
     picks = Picks(RECEIVERS_KM, located.picks.times_s, np.full(5, 0.005))
-    result = locate_arrivals(picks, tmp_path / "rock.npz", settings=SMALL)
+    result = locate_by_arrivals(picks, tmp_path / "rock.npz", settings=SMALL)
     np.testing.assert_array_equal(result.mean_km, located.mean_km)
     names = sorted(path.name for path in result.write(tmp_path / "event").iterdir())
     assert names == ["corner.png", "samples.npz", "summary.json"]
+
+
+def test_an_event_at_the_edge_of_the_rock_is_doubted(rock):
+    at_the_edge = locate_by_arrivals(observe(source_km=np.array([0.42, 0.005, 0.6])), rock, settings=SMALL)
+    assert any("lower edge of the velocity model's rock, y_km = 0" in warning for warning in at_the_edge.warnings)
+
+
+def test_no_doubt_about_an_event_amid_the_rock(located):
+    assert not located.warnings
+
+
+def test_travel_times_are_distances_over_speed(rock):
+    found = travel_times([SOURCE_KM, SOURCE_KM + 0.1], rock, RECEIVERS_KM)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=3e-4)
+    with pytest.raises(ZooError, match=r"source at \(0.42, 0.55, 9\) km is outside the velocity model"):
+        travel_times([[0.42, 0.55, 9.0]], rock, RECEIVERS_KM)
 
 
 def test_write(located, tmp_path):
@@ -187,7 +205,7 @@ def test_write(located, tmp_path):
 )
 def test_what_does_not_fit_is_refused(rock, changes, message):
     with pytest.raises((ZooError, UsageError), match=message):
-        locate_arrivals(**{"data": observe(), "velocity_model": rock, "settings": SMALL} | changes)
+        locate_by_arrivals(**{"data": observe(), "velocity_model": rock, "settings": SMALL} | changes)
 
 
 def test_picks_that_do_not_fit_are_refused():

@@ -8,7 +8,9 @@ import tensorflow as tf
 from scipy.stats import norm
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.travel_times import EdtLikelihood, GaussianLikelihood, OctTreeSampler, TravelTimeFields
+from zoo.microseismic.location.arrival_likelihood import EdtLikelihood, GaussianLikelihood
+from zoo.microseismic.location.oct_tree import OctTreeSampler
+from zoo.microseismic.location.travel_time_fields import TravelTimeFields
 from zoo.sampling.smc import Settings
 
 SPEED_KM_S = 2.0
@@ -42,7 +44,7 @@ def test_fields_are_exact_in_a_homogeneous_medium_at_nodes_between_them_and_at_a
     spacing_m = (50.0, 100.0, 25.0)
     axes = [np.arange(n) * d / 1000 for n, d in zip((21, 11, 41), spacing_m, strict=True)]
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    fields = np.stack([np.linalg.norm(nodes - place, axis=-1) / SPEED_KM_S for place in RECEIVERS_KM])
+    fields = np.stack([np.linalg.norm(nodes - receiver, axis=-1) / SPEED_KM_S for receiver in RECEIVERS_KM])
     travel_times = TravelTimeFields(fields, spacing_m, RECEIVERS_KM)
     points = np.concatenate([POINTS_KM, RECEIVERS_KM, RECEIVERS_KM + [0.001, -0.002, -0.003], [[1, 1, 1], [0, 0, 0]]])
     truth = -residuals(points, 0.0)
@@ -54,19 +56,21 @@ def test_fields_are_exact_in_a_homogeneous_medium_at_nodes_between_them_and_at_a
 
 def test_fields_interpolate_a_gradient():
     """The closed form, where linear interpolation of the time itself is ten times worse near the receiver."""
-    place, spacing_m, gradient = np.array([[0.5, 0.5, 1.0]]), (25.0, 25.0, 25.0), 1.0
+    receiver_km, spacing_m, gradient = np.array([[0.5, 0.5, 1.0]]), (25.0, 25.0, 25.0), 1.0
 
     def truth(points_km):
         speed = 3.0 - gradient * points_km[..., 2]
-        distance = np.linalg.norm(points_km - place[0], axis=-1)
+        distance = np.linalg.norm(points_km - receiver_km[0], axis=-1)
         return np.arccosh(1 + (gradient * distance) ** 2 / (2 * (3.0 - gradient) * speed)) / gradient
 
     axes = [np.arange(41) * 0.025] * 3
     fields = truth(np.stack(np.meshgrid(*axes, indexing="ij"), -1))[None]
-    found = TravelTimeFields(fields, spacing_m, place)(POINTS_KM).numpy()[:, 0]
+    found = TravelTimeFields(fields, spacing_m, receiver_km)(POINTS_KM).numpy()[:, 0]
     np.testing.assert_allclose(found, truth(POINTS_KM), atol=2e-5)
-    near = place + np.random.default_rng(1).uniform(-0.03, 0.0, (50, 3))
-    np.testing.assert_allclose(TravelTimeFields(fields, spacing_m, place)(near).numpy()[:, 0], truth(near), atol=2e-5)
+    near = receiver_km + np.random.default_rng(1).uniform(-0.03, 0.0, (50, 3))
+    np.testing.assert_allclose(
+        TravelTimeFields(fields, spacing_m, receiver_km)(near).numpy()[:, 0], truth(near), atol=2e-5
+    )
 
 
 def test_gaussian_is_the_product_of_normal_densities(times_s):
@@ -136,7 +140,7 @@ def test_oct_tree_against_a_grid(times_s):
 
 
 def test_oct_tree_finds_a_narrow_posterior(times_s):
-    """Of a ten-thousandth of the box, whose sd is that of the Fisher information."""
+    """It fills a ten-thousandth of the box, and its sd is that of the Fisher information."""
     settings = Settings(screen=2**12, particles=2_048, evidence_draws=8_192, batch=2**13)
     run = OctTreeSampler(GaussianLikelihood(exact), [0, 0, 0], [1, 1, 1], settings).run((times_s, SDS_S), seed=1)
     offset = run.mean - RECEIVERS_KM

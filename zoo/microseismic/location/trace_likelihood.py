@@ -2,24 +2,24 @@
 
 The data d of one receiver are modelled as its emulated trace s(x) plus two kinds of error:
 
-- stationary noise of covariance N (`zoo.microseismic.location.noise`), sigma^2 I where it is white;
-- the emulator's own error, measured on validation events (`model.emulator_error`): it arrives
-  early or late by a time of standard deviation `timing_sd_s`, it is too large or small by a factor
-  of log standard deviation `log_amplitude_sd`, and what is left has the rms `shape_error` x peak.
+- stationary noise with covariance N (`zoo.microseismic.location.noise`), sigma^2 I if it is white;
+- the emulator's own error, measured on validation events (`model.emulator_error`): its trace arrives
+  early or late by a time of standard deviation `timing_sd_s`, is too large or too small by a factor
+  of log standard deviation `log_amplitude_sd`, and the remaining error has the rms `shape_error` x peak.
 
 To first order the first two errors are multiples of the time derivative s' and of s, so
 
     C(x) = W + timing_sd^2 s' s'^T + log_amplitude_sd^2 s s^T,  W = N + (3 shape_error peak)^2 I
 
-W is whitened by a short filter, which leaves the unit matrix plus two columns: the Woodbury identity
-gives its inverse and the matrix determinant lemma its determinant from six inner products. C depends
-on the source, so its determinant is part of the likelihood: without it a loud source would excuse
+A short filter whitens W, which leaves the unit matrix plus two columns: six inner products then give
+its inverse, by the Woodbury identity, and its determinant, by the matrix determinant lemma. C depends
+on the source, so its determinant is part of the likelihood: without it, a loud source would excuse
 any misfit.
-The peak in W is that of the data. With the peak of s(x) instead, the level of the misfit over
-hundreds of samples would tell the source's amplitude to 3 %, which is only as true as the shape
-error is the same for all events; with the data's, W is a constant. The factor 3 makes white noise
-stand for an error that is not white: it lies in the band of the pulse (a fifth of the Nyquist band)
-and after the arrival (half the window), so where it lies its power is some 9 times its mean.
+The peak in W is that of the data. With the peak of s(x) instead, the level of the misfit over hundreds
+of samples would determine the source's amplitude to 3 %, which would be right only if the shape error
+were the same for all events; with the peak of the data, W is a constant. The factor 3 lets white noise
+represent an error that is not white: it lies in the band of the pulse (a fifth of the Nyquist band) and
+after the arrival (half the window), so where it lies, its power is some 9 times its mean.
 The covariance sigma^2 I alone is that of Spurio Mancini et al. (2021), section 3.2.2.
 """
 
@@ -35,24 +35,24 @@ import tensorflow as tf
 from zoo.microseismic.location.noise import Noise, whiten
 from zoo.microseismic.models.emulator import Emulator, ShiftAndScale
 
-# Ratio of the shape error where it lies in time and frequency to its rms over the whole trace.
+# Ratio of the shape error, where it lies in time and frequency, to its rms over the whole trace (see above).
 SHAPE_ERROR_DENSITY = 3.0
 
 
 class TraceLikelihood:
-    """log p(traces | source) of an emulator: vectorised, float32, compilable by XLA.
+    """log p(traces | source) by an emulator: vectorised, float32, compilable by XLA.
 
-    `data(traces, noise)` makes an event ready: it whitens the traces. Calling the likelihood with
-    points and these data returns the log-likelihoods (n,) without the constant `normalisation`: that
-    constant is thousands of times larger than the differences that matter, and float32 has seven digits.
+    `data(traces, noise)` prepares an event: it whitens the traces. Called with points and these data, the
+    likelihood returns log-likelihoods (n,) without the constant `normalisation`: that constant is
+    thousands of times larger than the differences that matter, and float32 has seven digits.
 
     Args:
         model: emulator; `model(coordinates_km (n, 3))` returns traces (n, receivers, time) and
-            `model.time_step_s` is their sampling interval. `model.emulator_error`, if there, maps
+            `model.time_step_s` is their sampling interval. `model.emulator_error`, if there is one, maps
             `timing_sd_s`, `log_amplitude_sd` and `shape_error` to arrays (receivers,).
-        receivers: indices of the emulator's receivers that recorded the event; None means all.
+        receivers: indices of the emulator's receivers that recorded the event; None: all.
         origin_time_s: earliest and latest origin time after the first sample; points then have it as
-            a fourth coordinate. None: the first sample is at the origin time, points are (n, 3).
+            a fourth coordinate. None: the first sample is at the origin time, and points are (n, 3).
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TraceLikelihood:
         self.receivers = tuple(range(count) if receivers is None else receivers)
         self._is_subset = self.receivers != tuple(range(count))
         self.model = model
-        # Frames have to be moved anyway: the origin time costs nothing there.
+        # An emulator that shifts frames to their arrival can shift them by the origin time as well, at no cost.
         self._moves_frames = getattr(type(model), "call", None) is Emulator.call
         self._delay = None
         if origin_time_s is not None:
@@ -85,14 +85,17 @@ class TraceLikelihood:
 
         Args:
             traces: (receivers, time).
-            noise: of the receivers; the emulator's shape error, as white noise, is added to it.
+            noise: at the receivers; the emulator's shape error is added to it as white noise.
+
+        Returns:
+            (receivers, time - order) whitened traces, (receivers, order + 1) taps of the filter.
         """
         shape_sd = SHAPE_ERROR_DENSITY * self.shape_error * np.abs(traces).max(axis=-1)
         taps = noise.filter(shape_sd**2)
         return whiten(np.asarray(traces, np.float64), taps), taps
 
     def emulate(self, coordinates_km: tf.Tensor) -> tf.Tensor:
-        """Return the emulated traces (n, receivers, time) from the origin time on, at the receivers in use."""
+        """Return the emulated traces (n, receivers in use, time) from the origin time on."""
         return self._used(self.model(coordinates_km))
 
     def predict(self, points: tf.Tensor) -> tf.Tensor:
@@ -125,18 +128,18 @@ class TraceLikelihood:
     def predictive(
         self, mean: np.ndarray, samples: np.ndarray, traces: np.ndarray, noise: Noise
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what a posterior predicts of the data it was made from.
+        """Return what a posterior predicts for the data that it was inferred from.
 
         Args:
             mean: (d,) of the posterior.
             samples: (n, d) of the posterior.
             traces: (receivers, time).
-            noise: of the receivers.
+            noise: at the receivers.
 
         Returns:
-            traces of the mean (receivers, time); the standard deviation of data about them, sqrt(diag C)
-            with the shape error's plain rms, and the posterior's spread; and the misfit (receivers,):
-            the mean squared residual over its expected value, both whitened by the noise.
+            Traces of the mean (receivers, time); the standard deviation of data about them (receivers, time),
+            from C, with the plain rms of the shape error, and from the spread of the posterior; and the misfit
+            (receivers,): the mean squared residual divided by its expected value, both whitened by the noise.
         """
         points = tf.constant(np.concatenate([mean[np.newaxis], samples]), tf.float32)
         predicted = self.predict(points).numpy()
@@ -155,7 +158,7 @@ class TraceLikelihood:
 
 
 def time_derivative(traces: tf.Tensor, time_step_s: float) -> tf.Tensor:
-    """Return the central-difference time derivative of traces (..., receivers, time), zero at the ends."""
+    """Return the time derivative of traces (..., receivers, time) by central differences, zero at the ends."""
     inner = (traces[..., 2:] - traces[..., :-2]) / (2.0 * time_step_s)
     return tf.pad(inner, [[0, 0]] * (len(traces.shape) - 1) + [[1, 1]])
 
@@ -174,7 +177,7 @@ def woodbury_log_density(residual: tf.Tensor, variance: tf.Tensor, a: tf.Tensor,
     ones = tf.ones([residual.shape[-1]], residual.dtype)
 
     def dot(u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
-        # A matrix product: XLA vectorises those on the CPU but not its sums, which take thrice the time.
+        # As a matrix product: XLA vectorises those on the CPU, but not its sums, which take three times as long.
         return tf.tensordot(u * v, ones, axes=1)
 
     return woodbury_from_products(
@@ -199,7 +202,7 @@ def woodbury_from_products(
     variance: tf.Tensor | float,
     samples: int,
 ) -> tf.Tensor:
-    """Return `woodbury_log_density` of vectors of `samples` numbers, given their inner products (...)."""
+    """Return `woodbury_log_density` for vectors of `samples` numbers, given their inner products (...)."""
     # K = variance I + U^T U with U = [a b]; C^-1 = (I - U K^-1 U^T) / variance and
     # |C| = variance^(samples - 2) |K|.
     k_aa, k_bb = variance + aa, variance + bb
@@ -218,9 +221,9 @@ def normalisation(whitened: np.ndarray, taps: np.ndarray) -> float:
 def noise_log_density(traces: np.ndarray, noise: Noise) -> float:
     """Return the log density of the traces (receivers, time) if there is no event.
 
-    Sources that the receivers hardly hear all score close to this: it is the height of the false
-    mode of far sources, and what an event must beat. A log evidence minus this is the log Bayes
-    factor of an event against noise.
+    All sources that the receivers hardly record score close to this: it is the height of the false mode
+    of distant sources, which an event has to exceed. A log evidence minus this is the log Bayes factor of
+    an event against noise.
     """
     taps = noise.filter()
     whitened = whiten(np.asarray(traces, np.float64), taps)

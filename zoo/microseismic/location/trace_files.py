@@ -1,0 +1,133 @@
+"""Files with the traces of one event: npz, or any format that ObsPy reads with a table of receivers."""
+
+from __future__ import annotations
+
+import csv
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import ZooError
+from zoo.files import read_npz
+from zoo.microseismic.location.observation import Observation
+
+_RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
+
+
+def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | None = None) -> Observation:
+    """Read the traces of one event.
+
+    Args:
+        path: an .npz file with `traces` (receivers, time), `sampling_rate_hz`, `receivers_km`
+            (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
+            `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
+            each station.
+        receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km.
+
+    Returns:
+        The traces, with whatever the file states about them.
+
+    Raises:
+        ZooError: the file is missing, damaged or incomplete.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ZooError(f"There is no file {path} with traces to locate. Check the path.")
+    if zipfile.is_zipfile(path) or path.suffix == ".npz":
+        return _read_npz(path)
+    return _read_obspy(path, receivers_path)
+
+
+def _read_npz(path: Path) -> Observation:
+    content = read_npz(path, "Copy or write it again.")
+    for name in ("traces", "sampling_rate_hz", "receivers_km"):
+        if name not in content:
+            raise ZooError(
+                f"{path} has no `{name}` (it has: {', '.join(sorted(content)) or 'nothing'}). Expected "
+                "traces (receivers, time), sampling_rate_hz and receivers_km (receivers, 3)."
+            )
+    try:
+        rate_hz = float(content["sampling_rate_hz"])
+    except (TypeError, ValueError) as error:
+        raise ZooError(f"sampling_rate_hz in {path} is not a single number; expected e.g. 250.") from error
+    return Observation(
+        traces=content["traces"],
+        sampling_rate_hz=rate_hz,
+        receivers_km=content["receivers_km"],
+        noise_sd=content.get("noise_sd"),
+        noise=content.get("noise"),
+        source_km=content.get("source_km"),
+        unit=str(content["unit"]) if "unit" in content else None,
+    )
+
+
+def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observation:
+    import obspy
+
+    if receivers_path is None:
+        raise ZooError(
+            f"{path} holds no receiver coordinates. Add a CSV file with the columns "
+            f"{', '.join(_RECEIVER_COLUMNS)} (`--receivers FILE`)."
+        )
+    receivers_km = _read_receivers(Path(receivers_path))
+    try:
+        stream = obspy.read(str(path)).merge()
+    except Exception as error:  # ObsPy's plugins raise whatever the parser of their format raises.
+        raise ZooError(
+            f"ObsPy cannot read {path} ({type(error).__name__}: {error}). Give an .npz, MiniSEED or SAC file."
+        ) from error
+    stations = [trace.stats.station for trace in stream]
+    for trace in stream:
+        station = trace.stats.station
+        if station not in receivers_km:
+            raise ZooError(
+                f"Station '{station}' of {path} is not in {receivers_path} (it has: {', '.join(receivers_km)})."
+            )
+        if stations.count(station) > 1:
+            channels = ", ".join(t.stats.channel for t in stream if t.stats.station == station)
+            raise ZooError(
+                f"Station '{station}' has several traces (channels {channels}); keep the pressure channel only."
+            )
+        if np.ma.is_masked(trace.data):
+            raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
+    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", 1e-6)
+    _check_alike([trace.stats.npts for trace in stream], stations, "numbers of samples", 0)
+    start = stream[0].stats.starttime
+    half_sample_s = 0.5 * stream[0].stats.delta
+    _check_alike([t.stats.starttime - start for t in stream], stations, "start times (s)", half_sample_s)
+    return Observation(
+        traces=np.stack([np.asarray(trace.data, np.float64) for trace in stream]),
+        sampling_rate_hz=float(stream[0].stats.sampling_rate),
+        receivers_km=np.array([receivers_km[station] for station in stations]),
+    )
+
+
+def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, tolerance: float) -> None:
+    if max(values) - min(values) > tolerance:
+        each = ", ".join(f"{station} {value:g}" for station, value in zip(stations, values, strict=True))
+        raise ZooError(f"The stations have different {what}: {each}. Cut or resample them alike.")
+
+
+def _read_receivers(path: Path) -> dict[str, tuple[float, float, float]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ZooError(f"Cannot read the receiver file {path} ({error}).") from error
+    columns = ", ".join(_RECEIVER_COLUMNS)
+    receivers_km: dict[str, tuple[float, float, float]] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            station = row["station"].strip()
+            coordinates_km = tuple(float(row[name]) for name in _RECEIVER_COLUMNS[1:])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ZooError(f"Line {number} of {path} does not hold the columns {columns} ({error}).") from error
+        if station in receivers_km:
+            raise ZooError(f"Line {number} of {path} repeats station '{station}'; keep one line for each.")
+        receivers_km[station] = coordinates_km
+    if not receivers_km:
+        raise ZooError(f"{path} lists no receivers; expected a header and lines of {columns}.")
+    return receivers_km
