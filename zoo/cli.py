@@ -240,13 +240,11 @@ def _annotate(args: argparse.Namespace) -> None:
 
 
 def _seismicity(args: argparse.Namespace) -> None:
-    from zoo.seismicity import catalogues
-    from zoo.seismicity.anomalies import find_anomalies
-    from zoo.seismicity.manual import read_periods
+    from zoo.seismicity import find_anomalies, read_catalogue, read_periods
 
     manual = read_periods(args.manual) if args.manual else []
     found = find_anomalies(
-        catalogues.read(args.catalogue, _settings(args.columns, "--columns")),
+        read_catalogue(args.catalogue, _settings(args.columns, "--columns")),
         args.model,
         region=args.region,
         pixel_km=args.pixel_km,

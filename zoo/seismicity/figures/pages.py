@@ -1,12 +1,12 @@
 """Figures of what was found in a catalogue.
 
-`draw_all` takes a `zoo.seismicity.report.Seismicity` and draws
+`draw_all` takes a `zoo.seismicity.Seismicity` and draws
 
     overview.png        the region: events, subregions; over time: events, the network's score, sequences by subregion
     intervals.png       anomalous periods as bars: by hand (where given), by the network, by the baselines
-    subregion-A.png ... of the seven with most events: map, magnitudes and numbers over time in two anomalous periods
+    subregion-A.png ... the seven with most events: map, magnitudes and numbers over time in two anomalous periods
 
-They are of the kind of figures S3, S4 and S5 of Zhang & Yang.
+in the manner of figures S3, S4 and S5 of Zhang & Yang.
 """
 
 from __future__ import annotations
@@ -39,13 +39,18 @@ from zoo.seismicity.figures.axes import (
 from zoo.seismicity.scan import BASELINES
 
 _LARGE = 3
-"""So many of the largest events are marked by a star."""
+"""How many of the largest events are marked by a star."""
 _NAME = 0.09
-"""Width of a star's name, of the axes."""
+"""Width of a star's label, as a share of the axes."""
 
 
 def draw_all(found: Any, folder: Path) -> None:
-    """Draw every figure into a folder."""
+    """Draw every figure into a folder.
+
+    Args:
+        found: a `zoo.seismicity.Seismicity`.
+        folder: where to.
+    """
     folder = Path(folder)
     for old in folder.glob("subregion-*.png"):
         old.unlink()
@@ -72,7 +77,7 @@ def overview_figure(found: Any) -> Figure:
 
 def _draw_region(axes: Axes, found: Any, figure: Any) -> None:
     catalogue, grid = found.catalogue, found.grid
-    row, column = grid.place(catalogue.x_km, catalogue.y_km)
+    row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
     counts = np.zeros((grid.rows, grid.columns))
     np.add.at(counts, (row, column), 1)
     image = axes.imshow(
@@ -98,7 +103,7 @@ def _draw_region(axes: Axes, found: Any, figure: Any) -> None:
 
 
 def _name_subregions(axes: Axes, found: Any) -> None:
-    """Write each subregion's letter beside it, away from the middle of the map."""
+    """Write each subregion's letter beside it, on the side away from the middle of the map."""
     grid = found.grid
     west, east, south, north = grid.extent_km
     middle = np.array([(west + east) / 2, (south + north) / 2])
@@ -134,17 +139,18 @@ def _draw_counts(axes: Axes, found: Any, start: Any = None, end: Any = None) -> 
 
 
 def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.datetime64) -> None:
-    """Mark the three largest events by stars; name those beside which there is room."""
+    """Mark the three largest events by stars, and label those beside which there is room."""
     known = np.flatnonzero(np.isfinite(catalogue.magnitude))
     large = known[np.argsort(-catalogue.magnitude[known], kind="stable")[:_LARGE]]
     if not len(large):
-        return  # the layout cannot do with a line that is nowhere
+        return  # the layout engine fails on a line without points
     top = axes.get_ylim()[1]
     axes.plot(catalogue.time[large], np.full(len(large), top), "*", color=VERMILLION, ms=9, clip_on=False)
     at = (catalogue.time[large] - start) / (end - start)
-    taken: list[tuple[float, float]] = []  # where names stand already, the largest events' first
-    for event, place in zip(large, at, strict=True):
-        for low, high, offset, side in ((place, place + _NAME, 7, "left"), (place - _NAME, place, -7, "right")):
+    taken: list[tuple[float, float]] = []  # where labels stand already, the largest events' first
+    for event, position in zip(large, at, strict=True):
+        beside = ((position, position + _NAME, 7, "left"), (position - _NAME, position, -7, "right"))
+        for low, high, offset, side in beside:
             stars = ((at > low) & (at < high)).any()
             if stars or not 0 <= low < high <= 1 or any(low < stop and begin < high for begin, stop in taken):
                 continue
@@ -163,7 +169,7 @@ def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.date
 
 
 def _draw_score(axes: Axes, found: Any) -> None:
-    """Draw by how much the network's log-odds exceed the threshold, of the map that is furthest above its own."""
+    """Draw by how much the network's log-odds exceed the threshold, on the map that is farthest above its own."""
     excess = np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
     middle = found.windows.start + found.windows.length // 2
     axes.fill_between(middle, 0, np.maximum(excess, 0), color=GREEN, alpha=0.35, lw=0, step="mid")
@@ -199,7 +205,7 @@ def _bar(axes: Axes, row: float, start: np.datetime64, end: np.datetime64, color
 
 
 def intervals_figure(found: Any) -> Figure:
-    """Draw anomalous periods as bars: picked by hand (red), the network's (green), the baselines'; figure S3."""
+    """Draw anomalous periods as bars: marked by hand (red), the network's (green), the baselines' (grey); figure S3."""
     rows = [("by hand", VERMILLION, found.manual)] if found.manual else []
     rows += [(found.method.replace(".", "\n."), GREEN, found.periods())]
     rows += [(label, GREY, found.periods(name)) for name, label in BASELINES.items()]
@@ -227,7 +233,12 @@ def intervals_figure(found: Any) -> Figure:
 
 
 def subregion_figure(found: Any, number: int) -> Figure:
-    """Draw a subregion in its one or two anomalous periods with most events: map, magnitudes, numbers; figure S4."""
+    """Draw a subregion in its one or two anomalous periods with most events: map, magnitudes, numbers; figure S4.
+
+    Args:
+        found: a `zoo.seismicity.Seismicity`.
+        number: which of its subregions, from 0.
+    """
     subregion = found.subregions[number]
     periods = _main_periods(found, subregion)
     with style():
@@ -250,7 +261,7 @@ def subregion_figure(found: Any, number: int) -> Figure:
 
 
 def _main_periods(found: Any, subregion: Any) -> list[tuple[np.datetime64, np.datetime64]]:
-    """Return the one or two periods of a subregion with most events: sequences less than four windows apart."""
+    """Return the one or two periods of a subregion with most events; sequences less than four windows apart are one."""
     apart = 4 * found.windows.length
     merged: list[list[Any]] = []
     for sequence in sorted((s for s in found.sequences if s.number in subregion.sequences), key=lambda s: s.start):
@@ -326,7 +337,7 @@ def _draw_numbers(axes: Axes, found: Any, subregion: Any, number: int, start, en
 
 
 def _size(magnitude: np.ndarray) -> np.ndarray:
-    """Return the area of dots in square points: larger for larger events, alike without magnitudes."""
+    """Return the area of each event's dot in square points: larger for larger events, equal without magnitudes."""
     known = np.isfinite(magnitude)
     if not known.any():
         return np.full(len(magnitude), 10.0)

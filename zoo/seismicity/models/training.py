@@ -141,7 +141,7 @@ def finish(model: SeismicityClassifier, records: Records, settings: Mapping[str,
     model.network.compute_in("float32")
     model.network.set_weights([weight.astype(np.float16).astype(np.float32) for weight in model.network.get_weights()])
     model.temperature.assign(1.0)
-    probability = model.answers(inputs(model, records))
+    probability = model.probabilities(inputs(model, records))
     model.temperature.assign(best_temperature(probability, np.asarray(records["label"])))
 
 
@@ -160,7 +160,7 @@ def score(model: SeismicityClassifier, records: Records) -> dict[str, float]:
     `accuracy` at a probability of 0.5; `auc`: area under the ROC curve; `cross_entropy` in nats; `calibration_error`:
     mean difference of stated probability and frequency in ten bins.
     """
-    anomalous = model.answers(inputs(model, records))[:, 1].astype(np.float64)
+    anomalous = model.probabilities(inputs(model, records))[:, 1].astype(np.float64)
     label = np.asarray(records["label"])
     stated = np.clip(np.where(label == 1, anomalous, 1 - anomalous), 1e-30, 1)
     bins = np.minimum((10 * anomalous).astype(int), 9)
@@ -177,7 +177,7 @@ def sample(model: SeismicityClassifier, records: Records, settings: Mapping[str,
     """Return eight held-out maps, the model's probabilities and the labels."""
     some = {name: values[:8] for name, values in records.items()}
     maps = inputs(model, some)
-    return {"seismicity_map": maps, "predicted": model.answers(maps), "label": np.asarray(some["label"])}
+    return {"seismicity_map": maps, "predicted": model.probabilities(maps), "label": np.asarray(some["label"])}
 
 
 def recipe(
