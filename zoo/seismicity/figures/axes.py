@@ -123,6 +123,11 @@ def count_ticks(largest: float) -> dict[str, Any]:
     return {"ticks": FixedLocator(ticks), "format": "{x:g}"}
 
 
+def excess_of(found: Any) -> np.ndarray:
+    """Return by how much the network's log-odds (windows,) exceed the threshold, on the map where they do so most."""
+    return np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
+
+
 def set_score(axes: Axes, excess: np.ndarray) -> None:
     """Make the y axis one of log-odds above a threshold (windows,), compressed where they are large."""
     if np.abs(excess).max() > 40:
@@ -142,6 +147,11 @@ def bin_name(days: float) -> str:
     """Return the name of a width of `bin_days`: "day", "6 h", "week" ..."""
     named = {1.0: "day", 7.0: "week", 30.0: "30 days", 91.0: "quarter", 365.0: "year", 1 / 24: "hour"}
     return named.get(days) or f"{24 * days:g} h"
+
+
+def day_name(time: np.datetime64) -> str:
+    """Return the day of a time, such as 2019-07-04."""
+    return str(time.astype("datetime64[D]"))
 
 
 def counted(time: np.ndarray, start: np.datetime64, end: np.datetime64, days: float) -> tuple[np.ndarray, np.ndarray]:

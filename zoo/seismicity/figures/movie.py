@@ -21,7 +21,16 @@ from matplotlib.figure import Figure
 from zoo.figures import BLACK, GREEN, VERMILLION, style
 from zoo.files import write_with
 from zoo.progress import track
-from zoo.seismicity.figures.axes import COUNTS, count_ticks, draw_scale, outline, set_map, set_score, set_time
+from zoo.seismicity.figures.axes import (
+    COUNTS,
+    count_ticks,
+    draw_scale,
+    excess_of,
+    outline,
+    set_map,
+    set_score,
+    set_time,
+)
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import significant_pixels
 
@@ -46,7 +55,7 @@ def write_movie(found: Any, folder: Path) -> None:
     frames = [Image.fromarray(frame) for frame in track(_frames(found, shown), "Drawing the movie", len(shown))]
     # One palette for all frames, as colours would flicker otherwise: that of the frames with the most events and with
     # the highest score.
-    extremes = [np.max([tile.maps.events for tile in found.tiles], axis=0), _excess(found)]
+    extremes = [np.max([tile.maps.events for tile in found.tiles], axis=0), excess_of(found)]
     both = np.concatenate([np.asarray(frames[int(np.argmax(values[::step]))]) for values in extremes])
     palette = Image.fromarray(both).quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
@@ -65,7 +74,7 @@ def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:
     grid, windows = found.grid, found.windows
     row, column = grid.pixels(found.catalogue.x_km, found.catalogue.y_km)
     bounds = np.searchsorted(found.catalogue.time, [windows.start, windows.end])
-    excess = _excess(found)
+    excess = excess_of(found)
     with style():
         figure = Figure(figsize=(6.4, 7.4), dpi=_DPI)
         canvas = FigureCanvasAgg(figure)
@@ -114,11 +123,6 @@ def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:
             for artist in changing:
                 figure.draw_artist(artist)
             yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _excess(found: Any) -> np.ndarray:
-    """Return the log-odds above the threshold (windows,) of the map that is farthest above its own."""
-    return np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
 
 
 def _map(grid: Any, row: np.ndarray, column: np.ndarray, low: int, high: int) -> np.ndarray:
