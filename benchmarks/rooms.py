@@ -5,12 +5,12 @@
 A room is a folder directly under zoo/. Files directly under zoo/ (errors.py, files.py, progress.py, registry.py, ...)
 are the core, which every run uses, and no rooms; nor are recipes/, datasets/ and checkpoints/, found by name.
 
-Each run is traced in a process of its own (`sys.setprofile`), and every function or class body that runs counts, also
-while a module is imported; the import itself does not. Of each module the first call is kept, in order of time. Two
-numbers follow from this list, the same way for both runs:
+Each run is traced in a process of its own (`sys.setprofile`). Every call of a function counts, also one made while a
+module is imported; the bodies of modules and classes, which an import runs, are no calls. Of each module the first call
+is kept, in order of time. Two numbers follow from this list, in the same way for both runs:
 
-    changes   how often the room of a call is another one than that of the call before it (the stricter number: coming
-              back counts again; the target is for it)
+    changes   how often a call is in another room than the call before it. This is the stricter number, as coming back
+              counts again, and the one that the target is for.
     entered   how many different rooms there are beside the first
 
 Both runs are SYNTHETIC and small: two years of a region's earthquakes with a burst, given as a CSV file to
@@ -21,6 +21,7 @@ model of 30 x 40 cells, given as files to `zoo.fwi.invert`.
 from __future__ import annotations
 
 import argparse
+import inspect
 import itertools
 import json
 import os
@@ -62,7 +63,8 @@ class Trace:
         if event != "call" or code in self._known:
             return
         self._known.add(code)
-        if code.co_filename.startswith(self._inside) and code.co_name != "<module>":
+        # Bodies of modules and classes are compiled without fast local variables, functions with them.
+        if code.co_filename.startswith(self._inside) and code.co_flags & inspect.CO_OPTIMIZED:
             self.calls.setdefault(code.co_filename.removeprefix(self._inside), code.co_name)
 
     def of(self, run: Callable[[], object]) -> None:
