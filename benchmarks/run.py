@@ -24,6 +24,7 @@ ORDER = (
     "annotate.py",
     "seismicity.py",
     "catalogue.py",
+    "rooms.py",
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from zoo import cli
 from zoo.errors import UsageError, ZooError
-from zoo.seismicity.anomalies import find_anomalies
+from zoo.seismicity import find_anomalies
 from zoo.seismicity.catalogues import Catalogue, from_columns
 from zoo.seismicity.scan import poisson_scan
 from zoo.seismicity.scores import NetworkScore, simulated_years
@@ -125,7 +125,7 @@ def test_what_is_outside_of_training_is_said():
     assert "fewer than 50 events" in notes
     busy = find_anomalies(synthetic(300, days=60, burst=0), Scan(), **SETTINGS)
     assert any("more than 400 events" in note for note in busy.catalogue.notes)
-    assert any("no long enough past" in note for note in busy.catalogue.notes)
+    assert any("too short a past" in note for note in busy.catalogue.notes)
 
 
 def test_thinning_keeps_the_shares_and_does_not_depend_on_the_batch():

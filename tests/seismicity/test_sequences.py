@@ -114,7 +114,7 @@ def test_maps_of_sequences(kind):
     assert abs((positive.mean() - negative.mean()) / 600) < 0.08
     assert not maps["burst_events"][label == 0].any() and np.isnan(maps["burst_row_px"][label == 0]).all()
     assert (maps["burst_events"][label == 1] <= 25).all() and np.median(maps["burst_events"][label == 1]) >= 10
-    # A sequence lies where it is said to: more events there than the background lets expect.
+    # A sequence lies where it is said to: more events there than the background leads one to expect.
     rows, columns = np.indices((64, 64))
     which = np.flatnonzero(label == 1)
     near = np.hypot(

@@ -6,17 +6,10 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError, ZooError
+from zoo.seismicity.grid import OVERLAP_PIXELS, PixelGrid
 from zoo.seismicity.physics.maps import MAP_PIXELS
-from zoo.seismicity.windows import (
-    OVERLAP_PIXELS,
-    PAST_WINDOWS,
-    PixelGrid,
-    TileMaps,
-    Windows,
-    magnitude_of_completeness,
-    spread,
-    typical_window_days,
-)
+from zoo.seismicity.region import magnitude_of_completeness
+from zoo.seismicity.windows import PAST_WINDOWS, TileMaps, Windows, spread, typical_window_days
 
 BEGIN = np.datetime64("2020-01-01T06:00", "ms")
 DAY_MS = 86_400_000
@@ -49,7 +42,7 @@ def test_the_default_region_holds_nearly_all_and_leaves_outliers_out():
 
 def test_a_point_lies_in_the_pixel_whose_middle_is_nearest():
     grid = PixelGrid.covering(np.zeros(1), np.zeros(1), (0, 64, 100, 164))
-    row, column = grid.place(np.array([0.01, 63.99]), np.array([100.01, 163.99]))
+    row, column = grid.pixels(np.array([0.01, 63.99]), np.array([100.01, 163.99]))
     assert grid.pixel_km == 1.0 and row.tolist() == [0, 63] and column.tolist() == [0, 63]
     assert np.allclose(grid.centre_km(row, column), [[0.5, 63.5], [100.5, 163.5]])
 

@@ -1,1 +1,81 @@
-"""When and where was seismicity anomalous? (Zhang & Yang)"""
+"""When and where was seismicity anomalous?
+
+    from zoo.seismicity import find_anomalies
+
+    found = find_anomalies("catalogue.csv")            # CSV, GeoJSON, QuakeML ...: see `read_catalogue`
+    print(found.report())
+    found.write("anomalies")                           # tables, GeoJSON, figures, a movie
+
+Paper: Zhang & Yang, An automated, deep-learning-based method for investigating spatial-temporal evolution of
+seismicity. The events of a catalogue are counted on maps in windows that slide over time, and a residual network says
+of each map whether events gather in it beyond what the background does by itself.
+
+A catalogue passes through the modules in this order:
+
+    catalogues/     the file is read, whatever its columns, and projected to kilometres
+    region          the events in the region, from the magnitude of completeness on, are kept
+    grid            they are put into pixels, and maps of 64 x 64 pixels cover the region
+    windows         windows slide over time; each has counts, and the counts that its past leads one to expect
+    scores          each map gets the network's score and those of the baselines (scan: Poisson scan, event count,
+                    largest pixel)
+    threshold       ordinary times are simulated, and each score's threshold set by its false alarms in them
+    intervals       windows above the threshold become intervals
+    places          significant pixels in them become sequences, and where sequences were, subregions
+    report          the result, `Seismicity`: a text, a table, and all that is written (files: CSV and GeoJSON;
+                    figures/: figures and a movie)
+
+`anomalies` holds the function that takes these steps, `find_anomalies`, and `manual` compares the result with periods
+that a person marked. Beside the run stand `physics/` (simulated maps and catalogues, which the network learns from),
+`models/` (the network, its training, and gradient boosting to compare it with), `demo` (the chapter of `zoo demo`) and
+`reproduce`, `reproduce_calibration` (experiments of `zoo reproduce`).
+
+Importing `zoo.seismicity` imports neither TensorFlow nor Keras; what needs them does.
+
+>>> import numpy as np
+>>> from zoo.seismicity import TASKS, draw_maps
+>>> maps = draw_maps(TASKS["medium"], 3, np.random.default_rng(0))
+>>> maps["counts"].shape
+(3, 64, 64)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+# Name in this face -> module that defines it.
+_FACE = {
+    "find_anomalies": "zoo.seismicity.anomalies",
+    "Seismicity": "zoo.seismicity.report",
+    "Catalogue": "zoo.seismicity.catalogues",
+    "read_catalogue": "zoo.seismicity.catalogues",
+    "read_periods": "zoo.seismicity.manual",
+    "magnitude_of_completeness": "zoo.seismicity.region",
+    "poisson_scan": "zoo.seismicity.scan",
+    "TASKS": "zoo.seismicity.physics.maps",
+    "draw_maps": "zoo.seismicity.physics.maps",
+    "Etas": "zoo.seismicity.physics.sequences",
+    "simulate": "zoo.seismicity.physics.sequences",
+}
+
+__all__ = [*_FACE]
+
+if TYPE_CHECKING:
+    from zoo.seismicity.anomalies import find_anomalies  # noqa: F401
+    from zoo.seismicity.catalogues import Catalogue, read_catalogue  # noqa: F401
+    from zoo.seismicity.manual import read_periods  # noqa: F401
+    from zoo.seismicity.physics.maps import TASKS, draw_maps  # noqa: F401
+    from zoo.seismicity.physics.sequences import Etas, simulate  # noqa: F401
+    from zoo.seismicity.region import magnitude_of_completeness  # noqa: F401
+    from zoo.seismicity.report import Seismicity  # noqa: F401
+    from zoo.seismicity.scan import poisson_scan  # noqa: F401
+
+
+def __getattr__(name: str):
+    if name not in _FACE:
+        raise AttributeError(f"module 'zoo.seismicity' has no attribute {name!r}")
+    return getattr(importlib.import_module(_FACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FACE])

@@ -1,13 +1,14 @@
-"""When and where was seismicity anomalous? A catalogue's anomalous periods and their places, by a network on maps.
+"""The whole run, from a catalogue to its anomalous periods and their places.
 
-    found = find_anomalies(zoo.seismicity.catalogues.read("catalogue.csv"), "seismicity_resnet18.history")
+    found = find_anomalies(read_catalogue("catalogue.csv"), "seismicity_resnet18.history")
     print(found.report())
     found.write("anomalies")
 
-The catalogue is cut at its completeness, its events are counted on maps of 64 x 64 pixels in windows that slide over
-time (`zoo.seismicity.windows`), a network says how anomalous each map is (`seismicity_scores`). Windows above
-the region's own threshold merge into intervals (`seismicity_intervals`); in them, pixels with significantly more events
-than the region's past lets expect, connected in space and time, are sequences (`seismicity_places`).
+The catalogue is cut at its completeness (`zoo.seismicity.region`), its events are counted on maps of 64 x 64 pixels in
+windows that slide over time (`zoo.seismicity.windows`), and a network says how anomalous each map is
+(`zoo.seismicity.scores`). Windows above the region's own threshold (`zoo.seismicity.threshold`) merge into intervals
+(`zoo.seismicity.intervals`). In them, pixels with significantly more events than the region's past leads one to expect,
+connected in space and time, are sequences; where sequences ever were are subregions (`zoo.seismicity.places`).
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.progress import bar
-from zoo.seismicity.catalogues import Catalogue, read
+from zoo.seismicity.catalogues import Catalogue, read_catalogue
+from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.intervals import Tile, intervals_of, on_map, sequences_of
 from zoo.seismicity.places import subregions_of
 from zoo.seismicity.region import complete, inside, region_km
-from zoo.seismicity.report import Seismicity
+from zoo.seismicity.report import Seismicity, in_words
 from zoo.seismicity.scores import NetworkScore, score_tile, scores_of, simulated_years
 from zoo.seismicity.threshold import YEAR_DAYS
 from zoo.seismicity.windows import (
     PAST_EVENTS,
     PAST_WINDOWS,
     TRAINED_EVENTS,
-    PixelGrid,
     TileMaps,
     Windows,
     typical_window_days,
@@ -40,7 +41,10 @@ from zoo.seismicity.windows import (
 
 __all__ = ["Seismicity", "find_anomalies"]
 
-_FEWEST_EVENTS, _MOST_MAPS = 20, 500
+_FEWEST_EVENTS = 20
+"""A region or a map with fewer events shows no ordinary times to set a threshold by."""
+_MOST_MAPS = 500
+"""More maps are refused: they would take hours and are more likely an oversight."""
 
 
 def find_anomalies(
@@ -58,59 +62,39 @@ def find_anomalies(
     """Find the anomalous periods of a catalogue and their places.
 
     Args:
-        catalogue: a `zoo.seismicity.catalogues.Catalogue`, or a file that `zoo.seismicity.catalogues.read` reads.
-        model: a network on maps of seismicity or its name; one with the past rate as second channel is given it.
+        catalogue: a `Catalogue`, or a file that `zoo.seismicity.read_catalogue` reads.
+        model: a network on maps of seismicity, or its name. One with two channels sees the past rate in the second.
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
-        pixel_km: side of a pixel; default: so that 64 of them span the region. Wider regions are tiled.
-        window_days: length of a window; default one day where that typically holds 50 to 400 events, else what does.
-        stride_days: from window to window; default half a window.
-        completeness: smallest magnitude that counts, "none" for every event; default by maximum curvature.
-        false_alarms_per_year: how many alarms a year a region's ordinary times, simulated, may give at the threshold;
-            where it has several maps they share them.
-        seed: of the simulation.
+        pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
+        window_days: length of a window; default: one day where that typically holds 50 to 400 events, otherwise the
+            nearest length that does.
+        stride_days: from the start of one window to that of the next; default: half a window.
+        completeness: smallest magnitude that counts, "none" for every event; default: by maximum curvature.
+        false_alarms_per_year: alarms a year that simulated ordinary times of the region may give at the threshold,
+            shared among its maps.
+        seed: seed of the simulation's random numbers.
 
     Returns:
-        Windows with their scores, intervals, places, subregions; `report`, `write`.
+        Windows with their scores, intervals, sequences and subregions; it has `report`, `table` and `write`.
 
     Raises:
-        ZooError: no events in the region, a catalogue shorter than one window, or as `zoo.seismicity.catalogues.read`.
-        UsageError: a setting out of its range, or not a model of maps of seismicity.
+        ZooError: if the region has too few events, the catalogue is shorter than one window, or `read_catalogue`
+            refuses the file.
+        UsageError: if a setting is out of its range, or the model is not one of maps of seismicity.
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
     network, method = _loaded(model, seed)
-    catalogue = catalogue if isinstance(catalogue, Catalogue) else read(catalogue)
+    catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
-    complete_from = f" from magnitude {completeness:g} on" if np.isfinite(completeness) else ""
-    if len(catalogue) < _FEWEST_EVENTS:
-        raise ZooError(
-            f"{catalogue.name}: {len(catalogue)} events{complete_from} in this region; expected at least "
-            f"{_FEWEST_EVENTS}. Choose another region, --completeness none, or give a longer catalogue."
-        )
-    row, column = grid.place(catalogue.x_km, catalogue.y_km)
-    corners = grid.tiles()
-    if len(corners) > _MOST_MAPS:
-        raise UsageError(
-            f"{len(corners)} maps of 64 x 64 pixels of {grid.pixel_km:g} km cover the region; expected at most "
-            f"{_MOST_MAPS}. Choose larger pixels or a smaller region."
-        )
-    held = {corner: np.flatnonzero(on_map(*corner, row, column)) for corner in corners}
-    held = {corner: own for corner, own in held.items() if len(own) >= _FEWEST_EVENTS}
-    notes: list[str] = []
-    if not held:
-        raise ZooError(
-            f"No map of 64 x 64 pixels of {grid.pixel_km:g} km holds {_FEWEST_EVENTS} events{complete_from}. Choose "
-            "larger pixels (--pixel-km), another region or --completeness none."
-        )
-    if len(held) < len(corners):
-        quiet = len(corners) - len(held)
-        notes.append(f"{quiet} of {len(corners)} maps hold fewer than {_FEWEST_EVENTS} events and were passed over")
+    row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
+    held, notes = _events_by_map(catalogue, grid, row, column, completeness)
     if window_days is None:
         window_days = typical_window_days(catalogue.time, len(held))
         if window_days != 1.0:
             notes.append(
-                f"windows of {_length(window_days)} instead of a day: so that one typically holds about "
+                f"windows of {in_words(window_days)} instead of a day, so that one typically holds about "
                 f"{TRAINED_EVENTS[0]} to {TRAINED_EVENTS[1]} events (--window DAYS chooses another)"
             )
     windows = Windows.over(catalogue.time, window_days, stride_days or window_days / 2)
@@ -163,13 +147,49 @@ def _loaded(model: Any, seed: int) -> tuple[NetworkScore, str]:
     return NetworkScore(registry.load(model), seed), registry.find(model).name
 
 
+def _events_by_map(
+    catalogue: Catalogue, grid: PixelGrid, row: np.ndarray, column: np.ndarray, completeness: float
+) -> tuple[dict[tuple[int, int], np.ndarray], list[str]]:
+    """Return first row and column of each map with enough events -> the indices of its events; and notes.
+
+    Args:
+        catalogue: the events that count.
+        grid: pixels of the region.
+        row, column: pixel of every event.
+        completeness: smallest magnitude, NaN where every event counts.
+    """
+    complete_from = f" from magnitude {completeness:g} on" if np.isfinite(completeness) else ""
+    if len(catalogue) < _FEWEST_EVENTS:
+        raise ZooError(
+            f"{catalogue.name}: {len(catalogue)} events{complete_from} in this region; expected at least "
+            f"{_FEWEST_EVENTS}. Choose another region, --completeness none, or give a longer catalogue."
+        )
+    corners = grid.tiles()
+    if len(corners) > _MOST_MAPS:
+        raise UsageError(
+            f"{len(corners)} maps of 64 x 64 pixels of {grid.pixel_km:g} km cover the region; expected at most "
+            f"{_MOST_MAPS}. Choose larger pixels or a smaller region."
+        )
+    held = {corner: np.flatnonzero(on_map(*corner, row, column)) for corner in corners}
+    held = {corner: own for corner, own in held.items() if len(own) >= _FEWEST_EVENTS}
+    if not held:
+        raise ZooError(
+            f"No map of 64 x 64 pixels of {grid.pixel_km:g} km holds {_FEWEST_EVENTS} events{complete_from}. Choose "
+            "larger pixels (--pixel-km), another region or --completeness none."
+        )
+    quiet = len(corners) - len(held)
+    if not quiet:
+        return held, []
+    return held, [f"{quiet} of {len(corners)} maps hold fewer than {_FEWEST_EVENTS} events and were passed over"]
+
+
 def _on_past_and_events(windows: Windows, tiles: list[Tile]) -> list[str]:
-    """Return what to say of windows without a past, and of those with more or fewer events than in training."""
+    """Return notes on windows without a past, and on those with more or fewer events than in training."""
     notes = []
     without = int((tiles[0].maps.past_windows(np.arange(windows.count)) == 0).sum())
     if without:
         notes.append(
-            f"{without} of {windows.count} windows have no long enough past ({PAST_EVENTS} events or "
+            f"{without} of {windows.count} windows have too short a past (it takes {PAST_EVENTS} events or "
             f"{PAST_WINDOWS[0]} windows): what is expected in them is the usual rate of the whole catalogue (pattern "
             "of its quieter three quarters, median number)"
         )
@@ -178,15 +198,11 @@ def _on_past_and_events(windows: Windows, tiles: list[Tile]) -> list[str]:
     if many >= 1:
         notes.append(
             f"{many:.0f} % of the windows hold more than {TRAINED_EVENTS[1]} events: the network saw them thinned at "
-            "random to that number, the most that it was trained on"
+            "random to that number, the most it was trained on"
         )
     if few >= 1:
         notes.append(
             f"{few:.0f} % of the windows hold fewer than {TRAINED_EVENTS[0]} events, fewer than in training: the "
-            "thresholds take it into account, but small bursts go unseen"
+            "thresholds take this into account, but small bursts go unseen"
         )
     return notes
-
-
-def _length(days: float) -> str:
-    return f"{days:g} days" if days >= 1 else f"{24 * days:g} h"

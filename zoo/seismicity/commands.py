@@ -36,13 +36,11 @@ def add(commands: Commands) -> None:
 
 
 def _seismicity(args: argparse.Namespace) -> None:
-    from zoo.seismicity import catalogues
-    from zoo.seismicity.anomalies import find_anomalies
-    from zoo.seismicity.manual import read_periods
+    from zoo.seismicity import find_anomalies, read_catalogue, read_periods
 
     manual = read_periods(args.manual) if args.manual else []
     found = find_anomalies(
-        catalogues.read(args.catalogue, settings_of(args.columns, "--columns")),
+        read_catalogue(args.catalogue, settings_of(args.columns, "--columns")),
         args.model,
         region=args.region,
         pixel_km=args.pixel_km,

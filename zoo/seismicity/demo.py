@@ -1,4 +1,4 @@
-"""A chapter of `zoo demo`: a simulated catalogue with a swarm, a burst and a mainshock, and what is found of them."""
+"""A chapter of `zoo demo`: a simulated catalogue with a swarm, a burst and a mainshock, and which of them are found."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from zoo.progress import say
 
 DAYS = 240.0
 PLANTED = {"swarm": (80.0, 84.0), "burst": (150.0, 151.0), "mainshock": (200.3, 204.3)}
-"""Start and end in days."""
+"""What is planted -> its start and end in days."""
 _BEGIN = np.datetime64("2021-01-01", "ms")
 _PIXEL_KM = 1.0
-_CENTRE_DEG = 10.0, 45.0
+_CENTRE_DEG = 10.0, 45.0  # longitude, latitude
 
 
 def simulated(seed: int = 0) -> dict[str, np.ndarray]:
     """Return a catalogue of 240 days: an uneven background of 15 events a day, and what `PLANTED` names.
+
+    Args:
+        seed: seed of the random numbers.
 
     Returns:
         `time` (datetime64[ms]), `longitude_deg`, `latitude_deg`, `magnitude`, each (events,).
@@ -45,11 +48,14 @@ def simulated(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def chapter(folder: Path, model: Any = None) -> None:
-    """Find the anomalous periods of the simulated catalogue by a pretrained network, and compare with what they are."""
+    """Find the anomalous periods of the simulated catalogue, and say which of the planted ones are among them.
+
+    Args:
+        folder: where catalogue, tables and figures are written.
+        model: a network in place of the shipped one.
+    """
     from zoo import registry
-    from zoo.seismicity import catalogues
-    from zoo.seismicity.anomalies import find_anomalies
-    from zoo.seismicity.manual import read_periods
+    from zoo.seismicity import find_anomalies, read_catalogue, read_periods
 
     name = registry.full_name("seismicity_resnet18.history")
     say(f"   zoo.load({name!r}): a residual network that tells a burst from an uneven background")
@@ -70,7 +76,7 @@ def chapter(folder: Path, model: Any = None) -> None:
         ),
     )
     say(f"   zoo seismicity {catalogue} --window 4 --completeness none --manual {planted} --out {folder / 'found'}")
-    found = find_anomalies(catalogues.read(catalogue), model or name, window_days=4.0, completeness="none")
+    found = find_anomalies(read_catalogue(catalogue), model or name, window_days=4.0, completeness="none")
     found.manual = read_periods(planted)
     found.write(folder / "found")
     print(found.report())

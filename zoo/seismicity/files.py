@@ -1,4 +1,4 @@
-"""The tables of what was found in a catalogue (a `Seismicity`), and its places as GeoJSON."""
+"""What was found in a catalogue (a `Seismicity`) as CSV tables, and its places as GeoJSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.seismicity.scan import BASELINES
 
 
 def write_tables(found: Any, folder: Path) -> None:
-    """Write every table and the GeoJSON."""
+    """Write every table and the GeoJSON into a folder."""
     _write(folder / "intervals.csv", *_intervals(found))
     _write(folder / "sequences.csv", *_sequences(found))
     _write(folder / "pixels.csv", *_pixels(found))
@@ -50,7 +50,7 @@ def _names(found: Any) -> tuple[str, str]:
 
 
 def _coordinates(found: Any, x_km: np.ndarray, y_km: np.ndarray) -> list[tuple[str, str]]:
-    """Return coordinates as text: to a metre, or a hundred thousandth of a degree."""
+    """Return coordinates as text, to a metre or a hundred-thousandth of a degree (likewise about a metre)."""
     first, second = _where(found, x_km, y_km)
     digits = 5 if found.catalogue.geographic else 3
     return [(f"{a:.{digits}f}", f"{b:.{digits}f}") for a, b in zip(np.ravel(first), np.ravel(second), strict=True)]
@@ -90,7 +90,7 @@ def _sequences(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
 
 def _pixels(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
     header = ("sequence", "subregion", "row", "column", *_names(found), "events")
-    row, column = found.grid.place(found.catalogue.x_km, found.catalogue.y_km)
+    row, column = found.grid.pixels(found.catalogue.x_km, found.catalogue.y_km)
     rows = []
     for s in found.sequences:
         middles = _coordinates(found, *found.grid.centre_km(s.rows, s.columns))

@@ -1,4 +1,4 @@
-"""Windows above their thresholds as intervals, and the sequences of anomalous pixels in them."""
+"""From scores to intervals, runs of windows above the threshold, and to the sequences of anomalous pixels in them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zoo.seismicity.catalogues import Catalogue
+from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.places import FEWEST_EVENTS, Sequence, connected, densest, most_improbable, surges
 from zoo.seismicity.scan import BASELINES, significant_pixels
-from zoo.seismicity.windows import PixelGrid, TileMaps, Windows
+from zoo.seismicity.windows import TileMaps, Windows
 
 
 def on_map(first_row: int, first_column: int, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -23,23 +24,25 @@ def on_map(first_row: int, first_column: int, row: np.ndarray, column: np.ndarra
 
 @dataclass(frozen=True)
 class Tile:
-    """One map of the region and how its windows were scored."""
+    """One map of the region, with the scores of its windows."""
 
     row: int
-    """first, in the region's grid"""
+    """first row, in the region's grid"""
     column: int
+    """first column"""
     maps: TileMaps
     scores: dict[str, np.ndarray]
-    """(windows,) by name: network (log-odds) and the baselines"""
+    """name of the score, "network" (log-odds) or a baseline -> (windows,)"""
     thresholds: dict[str, float]
+    """name of the score -> the value above which a window is an alarm"""
 
     @property
     def probability(self) -> np.ndarray:
-        """The network's, (windows,)."""
+        """Probability (windows,) that the map is anomalous, by the network."""
         return 1 / (1 + np.exp(-np.clip(self.scores["network"], -500, 500)))
 
     def above(self, name: str = "network") -> np.ndarray:
-        """Which windows are above a score's threshold."""
+        """Return which windows (windows,) are above a score's threshold."""
         return self.scores[name] > self.thresholds[name]
 
     def inside(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -52,36 +55,37 @@ class Interval:
     """A run of windows of one map above the network's threshold."""
 
     number: int
-    """from 1, in order of time"""
+    """number of the interval, from 1 in order of time"""
     tile: int
     """which map, from 0"""
     first: int
-    """window, from 0"""
+    """first window, from 0"""
     last: int
+    """last window"""
     start: np.datetime64
-    """of the first window"""
+    """start of the first window"""
     end: np.datetime64
-    """of the last window"""
+    """end of the last window"""
     peak: np.datetime64
     """start of the window with the highest score"""
     probability: float
-    """of that window"""
+    """probability of an anomaly in that window"""
     score: float
-    """log-odds of that window"""
+    """log-odds of that probability"""
     threshold: float
-    """log-odds"""
+    """log-odds above which the windows are"""
     also: tuple[str, ...]
     """names of the baselines that flag a window of it on the same map"""
 
 
 def periods_of(tiles: Listed[Tile], windows: Windows, name: str) -> list[tuple[np.datetime64, np.datetime64]]:
-    """Return the periods in which a score is above its threshold on any map, merged: (start, end)."""
+    """Return the periods (start, end) in which a score is above its threshold on any map."""
     above = np.any([tile.above(name) for tile in tiles], axis=0)
     return [(windows.start[first], windows.end[last]) for first, last in windows.runs(above)]
 
 
 def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
-    """Return the network's intervals, by time."""
+    """Return the network's intervals in order of time."""
     found = []
     for number, tile in enumerate(tiles):
         runs = {name: windows.runs(tile.above(name)) for name in BASELINES}
@@ -119,8 +123,8 @@ def sequences_of(
     tiles: Listed[Tile],
     intervals: Listed[Interval],
 ) -> list[Sequence]:
-    """Return the sequences in the intervals, by time; what two overlapping maps see of one is one."""
-    row, column = grid.place(catalogue.x_km, catalogue.y_km)
+    """Return the sequences in the intervals in order of time; one that two overlapping maps see is returned once."""
+    row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
     whole: list[Sequence] = []
     for interval in intervals:
         tile = tiles[interval.tile]
@@ -138,9 +142,13 @@ def sequences_of(
 def _in_interval(
     catalogue: Catalogue, windows: Windows, tile: Tile, interval: Interval, own: np.ndarray, row, column
 ) -> list[Sequence]:
-    """Return what is connected in space and time in an interval; at least what comes nearest to standing out.
+    """Return the sequences of an interval; if no pixel stands out, the place where one comes nearest to it.
 
     Args:
+        catalogue: the events.
+        windows: times of the maps.
+        tile: the map of the interval.
+        interval: the interval.
         own: indices of the map's events.
         row, column: pixel of every event of the catalogue.
     """
@@ -187,7 +195,7 @@ def _in_interval(
 
 
 def _same(one: Sequence, other: Sequence) -> bool:
-    """Return whether two maps saw the same: at the same time, in pixels in common."""
+    """Return whether two maps saw the same sequence: at the same time, with pixels in common."""
     if one.end < other.start or one.start > other.end:
         return False
     pixels = set(zip(one.rows.tolist(), one.columns.tolist(), strict=True))
@@ -195,7 +203,7 @@ def _same(one: Sequence, other: Sequence) -> bool:
 
 
 def _together(one: Sequence, other: Sequence, catalogue: Catalogue) -> Sequence:
-    """Return one sequence for two; what is expected in pixels of both counts once, in proportion."""
+    """Return two sequences as one; what is expected in the pixels that both have counts once, in proportion."""
     pixels = np.unique(np.concatenate([np.stack([s.rows, s.columns], axis=1) for s in (one, other)]), axis=0)
     shared = len(pixels) / (len(one.rows) + len(other.rows))
     member = np.union1d(one.member, other.member)
@@ -216,7 +224,7 @@ def _together(one: Sequence, other: Sequence, catalogue: Catalogue) -> Sequence:
 
 
 def _cut(sequence: Sequence, catalogue: Catalogue, windows: Windows) -> Iterator[Sequence]:
-    """Yield a sequence's parts: a new one begins where its rate surges."""
+    """Yield the parts of a sequence: a new one begins where its rate surges."""
     time = catalogue.time[sequence.member]
     stride = np.timedelta64(windows.length.astype(int) // windows.per_window, "ms")
     at = [0, *(int(np.searchsorted(time, surge)) for surge in surges(time, stride)), len(time)]

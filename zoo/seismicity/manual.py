@@ -1,4 +1,4 @@
-"""Periods that a person picked, and how well others agree with them over time."""
+"""Periods that a person marked, and how well those found agree with them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ from zoo.errors import ZooError
 from zoo.seismicity.catalogues.times import moments
 
 Period = tuple[np.datetime64, np.datetime64]
+"""Start and end."""
 _STARTS = ("start", "begin", "from", "start_time", "starttime", "t0")
 _ENDS = ("end", "stop", "to", "until", "end_time", "endtime", "t1")
 
 
 def read_periods(path: str | os.PathLike) -> list[Period]:
-    """Read periods: a line for each with its start and end, in the columns `start` and `end` or the first two.
+    """Read periods from a CSV file, one a line.
+
+    Args:
+        path: a file with the columns `start` and `end` (or `begin`, `from`, `stop`, `to`, ...), or without a header
+            start and end in the first two. Lines that begin with # are skipped.
+
+    Returns:
+        Start and end of each period (datetime64[ms]), sorted.
 
     Raises:
-        ZooError: no such file, a line without two times, an end before its start.
+        ZooError: if there is no such file or no period in it, a line lacks a time, or an end is before its start.
     """
     path = Path(path)
     try:
@@ -43,25 +51,31 @@ def read_periods(path: str | os.PathLike) -> list[Period]:
         start, end = moments([row[n] if n < len(row) else "" for n in at])
         if np.isnat(start) or np.isnat(end) or end <= start:
             raise ZooError(
-                f"{path}, period {number} ({', '.join(row)}): expected a start and a later end, as 2019-07-04."
+                f"{path}, period {number} ({', '.join(row)}): expected a start and a later end, such as "
+                "2019-07-04,2019-07-06."
             )
         made.append((start, end))
     if not made:
-        raise ZooError(f"{path} holds no period: expected a line with start,end for each.")
+        raise ZooError(f"{path} holds no period: expected a line start,end for each.")
     return sorted(made)
 
 
 def agreement(found: Sequence[Period], manual: Sequence[Period], span: Period) -> dict[str, float]:
-    """Return precision, recall and F1 over time, of periods found against those picked by hand.
+    """Return precision, recall and F1 over time, of periods found against those marked by hand.
 
     Args:
-        found, manual: may overlap among themselves.
+        found, manual: periods; those of one list may overlap.
         span: start and end of what was looked at; what lies beyond does not count.
 
     Returns:
-        precision: share of the time found that is in a manual period (NaN where nothing was found); recall: share of
-        the manual time that was found (NaN where none is in the span); f1; manual_found, manual_periods: how many
-        manual periods were found in part, of how many.
+        `precision`, the share of the time found that is in a manual period (NaN where nothing was found); `recall`, the
+        share of the manual time that was found (NaN where none is in the span); `f1`, their harmonic mean;
+        `manual_periods`, how many there are in the span, and `manual_found`, how many of them were found in part.
+
+    >>> first, second, third, fourth = np.arange("2020-01-01", "2020-01-05", dtype="datetime64[D]")
+    >>> fit = agreement([(first, third)], [(second, fourth)], span=(first, fourth))
+    >>> fit["precision"], fit["recall"], fit["f1"]
+    (0.5, 0.5, 0.5)
     """
     found, manual = (_merged(periods, span) for periods in (found, manual))
     common_ms = sum(max(0.0, _ms(min(f[1], m[1]) - max(f[0], m[0]))) for f in found for m in manual)
@@ -77,6 +91,7 @@ def agreement(found: Sequence[Period], manual: Sequence[Period], span: Period) -
 
 
 def _merged(periods: Sequence[Period], span: Period) -> list[Period]:
+    """Return periods cut at the span, sorted, those that overlap as one."""
     made: list[Period] = []
     for start, end in sorted((max(s, span[0]), min(e, span[1])) for s, e in periods):
         if end <= start:

@@ -1,4 +1,7 @@
-"""Where is it? Pixels with significantly more events than expected, sequences of them in time, subregions."""
+"""Where is it anomalous? Significant pixels that touch in space and time as sequences, and the subregions they make.
+
+Which pixels are significant says `zoo.seismicity.scan.significant_pixels`.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,18 @@ from scipy.special import xlogy
 from scipy.stats import poisson
 
 FEWEST_EVENTS = 5
-"""A sequence or a subregion with fewer is none."""
+"""A sequence has at least this many events (ours)."""
 SURGE_FACTOR, SURGE_EVENTS, SURGE_CHANCE = 3.0, 10, 1e-6
-"""A rate that trebles, to so many events in a stride, with less than this probability by chance, begins a sequence."""
+"""A rate surges where it grows by this factor, to at least this many events in a stride, and chance would do so with
+less than this probability (ours)."""
+_BEFORE = 4
+"""Strides before a surge that it is compared with."""
+_EMPTY_RATE = 0.5
+"""Events in a stride that chance is granted where there were fewer: an empty past is no proof of a rate of 0."""
 _AROUND = np.ones((3, 3))
+"""A pixel and its eight neighbours."""
 _DENSE = 0.8
+"""Share of a sequence's events that its densest stretch holds."""
 
 
 @dataclass(frozen=True)
@@ -24,32 +34,35 @@ class Sequence:
     """Pixels with more events than expected, connected in space and time; cut where their rate surges."""
 
     number: int
-    """from 1, in order of time"""
+    """number of the sequence, from 1 in order of time"""
     interval: int
-    """number of the interval that it is (the first) part of"""
+    """number of the (first) interval that it is part of"""
     start: np.datetime64
     """its first event, or the surge"""
     end: np.datetime64
     """its last event, or the next surge"""
     rows: np.ndarray
-    """(pixels,) of its place, in the region's grid"""
+    """(pixels,) rows of its place, in the region's grid"""
     columns: np.ndarray
+    """(pixels,) columns of its place"""
     expected: float
-    """events in the place in that time, from the region's past"""
+    """events that the region's past leads one to expect in the place in that time"""
     probability_by_chance: float
-    """least of its pixels' in one window: that of so many events or more about the pixel"""
+    """that as many events happen in and around a pixel in one window; the smallest among its pixels"""
     member: np.ndarray
-    """its events, as indices of the catalogue"""
+    """indices of its events in the catalogue"""
     dense_start: np.datetime64
-    """the shortest time that holds 80 % of its events"""
+    """start of the shortest stretch of time that holds 80 % of its events"""
     dense_end: np.datetime64
+    """end of that stretch"""
     significant: bool = True
-    """False: nothing of its interval stands out; the place is the one that comes nearest to it"""
+    """False: no pixel of its interval stands out, and the place is where one comes nearest to it"""
     subregion: str = ""
-    """its name; none of a place that is not significant"""
+    """name of its subregion; "" where the sequence is not significant"""
 
     @property
     def events(self) -> int:
+        """How many events it has."""
         return len(self.member)
 
 
@@ -58,27 +71,37 @@ class Subregion:
     """Connected pixels that were anomalous at some time."""
 
     name: str
+    """A, B, ..."""
     rows: np.ndarray
+    """(pixels,) rows in the region's grid"""
     columns: np.ndarray
+    """(pixels,) columns"""
     events: int
-    """of its sequences"""
+    """how many events its sequences have"""
     sequences: tuple[int, ...]
-    """numbers"""
+    """their numbers"""
     member: np.ndarray = field(repr=False)
-    """all events that ever happened in it, as indices of the catalogue"""
+    """indices in the catalogue of all events that ever happened in it"""
 
 
 def most_improbable(chance: np.ndarray) -> np.ndarray:
-    """Return (rows, columns) bool: the least probable pixel and its neighbours that hold events."""
+    """Return the least probable pixel and those of its neighbours that hold events, (rows, columns) bool.
+
+    Args:
+        chance: (rows, columns) probabilities from `zoo.seismicity.scan.significant_pixels`.
+    """
     chosen = np.zeros(chance.shape, bool)
     chosen[np.unravel_index(chance.argmin(), chance.shape)] = True
     return ndimage.binary_dilation(chosen, _AROUND) & (chance < 1)
 
 
 def connected(pixels: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return labels (windows, rows, columns) of pixels that touch in space and time, from 1, and how many there are.
+    """Return labels of pixels that touch in space and time, (windows, rows, columns) from 1, and how many there are.
 
-    One window in which a pixel does not stand out does not part what is before from what is after.
+    A single window in which a pixel does not stand out does not part what comes before from what comes after.
+
+    Args:
+        pixels: (windows, rows, columns) bool, the significant ones.
     """
     bridged = ndimage.binary_closing(np.pad(pixels, ((1, 1), (0, 0), (0, 0))), np.ones((3, 1, 1)))[1:-1]
     labels, found = ndimage.label(bridged | pixels, np.ones((3, 3, 3)))
@@ -89,23 +112,24 @@ def connected(pixels: np.ndarray) -> tuple[np.ndarray, int]:
 def surges(time: np.ndarray, stride: np.timedelta64) -> list[np.datetime64]:
     """Return when the rate of a place surges.
 
-    In a stride whose events are three times those of each of the four strides before it (on average, and by far more
-    than chance), the surge is the event before and after which two constant rates fit best.
+    A stride surges if it holds three times as many events as the four strides before it hold on average, and by far
+    more than chance explains. The surge itself is the event at which two constant rates, before and after, fit best.
 
     Args:
-        time: events of the place (n,), sorted; what is before the first is no surge.
-        stride: length of a step.
+        time: times of the place's events (n,), sorted; the first of them is not a surge.
+        stride: length of a stride.
     """
     found: list[np.datetime64] = []
     if len(time) < 2 * SURGE_EVENTS:
         return found
     step = ((time - time[0]) // stride).astype(int)
     counts = np.bincount(step)
-    last = -4
+    last = -_BEFORE
     for number in range(1, len(counts)):
-        before = counts[max(0, number - 4) : number].mean()
+        before = counts[max(0, number - _BEFORE) : number].mean()
         large = counts[number] >= max(SURGE_EVENTS, SURGE_FACTOR * before)
-        if large and number > last + 2 and poisson.sf(counts[number] - 1, max(before, 0.5)) < SURGE_CHANCE:
+        # The stride after a surge, and the one after that, belong to it.
+        if large and number > last + 2 and poisson.sf(counts[number] - 1, max(before, _EMPTY_RATE)) < SURGE_CHANCE:
             begin, end = time[0] + (number - 1) * stride, time[0] + (number + 1) * stride
             inside = time[(time >= begin) & (time < end)]
             found.append(inside[_change(((inside - begin) / (end - begin)).astype(float))])
@@ -114,16 +138,25 @@ def surges(time: np.ndarray, stride: np.timedelta64) -> list[np.datetime64]:
 
 
 def _change(part: np.ndarray) -> int:
-    """Return at which event (of times from 0 to 1) the rate rises, by the likelihood of two constant rates."""
+    """Return the index of the event at which the rate rises, by the likelihood of two constant rates.
+
+    Args:
+        part: times of events (n,), sorted, from 0 to 1.
+    """
     before = np.arange(len(part))
-    at = np.clip(part, 1e-4, 1 - 1e-4)
+    at = np.clip(part, 1e-4, 1 - 1e-4)  # events at the very start or end would have an infinite rate beside them
     fit = xlogy(before, before / at) + xlogy(len(part) - before, (len(part) - before) / (1 - at))
     rises = before / at < (len(part) - before) / (1 - at)
     return int(np.where(rises, fit, -np.inf).argmax())
 
 
 def densest(time: np.ndarray) -> tuple[np.datetime64, np.datetime64]:
-    """Return first and last time of the shortest stretch that holds 80 % of some events (n,), sorted."""
+    """Return first and last time of the shortest stretch that holds 80 % of some events (n,), sorted.
+
+    >>> time = np.array(["2020-01-01", "2020-01-08", "2020-01-09", "2020-01-10", "2020-01-11"], "datetime64[D]")
+    >>> [str(at) for at in densest(time)]
+    ['2020-01-08', '2020-01-11']
+    """
     held = max(1, int(np.ceil(_DENSE * len(time))))
     lengths = time[held - 1 :] - time[: len(time) - held + 1]
     first = int(lengths.argmin())
@@ -133,10 +166,10 @@ def densest(time: np.ndarray) -> tuple[np.datetime64, np.datetime64]:
 def subregions_of(
     sequences: Listed[Sequence], shape: tuple[int, int], event_rows: np.ndarray, event_columns: np.ndarray
 ) -> list[Subregion]:
-    """Return the subregions, named A, B, ... by how many events their sequences have.
+    """Return the subregions, named A, B, ... in order of how many events their sequences have.
 
     Args:
-        sequences: with their places.
+        sequences: those that are significant make the subregions by their places.
         shape: rows and columns of the region's grid.
         event_rows, event_columns: pixel of every event of the catalogue.
     """

@@ -1,4 +1,4 @@
-"""What was found in a catalogue: the result, what it says, its files."""
+"""The result: what was found in a catalogue, as a report, as tables and as files."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.seismicity.catalogues import Catalogue
+from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.intervals import Interval, Tile, periods_of
 from zoo.seismicity.manual import Period, agreement
 from zoo.seismicity.places import Sequence, Subregion
 from zoo.seismicity.scan import BASELINES
-from zoo.seismicity.windows import PixelGrid, Windows
+from zoo.seismicity.windows import Windows
 
 METHODS = {"network": "network", **BASELINES}
 
 
 @dataclass
 class Seismicity:
-    """Anomalous periods of a catalogue and their places, as `zoo.seismicity.anomalies.find_anomalies` finds them.
+    """Anomalous periods of a catalogue and their places, as `zoo.seismicity.find_anomalies` finds them.
 
     Attributes:
         catalogue: the events that were looked at (in the region, from the completeness on), with notes.
-        grid, windows: pixels of the region; times of the maps.
+        grid: pixels of the region.
+        windows: times of the maps.
         tiles: the maps of 64 x 64 pixels, with scores and thresholds.
         intervals: runs of windows above the network's threshold, map by map.
-        sequences: connected anomalous pixels in them; subregions: where these ever were.
-        method: the network.
+        sequences: anomalous pixels in the intervals, connected in space and time.
+        subregions: where sequences ever were.
+        method: name of the network.
         completeness: smallest magnitude, NaN where every event counts.
-        false_alarms_per_year: of every threshold.
-        manual: periods that a person picked, for comparison; may be set before `report` and `write`.
+        false_alarms_per_year: alarms a year that ordinary times may give at each threshold.
+        manual: periods that a person marked, for comparison; may be set before `report` and `write`.
     """
 
     catalogue: Catalogue
@@ -50,17 +53,25 @@ class Seismicity:
 
     @property
     def span(self) -> Period:
-        """Start of the first and end of the last window."""
+        """Start of the first window and end of the last."""
         return self.windows.start[0], self.windows.end[-1]
 
     def periods(self, name: str = "network") -> list[Period]:
-        """Return start and end of every alarm of the network or a baseline (`scan`, `count`, `pixel`), merged over
-        tiles."""
+        """Return the periods (start, end) in which a score is above its threshold on any map.
+
+        Args:
+            name: "network", or the baseline "scan", "count" or "pixel".
+        """
         return periods_of(self.tiles, self.windows, name)
 
     def comparison(self) -> dict[str, dict[str, Any]]:
-        """Return for the network and each baseline: how many periods, days, how many of the network's they meet, and
-        where there is a manual list precision, recall and F1 over time."""
+        """Compare the network and the baselines with each other and with the manual list, where there is one.
+
+        Returns:
+            For "network" and each baseline: `periods` and `days`, how many and how long together; `meet_network`, how
+            many of them overlap one of the network's; `network_met`, how many of the network's they overlap; and with a
+            manual list what `zoo.seismicity.manual.agreement` gives.
+        """
         own = self.periods()
         made = {}
         for name in METHODS:
@@ -76,7 +87,7 @@ class Seismicity:
         return made
 
     def summary(self) -> dict[str, Any]:
-        """Return what `summary.json` holds."""
+        """Return the result without its arrays: what `summary.json` holds."""
         west, east, south, north = self.grid.extent_km
         region: dict[str, Any] = {"west_km": west, "east_km": east, "south_km": south, "north_km": north}
         if self.catalogue.projection:
@@ -115,14 +126,12 @@ class Seismicity:
         }
 
     def report(self) -> str:
-        """Say what was looked at, what was assumed, how the baselines compare."""
-        tiles, days = (
-            len(self.tiles),
-            float((self.catalogue.time[-1] - self.catalogue.time[0]) / np.timedelta64(1, "D")),
-        )
+        """Return a text that says what was looked at, what was assumed and how the baselines compare."""
+        tiles = len(self.tiles)
+        days = float((self.catalogue.time[-1] - self.catalogue.time[0]) / np.timedelta64(1, "D"))
         lines = [
             f"{self.catalogue.name}: {len(self.catalogue)} events in {days:.4g} days, {self.windows.count} windows of "
-            f"{_length(self.windows.window_days)}, {tiles} map{'s' * (tiles > 1)} of 64 x 64 pixels of "
+            f"{in_words(self.windows.window_days)}, {tiles} map{'s' * (tiles > 1)} of 64 x 64 pixels of "
             f"{self.grid.pixel_km:g} km",
             f"{self.method}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} sequences in "
             f"{len(self.subregions)} subregions, at a threshold of {self.false_alarms_per_year:g} false alarms a year",
@@ -140,7 +149,7 @@ class Seismicity:
         return "\n".join([*lines, *(f"note: {note}" for note in self.catalogue.notes)])
 
     def table(self) -> tuple[tuple[str, ...], list[list[str]]]:
-        """Return header and rows of the sequences by time, interval by interval, for a terminal."""
+        """Return header and rows of a table of the sequences, interval by interval, for a terminal."""
         header = (
             "interval",
             "sequence",
@@ -171,7 +180,15 @@ class Seismicity:
         return header, rows
 
     def write(self, folder: str | os.PathLike, movie: bool = True) -> Path:
-        """Write tables, GeoJSON, figures, movie and summary into a folder; return it."""
+        """Write tables, GeoJSON, figures, movie and summary into a folder, and return the folder.
+
+        Args:
+            folder: where to write; it is made if need be.
+            movie: False leaves the movie out, which takes longest.
+
+        Raises:
+            ZooError: if the folder is a file.
+        """
         from zoo.files import write_json
         from zoo.seismicity.figures.movie import write_movie
         from zoo.seismicity.figures.pages import draw_all
@@ -187,7 +204,7 @@ class Seismicity:
             old.unlink()
         if movie:
             write_movie(self, folder)
-        write_json(folder / "summary.json", self.summary())  # last: where it is, the others are
+        write_json(folder / "summary.json", self.summary())  # last: where it is, everything else is
         return folder
 
 
@@ -195,5 +212,10 @@ def _minute(time: np.datetime64) -> str:
     return str(time.astype("datetime64[m]")).replace("T", " ")
 
 
-def _length(days: float) -> str:
+def in_words(days: float) -> str:
+    """Return a length of time as text.
+
+    >>> in_words(2.0), in_words(1.0), in_words(0.25)
+    ('2 days', '1 day', '6 h')
+    """
     return f"{days:g} day{'s' * (days != 1)}" if days >= 1 else f"{24 * days:g} h"

@@ -1,8 +1,8 @@
 """What a network on seismicity maps has to beat: the largest pixel, the number of events, and the Poisson scan.
 
-All take maps of the events of a window, (n, 64, 64), and give a score per map that is higher the more anomalous the map
-is. The scan is Kulldorff's (1997, Communications in Statistics 26, 1481): every circle on the map is asked how much
-likelier its events are at a rate of their own than at that of the background; the highest of these logarithms of
+All take the maps of the events of windows, (n, 64, 64), and return one score a map, higher the more anomalous the map
+is. The scan is Kulldorff's (1997, Communications in Statistics 26, 1481): for every circle on the map it compares how
+likely the events in it are at a rate of their own and at that of the background. The highest logarithm of these
 likelihood ratios is the map's score.
 """
 
@@ -17,11 +17,12 @@ from numba import njit
 from zoo.errors import ZooError
 
 RADII_PX = (1.5, 2.0, 3.0, 4.0, 5.0)
-"""Of the scan's circles, which hold the pixels whose centres lie within; ours, by trial on medium."""
+"""Radii of the scan's circles, which hold the pixels whose centres lie within; ours, by trial on the task medium."""
 FEATURE_RADII_PX = (0.5, 1.0, *RADII_PX)
-"""Of the circles of `scan_features`."""
+"""Radii of the circles of `scan_features`."""
 BACKGROUND_SD_PX = 6.0
-"""Of the Gaussian that makes a background out of the map itself, where none is given; ours, by trial on medium."""
+"""Standard deviation of the Gaussian that makes a background out of the map itself, where none is given; ours, by trial
+on the task medium."""
 FEATURES = (
     *(
         f"{what}_{radius:g}px"
@@ -33,42 +34,63 @@ FEATURES = (
 """What `scan_features` returns, in order."""
 
 BASELINES = {"scan": "Poisson scan", "count": "event count", "pixel": "largest pixel"}
-"""The scores of a map beside the network's, and what to call them."""
+"""Name of each score beside the network's -> what to call it."""
 SIGNIFICANCE = 0.05
-"""Of `significant_pixels`, for a whole map: shared among its pixels (Bonferroni)."""
+"""Significance of `significant_pixels` for a whole map, shared among its pixels (Bonferroni)."""
 
 _OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
-_APART_PX = 8.0  # the second highest ratio is that of a circle so far from the highest
+_APART_PX = 8.0  # the second highest ratio is that of a circle farther than this from the highest
 _LEAST = 1e-6  # an expectation of zero would make a single event infinitely unlikely
+_CLUSTER = 1.5  # a circle with fewer events than this, none or one, is no cluster
+_EXCESS_EVENTS = 0.1  # added to the expectation that an excess is divided by: where next to nothing is expected, one
+# event is no excess of many standard deviations
 
 
 def largest_pixel(counts: np.ndarray) -> np.ndarray:
-    """Return (n,) float32: the events of the fullest pixel of each map."""
+    """Return the number of events in the fullest pixel of each map, (n,) float32.
+
+    Args:
+        counts: (n, 64, 64) events.
+    """
     return _maps(counts).max((1, 2))
 
 
 def event_count(counts: np.ndarray) -> np.ndarray:
-    """Return (n,) float32: the events of each map."""
+    """Return the number of events of each map, (n,) float32.
+
+    Args:
+        counts: (n, 64, 64) events.
+
+    >>> event_count(np.ones((2, 64, 64))).tolist()
+    [4096.0, 4096.0]
+    """
     return _maps(counts).sum((1, 2))
 
 
 def poisson_scan(
     counts: np.ndarray, expected: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Scan maps with circles (`RADII_PX`) for more events than the background lets expect.
+    """Scan maps with circles (`RADII_PX`) for more events than the background leads one to expect.
 
     Args:
         counts: (n, 64, 64) events.
-        expected: (n, 64, 64), or (64, 64) for all maps: the background; only its shape counts, it is scaled to the
-            events of each map. None takes each map's own events, smoothed (`BACKGROUND_SD_PX`).
+        expected: (n, 64, 64), or (64, 64) for all maps: expected events of the background, of which only the pattern
+            counts, as it is scaled to the events of each map. None: each map's own events, smoothed
+            (`BACKGROUND_SD_PX`).
 
     Returns:
         score: (n,) float32, the logarithm of the highest likelihood ratio; 0 for a map without events.
-        row, column: (n,) int64, the centre of its circle in pixels.
-        radius: (n,) float32, of that circle in pixels.
+        row, column: (n,) int64, centre of the circle that has it, in pixels.
+        radius: (n,) float32, radius of that circle in pixels.
 
     Raises:
         ZooError: if shapes do not fit, or a number is negative or not finite.
+
+    >>> counts = np.ones((1, 64, 64))
+    >>> counts[0, 19:22, 39:42] = 4
+    >>> score, row, column, radius = poisson_scan(counts, expected=np.ones((64, 64)))
+    >>> int(row[0]), int(column[0]), float(radius[0])
+    (20, 40, 1.5)
     """
     counts, expected = _checked(counts, expected)
     table = _circles(RADII_PX)
@@ -79,14 +101,16 @@ def poisson_scan(
 def significant_pixels(counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels of one map with significantly more events than expected.
 
-    That is a pixel with an event which together with its eight neighbours holds so many that chance gives as many with
-    a probability below 0.05 divided by the pixels of the map (Poisson).
+    A pixel is significant if it holds an event, and if chance gives as many events as there are in it and its eight
+    neighbours with a probability below 0.05 divided by the number of pixels of the map (Poisson).
 
     Args:
-        counts, expected: (rows, columns) events of a window.
+        counts: (rows, columns) events of a window.
+        expected: (rows, columns) expected events.
 
     Returns:
-        (rows, columns) bool; (rows, columns) that probability, 1 where there is no event.
+        Which pixels are significant, (rows, columns) bool; that probability, (rows, columns), 1 where there is no
+        event.
     """
     from scipy import ndimage
     from scipy.stats import poisson
@@ -102,26 +126,32 @@ def significant_pixels(counts: np.ndarray, expected: np.ndarray) -> tuple[np.nda
 
 
 def scan_features(counts: np.ndarray, expected: np.ndarray | None = None) -> np.ndarray:
-    """Return (n, 41) float32 numbers of the scan (`FEATURES`) from which gradient boosting may learn.
+    """Return the numbers of the scan that gradient boosting learns from, (n, 41) float32 (`FEATURES`).
 
-    For each radius: the highest ratio; events and expectation in its circle; the largest excess in standard deviations;
-    the ratio at the centre of the best circle of all radii. Then what the map as a whole says.
+    For each radius these are the highest ratio, events and expectation in its circle, the largest excess in standard
+    deviations, and the ratio at the centre of the best circle of all radii. Six numbers of the whole map follow.
 
     Args:
-        counts, expected: as of `poisson_scan`.
+        counts, expected: as in `poisson_scan`.
     """
     counts, expected = _checked(counts, expected)
     return _features(counts, expected, *_circles(FEATURE_RADII_PX))
 
 
 def own_background(counts: np.ndarray, sd_px: float = BACKGROUND_SD_PX) -> np.ndarray:
-    """Return (n, 64, 64) float32: each map smoothed by a Gaussian; at the edges the mean of what lies inside."""
+    """Return each map smoothed by a Gaussian, (n, 64, 64) float32; at the edges the mean of what lies inside.
+
+    Args:
+        counts: (n, 64, 64) events.
+        sd_px: standard deviation of the Gaussian.
+    """
     matrix = _smoothing(np.shape(counts)[-1], sd_px)
     return matrix @ _maps(counts) @ matrix.T
 
 
 @functools.cache
 def _smoothing(size: int, sd_px: float) -> np.ndarray:
+    """Return the matrix (size, size) float32 that smooths by a Gaussian; its rows sum to 1."""
     pixel = np.arange(size)
     matrix = np.exp(-0.5 * ((pixel[:, None] - pixel) / sd_px) ** 2)
     return (matrix / matrix.sum(1, keepdims=True)).astype(np.float32)
@@ -129,11 +159,12 @@ def _smoothing(size: int, sd_px: float) -> np.ndarray:
 
 @functools.cache
 def _circles(radii_px: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each radius, the half-width of each row of the circle (radii, rows), -1 outside, and its reach."""
+    """Return the half-width of each row of each circle, (radii, rows), -1 outside, and how many rows each reaches."""
     reach = np.array([math.floor(radius) for radius in radii_px])
     half = np.full((len(radii_px), 2 * reach.max() + 1), -1)
     for number, radius in enumerate(radii_px):
         for down in range(-reach[number], reach[number] + 1):
+            # Slightly more, so that a pixel exactly on the circle is not lost to rounding.
             half[number, down + reach[number]] = math.floor(math.sqrt(radius**2 - down**2) + 1e-9)
     return half, reach
 
@@ -146,7 +177,7 @@ def _maps(counts: np.ndarray) -> np.ndarray:
 
 
 def _checked(counts: np.ndarray, expected: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return counts and the background as (n or 1, 64, 64) float32."""
+    """Return counts (n, 64, 64) and the background (n or 1, 64, 64), float32 and contiguous."""
     counts = _maps(counts)
     if expected is None:
         return counts, own_background(counts)
@@ -163,7 +194,10 @@ def _checked(counts: np.ndarray, expected: np.ndarray | None) -> tuple[np.ndarra
 
 @njit(**_OPTIONS)
 def _prefixes(values, beyond):
-    """Return (rows, columns + 1 + 2 beyond): the sum of all that lies in a row to the west of a column."""
+    """Return the sums of all that lies in a row to the west of a column, (rows, columns + 1 + 2 beyond).
+
+    `beyond` more columns on either side let circles reach over the edge without a check.
+    """
     size = len(values)
     prefix = np.zeros((size, size + 1 + 2 * beyond))
     for i in range(size):
@@ -177,7 +211,10 @@ def _prefixes(values, beyond):
 
 @njit(**_OPTIONS)
 def _sums(prefix, half, reach, sums):
-    """Set sums[i, j] to the sum in the circle about (i, j); pixels beyond the edge do not count."""
+    """Set sums[i, j] to the sum in the circle about (i, j); pixels beyond the edge do not count.
+
+    A row of a circle is the difference of two prefix sums, so that its cost does not grow with its width.
+    """
     size = len(prefix)
     beyond = (prefix.shape[1] - size - 1) // 2
     sums[:] = 0.0
@@ -194,7 +231,10 @@ def _sums(prefix, half, reach, sums):
 
 @njit(**_OPTIONS)
 def _ratio(inside, expected, events):
-    """Return the logarithm of the likelihood ratio of a circle that holds more than is expected."""
+    """Return the logarithm of the likelihood ratio of a circle that holds more than is expected.
+
+    c log(c / e) + (C - c) log((C - c) / (C - e)), c and e inside, C events of the map (Kulldorff 1997, Poisson model).
+    """
     ratio = inside * math.log(inside / expected)
     outside = events - inside
     if outside > 0.5:
@@ -204,7 +244,7 @@ def _ratio(inside, expected, events):
 
 @njit(**_OPTIONS)
 def _all_sums(counts, half, reach, sums):
-    """Write the sums of a map in circles of every radius, and return its sum."""
+    """Set sums (radii, rows, columns) to those of a map in circles of every radius, and return the map's sum."""
     prefix = _prefixes(counts, half.shape[1])
     for r in range(len(reach)):
         _sums(prefix, half[r], reach[r], sums[r])
@@ -213,6 +253,7 @@ def _all_sums(counts, half, reach, sums):
 
 @njit(**_OPTIONS)
 def _scan(counts, background, half, reach):
+    """Return the highest ratio of each map, and row, column and number of the radius of its circle, each (n,)."""
     number, size, radii = len(counts), counts.shape[1], len(reach)
     score, which = np.zeros(number, np.float32), np.zeros(number, np.int64)
     row, column = np.zeros(number, np.int64), np.zeros(number, np.int64)
@@ -230,7 +271,7 @@ def _scan(counts, background, half, reach):
             for i in range(size):
                 for j in range(size):
                     c, e = inside[i, j], max(expected[r, i, j] * scale, _LEAST)
-                    if c < 1.5 or c <= e or e >= events:
+                    if c < _CLUSTER or c <= e or e >= events:
                         continue
                     # No logarithm where log x <= x - 1 tells that the ratio cannot be the highest.
                     if (c - e) * (c - e) * events > best * e * (events - e):
@@ -243,6 +284,7 @@ def _scan(counts, background, half, reach):
 
 @njit(**_OPTIONS)
 def _features(counts, background, half, reach):
+    """Return the numbers of `FEATURES` for each map, (n, features) float32."""
     number, size, radii = len(counts), counts.shape[1], len(reach)
     made = np.zeros((number, 5 * radii + 6), np.float32)
     inside, expected = np.empty((size, size), np.float64), np.empty((radii, size, size), np.float64)
@@ -254,7 +296,8 @@ def _features(counts, background, half, reach):
         events = prefix[:, -1].sum()
         if events == 0 or total <= 0:
             continue
-        scale, best, place_i, place_j, place_r = events / total, 0.0, 0, 0, 0
+        scale, best, best_i, best_j, best_r = events / total, 0.0, 0, 0, 0
+        # Five numbers a radius; the fifth needs the best circle of all radii, and comes below.
         for r in range(radii):
             _sums(prefix, half[r], reach[r], inside)
             highest, excess = 0.0, 0.0
@@ -262,30 +305,32 @@ def _features(counts, background, half, reach):
                 for j in range(size):
                     c, e = inside[i, j], max(expected[r, i, j] * scale, _LEAST)
                     ratios[r, i, j] = 0.0
-                    if c < 1.5 or c <= e or e >= events:
+                    if c < _CLUSTER or c <= e or e >= events:
                         continue
                     ratio = _ratio(c, e, events)
                     ratios[r, i, j] = ratio
-                    excess = max(excess, (c - e) / math.sqrt(e + 0.1))
+                    excess = max(excess, (c - e) / math.sqrt(e + _EXCESS_EVENTS))
                     if ratio > highest:
                         highest = ratio
                         made[n, 5 * r + 1], made[n, 5 * r + 2] = c, e
                         if ratio > best:
-                            best, place_i, place_j, place_r = ratio, i, j, r
+                            best, best_i, best_j, best_r = ratio, i, j, r
             made[n, 5 * r], made[n, 5 * r + 3] = highest, excess
+        # The ratios at the centre of the best circle, and the highest ratio far from it: a second cluster.
         second = 0.0
         for r in range(radii):
-            made[n, 5 * r + 4] = ratios[r, place_i, place_j]
+            made[n, 5 * r + 4] = ratios[r, best_i, best_j]
             for i in range(size):
                 for j in range(size):
-                    if ratios[r, i, j] > second and (i - place_i) ** 2 + (j - place_j) ** 2 > _APART_PX**2:
+                    if ratios[r, i, j] > second and (i - best_i) ** 2 + (j - best_j) ** 2 > _APART_PX**2:
                         second = ratios[r, i, j]
-        share, squares = 0.0, 0.0
+        # How rough the background is: the sum of squares of its share in each of the largest circles.
+        empty, roughness = 0.0, 0.0
         for i in range(size):
             for j in range(size):
-                share += counts[n, i, j] == 0
-                squares += (expected[radii - 1, i, j] / total) ** 2
+                empty += counts[n, i, j] == 0
+                roughness += (expected[radii - 1, i, j] / total) ** 2
         rest = made[n, 5 * radii :]
-        rest[0], rest[1], rest[2] = events, counts[n].max(), share / size**2
-        rest[3], rest[4], rest[5] = second, squares, place_r
+        rest[0], rest[1], rest[2] = events, counts[n].max(), empty / size**2
+        rest[3], rest[4], rest[5] = second, roughness, best_r
     return made

@@ -1,7 +1,7 @@
 """How anomalous is a map? The network's log-odds, and the baselines that stand beside it everywhere.
 
-A score takes counts (n, 64, 64) and expected counts (n, 64, 64) or (64, 64) and gives (n,), larger where a map is more
-anomalous. Its threshold is the region's own: that which ordinary times, simulated, exceed so many times a year.
+A score takes counts (n, 64, 64) and expected counts (n, 64, 64) or (64, 64) and returns (n,) numbers, larger the more
+anomalous a map is. Its threshold is the region's own: simulated ordinary times exceed it only so many times a year.
 """
 
 from __future__ import annotations
@@ -17,24 +17,29 @@ from zoo.seismicity.threshold import YEAR_DAYS, region_threshold
 from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, spread
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
-_BATCH = 64
+"""counts, expected counts -> (n,) numbers"""
+_BATCH = 64  # maps that the network sees at a time
 _SIMULATED_WINDOWS = 7305
-"""As many as ten years have, of a day every half day."""
+"""Ordinary times are simulated for so many windows, which is ten years of one-day windows every half day ..."""
+_FALSE_ALARMS = 4
+"""... or for the time in which so many false alarms happen, if that is longer ..."""
 _YEARS = 10.0
+"""... but for no more years than these."""
+_LEAST = 1e-30  # below any probability in float32: no logarithm of 0
 
 
 class NetworkScore:
     """A network's log-odds that a map is anomalous.
 
-    A map with more events than the network was trained on (400) is thinned to as many: of what happens by itself that
-    makes what happens by itself, so that the answer stays one of a map as in training; a burst keeps its share.
+    A map with more events than the network was trained on (400) is thinned at random to as many. Thinned background is
+    background again, so the network sees maps like those in training; a burst keeps its share of the events.
 
     Args:
-        model: gives the probabilities (n, 2) of background and anomaly.
-        seed: of the thinning.
+        model: a network on maps of seismicity; `predict` returns the probabilities (n, 2) of background and anomaly.
+        seed: seed of the thinning.
 
     Raises:
-        UsageError: not a model of maps of seismicity.
+        UsageError: if the model is not one of maps of seismicity.
     """
 
     def __init__(self, model: Any, seed: int = 0) -> None:
@@ -48,17 +53,19 @@ class NetworkScore:
         self._seed = seed
 
     def __call__(self, counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return log-odds (n,) for counts (n, 64, 64) and expected counts (n, 64, 64) or (64, 64)."""
         counts = np.asarray(counts, np.float32)
         expected = np.broadcast_to(np.asarray(expected, np.float32), counts.shape)
         counts, expected = self._thinned(counts, expected)
         maps = np.stack([counts, expected] if self.history else [counts], axis=-1)
         probability = np.asarray(self.model.predict(maps, batch_size=_BATCH, verbose=0), float)
         anomalous = probability[:, self._anomalous]
-        # Not 1 - anomalous, which float32 rounds to 0 long before the other probability is.
+        # Not 1 - anomalous, which float32 rounds to 0 long before the probability itself is.
         other = np.delete(probability, self._anomalous, axis=1).sum(axis=1)
-        return np.log(np.maximum(anomalous, 1e-30)) - np.log(np.maximum(other, 1e-30))
+        return np.log(np.maximum(anomalous, _LEAST)) - np.log(np.maximum(other, _LEAST))
 
     def _thinned(self, counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return counts and expected counts of which no map has more events than in training."""
         events = counts.sum(axis=(1, 2))
         many = np.flatnonzero(events > TRAINED_EVENTS[1])
         if not len(many):
@@ -93,14 +100,14 @@ def score_tile(
     """Score every window of a tile and find the threshold of each score.
 
     Args:
-        maps: the tile's.
-        scores: by name.
-        false_alarms_per_year: alarms a year that ordinary times give, at each threshold.
-        seed: of the simulated ordinary times.
+        maps: the maps of the tile.
+        scores: name -> score.
+        false_alarms_per_year: alarms a year that ordinary times may give at each threshold.
+        seed: seed of the simulated ordinary times.
         advance: is told how many windows, real or simulated, have been scored.
 
     Returns:
-        Scores (windows,) and threshold by name.
+        Name -> scores (windows,), and name -> threshold.
     """
     values = {name: np.empty(maps.windows.count) for name in scores}
     for chosen, counts, expected in maps.batches():
@@ -127,7 +134,13 @@ def score_tile(
 
 
 def simulated_years(stride_days: float, false_alarms_per_year: float) -> float:
-    """Return how many years of ordinary times to simulate: ten, fewer of short windows, but four false alarms' worth
-    (as long as that is ten years)."""
+    """Return how many years of ordinary times to simulate.
+
+    Ten; fewer where windows are short and many, but then at least the time in which four false alarms happen.
+
+    Args:
+        stride_days: from the start of one window to that of the next.
+        false_alarms_per_year: alarms a year that ordinary times may give.
+    """
     affordable = _SIMULATED_WINDOWS * stride_days / YEAR_DAYS
-    return float(min(_YEARS, max(affordable, 4 / false_alarms_per_year)))
+    return float(min(_YEARS, max(affordable, _FALSE_ALARMS / false_alarms_per_year)))

@@ -1,10 +1,10 @@
-"""From what score on is a map an alarm? Set per region: its background is simulated, and false alarms are counted.
+"""Above what score is a map an alarm? Set for each region: its background is simulated and false alarms are counted.
 
 A score is a function of counts (n, 64, 64) and of the expected counts of a window from the region's past, (64, 64) or
-(n, 64, 64), that gives (n,) numbers, higher the more anomalous a map is. Rates differ from region to region, and so
-does what score chance alone reaches: one threshold for all gives false alarms in one region and misses in another.
+(n, 64, 64), that returns (n,) numbers, higher the more anomalous a map is. Rates differ from region to region, and with
+them the scores that chance alone reaches: one threshold for all gives false alarms in one region and misses in another.
 
-An alarm is a run of windows above the threshold of which each touches or overlaps the next.
+An alarm is a run of windows above the threshold, each of which touches or overlaps the next.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from zoo.errors import ZooError
 from zoo.seismicity.physics.maps import smooth_past
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""counts, expected counts -> (n,) numbers"""
 YEAR_DAYS = 365.25
 _CHUNK = 512  # maps that are scored at a time: 8 MB
 
@@ -37,22 +38,24 @@ def region_threshold(
     """Return the score above which a region's background alone gives at most so many false alarms a year.
 
     Args:
-        score: what scores maps; see above.
+        score: the score; see above.
         expected: (64, 64) background events of one window in each pixel.
         window_days: length of the windows.
         stride_days: from the start of one window to that of the next.
-        false_alarms_per_year: how many are put up with.
-        years: of simulated background; the more, the nearer the threshold gets to that number (`threshold_for`).
-        seed: of the simulation.
-        past_windows: how many windows of the past `expected` was estimated from. The score then gets another past,
-            drawn from so many windows, for each simulated year, as it would in earnest. None: `expected` itself.
+        false_alarms_per_year: how many are accepted.
+        years: length of the simulated background; the longer, the closer the threshold gets to that number
+            (`threshold_for`).
+        seed: seed of the simulation.
+        past_windows: how many windows of the past `expected` was estimated from. For each simulated year the score is
+            then given another past, drawn from so many windows, as it would be in use. None: `expected` itself.
         advance: is told how many windows have been scored.
 
     Returns:
-        The threshold: a window is an alarm where its score is greater.
+        The threshold: a window whose score is greater is an alarm.
 
     Raises:
-        ZooError: if the background is no map of finite numbers with events in it, or years and windows do not fit.
+        ZooError: if the background is not a map of finite numbers with events in it, or window, stride and years are
+            not above 0.
     """
     rng = np.random.default_rng(seed)
     how = {"past_windows": past_windows, "advance": advance}
@@ -74,16 +77,17 @@ def background_scores(
 ) -> np.ndarray:
     """Return the scores of all windows of simulated background, (stretches, windows), a stretch for each year.
 
-    Windows overlap as they do in a catalogue: an event is in all that it falls into.
+    Windows overlap as they do in a catalogue: an event is in every window that it falls into.
 
     Args:
-        score, expected, window_days, stride_days, years, past_windows, advance: as of `region_threshold`.
-        rng: where chance comes from.
+        score, expected, window_days, stride_days, years, past_windows, advance: as in `region_threshold`.
+        rng: random generator.
         past: (64, 64) what the score is told of the past, where that is not `expected`.
     """
     expected = _checked(expected)
     if not (window_days > 0 and stride_days > 0 and years > 0):
-        raise ZooError(f"Window, stride and years are above 0; received {window_days:g}, {stride_days:g}, {years:g}.")
+        received = f"{window_days:g}, {stride_days:g}, {years:g}"
+        raise ZooError(f"Window, stride and years must be above 0; received {received}.")
     stretches = max(round(years), 1)
     windows = max(round(years / stretches * YEAR_DAYS / stride_days), 1)
     made = np.empty((stretches, windows))
@@ -98,32 +102,37 @@ def background_scores(
 
 
 def threshold_for(scores: np.ndarray, window_days: float, stride_days: float, false_alarms_per_year: float) -> float:
-    """Return the lowest of some scores above which background gives fewer alarms a year than are put up with.
+    """Return the lowest score above which background gives fewer alarms a year than are accepted.
 
-    Fewer by one standard deviation of the number that years of this length give: so that other years, in which the
-    number is another, and a background that is known from its past only, seldom give more.
+    The margin is one standard deviation of the number of alarms in as many years. Other years have another number, and
+    the background is known from its past alone; with the margin they seldom give more than are accepted.
 
     Args:
         scores: (windows,) or (stretches, windows), from `background_scores`.
-        window_days, stride_days, false_alarms_per_year: as of `region_threshold`.
+        window_days, stride_days, false_alarms_per_year: as in `region_threshold`.
     """
     years = np.size(scores) * stride_days / YEAR_DAYS
     allowed = false_alarms_per_year - math.sqrt(false_alarms_per_year / years)
     best = float(np.max(scores))
     for candidate in np.unique(scores)[::-1]:
         if false_alarm_rate(scores, candidate, window_days, stride_days) > max(allowed, 0.0):
-            break  # still lower, alarms would merge into few long ones
+            break  # at still lower ones alarms merge into a few long ones, and their number falls again
         best = float(candidate)
     return best
 
 
 def false_alarm_rate(scores: np.ndarray, threshold: float, window_days: float, stride_days: float) -> float:
-    """Return the alarms a year that background gives.
+    """Return how many alarms a year background gives.
 
     Args:
         scores: (windows,) or (stretches, windows), from `background_scores`.
-        threshold: alarms are above it.
-        window_days, stride_days: as of `region_threshold`.
+        threshold: the score above which windows are alarms.
+        window_days, stride_days: as in `region_threshold`.
+
+    >>> scores = np.zeros(731)  # windows of a day every half day: a year
+    >>> scores[[10, 11, 300]] = 9.0  # the first two overlap
+    >>> round(false_alarm_rate(scores, 5.0, window_days=1.0, stride_days=0.5), 1)
+    2.0
     """
     scores = np.atleast_2d(scores)
     reach = int(window_days / stride_days + 1e-9)
@@ -143,23 +152,23 @@ def burst_scores(
     *,
     past: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return for each of some bursts the highest score of the windows that hold a part of it, (bursts,).
+    """Return the highest score of the windows that hold a part of a burst, for each of some bursts, (bursts,).
 
-    A burst adds so many events to the background, in a Gaussian cluster where the background is (drawn from it), at any
-    time and within a window less a stride (of half a day, if windows of a day begin every half day), so that some
-    window holds all of it. What falls beyond the map's edge is missing.
+    A burst adds events to the background in a Gaussian cluster, whose centre is drawn from the background, at any time.
+    It lasts at most a window less a stride (half a day if windows of a day begin every half day), so that some window
+    holds all of it. What falls beyond the map's edge is missing.
 
     Args:
-        score, expected, window_days, stride_days: as of `region_threshold`.
-        events: of a burst.
+        score, expected, window_days, stride_days: as in `region_threshold`.
+        events: how many events a burst has.
         sd_px: its standard deviation in pixels, or a range from which each burst draws one.
-        bursts: how many.
-        rng: where chance comes from.
+        bursts: how many bursts to simulate.
+        rng: random generator.
         past: (64, 64) what the score is told of the past, where that is not `expected`.
     """
     expected = _checked(expected)
     size = len(expected)
-    # So many windows may hold a part of one, if the first ends after it has begun and the one before that does not.
+    # So many windows may hold a part of a burst, counted from the first that ends after the burst has begun.
     around = max(int(np.ceil(2 * window_days / stride_days - 1 - 1e-9)), 1)
     highest = np.empty(bursts)
     together = max(_CHUNK // around, 1)
@@ -190,11 +199,17 @@ def burst_scores(
 
 
 def detected(scores: np.ndarray, threshold: float) -> float:
-    """Return the share of bursts that are found, from `burst_scores`."""
+    """Return the share of bursts that are found.
+
+    Args:
+        scores: (bursts,) from `burst_scores`.
+        threshold: the score above which windows are alarms.
+    """
     return float(np.mean(np.asarray(scores) > threshold))
 
 
 def _checked(expected: np.ndarray) -> np.ndarray:
+    """Return a background, or refuse what is none."""
     expected = np.asarray(expected, float)
     if expected.ndim != 2 or not np.isfinite(expected).all() or expected.min() < 0 or expected.sum() <= 0:
         raise ZooError(
@@ -205,13 +220,13 @@ def _checked(expected: np.ndarray) -> np.ndarray:
 
 
 def _runs(above: np.ndarray, reach: int) -> int:
-    """Return how many runs of windows there are; two windows that are up to `reach` strides apart touch."""
+    """Return how many runs of windows there are; two windows up to `reach` strides apart touch."""
     where = np.flatnonzero(above)
     return int((np.diff(where) > reach).sum() + 1) if len(where) else 0
 
 
 def _windows(expected, windows, window_days, stride_days, rng):
-    """Yield (number of the first, counts (n, rows, columns) float32) of windows of one simulated stretch."""
+    """Yield windows of one simulated stretch: number of the first, and counts (n, rows, columns) float32."""
     days = (windows - 1) * stride_days + window_days
     time_days = np.sort(rng.random(rng.poisson(expected.sum() / window_days * days))) * days
     total = np.cumsum(expected)
@@ -224,6 +239,7 @@ def _windows(expected, windows, window_days, stride_days, rng):
 
 @njit(cache=True, nogil=True)
 def _counts(pixel, first, behind, pixels):
+    """Return the events in each pixel (windows, pixels) of windows that hold the events from `first` to `behind`."""
     counts = np.zeros((len(first), pixels), np.float32)
     for window in range(len(first)):
         for event in range(first[window], behind[window]):

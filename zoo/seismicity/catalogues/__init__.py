@@ -1,11 +1,12 @@
 """Earthquake catalogues: times, places and magnitudes from whatever file a seismologist has.
 
-    catalogue = read("catalogue.csv")
-    catalogue = read("events.txt", columns={"time": 1, "x_m": "Easting", "y_m": "Northing"})
+    catalogue = read_catalogue("catalogue.csv")
+    catalogue = read_catalogue("events.txt", columns={"time": 1, "x_m": "Easting", "y_m": "Northing"})
 
-Text with commas, semicolons, tabs or blanks, with or without a header (ComCat, SCEDC, NCEDC, ISC and others' names are
-known, `zoo.seismicity.catalogues.columns`), ComCat's GeoJSON, QuakeML and what else ObsPy reads. Rows that cannot be
-used are set aside and counted in `Catalogue.notes`; a file of which most rows cannot be used is refused.
+Readable are text with commas, semicolons, tabs or blanks, with or without a header (the column names of ComCat, SCEDC,
+NCEDC, ISC and others are known, `zoo.seismicity.catalogues.columns`), ComCat's GeoJSON, QuakeML and whatever else ObsPy
+reads. Rows that cannot be used are set aside and counted in `Catalogue.notes`; a file is refused if most of its rows
+cannot be used.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from zoo.errors import ZooError
 from zoo.seismicity.catalogues.projection import Projection
 from zoo.seismicity.catalogues.text import read_text
 
-_NO_EARTHQUAKES = {  # as ComCat, SCEDC, NCEDC and ISC write them
+_NOT_EARTHQUAKES = {  # as ComCat, SCEDC, NCEDC and ISC write them
     "quarry blast", "quarry", "explosion", "mining explosion", "chemical explosion", "nuclear explosion", "blast",
     "experimental explosion", "industrial explosion", "sonic boom", "landslide", "rock burst", "ice quake",
     "other event", "not existing", "qb", "ex", "ep", "en", "sn", "nt", "sh", "th", "km", "kh", "kr", "sm", "sr", "ki",
@@ -30,22 +31,23 @@ _NO_EARTHQUAKES = {  # as ComCat, SCEDC, NCEDC and ISC write them
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Earthquakes in order of time; all arrays (events,)."""
+    """Earthquakes in order of time; every array has the shape (events,)."""
 
     time: np.ndarray
-    """datetime64[ms], UTC"""
+    """datetime64[ms], in UTC"""
     x_km: np.ndarray
-    """east of the projection's centre, or the file's own metric coordinate"""
+    """km east of the projection's centre, or the file's own metric coordinate in km"""
     y_km: np.ndarray
-    """north likewise"""
+    """likewise to the north"""
     depth_km: np.ndarray
     """NaN where missing"""
     magnitude: np.ndarray
     """NaN where missing"""
     name: str = "catalogue"
     longitude_deg: np.ndarray | None = None
-    """-180 to 180; None where the file has metric coordinates"""
+    """from -180 to 180; None where the file has metric coordinates"""
     latitude_deg: np.ndarray | None = None
+    """None where the file has metric coordinates"""
     projection: Projection | None = None
     """between degrees and kilometres; None where the file has metric coordinates"""
     notes: tuple[str, ...] = ()
@@ -56,36 +58,42 @@ class Catalogue:
 
     @property
     def geographic(self) -> bool:
+        """Whether the events have longitudes and latitudes."""
         return self.longitude_deg is not None
 
     def select(self, chosen: np.ndarray, *notes: str) -> Catalogue:
-        """Return the events that a mask (events,) or an order of events chooses, and what to note of it."""
+        """Return some of the events, with notes on the choice added.
+
+        Args:
+            chosen: (events,) bool, or the indices of the events to keep, sorted.
+            *notes: sentences that say what was left out and why.
+        """
         arrays = ("time", "x_km", "y_km", "depth_km", "magnitude", "longitude_deg", "latitude_deg")
         own = {name: getattr(self, name) for name in arrays}
-        picked = {name: value[chosen] for name, value in own.items() if value is not None}
-        return replace(self, **picked, notes=(*self.notes, *notes))
+        kept = {name: value[chosen] for name, value in own.items() if value is not None}
+        return replace(self, **kept, notes=(*self.notes, *notes))
 
 
-def read(path: str | os.PathLike, columns: Mapping[str, str | int] | None = None) -> Catalogue:
-    """Read a catalogue.
+def read_catalogue(path: str | os.PathLike, columns: Mapping[str, str | int] | None = None) -> Catalogue:
+    """Read an earthquake catalogue.
 
     Args:
         path: CSV or other columns of text, GeoJSON, QuakeML or anything that `obspy.read_events` reads.
-        columns: what holds what in a text file, where the names do not say: `time` (or `date` and `time`, or `year`,
-            `month`, `day`, `hour`, `minute`, `second`), `longitude` and `latitude` or `x` and `y` (`x_m`, `x_km`),
-            `depth`, `magnitude`, `type`, each the name of a column or its number from 1.
+        columns: which column of a text file holds what, where its header does not say: from `time` (or `date` and
+            `time`, or `year`, `month`, `day`, `hour`, `minute`, `second`), `longitude` and `latitude` or `x` and `y`
+            (`x_m`, `x_km`), `depth`, `magnitude`, `type` to the name of a column or its number, counted from 1.
 
     Returns:
-        Events sorted by time, duplicates (same time, place, depth and magnitude) dropped.
+        Events sorted by time; duplicates (same time, place, depth and magnitude) are dropped.
 
     Raises:
-        ZooError: no such file, no time or place in it, or most of its rows cannot be read.
-        UsageError: `columns` names what is not there.
+        ZooError: if there is no such file or no time or place in it, or if most of its rows cannot be used.
+        UsageError: if `columns` names a column that is not there.
     """
     path = Path(path)
     if not path.is_file():
         what = "is a folder; name the file in it" if path.is_dir() else "does not exist"
-        raise ZooError(f"{path} {what}. Expected a catalogue: CSV, GeoJSON, QuakeML or what ObsPy reads.")
+        raise ZooError(f"{path} {what}. Expected a catalogue: CSV, GeoJSON, QuakeML or whatever else ObsPy reads.")
     with open(path, "rb") as file:
         start = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
@@ -111,11 +119,20 @@ def read(path: str | os.PathLike, columns: Mapping[str, str | int] | None = None
 
 
 def from_columns(found: Mapping[str, np.ndarray], name: str = "catalogue", notes: list[str] | None = None) -> Catalogue:
-    """Return a catalogue of columns (rows,): `time` (datetime64), `longitude_deg` and `latitude_deg` or `x_km` and
-    `y_km`, and maybe `depth_km`, `magnitude`, `type`; in any order, with rows that cannot be used.
+    """Make a catalogue from columns: rows that cannot be used are set aside, the others sorted by time.
+
+    Args:
+        found: arrays (rows,) in any order: `time` (datetime64), `longitude_deg` and `latitude_deg` or `x_km` and
+            `y_km`, and optionally `depth_km`, `magnitude` and `type` (rows of blasts and the like are set aside).
+        name: what to call it.
+        notes: what is already known about it; notes on what was set aside are added.
 
     Raises:
-        ZooError: nothing is left.
+        ZooError: if fewer than half of the rows can be used.
+
+    >>> day = np.array(["2020-01-02", "2020-01-01"], "datetime64[D]")
+    >>> from_columns({"time": day, "x_km": [1.0, 2.0], "y_km": [0.0, 0.0]}).x_km.tolist()
+    [2.0, 1.0]
     """
     notes = list(notes or ())
     time = np.asarray(found["time"]).astype("datetime64[ms]")
@@ -127,29 +144,30 @@ def from_columns(found: Mapping[str, np.ndarray], name: str = "catalogue", notes
     x, y = (np.asarray(found[key], float).copy() for key in (first, second))
     good, lost = np.ones(rows, bool), []
 
-    def aside(wrong: np.ndarray, what: str) -> None:
+    def set_aside(wrong: np.ndarray, what: str) -> None:
         wrong = wrong & good
         if wrong.any():
             good[wrong] = False
             lost.append(f"{wrong.sum()} of {rows} rows set aside: {what}")
 
-    aside(np.isnat(time), "no time that can be read")
-    aside(~np.isfinite(x + y), "no place that can be read")
+    set_aside(np.isnat(time), "no time that can be read")
+    set_aside(~np.isfinite(x + y), "no place that can be read")
     if geographic:
-        aside((np.abs(y) > 90) | (x < -180) | (x > 360), "latitude beyond 90 or longitude outside -180 to 360 degrees")
+        outside = (np.abs(y) > 90) | (x < -180) | (x > 360)
+        set_aside(outside, "latitude beyond 90 or longitude outside -180 to 360 degrees")
         beyond = good & (x > 180)
         if beyond.any():
-            notes.append(f"{beyond.sum()} longitudes beyond 180 were taken as west of Greenwich")
+            notes.append(f"{beyond.sum()} longitudes beyond 180 degrees were taken as west of Greenwich")
             x[beyond] -= 360
     if "type" in found:
         kinds = np.char.lower(np.char.strip(np.asarray(found["type"], str)))
-        aside(np.isin(kinds, list(_NO_EARTHQUAKES)), "blasts and other events that are no earthquakes")
+        set_aside(np.isin(kinds, list(_NOT_EARTHQUAKES)), "blasts and other events that are not earthquakes")
     if good.sum() < max(rows / 2, 1):
         swapped = geographic and (np.abs(y) > 90).sum() > rows / 2 and (np.abs(x) <= 90).sum() > rows / 2
         hint = " Longitude and latitude look swapped." if swapped else ""
         raise ZooError(
-            f"{name}: {good.sum()} of {rows} rows can be used ({'; '.join(lost)}).{hint} If its columns were mistaken, "
-            "say which they are: --columns time=NAME longitude=NAME latitude=NAME (or x_km=, y_km=)."
+            f"{name}: {good.sum()} of {rows} rows can be used ({'; '.join(lost)}).{hint} If the wrong columns "
+            "were taken, say which they are: --columns time=NAME longitude=NAME latitude=NAME (or x_km=, y_km=)."
         )
     notes += lost
     # -9 and the like stand for a missing magnitude; no earthquake is larger than 10.

@@ -1,7 +1,7 @@
-"""Which column of a catalogue is what: common names, what is given, what a headerless file shows.
+"""Which column of a catalogue holds what: by common names, by what the user says, by what stands in the rows.
 
-A column is called by what it holds (`ROLES`); `Layout.place` says where each stands and `Layout.unit` in what unit the
-lengths are, where the name says so.
+A column is called by what it holds (`ROLES`); `Layout.column` says where each stands and `Layout.unit` in what unit
+lengths are, where a name says so.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.seismicity.catalogues.times import looks_like_date, looks_like_moment, looks_like_time_of_day
 
 _LENGTHS = ("x", "y", "depth")
-_NAMES = {  # after `_plain`, without a unit at the end; in the order in which they are looked for
+# Patterns of names after `_plain`, without a unit at the end, in the order in which they are looked for.
+_NAMES = {
     "year": r"year|yr|yyyy",
     "month": r"month|mo|mon|mm",
     "day": r"day|dy|dd",
@@ -32,15 +34,18 @@ _NAMES = {  # after `_plain`, without a unit at the end; in the order in which t
     "type": r"type|event_?type|et|evtype",
 }
 ROLES = tuple(_NAMES)
+_TIME_PARTS = ("year", "month", "day", "hour", "minute", "second")
+_TIME_LIMITS = ((1500, 2200), (1, 12), (1, 31), (0, 24), (0, 60), (0, 61))
+"""From and to which numbers columns without a header may be taken for year, month, day, hour, minute and second."""
 
 
 def _plain(name: str) -> str:
-    """Return a name in lower case with everything but letters and digits as `_`."""
+    """Return a name in lower case, with `_` for everything but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
 def _unit(plain: str) -> tuple[str, str]:
-    """Return a plain name without its unit, and the unit of length at its end ("m", "km", "ft") or ""."""
+    """Return a plain name without its unit, and the unit of length at its end: "m", "km", "ft" or "" for none."""
     found = re.fullmatch(r"(.+?)_?(?:in_)?(km|kilomet(?:er|re)s?|ft|feet|m|met(?:er|re)s?)", plain)
     if not found or (found[2] == "m" and not plain.endswith("_m")):
         return plain, ""
@@ -49,21 +54,26 @@ def _unit(plain: str) -> tuple[str, str]:
 
 @dataclass
 class Layout:
-    """Where the columns stand."""
+    """Which column holds what."""
 
-    place: dict[str, int]
-    """by role, from 0"""
+    column: dict[str, int]
+    """role -> number of the column, from 0"""
     unit: dict[str, str] = field(default_factory=dict)
-    """"m", "km" or "ft" of x, y and depth where the name says so"""
+    """role -> "m", "km" or "ft", for x, y and depth where the name says so"""
     notes: list[str] = field(default_factory=list)
 
     @property
     def geographic(self) -> bool:
-        return "longitude" in self.place
+        """Whether places are given in degrees."""
+        return "longitude" in self.column
 
     def check(self, where: str, names: Sequence[str]) -> Layout:
-        """Raise where there is no time or no place."""
-        has = set(self.place)
+        """Return the layout; where it has both degrees and metric coordinates, with degrees only.
+
+        Raises:
+            ZooError: if it has no time or no place.
+        """
+        has = set(self.column)
         missing = []
         if not ({"time"} <= has or {"date"} <= has or {"year", "month", "day"} <= has):
             missing.append("a time (time, or date and time, or year, month, day, hour, minute, second)")
@@ -78,108 +88,108 @@ class Layout:
         for pair in (("longitude", "latitude"), ("x", "y")):
             if len(has & set(pair)) == 1:
                 for role in pair:
-                    self.place.pop(role, None)
+                    self.column.pop(role, None)
         if self.geographic:
             for role in "xy":
-                self.place.pop(role, None)
+                self.column.pop(role, None)
         return self
 
 
 def by_name(names: Sequence[str], given: Mapping[str, str | int] | None, where: str) -> Layout:
-    """Find the columns by the names in a header, those `given` first."""
+    """Return the layout that the names in a header tell; what is `given` (role -> name or number) comes first."""
     layout = _given(given, names, len(names), where)
     plain = [_unit(_plain(name)) for name in names]
-    explicit = set(layout.place)
+    explicit = set(layout.column)
     for role, pattern in _NAMES.items():
-        if role in layout.place or (role in ("x", "y") and "longitude" in explicit):
+        if role in layout.column or (role in ("x", "y") and "longitude" in explicit):
             continue
-        # Of several magnitudes the most general name counts, else the first.
+        # Among several magnitudes the one with the most general name counts, otherwise the first.
         fits = [
             (pattern.split("|").index(base) if base in pattern.split("|") else 0, number)
             for number, (base, _) in enumerate(plain)
-            if re.fullmatch(pattern, base) and number not in layout.place.values()
+            if re.fullmatch(pattern, base) and number not in layout.column.values()
         ]
         if fits:
-            layout.place[role] = min(fits)[1]
+            layout.column[role] = min(fits)[1]
     if "time" in explicit or "date" in explicit:
-        for role in ("date", "year", "month", "day", "hour", "minute", "second"):
+        for role in ("date", *_TIME_PARTS):
             if role not in explicit:
-                layout.place.pop(role, None)
-    elif {"year", "month", "day"} <= set(layout.place) and "date" not in layout.place and "time" not in explicit:
-        layout.place.pop("time", None)
+                layout.column.pop(role, None)
+    elif {"year", "month", "day"} <= set(layout.column) and "date" not in layout.column and "time" not in explicit:
+        layout.column.pop("time", None)
     for role in _LENGTHS:
-        if role in layout.place and role not in layout.unit:
-            unit = plain[layout.place[role]][1]
+        if role in layout.column and role not in layout.unit:
+            unit = plain[layout.column[role]][1]
             if unit:
                 layout.unit[role] = unit
-    if "magnitude" in layout.place:
-        layout.notes.append(f"magnitudes from the column {names[layout.place['magnitude']].strip()!r}")
+    if "magnitude" in layout.column:
+        layout.notes.append(f"magnitudes from the column {names[layout.column['magnitude']].strip()!r}")
     return layout.check(where, names)
 
 
 def by_content(rows: Sequence[Sequence[str]], given: Mapping[str, str | int] | None, where: str) -> Layout:
-    """Find the columns of a file without a header by what stands in its first rows."""
-    from zoo.seismicity.catalogues.times import looks_like_date, looks_like_moment, looks_like_time_of_day
-
+    """Return the layout of a file without a header, by what stands in its first rows; `given` comes first."""
     width = int(median(len(row) for row in rows))
     layout = _given(given, (), width, where)
-    if {"longitude", "latitude"} <= set(layout.place) or {"x", "y"} <= set(layout.place):
+    if {"longitude", "latitude"} <= set(layout.column) or {"x", "y"} <= set(layout.column):
         return layout.check(where, ())
     columns = [[row[number] for row in rows if len(row) == width] for number in range(width)]
-    taken = set(layout.place.values())
-    rest = 0
-    if not {"time", "date", "year"} & set(layout.place):
-        for number, column in enumerate(columns):
-            if all(map(looks_like_moment, column)):
-                layout.place["time"], rest = number, number + 1
-            elif all(map(looks_like_date, column)):
-                layout.place["date"], rest = number, number + 1
-                if number + 1 < width and all(map(looks_like_time_of_day, columns[number + 1])):
-                    layout.place["time"], rest = number + 1, number + 2
-            else:
-                continue
-            break
-        else:
-            limits = ((1500, 2200), (1, 12), (1, 31), (0, 24), (0, 60), (0, 61))
-            values = [[_number(text) for text in column] for column in columns[:6]]
-            if len(values) == 6 and all(
-                all(v is not None and low <= v <= high for v in column)
-                for column, (low, high) in zip(values, limits, strict=True)
-            ):
-                layout.place |= dict(zip(("year", "month", "day", "hour", "minute", "second"), range(6), strict=True))
-                rest = 6
+    taken = set(layout.column.values())
+    rest = 0 if {"time", "date", "year"} & set(layout.column) else _find_time(columns, layout)
     free = [n for n in range(rest, width) if n not in taken and all(_number(text) is not None for text in columns[n])]
     for at in range(len(free) - 1 if rest else 0):
         pair = free[at : at + 2]
         reach = [max(abs(float(text)) for text in columns[n]) for n in pair]
-        whole = all(text.strip("+-").isdigit() for n in pair for text in columns[n])  # a number of the event
+        whole = all(text.strip("+-").isdigit() for n in pair for text in columns[n])  # a number that names the event
         if max(reach) <= 360 and min(reach) <= 90 and not whole:
-            layout.place["latitude"], layout.place["longitude"] = pair[::-1] if reach[0] > 90 else pair
+            layout.column["latitude"], layout.column["longitude"] = pair[::-1] if reach[0] > 90 else pair
             for role, number in zip(("depth", "magnitude"), free[at + 2 :], strict=False):
-                layout.place.setdefault(role, number)
-            order = [role for role, _ in sorted(layout.place.items(), key=lambda item: item[1])]
-            layout.notes.append(f"no header: the columns were taken for {', '.join(order)} (--columns says otherwise)")
+                layout.column.setdefault(role, number)
+            order = [role for role, _ in sorted(layout.column.items(), key=lambda item: item[1])]
+            layout.notes.append(f"no header: the columns were taken for {', '.join(order)} (or say --columns)")
             break
     return layout.check(f"{where} (first row: {' '.join(rows[0])})", ())
 
 
+def _find_time(columns: Sequence[Sequence[str]], layout: Layout) -> int:
+    """Enter the columns of the time in a layout, and return the column after them; 0 if there are none."""
+    for number, column in enumerate(columns):
+        if all(map(looks_like_moment, column)):
+            layout.column["time"] = number
+            return number + 1
+        if all(map(looks_like_date, column)):
+            layout.column["date"] = number
+            if number + 1 < len(columns) and all(map(looks_like_time_of_day, columns[number + 1])):
+                layout.column["time"] = number + 1
+                return number + 2
+            return number + 1
+    values = [[_number(text) for text in column] for column in columns[: len(_TIME_PARTS)]]
+    if len(values) == len(_TIME_PARTS) and all(
+        all(v is not None and low <= v <= high for v in column)
+        for column, (low, high) in zip(values, _TIME_LIMITS, strict=True)
+    ):
+        layout.column |= {role: number for number, role in enumerate(_TIME_PARTS)}
+        return len(_TIME_PARTS)
+    return 0
+
+
 def _given(given: Mapping[str, str | int] | None, names: Sequence[str], width: int, where: str) -> Layout:
-    """Return the layout that `--columns` gives."""
+    """Return the layout that `--columns` says."""
     layout = Layout({})
     for key, value in (given or {}).items():
         plain, unit = _unit(_plain(key))
         role = next((role for role, pattern in _NAMES.items() if plain == role or re.fullmatch(pattern, plain)), None)
         if role is None:
-            raise UsageError(f"--columns: {key!r} is nothing that a catalogue has.{did_you_mean(key, ROLES)}")
+            raise UsageError(f"--columns: {key!r} is not something that a catalogue holds.{did_you_mean(key, ROLES)}")
         if role in _LENGTHS and unit:
             layout.unit[role] = unit
         wanted = str(value).strip()
         same = [n for n, name in enumerate(names) if name.strip().lower() == wanted.lower()]
         same = same or [n for n, name in enumerate(names) if _plain(name) == _plain(wanted)]
         if same:
-            layout.place[role] = same[0]
+            layout.column[role] = same[0]
         elif wanted.isdigit() and 1 <= int(wanted) <= width:
-            layout.place[role] = int(wanted) - 1
+            layout.column[role] = int(wanted) - 1
         else:
             known = did_you_mean(wanted, names) if names else f" It has {width} columns and no header: give a number."
             raise UsageError(f"--columns {key}={wanted}: {where} has no such column.{known}")

@@ -1,4 +1,4 @@
-"""ComCat's GeoJSON, and what ObsPy reads (QuakeML, ZMAP, NORDIC, ...), as columns; for `zoo.seismicity.catalogues`."""
+"""ComCat's GeoJSON, and what ObsPy reads (QuakeML, ZMAP, NORDIC, ...), as columns for `zoo.seismicity.catalogues`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from zoo.errors import ZooError
 def read_geojson(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read points with `time` (milliseconds since 1970, or text) and `mag`, as ComCat's `format=geojson` gives them.
 
+    Returns:
+        Columns (rows,) as `zoo.seismicity.catalogues.from_columns` takes them; notes (none).
+
     Raises:
-        ZooError: no GeoJSON of points.
+        ZooError: if it is not GeoJSON of points.
     """
     from zoo.seismicity.catalogues.times import moments
 
@@ -28,8 +31,8 @@ def read_geojson(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         depth = np.array([_number(point[2]) if len(point) > 2 else np.nan for point in points])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ZooError(
-            f"{path} is no GeoJSON of earthquakes ({type(error).__name__}: {error}). Expected features with points and "
-            "the properties time and mag, as ComCat gives them."
+            f"{path} is not GeoJSON of earthquakes ({type(error).__name__}: {error}). Expected features with points "
+            "and the properties time and mag, as ComCat gives them."
         ) from error
     if not points:
         raise ZooError(f"{path} holds no earthquake: its list of features has no points.")
@@ -45,20 +48,23 @@ def read_geojson(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 
 
 def obspy_reads(path: Path) -> bool:
-    """Return whether one of ObsPy's formats of events is that of the file."""
+    """Return whether ObsPy reads events from the file."""
     try:
         from obspy import read_events
 
         return len(read_events(str(path))) > 0
-    except Exception:  # whatever a reader of another format raises
+    except Exception:  # readers of other formats raise anything
         return False
 
 
 def read_obspy(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read events by ObsPy: each one's preferred (or first) origin and magnitude.
+    """Read events with ObsPy: of each its preferred (or first) origin and magnitude.
+
+    Returns:
+        Columns (rows,) as `zoo.seismicity.catalogues.from_columns` takes them; notes (none).
 
     Raises:
-        ZooError: ObsPy does not read it.
+        ZooError: if ObsPy does not read it.
     """
     from obspy import read_events
 
@@ -66,8 +72,8 @@ def read_obspy(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         events = read_events(str(path))
     except Exception as error:
         raise ZooError(
-            f"{path} is no known catalogue ({type(error).__name__}: {error}). Expected CSV, GeoJSON, QuakeML or "
-            "another format that ObsPy reads."
+            f"{path} is not a catalogue of a known format ({type(error).__name__}: {error}). Expected CSV, GeoJSON, "
+            "QuakeML or whatever else ObsPy reads."
         ) from error
     rows = []
     for event in events:
@@ -85,7 +91,7 @@ def read_obspy(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             )
         )
     if not rows:
-        raise ZooError(f"{path} holds no event.")
+        raise ZooError(f"{path} holds no event: expected at least one earthquake.")
     columns = zip(*rows, strict=True)
     names = ("time", "longitude_deg", "latitude_deg", "depth_km", "magnitude", "type")
     found = {name: np.array(column) for name, column in zip(names, columns, strict=True)}

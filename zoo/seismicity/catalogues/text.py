@@ -1,5 +1,7 @@
-"""Columns of text as arrays: separator, header and units found, a million rows in seconds; for
-`zoo.seismicity.catalogues`."""
+"""Columns of text as arrays, for `zoo.seismicity.catalogues`: separator, header and units are found by themselves.
+
+Reads a million rows in seconds.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from zoo.errors import ZooError
 from zoo.seismicity.catalogues.columns import Layout, by_content, by_name
 from zoo.seismicity.catalogues.times import from_date_and_clock, from_numbers, moments
 
-_CHUNK = 100_000
+_CHUNK = 100_000  # rows that are parsed at a time
+_HEAD = 200  # lines at the top that tell separator and header
 _KM = {"m": 0.001, "km": 1.0, "ft": 0.0003048}
 _DEEPEST_KM = 800.0
 """No earthquake is deeper."""
@@ -26,34 +29,38 @@ _METRES = 3000.0
 
 
 def read_text(path: Path, columns: Mapping[str, str | int] | None) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read the columns that a catalogue needs.
+    """Read the columns of a text file that a catalogue needs.
+
+    Args:
+        path: the file.
+        columns: as in `zoo.seismicity.catalogues.read_catalogue`.
 
     Returns:
-        Columns as `zoo.seismicity.catalogues.from_columns` takes them, rows in the order of the file; notes.
+        Columns (rows,) as `zoo.seismicity.catalogues.from_columns` takes them, rows in the order of the file; notes.
 
     Raises:
-        ZooError: no rows, no time or place.
-        UsageError: `columns` names what is not there.
+        ZooError: if it has no rows, no time or no place.
+        UsageError: if `columns` names a column that is not there.
     """
     encoding = _encoding(path)
     with open(path, encoding=encoding, errors="replace", newline="") as file:
-        head = [line for line in islice(file, 200) if line.strip()]
+        head = [line for line in islice(file, _HEAD) if line.strip()]
         if not head:
             raise ZooError(f"{path} holds no rows: expected one for each earthquake.")
         separator = _separator(head)
-        sample = list(_split(head, separator))
-        header = _header(sample, columns)
+        top = list(_split(head, separator))
+        header = _header(top, columns)
         first = 0 if header is None else header + 1
-        # Where a header begins with a comment sign, that is no column.
-        names = [] if header is None else [name.lstrip("#% ") or name for name in sample[header]]
+        # A comment sign at the start of a header is not a column.
+        names = [] if header is None else [name.lstrip("#% ") or name for name in top[header]]
         if names and names[0] in "#%":
             names = names[1:]
-        body = sample[first:]
+        body = top[first:]
         if not body:
-            raise ZooError(f"{path} has a header and no rows below it.")
+            raise ZooError(f"{path} has a header and no rows below it: expected one for each earthquake.")
         layout = by_name(names, columns, str(path)) if names else by_content(body, columns, str(path))
         rows = _split(chain(head[first:], file), separator)
-        found, cut = _columns(rows, layout, max(layout.place.values()) + 1)
+        found, cut = _columns(rows, layout, max(layout.column.values()) + 1)
     notes = layout.notes
     if cut:
         notes.append(f"{cut} rows with too few columns set aside")
@@ -67,7 +74,7 @@ def _encoding(path: Path) -> str:
 
 
 def _separator(head: Sequence[str]) -> str | None:
-    """Return the separator that most lines have; None for blanks. Between semicolons a comma is a decimal one."""
+    """Return the separator that most lines have, None for blanks; beside semicolons a comma is a decimal comma."""
     body = head[len(head) // 2 :]
     return next((mark for mark in (";", "\t", "|", ",") if median(line.count(mark) for line in body) >= 2), None)
 
@@ -78,13 +85,13 @@ def _split(lines: Iterator[str] | Sequence[str], separator: str | None) -> Itera
     return csv.reader(lines, delimiter=separator, skipinitialspace=True)
 
 
-def _header(sample: Sequence[Sequence[str]], columns: Mapping[str, str | int] | None) -> int | None:
+def _header(top: Sequence[Sequence[str]], columns: Mapping[str, str | int] | None) -> int | None:
     """Return which row is the header, None where there is none.
 
-    A header has no number in it and as many fields as the rows below (which title lines above it have not).
+    A header holds no number and has about as many fields as the rows below; title lines above it have fewer.
     """
-    width = median(len(row) for row in sample)
-    for number, row in enumerate(sample):
+    width = median(len(row) for row in top)
+    for number, row in enumerate(top):
         fields = [field.strip() for field in row if field.strip()]
         numeric = [field for field in fields if re.match(r"[-+]?\.?\d", field)]
         if numeric:
@@ -96,8 +103,8 @@ def _header(sample: Sequence[Sequence[str]], columns: Mapping[str, str | int] | 
 
 def _columns(rows: Iterator[list[str]], layout: Layout, width: int) -> tuple[dict[str, np.ndarray], int]:
     """Return the columns of the layout as arrays, and how many rows were too short."""
-    roles = list(layout.place)
-    take = itemgetter(*layout.place.values())
+    roles = list(layout.column)
+    take = itemgetter(*layout.column.values())
     cut, parts = 0, {role: [] for role in ("moment", *roles)}
     while chunk := list(islice(rows, _CHUNK)):
         whole = [take(row) for row in chunk if len(row) >= width]
@@ -112,7 +119,7 @@ def _columns(rows: Iterator[list[str]], layout: Layout, width: int) -> tuple[dic
             elif role not in ("time", "date"):
                 parts[role].append(_numbers(texts[role]))
     if not parts["moment"]:
-        raise ZooError(f"No row has the {width} columns that are needed.")
+        raise ZooError(f"No row has the {width} columns that its layout needs.")
     return {role: np.concatenate(arrays) for role, arrays in parts.items() if arrays}, cut
 
 
@@ -128,7 +135,7 @@ def _moments(texts: Mapping[str, Sequence[str]]) -> np.ndarray:
 
 
 def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """Return numbers (n,), NaN where there is none."""
+    """Return numbers (n,), NaN where a text is not a number."""
     try:
         return np.array(texts, dtype=float)
     except ValueError:
@@ -141,12 +148,12 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         pass
-    comma = re.fullmatch(r"[-+]?\d+,\d+", text)  # a decimal comma between semicolons
+    comma = re.fullmatch(r"[-+]?\d+,\d+", text)  # a decimal comma
     return float(text.replace(",", ".")) if comma else np.nan
 
 
 def _named(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the columns by the names of a catalogue, lengths in km."""
+    """Return the columns under the names that a catalogue has, lengths in km."""
     made = {"time": found["moment"]}
     for role in ("magnitude", "type"):
         if role in found:
@@ -161,7 +168,7 @@ def _named(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> di
         if unit is None:
             unit = "m" if far > _METRES else "km"
             if role == "x":
-                notes.append(f"x and y state no unit and were taken as {unit} (--columns x_km=... or x_m=... says)")
+                notes.append(f"x and y state no unit and were taken as {unit} (or say --columns x_km=... or x_m=...)")
         made[f"{role}_km"] = found[role] * _KM[unit]
     if units["x"] and units["y"] and units["x"] != units["y"]:
         notes.append(f"x is in {units['x']} and y in {units['y']}: both were turned into km")
@@ -169,7 +176,7 @@ def _named(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> di
 
 
 def _depth(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the depth in km, by its unit or by what is possible."""
+    """Return the depth in km, by its unit or, without one, by what depths are possible."""
     if "depth" not in found:
         return {}
     unit = layout.unit.get("depth")

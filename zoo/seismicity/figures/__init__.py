@@ -1,1 +1,1 @@
-"""Figures of seismicity."""
+"""Figures of seismicity: what was found in a catalogue, how networks were chosen and how they compare."""

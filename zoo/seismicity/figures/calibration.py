@@ -1,4 +1,4 @@
-"""The figure of `zoo reproduce seismicity-calibration`: false alarms, and bursts found, of networks and baselines."""
+"""The figure of `zoo reproduce seismicity-calibration`: false alarms and bursts found, by networks and baselines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from zoo.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, save_figure, style
 
-_LOOKS = {  # score -> colour and line; what knows the past is dashed, what no catalogue tells is dotted
+_LOOKS = {  # score -> colour and line; dashed if it knows the past, dotted if it knows what no catalogue tells
     "Poisson scan": (ORANGE, "-"),
     "Poisson scan, past rate": (ORANGE, "--"),
     "Poisson scan, true rate": (ORANGE, ":"),
@@ -31,7 +31,7 @@ def draw_calibration(cells: Cells, path: Path, asked: float, subtitle: str) -> N
 
     Args:
         cells: score -> what was found in each region (`zoo.seismicity.reproduce_calibration`).
-        path: of the figure.
+        path: file of the figure.
         asked: false alarms a year at which bursts are found.
         subtitle: what was simulated.
     """
@@ -61,7 +61,7 @@ def draw_calibration(cells: Cells, path: Path, asked: float, subtitle: str) -> N
 
 
 def _draw_thresholds(axes: Axes, name: str, found: Sequence[Mapping[str, Any]], asked: float) -> None:
-    """Draw false alarms a year over the threshold of one score, a line per region, and the threshold that is set."""
+    """Draw false alarms a year over the threshold of one score, a line a region, and the threshold that is set."""
     shades = np.linspace(0.2, 1.25, len(found))
     for shade, cell in zip(shades, sorted(found, key=lambda cell: cell["events_per_window"]), strict=True):
         threshold, rate = np.array(cell["curve"], float).T
@@ -95,7 +95,7 @@ def _draw_asked(axes: Axes, cells: Cells, looks: Mapping[str, tuple[str, str]]) 
 
 
 def _looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return colour and line style by score; a network of two channels is dashed as all that knows the past is."""
+    """Return score -> colour and line; networks of two channels are dashed like all scores that know the past."""
     networks = [name for name in names if name not in _LOOKS]
     families = list(dict.fromkeys(name.split(",")[0] for name in networks))
     colours = {family: _NETWORKS[number % len(_NETWORKS)] for number, family in enumerate(families)}

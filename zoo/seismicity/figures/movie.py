@@ -1,6 +1,6 @@
-"""A movie of the maps over time: events of each window, the pixels that are anomalous in it, the score below.
+"""A movie of the maps over time: the events of each window, the pixels that are anomalous in it, the score below.
 
-GIF by Pillow; MP4 too where ffmpeg is installed. Of the kind of movies S1 to S3 of Zhang & Yang.
+A GIF, and an MP4 where ffmpeg is installed, in the manner of movies S1 to S3 of Zhang & Yang.
 """
 
 from __future__ import annotations
@@ -21,27 +21,43 @@ from matplotlib.figure import Figure
 from zoo.figures import BLACK, GREEN, VERMILLION, style
 from zoo.files import write_with
 from zoo.progress import track
-from zoo.seismicity.figures.axes import COUNTS, count_ticks, draw_scale, outline, set_map, set_score, set_time
+from zoo.seismicity.figures.axes import (
+    COUNTS,
+    count_ticks,
+    draw_scale,
+    excess_of,
+    outline,
+    set_map,
+    set_score,
+    set_time,
+)
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import significant_pixels
 
 FRAMES = 240
-"""At most; of a longer catalogue, every second window or less is shown."""
-_MILLISECONDS = 125
+"""Most frames of a movie: of a longer catalogue every second, third, ... window is shown."""
+_MILLISECONDS = 125  # that a frame is shown for
 _DPI = 80
+_COLOURS = 128  # of the GIF's palette
 
 
 def write_movie(found: Any, folder: Path) -> None:
-    """Write movie.gif, and movie.mp4 where there is ffmpeg, into a folder."""
+    """Write movie.gif, and movie.mp4 where there is ffmpeg, into a folder.
+
+    Args:
+        found: a `zoo.seismicity.Seismicity`.
+        folder: where to.
+    """
     from PIL import Image
 
     step = -(-found.windows.count // FRAMES)
     shown = range(0, found.windows.count, step)
     frames = [Image.fromarray(frame) for frame in track(_frames(found, shown), "Drawing the movie", len(shown))]
-    # One palette for all frames, without which colours flicker: of those with most events and with the highest score.
-    extremes = [np.max([tile.maps.events for tile in found.tiles], axis=0), _excess(found)]
+    # One palette for all frames, as colours would flicker otherwise: that of the frames with the most events and with
+    # the highest score.
+    extremes = [np.max([tile.maps.events for tile in found.tiles], axis=0), excess_of(found)]
     both = np.concatenate([np.asarray(frames[int(np.argmax(values[::step]))]) for values in extremes])
-    palette = Image.fromarray(both).quantize(128, method=Image.Quantize.FASTOCTREE)
+    palette = Image.fromarray(both).quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     write_with(
         folder / "movie.gif",
@@ -54,11 +70,11 @@ def write_movie(found: Any, folder: Path) -> None:
 
 
 def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:
-    """Yield pictures (height, width, 3) uint8."""
+    """Yield a picture (height, width, 3) uint8 for each window that is shown."""
     grid, windows = found.grid, found.windows
-    row, column = grid.place(found.catalogue.x_km, found.catalogue.y_km)
+    row, column = grid.pixels(found.catalogue.x_km, found.catalogue.y_km)
     bounds = np.searchsorted(found.catalogue.time, [windows.start, windows.end])
-    excess = _excess(found)
+    excess = excess_of(found)
     with style():
         figure = Figure(figsize=(6.4, 7.4), dpi=_DPI)
         canvas = FigureCanvasAgg(figure)
@@ -82,8 +98,8 @@ def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:
         now = bottom.axvspan(windows.start[0], windows.end[0], color=VERMILLION, alpha=0.35, lw=0)
         title = top.text(0, 1.015, "anomalous", transform=top.transAxes, va="bottom")
         canvas.draw()
-        figure.set_layout_engine("none")  # laid out once: frames that move are hard to watch
-        # What changes is drawn over a picture of what does not: ten times as fast.
+        figure.set_layout_engine("none")  # laid out once: a map that moves is hard to watch
+        # What changes is drawn over a picture of what does not, which is ten times as fast.
         changing = [image, *top.get_lines(), *top.texts, *top.spines.values(), edges, now]
         for artist in changing:
             artist.set_visible(False)
@@ -109,19 +125,15 @@ def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:
             yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _excess(found: Any) -> np.ndarray:
-    """Return the log-odds above the threshold (windows,), of the map that is furthest above its own."""
-    return np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
-
-
 def _map(grid: Any, row: np.ndarray, column: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return the events from number `low` to before `high` in each pixel, (rows, columns)."""
     counts = np.zeros((grid.rows, grid.columns))
     np.add.at(counts, (row[low:high], column[low:high]), 1)
     return counts
 
 
 def _anomalous(found: Any, window: int) -> np.ndarray:
-    """Return the significant pixels of a window on the maps that are above their threshold."""
+    """Return the significant pixels (rows, columns) of a window, of the maps that are above their threshold."""
     made = np.zeros((found.grid.rows, found.grid.columns), bool)
     for tile in found.tiles:
         if tile.above()[window]:
@@ -132,7 +144,7 @@ def _anomalous(found: Any, window: int) -> np.ndarray:
 
 
 def _write_mp4(pictures: list[Any], path: Path) -> None:
-    """Pipe the frames through ffmpeg; H.264 in a form that every player knows."""
+    """Pipe the frames through ffmpeg: H.264 in a form that every player knows."""
     import subprocess
 
     width, height = (size - size % 2 for size in pictures[0].size)

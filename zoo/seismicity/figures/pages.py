@@ -1,12 +1,12 @@
 """Figures of what was found in a catalogue.
 
-`draw_all` takes a `zoo.seismicity.report.Seismicity` and draws
+`draw_all` takes a `zoo.seismicity.Seismicity` and draws
 
     overview.png        the region: events, subregions; over time: events, the network's score, sequences by subregion
     intervals.png       anomalous periods as bars: by hand (where given), by the network, by the baselines
-    subregion-A.png ... of the seven with most events: map, magnitudes and numbers over time in two anomalous periods
+    subregion-A.png ... the seven with most events: map, magnitudes and numbers over time in two anomalous periods
 
-They are of the kind of figures S3, S4 and S5 of Zhang & Yang.
+in the manner of figures S3, S4 and S5 of Zhang & Yang.
 """
 
 from __future__ import annotations
@@ -30,22 +30,30 @@ from zoo.seismicity.figures.axes import (
     colour,
     count_ticks,
     counted,
+    day_name,
     draw_outline,
     draw_scale,
+    excess_of,
     set_map,
     set_score,
     set_time,
 )
+from zoo.seismicity.figures.subregions import subregion_figure
 from zoo.seismicity.scan import BASELINES
 
 _LARGE = 3
-"""So many of the largest events are marked by a star."""
+"""How many of the largest events are marked by a star."""
 _NAME = 0.09
-"""Width of a star's name, of the axes."""
+"""Width of a star's label, as a share of the axes."""
 
 
 def draw_all(found: Any, folder: Path) -> None:
-    """Draw every figure into a folder."""
+    """Draw every figure into a folder.
+
+    Args:
+        found: a `zoo.seismicity.Seismicity`.
+        folder: where to.
+    """
     folder = Path(folder)
     for old in folder.glob("subregion-*.png"):
         old.unlink()
@@ -71,8 +79,9 @@ def overview_figure(found: Any) -> Figure:
 
 
 def _draw_region(axes: Axes, found: Any, figure: Any) -> None:
+    """Draw the map of all events, with the outlines and names of the subregions."""
     catalogue, grid = found.catalogue, found.grid
-    row, column = grid.place(catalogue.x_km, catalogue.y_km)
+    row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
     counts = np.zeros((grid.rows, grid.columns))
     np.add.at(counts, (row, column), 1)
     image = axes.imshow(
@@ -98,7 +107,7 @@ def _draw_region(axes: Axes, found: Any, figure: Any) -> None:
 
 
 def _name_subregions(axes: Axes, found: Any) -> None:
-    """Write each subregion's letter beside it, away from the middle of the map."""
+    """Write each subregion's letter beside it, on the side away from the middle of the map."""
     grid = found.grid
     west, east, south, north = grid.extent_km
     middle = np.array([(west + east) / 2, (south + north) / 2])
@@ -122,8 +131,9 @@ def _name_subregions(axes: Axes, found: Any) -> None:
         )
 
 
-def _draw_counts(axes: Axes, found: Any, start: Any = None, end: Any = None) -> None:
-    start, end = start or found.span[0], end or found.span[1]
+def _draw_counts(axes: Axes, found: Any) -> None:
+    """Draw the events over time, and mark the largest."""
+    start, end = found.span
     days = bin_days(end - start)
     edges, counts = counted(found.catalogue.time, start, end, days)
     axes.stairs(counts, date2num(edges), fill=True, color="0.75")
@@ -134,17 +144,18 @@ def _draw_counts(axes: Axes, found: Any, start: Any = None, end: Any = None) -> 
 
 
 def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.datetime64) -> None:
-    """Mark the three largest events by stars; name those beside which there is room."""
+    """Mark the three largest events by stars, and label those beside which there is room."""
     known = np.flatnonzero(np.isfinite(catalogue.magnitude))
     large = known[np.argsort(-catalogue.magnitude[known], kind="stable")[:_LARGE]]
     if not len(large):
-        return  # the layout cannot do with a line that is nowhere
+        return  # the layout engine fails on a line without points
     top = axes.get_ylim()[1]
     axes.plot(catalogue.time[large], np.full(len(large), top), "*", color=VERMILLION, ms=9, clip_on=False)
     at = (catalogue.time[large] - start) / (end - start)
-    taken: list[tuple[float, float]] = []  # where names stand already, the largest events' first
-    for event, place in zip(large, at, strict=True):
-        for low, high, offset, side in ((place, place + _NAME, 7, "left"), (place - _NAME, place, -7, "right")):
+    taken: list[tuple[float, float]] = []  # where labels stand already, the largest events' first
+    for event, position in zip(large, at, strict=True):
+        beside = ((position, position + _NAME, 7, "left"), (position - _NAME, position, -7, "right"))
+        for low, high, offset, side in beside:
             stars = ((at > low) & (at < high)).any()
             if stars or not 0 <= low < high <= 1 or any(low < stop and begin < high for begin, stop in taken):
                 continue
@@ -163,8 +174,8 @@ def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.date
 
 
 def _draw_score(axes: Axes, found: Any) -> None:
-    """Draw by how much the network's log-odds exceed the threshold, of the map that is furthest above its own."""
-    excess = np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
+    """Draw by how much the network's log-odds exceed the threshold."""
+    excess = excess_of(found)
     middle = found.windows.start + found.windows.length // 2
     axes.fill_between(middle, 0, np.maximum(excess, 0), color=GREEN, alpha=0.35, lw=0, step="mid")
     axes.step(middle, excess, where="mid", color=GREEN, lw=1.0)
@@ -199,7 +210,7 @@ def _bar(axes: Axes, row: float, start: np.datetime64, end: np.datetime64, color
 
 
 def intervals_figure(found: Any) -> Figure:
-    """Draw anomalous periods as bars: picked by hand (red), the network's (green), the baselines'; figure S3."""
+    """Draw anomalous periods as bars: marked by hand (red), the network's (green), the baselines' (grey); figure S3."""
     rows = [("by hand", VERMILLION, found.manual)] if found.manual else []
     rows += [(found.method.replace(".", "\n."), GREEN, found.periods())]
     rows += [(label, GREY, found.periods(name)) for name, label in BASELINES.items()]
@@ -226,121 +237,8 @@ def intervals_figure(found: Any) -> Figure:
     return figure
 
 
-def subregion_figure(found: Any, number: int) -> Figure:
-    """Draw a subregion in its one or two anomalous periods with most events: map, magnitudes, numbers; figure S4."""
-    subregion = found.subregions[number]
-    periods = _main_periods(found, subregion)
-    with style():
-        figure = Figure(figsize=(5.4 * len(periods), 8.4))
-        axes = figure.subplots(3, len(periods), squeeze=False, height_ratios=[2.6, 1, 0.8])
-        extent = _around(found.grid, subregion)
-        for column, (start, end) in enumerate(periods):
-            _draw_place(axes[0, column], found, subregion, number, start, end, extent, figure)
-            _draw_magnitudes(axes[1, column], found, subregion, number, start, end)
-            _draw_numbers(axes[2, column], found, subregion, number, start, end)
-            if column:
-                for row in range(3):
-                    axes[row, column].set_ylabel("")
-            for row, letter in enumerate(("abc", "def")[column]):
-                axes[row, column].text(-0.02, 1.02, f"({letter})", transform=axes[row, column].transAxes, ha="right")
-        many = "s" * (len(subregion.sequences) > 1)
-        title = f"Subregion {subregion.name}: {subregion.events} events in {len(subregion.sequences)} sequence{many}"
-        figure.suptitle(title)
-    return figure
-
-
-def _main_periods(found: Any, subregion: Any) -> list[tuple[np.datetime64, np.datetime64]]:
-    """Return the one or two periods of a subregion with most events: sequences less than four windows apart."""
-    apart = 4 * found.windows.length
-    merged: list[list[Any]] = []
-    for sequence in sorted((s for s in found.sequences if s.number in subregion.sequences), key=lambda s: s.start):
-        if merged and sequence.start - merged[-1][1] <= apart:
-            merged[-1][1] = max(merged[-1][1], sequence.end)
-            merged[-1][2] += sequence.events
-        else:
-            merged.append([sequence.start, sequence.end, sequence.events])
-    chosen = sorted(sorted(merged, key=lambda period: -period[2])[:2])
-    first, last = found.span
-    edge = found.windows.length
-    return [(max(first, start - edge), min(last, end + edge)) for start, end, _ in chosen]
-
-
-def _around(grid: Any, subregion: Any) -> tuple[float, float, float, float]:
-    """Return a square about a subregion: west, east, south, north in km."""
-    x_km, y_km = grid.centre_km(subregion.rows, subregion.columns)
-    half = 0.5 * max(np.ptp(x_km), np.ptp(y_km)) + 3 * grid.pixel_km
-    x, y = (x_km.min() + x_km.max()) / 2, (y_km.min() + y_km.max()) / 2
-    return x - half, x + half, y - half, y + half
-
-
-def _draw_place(axes: Axes, found: Any, subregion: Any, number: int, start, end, extent, figure: Figure) -> None:
-    catalogue = found.catalogue
-    inside = (catalogue.time >= start) & (catalogue.time <= end)
-    size = _size(catalogue.magnitude)
-    order = np.flatnonzero(inside)
-    order = order[np.argsort(-size[order], kind="stable")]
-    days = (catalogue.time[order] - start) / np.timedelta64(1, "D")
-    dots = axes.scatter(
-        catalogue.x_km[order], catalogue.y_km[order], size[order], days, cmap="viridis", lw=0.2, edgecolors="0.3",
-        vmin=0, vmax=(end - start) / np.timedelta64(1, "D"),
-    )  # fmt: skip
-    draw_outline(axes, subregion.rows, subregion.columns, found.grid, color=GREY, lw=0.7)
-    for sequence in found.sequences:
-        if sequence.number in subregion.sequences and sequence.start <= end and sequence.end >= start:
-            draw_outline(axes, sequence.rows, sequence.columns, found.grid, color=colour(number), lw=1.4)
-    set_map(axes, catalogue, extent, ticks=4)
-    draw_scale(axes, extent)
-    figure.colorbar(dots, ax=axes, orientation="horizontal", shrink=0.7, pad=0.02, aspect=30, label="days since start")
-    axes.set_title(f"{_day(start)} to {_day(end)}")
-
-
-def _draw_magnitudes(axes: Axes, found: Any, subregion: Any, number: int, start, end) -> None:
-    catalogue = found.catalogue
-    time, magnitude = catalogue.time[subregion.member], catalogue.magnitude[subregion.member]
-    inside = (time >= start) & (time <= end) & np.isfinite(magnitude)
-    time, magnitude = time[inside], magnitude[inside]
-    if len(time):
-        floor = np.floor(5 * magnitude.min()) / 5 - 0.2
-        axes.vlines(time, floor, magnitude, color=colour(number), lw=0.4, alpha=0.5)
-        axes.scatter(time, magnitude, 9, color=colour(number), lw=0)
-        axes.set_ylim(floor, magnitude.max() + 0.1 * (magnitude.max() - floor) + 0.1)
-    else:
-        axes.text(0.5, 0.5, "no magnitudes", transform=axes.transAxes, ha="center", color=GREY)
-    axes.set_ylabel("magnitude")
-    set_time(axes, start, end)
-    axes.tick_params(labelbottom=False)
-    axes.xaxis.get_offset_text().set_visible(False)
-
-
-def _draw_numbers(axes: Axes, found: Any, subregion: Any, number: int, start, end) -> None:
-    days = bin_days(3 * (end - start))
-    edges, counts = counted(found.catalogue.time[subregion.member], start, end, days)
-    for sequence in found.sequences:
-        if sequence.number in subregion.sequences and sequence.start <= end and sequence.end >= start:
-            axes.axvspan(sequence.start, sequence.end, color="0.9", lw=0, zorder=0)
-            axes.axvline(sequence.start, color=GREY, lw=0.6, zorder=0.5)
-    axes.stairs(counts, date2num(edges), fill=True, color=colour(number), alpha=0.8)
-    axes.set_ylabel(f"events per {bin_name(days)}")
-    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    set_time(axes, start, end)
-
-
-def _size(magnitude: np.ndarray) -> np.ndarray:
-    """Return the area of dots in square points: larger for larger events, alike without magnitudes."""
-    known = np.isfinite(magnitude)
-    if not known.any():
-        return np.full(len(magnitude), 10.0)
-    low, high = np.nanpercentile(magnitude, 1), np.nanmax(magnitude)
-    part = np.clip((np.where(known, magnitude, low) - low) / max(high - low, 0.5), 0, 1)
-    return 5 + 165 * part**2.5
-
-
 def _dates(found: Any) -> str:
-    return f"{found.catalogue.name}, {_day(found.catalogue.time[0])} to {_day(found.catalogue.time[-1])}"
-
-
-def _day(time: np.datetime64) -> str:
-    return str(time.astype("datetime64[D]"))
+    return f"{found.catalogue.name}, {day_name(found.catalogue.time[0])} to {day_name(found.catalogue.time[-1])}"
 
 
 def _km(length_km: float) -> str:

@@ -17,8 +17,9 @@ def draw_grid(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw final validation losses over weight decay (above) and learning rate (below), a column for each network.
 
     Args:
-        rows: of `zoo.seismicity.reproduce.grid`; the first table of a network varies the decay, the second the rate.
-        path: of the figure.
+        rows: rows of `zoo.seismicity.reproduce.grid`; the first table of a network varies the decay, the second the
+            rate.
+        path: file of the figure.
     """
     networks = list(dict.fromkeys(row["network"] for row in rows))
     with style():

@@ -1,1 +1,1 @@
-"""Models of seismicity."""
+"""Networks on maps of seismicity, what trains them, and gradient boosting to compare them with."""

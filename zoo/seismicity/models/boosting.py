@@ -1,6 +1,7 @@
-"""Gradient boosting on the numbers of the scan: the strongest that a network on seismicity maps is compared with.
+"""Gradient boosting on the numbers of the scan: the strongest rival of a network on seismicity maps.
 
-Needs scikit-learn (`pip install scikit-learn`), and trains within seconds where it is asked for: nothing is stored.
+It needs scikit-learn (`pip install scikit-learn`). It is trained within seconds each time it is asked for, and not
+stored.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ def boosted_score(
     """Train scikit-learn's HistGradientBoostingClassifier on fresh maps of a task and return its score.
 
     Args:
-        task: of `zoo.seismicity.physics.maps`, or one of `zoo.seismicity.physics.sequences.KINDS`.
+        task: a `zoo.seismicity.physics.maps.MapTask`, or one of `zoo.seismicity.physics.sequences.KINDS`.
         history: whether the scan's background is the region's past instead of the map itself.
-        maps: to train on; more than 20,000 gain nothing.
-        seed: of the maps; those of the datasets are others.
+        maps: how many maps to train on; more than 20,000 gain nothing.
+        seed: seed of the maps, which are not those of the datasets.
 
     Returns:
-        A function of counts (n, 64, 64) and expected counts from the past (n, 64, 64) or (64, 64), which is not used
-        without `history`, that gives (n,) log-odds of an anomaly.
+        A function that takes counts (n, 64, 64) and expected counts from the past, (n, 64, 64) or (64, 64), which are
+        used with `history` alone, and returns the log-odds (n,) of an anomaly.
 
     Raises:
         ZooError: if scikit-learn is not installed.

@@ -1,7 +1,12 @@
-"""Residual networks (He et al. 2016) with the reference's numbers of parameters, and what classifies maps by them.
+"""Residual networks (He et al. 2016) with the reference's numbers of parameters, and the classifier of maps by them.
 
 Basic blocks (figure S2 a of Zhang & Yang) make ResNet-18 and -34, bottlenecks (S2 b) ResNet-101. As in the reference
 implementation convolutions have no bias, and a bottleneck has its stride on the 3 x 3 convolution.
+
+The networks are written in `keras.ops`, with one exception. When training on TensorFlow, `FusedNormalisation` calls
+`tf.compat.v1.nn.fused_batch_norm`: `keras.ops` has no fused normalisation, TensorFlow 2 offers its own under that name,
+and the dozen operations that Keras uses instead take a quarter of a training step on a CPU. On another backend, and
+outside of training, it is Keras's `BatchNormalization`.
 """
 
 from __future__ import annotations
@@ -13,24 +18,25 @@ from keras import ops
 from zoo.errors import UsageError, ZooError
 
 BLOCKS = {18: ("basic", (2, 2, 2, 2)), 34: ("basic", (3, 4, 6, 3)), 101: ("bottleneck", (3, 4, 23, 3))}
-"""Depth -> kind of block and how many of it each of the four stages has."""
-# (kernel, whether it has the block's stride, maps in units of the stage's) of the convolutions of a block
+"""Depth -> kind of block, and how many of them each of the four stages has."""
 _KINDS = {"basic": ((3, True, 1), (3, False, 1)), "bottleneck": ((1, False, 1), (3, True, 1), (1, False, 4))}
-_BATCH = 1024
-_PAST_UNIT = 0.01  # expected events of a pixel below which the logarithm of the past's channel becomes flat
+"""Kind of block -> its convolutions: size, whether it has the block's stride, channels in units of the stage's."""
+_BATCH = 1024  # maps that are answered at a time
+_PAST_UNIT = 0.01  # expected events in a pixel below which the logarithm of the past's channel becomes flat
 _SCALES = (5.0, 0.8)  # of the two channels, so that both have a standard deviation of about 1
 
 
 def _padded(x, size: int):
-    """Return maps with zeros around them: "same" of Keras pads a strided convolution on one side more."""
+    """Return maps with as many zeros on every side; Keras's "same" pads a strided convolution more on one side."""
     return ops.pad(x, [[0, 0], [size, size], [size, size], [0, 0]]) if size else x
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class FusedNormalisation(keras.layers.BatchNormalization):
-    """Keras's normalisation over the batch; training on TensorFlow does it in one operation, also in bfloat16.
+    """Keras's normalisation over the batch, in one operation when training on TensorFlow, also in bfloat16.
 
-    Keras's own is a dozen operations in float32, a quarter of the time of a step on a CPU.
+    Keras's own is a dozen operations in float32. Weights and configuration are the same; the moving variance is that of
+    the reference, unbiased.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -47,7 +53,14 @@ class FusedNormalisation(keras.layers.BatchNormalization):
 
 
 class _Normalised(keras.layers.Layer):
-    """A convolution without bias, and the normalisation of its output over the batch."""
+    """A convolution without bias, and the normalisation of its output over the batch.
+
+    Args:
+        maps: how many channels come out.
+        kernel: side of the kernel in pixels.
+        stride: stride in pixels.
+        silent: whether the output is zero before training.
+    """
 
     def __init__(self, maps: int, kernel: int, stride: int = 1, silent: bool = False, **kwargs):
         super().__init__(**kwargs)
@@ -76,12 +89,13 @@ class _Normalised(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ResidualBlock(keras.layers.Layer):
-    """Maps (n, rows, columns, channels) to theirs plus what some convolutions of them give (figure S2).
+    """Adds to maps (n, rows, columns, channels) what two or three convolutions make of them (figure S2).
 
     Args:
-        kind: "basic", two of 3 x 3, or "bottleneck", 1 x 1, 3 x 3 and 1 x 1, the last with four times the maps.
-        maps: of the convolutions.
-        stride: of the first 3 x 3 convolution. Where it or the maps change the shape, the input is projected.
+        kind: "basic", two convolutions of 3 x 3, or "bottleneck", 1 x 1, 3 x 3 and 1 x 1, the last with four times the
+            channels.
+        maps: channels of the convolutions.
+        stride: stride of the first 3 x 3 convolution. Where the shape changes, the input is projected.
     """
 
     def __init__(self, kind: str, maps: int, stride: int = 1, **kwargs):
@@ -89,7 +103,8 @@ class ResidualBlock(keras.layers.Layer):
         if kind not in _KINDS:
             raise UsageError(f"kind is one of {', '.join(_KINDS)}; received {kind!r}.")
         self.kind, self.maps, self.stride = kind, maps, stride
-        # The last begins at zero and so the block as what passes it by (Goyal et al. 2017): deep networks train faster.
+        # The last convolution begins at zero, so that a new block passes its input on: deep networks then train faster
+        # (Goyal et al. 2017).
         self.convolutions = [
             _Normalised(
                 maps * part, kernel, stride if strided else 1, number == len(_KINDS[kind]), name=f"layer_{number}"
@@ -100,7 +115,7 @@ class ResidualBlock(keras.layers.Layer):
 
     @property
     def outputs(self) -> int:
-        """How many maps come out."""
+        """How many channels come out."""
         return self.maps * _KINDS[self.kind][-1][-1]
 
     def build(self, input_shape):
@@ -130,8 +145,8 @@ class ResidualNetwork(keras.Model):
 
     Args:
         depth: 18, 34 or 101.
-        classes: how many numbers come out.
-        width: maps of the first convolution and stage; 64 is the reference.
+        classes: how many logits come out.
+        width: channels of the first convolution and stage; 64 in the reference.
     """
 
     def __init__(self, depth: int = 18, classes: int = 2, width: int = 64, **kwargs):
@@ -160,7 +175,7 @@ class ResidualNetwork(keras.Model):
         self.built = True
 
     def call(self, maps, training=None):
-        # After the rectification nothing is below zero, so zeros around it do not change the largest.
+        # After the rectification nothing is below zero, so zeros around the maps do not change a maximum.
         x = _padded(ops.relu(self.stem(maps, training=training)), 1)
         x = ops.max_pool(x, 3, 2, padding="valid")
         for block in self.blocks:
@@ -168,12 +183,15 @@ class ResidualNetwork(keras.Model):
         return self.decision(ops.mean(x, axis=(1, 2)))
 
     def grow(self, shallower: ResidualNetwork) -> None:
-        """Take the weights of a network with no more blocks in any stage; both then answer the same.
+        """Take the weights of a network with no more blocks in any stage; both then give the same logits.
 
         The blocks that the other lacks come last in their stages, and new blocks pass their input on.
 
+        Args:
+            shallower: the other network, built.
+
         Raises:
-            UsageError: if the other has other blocks or shapes, or more of them.
+            UsageError: if the other has another kind of blocks, more of them, or other shapes.
         """
         (kind, stages), (its_kind, its_stages) = BLOCKS[self.depth], BLOCKS[shallower.depth]
         pairs = [(self.stem, shallower.stem), (self.decision, shallower.decision)]
@@ -184,13 +202,14 @@ class ResidualNetwork(keras.Model):
         if not fits or any(shapes(ours) != shapes(its) for ours, its in pairs):
             raise UsageError(
                 f"ResNet-{self.depth} of width {self.width} cannot be grown from ResNet-{shallower.depth} of width "
-                f"{shallower.width}: it takes the same kind of blocks, none more, the same width, channels and classes."
+                f"{shallower.width}: they need the same kind of blocks, width, channels and classes, and the first at "
+                "least as many blocks in each stage."
             )
         for ours, its in pairs:
             ours.set_weights(its.get_weights())
 
     def compute_in(self, policy: str) -> None:
-        """Choose what is computed in, "float32" or "mixed_bfloat16"; weights and logits are float32 in either case."""
+        """Set the precision of computations, "float32" or "mixed_bfloat16"; weights and logits are always float32."""
         for layer in self._flatten_layers():
             layer.dtype_policy = keras.DTypePolicy("float32" if layer is self.decision else policy)
 
@@ -201,12 +220,12 @@ class ResidualNetwork(keras.Model):
 class SeismicityClassifier(keras.Model):
     """Event counts (n, 64, 64, 1) to calibrated probabilities (n, 2): background, anomalous.
 
-    With two channels the second is what the region's past lets expect: events of one window in each pixel.
+    With two channels the second is what the region's past leads one to expect: events of one window in each pixel.
 
     Args:
-        depth, width: as of `ResidualNetwork`.
+        depth, width: as in `ResidualNetwork`.
         channels: 1 or 2.
-        pixels: of a side of the map.
+        pixels: pixels along a side of the map.
     """
 
     answers = "seismicity.anomaly"
@@ -222,7 +241,7 @@ class SeismicityClassifier(keras.Model):
         self.network = ResidualNetwork(depth, len(self.labels), width, name="network")
 
     def build(self, input_shape=None):
-        # By which logits are divided: above 1 where the network is too sure of itself (Guo et al. 2017).
+        # Logits are divided by the temperature: above 1 where the network is too sure of itself (Guo et al. 2017).
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
         self.network.build((None, self.pixels, self.pixels, self.channels))
         self.built = True
@@ -238,13 +257,13 @@ class SeismicityClassifier(keras.Model):
         return ops.softmax(self.network(self.prepare(maps), training=training) / self.temperature)
 
     def prepare(self, maps):
-        """Return maps as the network takes them: logarithms, scaled."""
+        """Return maps (n, 64, 64, channels) as the network takes them: logarithms, scaled."""
         maps = ops.convert_to_tensor(maps, "float32")
         logs = [ops.log1p(maps[..., :1]), ops.log1p(maps[..., 1:] / _PAST_UNIT)][: self.channels]
         return ops.concatenate([log * scale for log, scale in zip(logs, _SCALES, strict=False)], axis=-1)
 
-    def outputs(self, maps: np.ndarray) -> np.ndarray:
-        """Return the probabilities (n, 2) of any number of maps, in batches."""
+    def probabilities(self, maps: np.ndarray) -> np.ndarray:
+        """Return the probabilities (n, 2) of any number of maps (n, 64, 64, channels), in batches."""
         parts = [maps[first : first + _BATCH] for first in range(0, len(maps), _BATCH)]
         return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
 

@@ -143,7 +143,7 @@ def round_weights(model: SeismicityClassifier, records: Records, settings: Mappi
 def calibrate(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> None:
     """Choose the temperature on held-out maps."""
     model.temperature.assign(1.0)
-    probability = model.outputs(inputs(model, records))
+    probability = model.probabilities(inputs(model, records))
     model.temperature.assign(best_temperature(probability, np.asarray(records["label"])))
 
 
@@ -162,7 +162,7 @@ def score(model: SeismicityClassifier, records: Records) -> dict[str, float]:
     `accuracy` at a probability of 0.5; `auc`: area under the ROC curve; `cross_entropy` in nats; `calibration_error`:
     mean difference of stated probability and frequency in ten bins.
     """
-    anomalous = model.outputs(inputs(model, records))[:, 1].astype(np.float64)
+    anomalous = model.probabilities(inputs(model, records))[:, 1].astype(np.float64)
     label = np.asarray(records["label"])
     stated = np.clip(np.where(label == 1, anomalous, 1 - anomalous), 1e-30, 1)
     bins = np.minimum((10 * anomalous).astype(int), 9)
@@ -179,7 +179,7 @@ def held_out_maps(model: SeismicityClassifier, records: Records, settings: Mappi
     """Return eight held-out maps, the model's probabilities and the labels."""
     some = {name: values[:8] for name, values in records.items()}
     maps = inputs(model, some)
-    return {"seismicity_map": maps, "predicted": model.outputs(maps), "label": np.asarray(some["label"])}
+    return {"seismicity_map": maps, "predicted": model.probabilities(maps), "label": np.asarray(some["label"])}
 
 
 def recipe(

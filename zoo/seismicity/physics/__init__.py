@@ -1,1 +1,1 @@
-"""Physics of seismicity."""
+"""Simulated maps and catalogues of seismicity; numpy and numba, without Keras."""

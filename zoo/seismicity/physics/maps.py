@@ -1,11 +1,11 @@
 """Artificial distribution maps of seismicity: events of one time window on a grid, with and without a burst.
 
-The method is Zhang & Yang's (text S1, figure S1); what they call a concentrated map, "pixels having more than five
-earthquakes", is the task `figure_s1`, which a threshold solves. The other tasks are the honest ones: a burst has to
-be told from what an uneven background does by itself, and the number of events tells nothing.
+The method is Zhang & Yang's (text S1, figure S1). What they call a concentrated map, "pixels having more than five
+earthquakes", is the task `figure_s1`, which a threshold solves. The other tasks are the honest ones: a burst has to be
+told from what an uneven background does by itself, and the number of events says nothing.
 
-A map has `MAP_PIXELS` x `MAP_PIXELS` pixels; row 0 is the south, column 0 the west. A position in pixels is 0 at the
-centre of the first pixel, so that pixel i reaches from i - 0.5 to i + 0.5.
+A map has `MAP_PIXELS` x `MAP_PIXELS` pixels, row 0 in the south and column 0 in the west. A position in pixels is 0 at
+the centre of the first pixel, so that pixel i reaches from i - 0.5 to i + 0.5.
 """
 
 from __future__ import annotations
@@ -21,36 +21,39 @@ MAP_PIXELS = 64
 PAST_SMOOTHING_PX = 2.0
 """Standard deviation of the Gaussian that smooths the events of the past (ours)."""
 CENTRES = ("rate", "uniform")
+"""Where bursts may lie: where the background is, or anywhere."""
 
 _OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
 _CHUNK = 256  # maps that are made at a time: their arrays stay in the cache
-# The fields are sums of Gaussians on nodes that are one sd apart: stationary to 1e-4, and far faster than a
-# convolution. Nodes go on for this many sd beyond the map.
+# A Gaussian field is a sum of Gaussians on nodes one standard deviation apart, which is stationary to 1e-4 and far
+# faster than a convolution. The nodes reach this many standard deviations beyond the map.
 _MARGIN_SD = 3
 
 
 @dataclass(frozen=True)
 class MapTask:
-    """A kind of map, and what makes one of it anomalous. Ranges are (lowest, highest), of our own choice."""
+    """A kind of map, and what makes it anomalous. Ranges are (lowest, highest); they are our own choice."""
 
     name: str
+    """name of the task"""
     summary: str
+    """what its maps are, in a sentence"""
     events: tuple[float, float] = (50.0, 400.0)
-    """Expected events of a window, log-uniform; how many there are is a Poisson number, with a burst or without."""
+    """Expected events of a window, log-uniform; the events themselves are Poisson, with a burst or without."""
     burst_events: tuple[int, int] = (10, 25)
-    """How many of the events of an anomalous map form its burst."""
+    """How many of the events of an anomalous map form its burst, uniform."""
     burst_sd_px: tuple[float, float] = (0.7, 2.0)
     """Standard deviation of the burst's Gaussian, uniform."""
     centre: str = "rate"
-    """Where bursts lie: "rate", where the background is (drawn from it), or "uniform"."""
+    """Where bursts lie: "rate", where the background is (drawn from it), or "uniform", anywhere."""
     smoothing_px: tuple[float, float] = (5.0, 20.0)
-    """Of the background, exp of a Gaussian field: standard deviation of the Gaussian that smoothed white noise."""
+    """Standard deviation, uniform, of the Gaussian that smooths white noise; the background is exp of what results."""
     log_sd: tuple[float, float] = (0.5, 1.5)
-    """Of the background: standard deviation of the Gaussian field, uniform."""
+    """Standard deviation of the smooth field, uniform."""
     past_windows: tuple[float, float] = (20.0, 400.0)
     """How many windows the known past has, log-uniform."""
     above: int = 0
-    """0: a map with a burst is anomalous. Otherwise one in which some pixel holds more than so many events is."""
+    """0: a map with a burst is anomalous. Otherwise a map in which some pixel holds more than this many events is."""
 
     def __post_init__(self):
         if self.centre not in CENTRES:
@@ -58,7 +61,7 @@ class MapTask:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, tuple) and (len(value) != 2 or not 0 <= value[0] <= value[1]):
-                raise UsageError(f"{field.name} is a range, lowest and highest, from 0 on; received {value}.")
+                raise UsageError(f"{field.name} is a range, lowest and highest, not below 0; received {value}.")
         for name in ("events", "smoothing_px", "past_windows"):
             if getattr(self, name)[0] <= 0:
                 raise UsageError(f"{name} begins above 0; received {getattr(self, name)}.")
@@ -92,30 +95,34 @@ def draw_maps(task: MapTask, count: int, rng: np.random.Generator, with_past: bo
     """Draw maps of a task, one in two with a burst.
 
     Args:
-        task: what is drawn; `TASKS` has the zoo's.
+        task: the kind of map; the zoo's are in `TASKS`.
         count: how many maps.
-        rng: the same generator gives the same maps.
-        with_past: False leaves `past` out, which costs as much as all else together.
+        rng: random generator; one in the same state draws the same maps.
+        with_past: False leaves out `past`, which costs as much as everything else together.
 
     Returns:
         counts: (n, 64, 64) float32, events of the window.
-        past: (n, 64, 64) float32, expected events of a window as the past tells it (`smooth_past`).
-        expected: (n, 64, 64) float32, events that the background truly lets expect.
+        past: (n, 64, 64) float32, events that the past leads one to expect in a window (`smooth_past`).
+        expected: (n, 64, 64) float32, true expected events of the background.
         label: (n,) int64, 1 where the map is anomalous.
-        burst_events: (n,) int64, 0 where there is no burst.
-        burst_row_px, burst_column_px, burst_sd_px: (n,) float32, nan where there is no burst.
+        burst_events: (n,) int64, events of the burst, 0 where there is none.
+        burst_row_px, burst_column_px, burst_sd_px: (n,) float32, centre and standard deviation of the burst, NaN where
+            there is none.
+
+    Raises:
+        UsageError: if `count` is below 1.
     """
     if count < 1:
-        raise UsageError(f"Maps are drawn by ones or more; received {count}.")
+        raise UsageError(f"The number of maps to draw must be 1 or more; received {count}.")
     sizes = [min(_CHUNK, count - first) for first in range(0, count, _CHUNK)]
     parts = [_draw(task, size, rng, with_past) for size in sizes]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def smooth_past(past_counts: np.ndarray, windows: float | np.ndarray) -> np.ndarray:
-    """Return the expected events of one window from those of the past: smoothed by a Gaussian, over the windows.
+    """Return the expected events of one window from those of the past: smoothed, and divided by the windows.
 
-    What the Gaussian carries beyond the edge comes back in (it is reflected), so that no event is lost.
+    What the Gaussian (`PAST_SMOOTHING_PX`) carries beyond the edge is reflected, so that no event is lost.
 
     Args:
         past_counts: (..., rows, columns), events of the past.
@@ -123,6 +130,11 @@ def smooth_past(past_counts: np.ndarray, windows: float | np.ndarray) -> np.ndar
 
     Returns:
         (..., rows, columns) float32.
+
+    >>> past = np.zeros((64, 64))
+    >>> past[0, 0] = 40
+    >>> round(float(smooth_past(past, windows=20).sum()), 3)
+    2.0
     """
     counts = np.asarray(past_counts, np.float32)
     per_window = 1 / np.asarray(windows, np.float32)[..., None, None]
@@ -133,12 +145,12 @@ def smooth_past(past_counts: np.ndarray, windows: float | np.ndarray) -> np.ndar
 def rate_fields(
     count: int, smoothing_px: tuple[float, float], log_sd: tuple[float, float], rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw backgrounds: exp of Gaussian fields, (n, 64, 64) float32, the sum of each 1.
+    """Draw backgrounds, exp of Gaussian fields: (n, 64, 64) float32, the sum of each 1.
 
     Args:
         count: how many.
-        smoothing_px, log_sd: ranges as of `MapTask`.
-        rng: a generator.
+        smoothing_px, log_sd: ranges as in `MapTask`.
+        rng: random generator.
     """
     smoothing = rng.uniform(*smoothing_px, count).astype(np.float32)
     deviation = rng.uniform(*log_sd, count).astype(np.float32)
@@ -149,12 +161,13 @@ def rate_fields(
 
 
 def _draw(task: MapTask, count: int, rng: np.random.Generator, with_past: bool) -> dict[str, np.ndarray]:
+    """Draw maps as `draw_maps` does, all at once."""
     rate = rate_fields(count, task.smoothing_px, task.log_sd, rng)
     expected = rate * _log_uniform(rng, task.events, count)[:, None, None]
     burst = rng.integers(0, 2, count)
     size = burst * rng.integers(task.burst_events[0], task.burst_events[1] + 1, count)
     sd = rng.uniform(*task.burst_sd_px, count)
-    # A burst takes its events from those that are there: their number tells nothing.
+    # A burst takes its events from those of the background, so that their number says nothing.
     events = np.maximum(rng.poisson(expected.sum(axis=(1, 2), dtype=np.float64)), size)
     background = events - size
 
@@ -185,13 +198,14 @@ def _draw(task: MapTask, count: int, rng: np.random.Generator, with_past: bool) 
 
 
 def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float], count: int) -> np.ndarray:
+    """Return numbers (count,) float32 whose logarithm is uniform between two bounds."""
     return np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), count)).astype(np.float32)
 
 
 def _smoothing(size: int) -> np.ndarray:
     """Return the matrix (size, size) float32 that smooths by a Gaussian, reflected at the edges; columns sum to 1."""
     pixel = np.arange(size, dtype=np.float64)
-    images = [pixel, -1 - pixel, 2 * size - 1 - pixel]  # of a source, mirrored at either edge
+    images = [pixel, -1 - pixel, 2 * size - 1 - pixel]  # a source, and its mirror images at either edge
     matrix = sum(np.exp(-0.5 * ((pixel[:, None] - image) / PAST_SMOOTHING_PX) ** 2) for image in images)
     return (matrix / matrix.sum(axis=0)).astype(np.float32)
 
@@ -209,14 +223,14 @@ def _log_rates(noise, smoothing, deviation):
             for pixel in range(pixels):
                 kernel[node, pixel] = np.exp(np.float32(-0.5) * (pixel / sd - (node - _MARGIN_SD)) ** 2)
         across = noise[number, :nodes, :nodes].copy() @ kernel
-        # Squares of a Gaussian at nodes one sd apart sum to the root of pi, and there are two dimensions.
+        # The squares of a Gaussian at nodes one standard deviation apart sum to sqrt(pi), in each of two dimensions.
         fields_[number] = np.float32(deviation[number] / np.sqrt(np.pi)) * (kernel.T.copy() @ across)
     return fields_
 
 
 @njit(**_OPTIONS)
 def _pixel(cumulative, part):
-    """Return the first pixel at which a cumulative sum exceeds a part of it."""
+    """Return the first pixel at which a cumulative sum exceeds a number, by bisection."""
     low, high = 0, len(cumulative) - 1
     while low < high:
         middle = (low + high) // 2
@@ -229,6 +243,7 @@ def _pixel(cumulative, part):
 
 @njit(**_OPTIONS)
 def _pixels(cumulative, parts):
+    """Return one pixel (n,) of each map, that which its number in 0 to 1 chooses by the background."""
     found = np.empty(len(parts), np.int64)
     for number in range(len(parts)):
         found[number] = _pixel(cumulative[number], parts[number])
@@ -237,7 +252,7 @@ def _pixels(cumulative, parts):
 
 @njit(**_OPTIONS)
 def _scatter(counts, cumulative, events, parts):
-    """Add events (n,) to maps, each in a pixel that its number in 0 to 1 chooses by the background."""
+    """Add events (n,) to maps, each in the pixel that its number in 0 to 1 chooses by the background."""
     first = 0
     for number in range(len(counts)):
         flat = counts[number].reshape(-1)
@@ -248,7 +263,7 @@ def _scatter(counts, cumulative, events, parts):
 
 @njit(**_OPTIONS)
 def _gather(counts, centre, sd, events, normal):
-    """Add bursts of so many events (n,) to maps; what falls beyond the edge is reflected."""
+    """Add bursts of so many events (n,) to maps; an event that falls beyond the edge is reflected."""
     pixels, first = MAP_PIXELS, 0
     for number in range(len(counts)):
         for event in range(first, first + events[number]):

@@ -1,8 +1,9 @@
 """Simulated catalogues of one region: background, bursts, aftershock sequences, swarms, and what a network misses.
 
-Positions are in pixels of the region's map as everywhere: x_px eastwards and y_px northwards, 0 at the centre of the
-south-western pixel, the edges at -0.5 and 63.5. Events that leave the region are dropped.
-`draw_sequence_maps` makes of these sequences the harder kin of the maps of `zoo.seismicity.physics.maps`.
+Positions are in pixels of the region's map: x_px to the east and y_px to the north, 0 at the centre of the pixel in the
+south-west, the edges at -0.5 and 63.5. Events outside the region are dropped.
+
+From these sequences `draw_sequence_maps` makes maps that are harder than those of `zoo.seismicity.physics.maps`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ import numpy as np
 from zoo.seismicity.physics.maps import MAP_PIXELS, TASKS, draw_maps
 
 B_VALUE = 1.0
-"""Of Gutenberg and Richter (1944): magnitudes above the smallest are exponential."""
+"""b of Gutenberg and Richter (1944): magnitudes above the smallest are exponential."""
+_HIDING, _RECOVERY = 4.5, 0.75
+"""Numbers of Helmstetter et al. (2006), equation 15, as in `detected_events`."""
+_HIDES_FROM = 1.5
+"""Magnitude above the completeness from which events hide others; smaller ones would for less than 9 s."""
+_SHORTEST_DAYS = 1e-5  # about a second: keeps the logarithm of the elapsed time finite
+_MAINSHOCKS = 3.2, 4.8
+"""Magnitudes of the mainshocks of maps: their sequences often have 10 to 25 events in a day (ours)."""
+_MAD_TO_SD = 1.4826
+"""Standard deviation of a Gaussian over its median absolute deviation."""
 KINDS = {
     "etas": "An aftershock sequence (ETAS) of 10 to 25 events of a day's window, or background alone.",
     "swarms": "A swarm of 10 to 25 events that migrates along a line, or background alone.",
@@ -24,6 +34,7 @@ KINDS = {
 }
 _FIELDS = ("time_days", "x_px", "y_px", "magnitude", "source")
 Events = dict[str, np.ndarray]
+"""`time_days`, `x_px`, `y_px`, `magnitude` and `source`, each (events,); source 0 is the background."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +47,9 @@ class Etas:
 
     Attributes:
         productivity: 0.12 makes the average event have 0.5 aftershocks, direct and indirect 1.
-        alpha, c_days, p, gamma, q: of the formulas; p and q above 1. The field's.
-        d_px2: square pixels; 0.03 puts half of the aftershocks of magnitude 4 within a pixel.
-        smallest_magnitude, largest_magnitude: between which magnitudes are drawn.
+        alpha, c_days, p, gamma, q: as in these formulas, with values common in the field; p and q are above 1.
+        d_px2: in square pixels; 0.03 puts half of the aftershocks of an event of magnitude 4 within a pixel.
+        smallest_magnitude, largest_magnitude: bounds of the magnitudes.
     """
 
     productivity: float = 0.12
@@ -53,7 +64,7 @@ class Etas:
 
 
 def magnitudes(count: int, rng: np.random.Generator, smallest: float = 1.0, largest: float = 6.0) -> np.ndarray:
-    """Return (count,) magnitudes of Gutenberg and Richter's law between two bounds."""
+    """Return magnitudes (count,) that obey Gutenberg and Richter's law between two bounds."""
     share = 1 - 10 ** (-B_VALUE * (largest - smallest))
     return smallest - np.log10(1 - share * rng.random(count)) / B_VALUE
 
@@ -63,9 +74,9 @@ def background(rate_per_day: np.ndarray, days: float, rng: np.random.Generator, 
 
     Args:
         rate_per_day: (64, 64) events a day in each pixel.
-        days: of the catalogue.
-        rng: where chance comes from.
-        etas: whose bounds the magnitudes keep.
+        days: length of the catalogue.
+        rng: random generator.
+        etas: its bounds are those of the magnitudes.
 
     Returns:
         `time_days`, `x_px`, `y_px`, `magnitude` and `source` (0), each (events,).
@@ -73,7 +84,7 @@ def background(rate_per_day: np.ndarray, days: float, rng: np.random.Generator, 
     etas = etas or Etas()
     rate = np.asarray(rate_per_day, float)
     count = int(rng.poisson(rate.sum() * days))
-    x_px, y_px = _places(rate, count, rng)
+    x_px, y_px = _positions(rate, count, rng)
     time_days = np.sort(rng.random(count)) * days
     magnitude = magnitudes(count, rng, etas.smallest_magnitude, etas.largest_magnitude)
     return _events(time_days, x_px, y_px, magnitude, np.zeros(count, int))
@@ -83,7 +94,19 @@ def burst(
     events: int, start_days: float, duration_days: float, x_px: float, y_px: float, sd_px: float, source: int,
     rng: np.random.Generator,
 ) -> Events:  # fmt: skip
-    """Return events at a steady rate in a Gaussian cluster; the fields of `background`."""
+    """Return a burst: events at a steady rate in a Gaussian cluster.
+
+    Args:
+        events: how many.
+        start_days, duration_days: when it begins and how long it lasts.
+        x_px, y_px: centre.
+        sd_px: standard deviation.
+        source: the number that these events bear.
+        rng: random generator.
+
+    Returns:
+        The fields of `background`.
+    """
     time_days = start_days + np.sort(rng.random(events)) * duration_days
     x_px, y_px = rng.normal(x_px, sd_px, events), rng.normal(y_px, sd_px, events)
     return _events(time_days, x_px, y_px, magnitudes(events, rng), np.full(events, source))
@@ -95,17 +118,18 @@ def swarm(
 ) -> Events:  # fmt: skip
     """Return a swarm that migrates from (x_px, y_px) along a line, its front with the square root of time.
 
-    So does the pressure of injected water (Shapiro et al. 1997). Events lie in the half of the way behind the front.
+    The pressure of injected water spreads in this way (Shapiro et al. 1997). At any time events lie between the front
+    and half its distance.
 
     Args:
         events: how many, at a steady rate.
-        start_days, duration_days: when.
+        start_days, duration_days: when it begins and how long it lasts.
         x_px, y_px: where the line begins.
         length_px: how far the front gets.
-        azimuth_deg: of the line, clockwise from north.
+        azimuth_deg: azimuth of the line, clockwise from north.
         width_px: standard deviation across and along the line.
         source: the number that these events bear.
-        rng: where chance comes from.
+        rng: random generator.
 
     Returns:
         The fields of `background`.
@@ -119,21 +143,22 @@ def swarm(
 
 
 def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Etas | None = None) -> Events:
-    """Return the aftershocks of all generations of some events, unsorted, without the events themselves.
+    """Return the aftershocks of some events in all generations, sorted by time, without the events themselves.
 
     Args:
         parents: the fields of `background`; an aftershock bears its parent's `source`.
-        days: the catalogue's end, after which nothing is drawn.
-        rng: where chance comes from.
+        days: end of the catalogue, after which there are none.
+        rng: random generator.
         etas: the law.
 
     Returns:
-        The fields of `background`; positions may lie outside of the region.
+        The fields of `background`; positions may lie outside the region.
 
     Raises:
         ValueError: if an event has on average one aftershock or more, so that sequences never end.
     """
     etas = etas or Etas()
+    # The mean over magnitudes of productivity 10^(alpha (m - smallest)), each magnitude by its density.
     slope = np.log(10) * (B_VALUE - etas.alpha)
     span = etas.largest_magnitude - etas.smallest_magnitude
     growth = span * np.log(10) * B_VALUE if slope == 0 else B_VALUE / (B_VALUE - etas.alpha) * -np.expm1(-slope * span)
@@ -145,6 +170,7 @@ def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Et
         above = now["magnitude"] - etas.smallest_magnitude
         parent = np.repeat(np.arange(len(above)), rng.poisson(etas.productivity * 10 ** (etas.alpha * above)))
         count = len(parent)
+        # Times and distances by inversion of their cumulative distributions.
         delay_days = etas.c_days * (rng.random(count) ** (-1 / (etas.p - 1)) - 1)
         distance_px = np.sqrt(
             etas.d_px2 * 10 ** (etas.gamma * above[parent]) * (rng.random(count) ** (-1 / (etas.q - 1)) - 1)
@@ -164,30 +190,36 @@ def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Et
 
 
 def detected_events(events: Events, completeness: float) -> np.ndarray:
-    """Return (events,) bool: which events a network sees that misses small ones, and more of them after large ones.
+    """Return which events a seismic network detects, (events,) bool: not small ones, and fewer after large ones.
 
-    After an event of magnitude M the smallest that is seen is M - 4.5 - 0.75 log10(t), t in days (Helmstetter et al.
-    2006, equation 15), for sources of their own: two sequences do not hide each other's events.
+    After an event of magnitude M the smallest detected is M - 4.5 - 0.75 log10(t), t in days (Helmstetter et al. 2006,
+    equation 15). A sequence hides its own events and those of the background, not those of other sequences.
 
     Args:
-        events: sorted by time.
-        completeness: the smallest magnitude seen in quiet times.
+        events: the fields of `background`, sorted by time.
+        completeness: smallest magnitude detected in quiet times.
     """
     seen = events["magnitude"] >= completeness
-    large = np.flatnonzero(events["magnitude"] >= completeness + 1.5)
+    large = np.flatnonzero(events["magnitude"] >= completeness + _HIDES_FROM)
     time_days, magnitude, source = events["time_days"], events["magnitude"], events["source"]
     for i in large:
-        # Beyond this time even the smallest are seen again.
-        until_days = time_days[i] + 10 ** ((magnitude[i] - 4.5 - completeness) / 0.75)
+        # After this time even the smallest are detected again.
+        until_days = time_days[i] + 10 ** ((magnitude[i] - _HIDING - completeness) / _RECOVERY)
         later = slice(i + 1, int(np.searchsorted(time_days, until_days)))
-        elapsed = np.maximum(time_days[later] - time_days[i], 1e-5)
-        hidden = magnitude[later] < magnitude[i] - 4.5 - 0.75 * np.log10(elapsed)
+        elapsed = np.maximum(time_days[later] - time_days[i], _SHORTEST_DAYS)
+        hidden = magnitude[later] < magnitude[i] - _HIDING - _RECOVERY * np.log10(elapsed)
         seen[later] &= ~(hidden & ((source[later] == source[i]) | (source[later] == 0)))
     return seen
 
 
 def mislocated(events: Events, error_px: float, rng: np.random.Generator) -> Events:
-    """Return events with Gaussian errors of both coordinates."""
+    """Return events with Gaussian errors in both coordinates.
+
+    Args:
+        events: the fields of `background`.
+        error_px: standard deviation.
+        rng: random generator.
+    """
     count = len(events["time_days"])
     return {
         **events,
@@ -208,6 +240,7 @@ def inside(events: Events) -> Events:
 
 
 def _within(x_px: np.ndarray, y_px: np.ndarray) -> np.ndarray:
+    """Return which positions lie in the region."""
     edge = MAP_PIXELS - 0.5
     return (x_px >= -0.5) & (x_px < edge) & (y_px >= -0.5) & (y_px < edge)
 
@@ -226,15 +259,20 @@ def simulate(
 
     Args:
         rate_per_day: (64, 64) background events a day in each pixel.
-        days: its length.
-        rng: where chance comes from.
-        etas: gives every event aftershocks; None gives none.
-        extra: bursts and swarms, of sources 1, 2, ...
-        completeness: see `detected_events`; None misses nothing.
-        location_error_px: standard deviation of both coordinates.
+        days: length of the catalogue.
+        rng: random generator.
+        etas: law by which every event has aftershocks; None: it has none.
+        extra: bursts and swarms, with the sources 1, 2, ...
+        completeness: smallest magnitude detected in quiet times (`detected_events`); None: all events are detected.
+        location_error_px: standard deviation of the errors in both coordinates.
 
     Returns:
-        `time_days`, `x_px`, `y_px`, `magnitude`, `source`: 0 background and its aftershocks, else as `extra` says.
+        `time_days`, `x_px`, `y_px`, `magnitude` and `source`, each (events,); source 0 is the background and its
+        aftershocks, others are as in `extra`.
+
+    >>> events = simulate(np.full((64, 64), 0.01), days=30, rng=np.random.default_rng(0))
+    >>> bool((np.diff(events["time_days"]) >= 0).all())
+    True
     """
     events = join(background(rate_per_day, days, rng, etas), *extra)
     if etas:
@@ -247,16 +285,18 @@ def simulate(
 
 
 def draw_sequence_maps(kind: str, count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return maps of a day's window with a sequence in half of them; the dict of
-    `zoo.seismicity.physics.maps.draw_maps`.
+    """Draw maps of a day's window, half of them with a sequence.
 
-    Backgrounds, numbers of events and of past windows are those of the task medium, and so is what makes a map fair:
-    a sequence's events replace as many of the background's.
+    Backgrounds, numbers of events and numbers of past windows are those of the task medium. As there the number of
+    events says nothing: a sequence replaces as many events of the background.
 
     Args:
         kind: one of `KINDS`.
-        count: of maps.
-        rng: where chance comes from.
+        count: how many maps.
+        rng: random generator.
+
+    Returns:
+        The arrays of `zoo.seismicity.physics.maps.draw_maps`.
     """
     medium = TASKS["medium"]
     maps = draw_maps(medium, count, rng)
@@ -281,15 +321,15 @@ def draw_sequence_maps(kind: str, count: int, rng: np.random.Generator) -> dict[
         rate = maps["expected"][i].astype(float)
         sx = sy = np.zeros(0)
         if which[i] >= 0:
-            centre_x, centre_y = (float(place[0]) for place in _places(rate, 1, rng))
+            centre_x, centre_y = (float(position[0]) for position in _positions(rate, 1, rng))
             dx, dy = sequences[which[i]]
             within = _within(centre_x + dx, centre_y + dy)
             sx, sy = centre_x + dx[within], centre_y + dy[within]
-            spread_px = np.sqrt((np.median(np.abs(dx)) ** 2 + np.median(np.abs(dy)) ** 2) / 2) * 1.4826
+            spread_px = np.sqrt((np.median(np.abs(dx)) ** 2 + np.median(np.abs(dy)) ** 2) / 2) * _MAD_TO_SD
             of_burst["burst_events"][i] = len(sx)
             of_burst["burst_row_px"][i], of_burst["burst_column_px"][i] = centre_y, centre_x
             of_burst["burst_sd_px"][i] = spread_px
-        x_px, y_px = _places(rate, max(events[i] - len(sx), 0), rng)
+        x_px, y_px = _positions(rate, max(events[i] - len(sx), 0), rng)
         x_px, y_px = np.append(x_px, sx), np.append(y_px, sy)
         if error_px[i]:
             x_px, y_px = (values + rng.normal(0, error_px[i], len(values)) for values in (x_px, y_px))
@@ -309,7 +349,7 @@ def _mainshocks(count: int, least: int, most: int, hidden: bool, rng: np.random.
     while len(found) < count:
         tries = 2 * (count - len(found)) + 16
         zeros = np.zeros(tries)
-        main = _events(zeros, zeros, zeros, rng.uniform(3.2, 4.8, tries), np.arange(1, tries + 1))
+        main = _events(zeros, zeros, zeros, rng.uniform(*_MAINSHOCKS, tries), np.arange(1, tries + 1))
         events = join(main, aftershocks(main, 2.0, rng))
         if hidden:
             events = _select(events, detected_events(events, Etas.smallest_magnitude))
@@ -334,8 +374,8 @@ def _swarms(count: int, least: int, most: int, rng: np.random.Generator) -> list
     return found
 
 
-def _places(rate: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return x_px and y_px (count,) drawn from a rate (64, 64), anywhere within the pixels."""
+def _positions(rate: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions x_px, y_px (count,) drawn from a rate (64, 64), anywhere within the pixels."""
     total = np.cumsum(rate.ravel())
     pixel = np.searchsorted(total, rng.random(count) * total[-1], side="right").clip(0, rate.size - 1)
     row, column = np.divmod(pixel, rate.shape[1])
@@ -343,8 +383,10 @@ def _places(rate: np.ndarray, count: int, rng: np.random.Generator) -> tuple[np.
 
 
 def _events(*columns: np.ndarray) -> Events:
+    """Return events from the columns of `_FIELDS`."""
     return dict(zip(_FIELDS, columns, strict=True))
 
 
 def _select(events: Events, which: Any) -> Events:
+    """Return the events that a mask, indices or a slice choose."""
     return {key: values[which] for key, values in events.items()}
