@@ -104,9 +104,8 @@ def recipes(system: str) -> str:
         if shipped and shipped[0]["answers"].split(".")[0] != system:
             continue
         summary, lines = head(registry.recipe_path(name))
-        rows.append((f"[`{name}`](../recipes/{name}.py)", summary, lines.get("Paper", ""), lines.get("Cost", "")))
-    up = "" if system == "all" else "../"
-    return markdown(("recipe", "what", "paper", "cost"), rows).replace("(../recipes/", f"({up}../recipes/")
+        rows.append((f"`{name}`", summary, lines.get("Paper", ""), lines.get("Cost", "")))
+    return markdown(("recipe", "what", "paper", "cost"), rows)
 
 
 def datasets(system: str) -> str:
@@ -129,6 +128,62 @@ def experiments(system: str) -> str:
     return markdown(("command", "what is repeated", "paper", "cost"), rows)
 
 
+def quoted(name: str, begins: str, column: str) -> str:
+    """Return one cell of a measured table: of the row that begins with some words."""
+    for one in json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))["tables"]:
+        for row in one["rows"]:
+            if row[0].startswith(begins):
+                return row[one["header"].index(column)]
+    raise KeyError(f"{name}.json has no row {begins!r}.")
+
+
+def systems(_: str) -> str:
+    """List the five systems: question, command, answer, score, page."""
+    r2d = [c["scores"]["validation"]["metrics"]["r2d"] for c in cards("*_emulator.kwave2021") if "d18" not in c["name"]]
+    (picker,) = cards("phase_picker.synthetic")
+    stead = picker["scores"]["stead/sample"]
+    p = stead["metrics"]["p_within_0.5_s"]
+    rows = (
+        (
+            "microseismic",
+            "Where did an event happen, and what kind of source was it?",
+            "`zoo locate`, `zoo mechanism`",
+            "posterior of location, origin time, moment tensor",
+            f"emulators: R2D {min(r2d):.3f} to {max(r2d):.3f} on held-out published k-Wave traces; field data: none",
+        ),
+        (
+            "crust",
+            "How thick is the crust?",
+            "`zoo crust`",
+            "maps of thickness with their probability distribution",
+            "real maps of Yunnan against CRUST1.0: " + quoted("crust-carried", "**real** maps of Yunnan", "measured"),
+        ),
+        (
+            "fwi",
+            "Which velocities explain these shots?",
+            "`zoo fwi`",
+            "velocity model, wavelet, misfits",
+            "synthetic only",
+        ),
+        (
+            "seismograms",
+            "Where do P and S arrive? Earthquake, explosion or noise?",
+            "`zoo annotate`",
+            "picks (CSV, QuakeML), probabilities",
+            f"P within 0.5 s in {100 * p:.0f} % of {stead['examples']} real STEAD traces",
+        ),
+        (
+            "seismicity",
+            "When and where was seismicity anomalous?",
+            "`zoo seismicity`",
+            "intervals, sequences, maps",
+            "synthetic only",
+        ),
+    )
+    cells = [(question, *rest, f"[zoo.{name}](zoo/{name}/README.md)") for name, question, *rest in rows]
+    return markdown(("question", "command", "answer", "score", "page"), cells)
+
+
 def all_settings() -> dict[Path, str]:
     """Return the tables of settings: file -> JSON."""
     of_recipes = {n: table(registry.recipe_module(n).RECIPE.settings) for n in registry.list_recipes()}
@@ -147,6 +202,7 @@ BLOCKS: dict[str, Callable[[str], str]] = {
     "recipes": recipes,
     "datasets": datasets,
     "experiments": experiments,
+    "systems": systems,
 }
 
 
