@@ -36,7 +36,7 @@ MEASURED = ROOT / "benchmarks" / "measured"
 PAGES = ("README.md", "zoo/*/README.md", "recipes/README.md", "checkpoints/README.md")
 _BLOCK = re.compile(r"(<!-- ([a-z]+)(?:: ([^>]*?))? -->\n)(.*?)(<!-- end -->)", re.S)
 
-# The system of a dataset; that of a recipe is the first word of what its model answers.
+# The systems of the datasets; that of a recipe is the one that it imports.
 DATASETS = {
     "microseismic": ("microseismic",),
     "crust": ("prem_dispersion", "phase_velocity_maps", "crust_models"),
@@ -59,7 +59,7 @@ def measured(arguments: str) -> str:
     chosen = [kept["tables"][int(number)] for number in numbers] if numbers else kept["tables"]
     parts = [f"**{one['title']}**\n\n{markdown(one['header'], one['rows'])}\n" for one in chosen]
     note = kept.get("note", "")
-    return "".join(parts) + f"`{kept['command']}`, {kept['date']}, commit {kept['commit']}, {kept['machine']}{note}\n"
+    return "".join(parts) + f"Measured by `{kept['command']}`, {kept['date']}, commit {kept['commit']}, {kept['machine']}{note}\n"
 
 
 def cards(pattern: str) -> list[dict[str, Any]]:
@@ -99,9 +99,7 @@ def recipes(system: str) -> str:
     """List the recipes of a system: what it is, which part of which paper, cost."""
     rows = []
     for name in registry.list_recipes():
-        stated = registry.recipe_module(name).RECIPE
-        shipped = cards(f"{stated.name}.*")
-        if shipped and shipped[0]["answers"].split(".")[0] != system:
+        if f"from zoo.{system}" not in registry.recipe_path(name).read_text(encoding="utf-8"):
             continue
         summary, lines = head(registry.recipe_path(name))
         rows.append((f"`{name}`", summary, lines.get("Paper", ""), lines.get("Cost", "")))
