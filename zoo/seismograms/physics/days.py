@@ -27,7 +27,7 @@ _RISE = 100
 """Samples over which an earthquake's record sets in."""
 _PIECE_MINUTES = 30
 _DISTURBED_SHARE = 0.4
-"""Of the minutes; as in `SeismogramModel`."""
+"""Share of the minutes with people and machines, as in `SeismogramModel`."""
 _FULL_SCALE, _NOISE_COUNTS = 8e6, 60
 """Counts: just below where a 24-bit recorder clips (2^23); root mean square of the noise, 1 to 20 Hz."""
 # Earthquakes are made loud, so that they bring hardly any noise of their own.

@@ -28,7 +28,7 @@ class SeismogramModel:
     s_minus_p_s: tuple[float, float] = (0.25, 25.0)
     """Log-uniform: dense at the short end. Sources deeper than the distance this implies are moved up."""
     depth_km: tuple[float, float] = (0.3, 35.0)
-    """Of earthquakes; explosions lie above 0.25 km."""
+    """Depths of earthquakes; explosions lie above 0.25 km."""
     snr_floor: float = 3.0
     """Amplitude of the first second of P over noise, in the best of three bands."""
     snr_excess: float = 0.65

@@ -32,7 +32,7 @@ LOW_PASS_SHARES = (0.6, 0.15, 0.15, 0.1)
 _WHITE_SHARE, _WHITE_HZ = 0.5, 5.0
 """Stations with white noise of their own, and the frequency at which it is about as strong as the ground noise."""
 _BURSTS_SHARE, _KNOCKS_SHARE, _TONES_SHARE = 0.45, 0.35, 0.35
-"""Of the disturbed traces; one may have several disturbances, or none."""
+"""Shares of the disturbed traces; one may have several disturbances, or none."""
 _TINY = 1e-30  # for traces without noise
 _TURN = 6.2832
 """2 pi, to what the breathing of a tone needs; more digits would change the bytes of published datasets."""

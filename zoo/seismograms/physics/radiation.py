@@ -20,7 +20,7 @@ crust, limits."""
 _REFLECTED, _REFLECTED_LIMITS = 0.35, (0.0, 0.8)
 """Amplitude of the reflection off the Moho at the critical angle, and limits (ASSUMED)."""
 _NODE_FLOOR = 0.25
-"""Of the radiation pattern: scattering fills the nodes (Takemura et al. 2009)."""
+"""Floor under the radiation pattern: scattering fills the nodes (Takemura et al. 2009)."""
 _EXPLOSION_P, _EXPLOSION_SH_OF_P = 0.8, 0.12
 """Radiation of P by an explosion in all directions; sd of the transverse motion relative to it (ASSUMED)."""
 _EXPLOSION_S, _EXPLOSION_S_SPREAD = 0.6, 0.7

@@ -23,7 +23,7 @@ from numba import njit
 _ETA_STEP = 0.1
 """Between exponents eta of Q(f) whose filters are tabulated; others are interpolated."""
 _EXPLOSION_DAMPING = 0.5 / np.sqrt(0.75)
-"""Of the two poles that w0^2 / (w0^2 + i w0 w - 0.75 w^2) has."""
+"""Damping of the two poles of w0^2 / (w0^2 + i w0 w - 0.75 w^2)."""
 _PADDING_S = 2.5
 """Room behind a trace in a transform: what runs out at its end must not come in at its beginning."""
 _CEPSTRUM_FACTOR = 8
