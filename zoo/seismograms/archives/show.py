@@ -21,7 +21,7 @@ def choose(categories: Sequence[str], count: int, seed: int) -> list[int]:
     Args:
         categories: category of each row; all equal if there are none.
         count: how many rows.
-        seed: of the random numbers.
+        seed: seed of the random choice.
 
     Returns:
         At most `count` row numbers, those of one category together.
@@ -50,7 +50,7 @@ def show(
         out: picture to write; the suffix chooses the format.
         split: a split, or part of one (`train[:10%]`).
         count: how many waveforms.
-        seed: of the random choice.
+        seed: seed of the random choice.
         data_dir: where prepared datasets lie.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 
-from zoo.seismograms.physics import noise as seismogram_noise
+from zoo.seismograms.physics import noise as noises
 from zoo.seismograms.physics.model import SeismogramModel
 from zoo.seismograms.physics.seismograms import seismograms
 from zoo.seismograms.physics.sources import frequency_grid
@@ -60,7 +60,7 @@ def continuous(
     Args:
         minutes: length of the record.
         events: largest number of earthquakes (those that would clip a recorder are left out).
-        seed: of all random numbers.
+        seed: seed of all random numbers.
         snr: lowest and highest signal-to-noise ratio of the earthquakes, drawn log-uniformly.
         p_samples: the samples at which P is to arrive, a minute or more before the end; default anywhere.
 
@@ -99,19 +99,19 @@ def _noise(minutes: int, seed: int) -> np.ndarray:
     station = draw_stations(rng, 1)
     piece = _PIECE_MINUTES * _MINUTE + _FADE
     size = frequency_grid(piece, RATE_HZ).size
-    response = seismogram_noise.responses(size, RATE_HZ)[station.sensor, station.low_pass]
+    response = noises.responses(size, RATE_HZ)[station.sensor, station.low_pass]
     made = np.zeros((3, minutes * _MINUTE + piece), np.float32)
     fade = np.sin(np.linspace(0, np.pi / 2, _FADE, dtype=np.float32))
     of_station = station.levels, station.white, station.horizontal_noise
     for first in range(0, minutes * _MINUTE, _PIECE_MINUTES * _MINUTE):
-        spectra = seismogram_noise.noise_spectra(rng, *of_station, response, RATE_HZ)
+        spectra = noises.noise_spectra(rng, *of_station, response, RATE_HZ)
         part = scipy.fft.irfft(spectra, size, axis=2)[0, :, :piece].astype(np.float32)
         part[:, :_FADE] *= fade
         part[:, -_FADE:] *= fade[::-1]
         made[:, first : first + piece] += part
     made = made[:, : minutes * _MINUTE]
     by_minute = np.ascontiguousarray(made.reshape(3, minutes, _MINUTE).transpose(1, 0, 2))
-    seismogram_noise.disturb(rng, by_minute, RATE_HZ, _DISTURBED_SHARE)
+    noises.disturb(rng, by_minute, RATE_HZ, _DISTURBED_SHARE)
     return by_minute.transpose(1, 0, 2).reshape(3, -1)
 
 

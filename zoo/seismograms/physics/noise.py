@@ -35,7 +35,7 @@ _BURSTS_SHARE, _KNOCKS_SHARE, _TONES_SHARE = 0.45, 0.35, 0.35
 """Shares of the disturbed traces; one may have several disturbances, or none."""
 _TINY = 1e-30  # for traces without noise
 _TURN = 6.2832
-"""2 pi, to what the breathing of a tone needs; more digits would change the bytes of published datasets."""
+"""2 pi, to what the breathing of a tone needs; more digits would change the bytes of datasets."""
 
 
 @functools.lru_cache(maxsize=1)

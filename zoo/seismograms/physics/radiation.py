@@ -43,7 +43,7 @@ def radiation(
 
     Args:
         rng: draws mechanisms and factors.
-        crusts: below the n stations.
+        crusts: those below the n stations.
         rays: those of P, those of S.
         depth: (n,) km.
         azimuth, back_azimuth: (n,) radians.

@@ -34,11 +34,11 @@ _OFFSET_SHARE, _OFFSET_COUNTS = 0.6, 30
 _CLIPPING_SHARE, _CLIP_COUNTS = 0.5, 2.0**23
 """Recorders that clip, and where: a digitiser of 24 bits."""
 _SECOND_P = (0.02, 0.98)
-"""Between which shares of the window P of a second event lies."""
+"""Shares of the window between which the P of a second event lies."""
 _SECOND_LOG_RATIO = (-0.7, 0.8)
 """Mean and sd of the natural logarithm of a second event's amplitude over the first's: half of it at the median."""
 _SNR_S = 2.0
-"""From P and from S on that `trace_snr_db` is measured."""
+"""Time from P, and from S, over which `trace_snr_db` is measured."""
 
 
 class Seismograms(NamedTuple):
@@ -69,7 +69,7 @@ def simulate(count: int, model: SeismogramModel | None = None, seed: int = 0) ->
     Args:
         count: how many records.
         model: what kind of records; default: earthquakes, 60 s at 100 Hz.
-        seed: of the random numbers; the first records of a longer run are those of a shorter one.
+        seed: seed of the random numbers; the first records of a longer run are those of a shorter one.
 
     Returns:
         `waveform` (count, samples, 3), counts, ZNE, and `columns` by name: picks in samples, magnitude, depth in km ...

@@ -20,7 +20,7 @@ P, S = 0, 1
 _LATE = 2  # operator of the late coda
 _Z, _N, _E = 0, 1, 2
 _OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True, "fastmath": True}
-_NANO = 1e9  # impulses in 1e-9 m s: in m s their squares would leave the range of float32
+_NANO = 1e9  # impulses in 1e-9 m s: even their squares are then far from the smallest float32
 _PULSES = 4
 """An impulse and its echoes in the site layer. A fifth would have 0.65^4 = 18 % of the first at the very most."""
 _POLARISED = 0.85
@@ -35,7 +35,7 @@ _LATE_AFTER = 2
 _KNOT = 16
 """Samples between which the coda's envelope is interpolated."""
 _TWO_PI = 6.2831853
-"""As many digits as the published datasets were made with; more would change their bytes."""
+"""As many digits as the datasets behind the shipped checkpoints were made with; more would change their bytes."""
 
 
 class Waves(NamedTuple):
@@ -53,7 +53,7 @@ class Waves(NamedTuple):
     converted: np.ndarray
     """(n, 2, 3): the wave converted at the base of the site, relative to the ray: P to s behind it, S to p ahead."""
     conversion_delay: np.ndarray
-    """(n,)."""
+    """(n,): time between a ray and its conversion."""
     echo_delay: np.ndarray
     """(n, 2): two-way time in the site layer."""
     echo: np.ndarray
@@ -88,7 +88,7 @@ def sequences(waves: Waves, rng: np.random.Generator, samples: int, size: int) -
     """Return the impulses and scattered noise that the operators turn into ground motion.
 
     Args:
-        waves: of n events.
+        waves: the waves of n events.
         rng: draws the scattered waves.
         samples: length of a trace.
         size: length of a transform; what lies beyond `samples` stays 0.
@@ -207,9 +207,9 @@ def _add_scattered(traces, drive, waves, row, kind, ray):
 
 @njit(**_OPTIONS)
 def _coda_height(kind, lapse, coda_time, power, decay, ramp):
-    """Return the coda's relative amplitude at a time after its onset.
+    """Return the coda's relative amplitude at the time `lapse` after its onset: (1 + t / T)^-n exp(-t / tau).
 
-    That of P dies out sooner than t^-1 exp(-t / decay) alone would let it, as the coda of S takes over.
+    It sets in over the time `ramp`. For P, n = 1 and tau is longer than for S by 2 T (ASSUMED).
     """
     rise = 1 - math.exp(-lapse / ramp)
     if kind == P:

@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 from zoo.seismograms.picking.picks import CLEAR_S_DB, cut
 
 _MASK_S = (-0.5, 1.0)  # around an S that nobody can see: left out of the loss
-_LEVEL_S = 1.0  # of a wave, from its arrival on, in which its amplitude is measured
+_LEVEL_S = 1.0  # time from an arrival over which its amplitude is measured
 _REACH_SD = 5  # a bell of a label ends here, at exp(-12.5) = 4e-6
 _NOISE_RATIO, _EVENT_RATIO = (1.5, 20.0), (0.3, 3.0)
 """Amplitude of P over the noise that is added, and of a second event over the first; drawn log-uniformly."""
