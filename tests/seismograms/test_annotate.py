@@ -305,10 +305,13 @@ def test_what_is_no_picker_is_refused():
     class Copy(Largest):
         output_kind = "reconstruction"
 
-    for model, message in ((Copy(), "reconstructs"), (keras.Sequential(name="plain"), "no model of three-component")):
+    for model, message in (
+        (Copy(), "reconstructs"),
+        (keras.Sequential(name="plain"), "not a model of three-component"),
+    ):
         with pytest.raises(UsageError, match=message):
             annotate(record(), model)
-    with pytest.raises(UsageError, match="picks no 'Pn'"):
+    with pytest.raises(UsageError, match="does not pick 'Pn'"):
         classify(record(), Energy(), {"Pn": 0.5})
 
 
@@ -380,7 +383,7 @@ def test_command_line(models, tmp_path, capsys):
         (["notes.txt", "--model", "energy"], "ObsPy cannot read notes.txt"),
         (["horizontal.mseed", "--model", "energy"], "no vertical component among HHE, HHN"),
         (["one.mseed", "--model", "energy", "--threshold", "P=high"], "like 0.3, or P=0.3"),
-        (["one.mseed", "--model", "mdn_crust"], "no model of three-component waveforms"),
+        (["one.mseed", "--model", "mdn_crust"], "not a model of three-component waveforms"),
     ],
 )
 def test_errors_have_a_remedy(models, tmp_path, monkeypatch, capsys, arguments, message):

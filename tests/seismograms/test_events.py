@@ -40,7 +40,7 @@ def test_an_event_table(tmp_path):
         ("x,explosion,2014-07-23T10:00:00,,-122,0,1,ml", "latitude_deg is ''"),
         ("x,explosion,2014-07-23T10:00:00,46,-122,deep,1,ml", "depth_km is 'deep', not a number"),
         ("x,explosion,2014-07-23", "latitude_deg is ''"),
-        ("good,explosion,2014-07-23T10:00:00,46,-122,0,1,ml", "a second event of this event_id"),
+        ("good,explosion,2014-07-23T10:00:00,46,-122,0,1,ml", "a second event with this event_id"),
     ],
 )
 def test_rows_that_are_no_event_are_left_out_and_named(tmp_path, row, reason):

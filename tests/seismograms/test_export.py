@@ -155,6 +155,6 @@ def test_a_dataset_without_waveforms(made, tmp_path):
     data, _ = made
     (tmp_path / "t.csv").write_text("lon,lat,10s\n100,30,3.1\n")
     datasets.prepare("phase_velocity_maps/own", data, settings={"file": str(tmp_path / "t.csv")})
-    with pytest.raises(ZooError, match=f"are no waveforms .* Prepared here are: {NAME}"):
+    with pytest.raises(ZooError, match=f"are not waveforms .* Prepared here are: {NAME}"):
         export("phase_velocity_maps/own", tmp_path / "out", data_dir=data)
     assert not (tmp_path / "out").exists()

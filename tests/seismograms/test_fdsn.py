@@ -194,7 +194,7 @@ def test_a_station_that_a_service_stumbles_over_does_not_stop_the_others(service
 
 
 def test_codes_lead_out_of_no_folder(service, tmp_path):
-    with pytest.raises(ZooError, match="no code of a network and a station"):
+    with pytest.raises(ZooError, match="not the code of a network and a station"):
         fetch(service, tmp_path, EVENTS[:1], [Station("..", "/../../x", 46.2, -122.0)])
 
 
@@ -219,7 +219,7 @@ def test_stations_of_the_service_within_a_radius(service, tmp_path):
 def test_what_cannot_be_asked(service, tmp_path):
     with pytest.raises(ZooError, match="NOWHERE.*unknown.*like IRIS"):
         Service("NOWHERE")
-    with pytest.raises(ZooError, match="has not dataselect .404.*Is fdsn= the address"):
+    with pytest.raises(ZooError, match="does not have dataselect .404.*Is fdsn= the address"):
         download(Service(service.url + "/elsewhere"), EVENTS, STATIONS, tmp_path, **WINDOW)
     service.refuse = "channel HQQ? is nonsense"
     with pytest.raises(ZooError, match="dataselect refuses the request: .*HQQ"):

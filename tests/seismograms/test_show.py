@@ -80,4 +80,4 @@ def test_show_of_what_has_no_waveforms(tmp_path, capsys):
     (tmp_path / "t.csv").write_text("lon,lat,10s\n100,30,3.1\n")
     datasets.prepare("phase_velocity_maps/own", tmp_path / "data", settings={"file": str(tmp_path / "t.csv")})
     assert main(["show", "phase_velocity_maps/own", "--data-dir", str(tmp_path / "data")]) == 1
-    assert "are no waveforms (samples, components). Prepared here are: none" in capsys.readouterr().err
+    assert "are not waveforms (samples, components). Prepared here are: none" in capsys.readouterr().err

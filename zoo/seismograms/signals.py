@@ -1,7 +1,7 @@
-"""Seismograms as arrays: resampling, filters, normalisation, and random numbers that belong to a trace.
+"""Seismograms as arrays: resampling, filters, normalisation, and random numbers tied to a trace.
 
-Arrays are (n, time, channels) float32. Filtering and decimation are one polyphase step that keeps arrivals where they
-are: output sample 0 lies on an input sample, and zeros (not a library's idea of padding) lie beyond the ends.
+Arrays are (n, time, channels) float32. Filtering and decimation are one polyphase step that leaves arrivals where they
+are: output sample 0 lies on an input sample, and beyond the ends lie zeros (not a library's idea of padding).
 """
 
 from __future__ import annotations
@@ -18,24 +18,34 @@ import scipy.signal
 from zoo.errors import ZooError
 
 PASSED = 0.85
-"""The low pass halves the amplitude at this part of the lower Nyquist frequency: 8.5 Hz for 20 Hz."""
-_HALF_LENGTH = 10  # of the filter, in samples of the lower rate; Kaiser window of beta 5: scipy.signal.resample_poly's
+"""Share of the lower Nyquist frequency at which the low pass halves the amplitude: 8.5 Hz for 20 Hz."""
+_HALF_LENGTH, _KAISER_BETA = 10, 5.0
+"""Half of the filter's length in samples of the lower rate, and its window: as in scipy.signal.resample_poly."""
+_LARGEST_FACTOR = 1000
+"""The largest whole number by which a rate is multiplied or divided: more would make the filter slow to apply."""
 
 
 @functools.lru_cache(maxsize=64)
 def polyphase_filter(from_hz: float, to_hz: float) -> tuple[int, int, np.ndarray]:
-    """Return `up`, `down` and the taps with which `scipy.signal.resample_poly(x, up, down, window=taps)` resamples.
+    """Return `up`, `down` and `taps` such that `scipy.signal.resample_poly(x, up, down, window=taps)` resamples.
+
+    Args:
+        from_hz: sampling rate of the input.
+        to_hz: sampling rate of the output.
 
     Raises:
         ZooError: if the rates have no ratio of small whole numbers.
     """
     if not (0 < from_hz < np.inf and 0 < to_hz < np.inf):
         raise ZooError(f"Sampling rates must be positive; received {from_hz:g} and {to_hz:g} Hz.")
-    ratio = Fraction(to_hz / from_hz).limit_denominator(1000)
-    if abs(float(ratio) * from_hz / to_hz - 1) > 1e-6 or max(ratio.numerator, ratio.denominator) > 1000:
-        raise ZooError(f"Cannot resample from {from_hz:g} to {to_hz:g} Hz: no ratio of whole numbers up to 1000.")
+    ratio = Fraction(to_hz / from_hz).limit_denominator(_LARGEST_FACTOR)
+    if abs(float(ratio) * from_hz / to_hz - 1) > 1e-6 or max(ratio.numerator, ratio.denominator) > _LARGEST_FACTOR:
+        raise ZooError(
+            f"Cannot resample from {from_hz:g} to {to_hz:g} Hz: no ratio of whole numbers up to {_LARGEST_FACTOR}."
+        )
     up, down = ratio.numerator, ratio.denominator
-    taps = scipy.signal.firwin(2 * _HALF_LENGTH * max(up, down) + 1, PASSED / max(up, down), window=("kaiser", 5.0))
+    window = ("kaiser", _KAISER_BETA)
+    taps = scipy.signal.firwin(2 * _HALF_LENGTH * max(up, down) + 1, PASSED / max(up, down), window=window)
     return up, down, taps
 
 
@@ -49,15 +59,21 @@ def resample(
 ) -> np.ndarray:
     """Low-pass, resample and cut traces; zero phase.
 
+    >>> resample(np.ones((2, 1000, 3)), from_hz=100.0, to_hz=20.0).shape
+    (2, 200, 3)
+
     Args:
         traces: (n, time, channels).
-        from_hz: their sampling rate.
-        to_hz: the new one. Where they are equal, traces are only cut.
+        from_hz: sampling rate of the traces.
+        to_hz: the new sampling rate; if it is the same, traces are only cut.
         starts: (n,) input samples on which the first output samples lie, default 0. May be negative.
-        samples: output samples, default as many as lie within the input.
+        samples: how many samples to return, default as many as lie within the input.
 
     Returns:
         (n, samples, channels) float32. What lies beyond the input counts as zero.
+
+    Raises:
+        ZooError: if shapes do not fit, or the rates have no ratio of small whole numbers.
     """
     traces = np.ascontiguousarray(traces, dtype=np.float32)
     starts = np.zeros(len(traces), np.int64) if starts is None else np.asarray(starts, np.int64)
@@ -70,8 +86,8 @@ def resample(
     if up == down == 1:
         _cut(traces, starts, out)
     else:
-        # A row of taps for each of the `up` places that an output sample can have between two input samples; the first
-        # tap of a row falls `before` input samples ahead of the one at or before the output sample.
+        # A row of taps for each of the `up` positions of an output sample between two input samples; the first tap of a
+        # row falls `before` input samples ahead of the one at or before the output sample.
         half = len(taps) // 2
         before = half // up
         tap = half + np.arange(up)[:, None] + (before - np.arange(2 * before + 2)) * up
@@ -82,6 +98,7 @@ def resample(
 
 @numba.njit(cache=True, nogil=True)
 def _cut(traces, starts, out):
+    """Copy what lies within the traces into `out` (n, samples, channels)."""
     for row in range(out.shape[0]):
         start = starts[row]
         first, last = max(0, -start), min(out.shape[1], traces.shape[1] - start)
@@ -94,8 +111,8 @@ def _cut(traces, starts, out):
 def _polyphase(traces, starts, up, down, phases, before, out):
     """Fill `out` (n, samples, channels).
 
-    Every `down`-th input sample makes a line (zeros beyond the ends); output samples that stand at the same place
-    between two input samples are then sums of contiguous pieces of lines, which compile to vector instructions.
+    Every `down`-th input sample makes a line (zeros beyond the ends); output samples at the same position between two
+    input samples are then sums of contiguous pieces of lines, which compile to vector instructions.
     """
     width = phases.shape[1]
     samples = out.shape[1]
@@ -110,30 +127,30 @@ def _polyphase(traces, starts, up, down, phases, before, out):
                 for q in range(length):
                     at = begin + q * down + j
                     lines[j, q] = traces[row, at, c] if 0 <= at < traces.shape[1] else 0
-            for place in range(up):
-                shift, phase = place * down // up, place * down % up
+            for position in range(up):
+                shift, phase = position * down // up, position * down % up
                 sums[:] = 0
                 for k in range(width):
                     tap = phases[phase, k]
                     line = lines[(shift + k) % down, (shift + k) // down :]
                     for t in range(each):
                         sums[t] += tap * line[t]
-                for t in range((samples - place + up - 1) // up):
-                    out[row, place + t * up, c] = sums[t]
+                for t in range((samples - position + up - 1) // up):
+                    out[row, position + t * up, c] = sums[t]
 
 
 def demean(traces: np.ndarray) -> np.ndarray:
-    """Return traces (n, time, channels) less the mean of each channel, float32."""
+    """Return traces (n, time, channels) with the mean of each channel removed, float32."""
     traces = np.array(traces, np.float32, order="C")
     _demean(traces)
     return traces
 
 
 def normalise(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale traces (n, time, channels) into -1..1 by the largest absolute value of all their channels together.
+    """Scale traces (n, time, channels) to -1..1 by the largest absolute value in all channels of each.
 
     Returns:
-        The traces, and the scale (n,) float64 that they were divided by (1 for a trace of zeros).
+        The traces, and the scales (n,) float64 by which they were divided (1 for a trace of zeros).
     """
     traces = np.array(traces, np.float32, order="C")
     scale = np.ones(len(traces))
@@ -167,7 +184,14 @@ def _normalise(traces, scale):
 def bandpass(
     traces: np.ndarray, sampling_rate_hz: float, low_hz: float | None, high_hz: float | None, corners: int = 4
 ) -> np.ndarray:
-    """Filter traces (n, time, channels) causally (Butterworth, as ObsPy's), from `low_hz` to `high_hz` or one side.
+    """Filter traces (n, time, channels) causally with a Butterworth filter, as ObsPy does.
+
+    Args:
+        traces: (n, time, channels).
+        sampling_rate_hz: sampling rate of the traces.
+        low_hz: lower corner; None makes a low-pass.
+        high_hz: upper corner; None makes a high-pass.
+        corners: order of the filter.
 
     Raises:
         ZooError: if a corner is not between 0 and the Nyquist frequency.
@@ -181,9 +205,9 @@ def bandpass(
 
 
 def draws(names: Sequence[str], seed: int, count: int = 1) -> np.ndarray:
-    """Return random numbers (n, count) in [0, 1) that depend on the seed and each trace's name alone.
+    """Return random numbers (n, count) in [0, 1) that depend only on the seed and on each trace's name.
 
-    So neither a selection nor the order of the work changes how a trace is cut.
+    Thus neither a selection nor the order of the work changes how a trace is cut.
     """
     size = 8 * count
     shake = hashlib.shake_128

@@ -1,11 +1,11 @@
-"""What a trace must be to enter a dataset, as one rule for all archives.
+"""The conditions on which a trace enters a dataset, one rule for all archives.
 
 | a trace with | is |
 |---|---|
 | a value that is not finite | skipped |
 | every component flat (one value throughout) | skipped |
-| a component flat, others not | kept; skipped where a config wants complete records |
-| components that are all equal | kept; skipped where a config wants complete records |
+| a flat component and others that are not | kept; skipped if a config wants complete records |
+| components that are all equal | kept; skipped if a config wants complete records |
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SKIPPED, KEPT = "skipped", "kept"
 
 
 class Problem(NamedTuple):
-    """What is wrong with a trace, and what was done: `consequence` begins with "skipped" or "kept"."""
+    """What is wrong with a trace, and what followed: `consequence` begins with "skipped" or "kept"."""
 
     name: str
     problem: str
@@ -34,12 +34,12 @@ def check(
 
     Args:
         waveforms: (n, samples, components).
-        names: of the n traces.
-        components: like "ZNE".
-        complete: whether records with a flat component, or with equal ones, are unwanted.
+        names: names of the n traces.
+        components: their order, like "ZNE".
+        complete: whether records with a flat component, or with equal ones, are skipped.
 
     Returns:
-        A mask (n,) of the traces to keep, and what is to be reported.
+        A mask (n,) of the traces to keep, and the problems to report.
     """
     finite, flat, alike = _scan(waveforms)
     flat &= finite[:, None]
@@ -64,7 +64,7 @@ def check(
 
 @numba.njit(cache=True, nogil=True)
 def _scan(waveforms):
-    """Return which traces (n,) are finite, which components (n, c) are flat, which traces have equal components."""
+    """Return which traces (n,) are finite, which components (n, c) are flat, and which traces have equal components."""
     count, samples, components = waveforms.shape
     finite = np.ones(count, np.bool_)
     flat = np.ones((count, components), np.bool_)

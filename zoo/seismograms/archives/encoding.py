@@ -1,7 +1,7 @@
 """Records as serialized `tf.train.Example`s in TFRecord files, a block at a time and without TensorFlow.
 
-TensorFlow's own serializer takes a Python object per value, and importing it takes more memory than all the rest of a
-preparation; here every value of a column is put behind the same bytes. Features stand in the order of their names.
+TensorFlow's own serializer needs a Python object per value, and importing it takes more memory than all the rest of a
+preparation; here every value of a column is appended to the same bytes. Features are in the order of their names.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def serialize(columns: Mapping[str, Any]) -> list[bytes]:
     """Return one serialized example per row.
 
     Args:
-        columns: by feature name, arrays (n, ...) or lists of n texts. Whole numbers become an Int64List, texts and
-            everything else (the bytes of each row, little endian) a BytesList with one value.
+        columns: by feature name, arrays (n, ...) or lists of n texts. Integers become an Int64List; texts, and the
+            little-endian bytes of each row of everything else, a BytesList with one value.
     """
     parts = [_entries(name.encode(), columns[name]) for name in sorted(columns)]
     return [_message(0x0A, b"".join(row)) for row in zip(*parts, strict=True)]
@@ -37,12 +37,13 @@ def write_tfrecord(path: str | os.PathLike, records: Iterable[bytes]) -> None:
 
 
 def _masked_crc(content: bytes) -> bytes:
-    """Return the CRC-32C as a TFRecord has it: turned by 15 bits, and a constant added."""
+    """Return the CRC-32C as in a TFRecord: rotated by 15 bits, plus a constant."""
     crc = google_crc32c.value(content)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def _varint(number: int) -> bytes:
+    """Return a number as protocol buffers write it: 7 bits a byte, the lowest first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -52,11 +53,12 @@ def _varint(number: int) -> bytes:
 
 
 def _message(tag: int, content: bytes) -> bytes:
+    """Return a field of a protocol buffer that has a length and a content."""
     return bytes((tag,)) + _varint(len(content)) + content
 
 
 def _entry(name: bytes, field: int, value: bytes) -> bytes:
-    """Return an entry of the map of features: its name, and a feature that is a list of one value."""
+    """Return an entry in the map of features: its name, and a list of one value."""
     return _message(0x0A, _message(0x0A, name) + _message(0x12, _message(field, value)))
 
 
@@ -75,12 +77,12 @@ def _entries(name: bytes, values: Any) -> list[bytes]:
 
 
 def _whole(name: bytes, number: int) -> bytes:
-    packed = _varint(number % (1 << 64))  # negative ones in two's complement, as protocol buffers have them
+    packed = _varint(number % (1 << 64))  # negative numbers in two's complement, as in protocol buffers
     return _entry(name, _INT64_LIST, _message(0x0A, packed))
 
 
 def _texts(name: bytes, values: Sequence[str]) -> list[bytes]:
-    prefixes: dict[int, bytes] = {}  # what stands before a text depends on its length alone
+    prefixes: dict[int, bytes] = {}  # the bytes before a text depend on its length alone
     out = []
     for value in values:
         raw = value.encode()

@@ -1,10 +1,10 @@
-"""Event tables and station lists: CSV as documented below, or QuakeML and StationXML through ObsPy.
+"""Event tables and station lists: CSV with the columns below, or QuakeML and StationXML through ObsPy.
 
 | event table | | station list | |
 |---|---|---|---|
 | event_id, event_type | text | network, station | text |
-| origin_time | UTC, ISO 8601 | location | text, perhaps empty; the column may be left out |
-| latitude_deg, longitude_deg | degrees | channels | patterns with blanks between (`HH? EH?`); may be left out |
+| origin_time | UTC, ISO 8601 | location | text, may be empty; the column may be left out |
+| latitude_deg, longitude_deg | degrees | channels | patterns separated by blanks (`HH? EH?`); may be left out |
 | depth_km, magnitude, magnitude_type | may be left out or empty | latitude_deg, longitude_deg | degrees |
 | | | elevation_m | may be left out or empty |
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from obspy import UTCDateTime
 
 CATEGORIES = ("earthquake", "explosion")
-# QuakeML's event types that are a man-made blast, and what catalogues abbreviate.
+# QuakeML's event types for man-made blasts, and abbreviations in catalogues.
 _EXPLOSIONS = {
     "explosion",
     "accidental explosion",
@@ -48,11 +48,11 @@ _STATION_COLUMNS = ("network", "station", "latitude_deg", "longitude_deg")
 
 @dataclass(frozen=True)
 class Event:
-    """One source; depth in km, NaN where unknown."""
+    """An earthquake or explosion; depth in km, numbers NaN where unknown."""
 
     event_id: str
     event_type: str
-    """As the catalogue has it."""
+    """As in the catalogue."""
     origin_time: UTCDateTime
     latitude_deg: float
     longitude_deg: float
@@ -68,7 +68,7 @@ class Event:
 
     @property
     def file_name(self) -> str:
-        """The identifier as a name of files."""
+        """The identifier as a file name."""
         return re.sub(r"[^A-Za-z0-9.-]+", "_", self.event_id).strip("._") or "_"
 
 
@@ -83,18 +83,21 @@ class Station:
     elevation_m: float = math.nan
     location: str = "*"
     channels: str = ""
-    """Patterns with blanks between; empty: those of the dataset's settings."""
+    """Patterns separated by blanks; if empty, those in the settings of the dataset."""
     begins: float = -math.inf
     """POSIX seconds."""
     ends: float = math.inf
+    """POSIX seconds."""
     restricted: bool = False
+    """Whether all of its data are closed."""
 
     @property
     def code(self) -> str:
+        """Network and station, joined by a point."""
         return f"{self.network}.{self.station}"
 
     def path_from(self, event: Event) -> tuple[float, float, float]:
-        """Return epicentral distance in km, azimuth and back azimuth in degrees (WGS 84); NaN without coordinates."""
+        """Return epicentral distance (km), azimuth and back azimuth (degrees) on WGS 84; NaN without coordinates."""
         from obspy.geodetics import gps2dist_azimuth
 
         ends = event.latitude_deg, event.longitude_deg, self.latitude_deg, self.longitude_deg
@@ -105,10 +108,10 @@ class Station:
 
 
 def read_events(path: str | Path) -> tuple[list[Event], list[Problem]]:
-    """Read an event table (CSV, or QuakeML and whatever else ObsPy reads as a catalogue).
+    """Read an event table: CSV, or QuakeML and whatever else ObsPy reads as a catalogue.
 
     Returns:
-        The events in the order of the file, and those left out with the reason.
+        The events in the order of the file, and those that were left out, with reasons.
 
     Raises:
         ZooError: if it cannot be read, columns are missing, or no event is left.
@@ -117,7 +120,7 @@ def read_events(path: str | Path) -> tuple[list[Event], list[Problem]]:
     events, problems, seen = [], [], set()
     for name, found in _quakeml(path) if _is_xml(path) else _csv_events(path):
         if isinstance(found, Event) and found.file_name in seen:
-            found = "a second event of this event_id"
+            found = "a second event with this event_id"
         if isinstance(found, Event):
             seen.add(found.file_name)
             events.append(found)
@@ -130,10 +133,10 @@ def read_events(path: str | Path) -> tuple[list[Event], list[Problem]]:
 
 
 def read_stations(path: str | Path) -> tuple[list[Station], list[Problem]]:
-    """Read a station list (CSV, or StationXML and whatever else ObsPy reads as an inventory).
+    """Read a station list: CSV, or StationXML and whatever else ObsPy reads as an inventory.
 
     Returns:
-        Stations (of StationXML, one per epoch), and the rows left out with the reason.
+        Stations (one per epoch from StationXML), and the rows that were left out, with reasons.
 
     Raises:
         ZooError: if it cannot be read, columns are missing, or no station is left.
@@ -173,7 +176,7 @@ def read_stations(path: str | Path) -> tuple[list[Station], list[Problem]]:
 
 
 def stations_of(inventory) -> list[Station]:
-    """Return the stations of an ObsPy inventory, one per epoch; restricted where every channel of it is closed."""
+    """Return the stations of an ObsPy inventory, one per epoch; restricted if all their channels are closed."""
     stations = []
     for network in inventory:
         for station in network:
@@ -194,7 +197,7 @@ def stations_of(inventory) -> list[Station]:
 
 
 def near(stations: list[Station], event: Event, radius_km: float) -> list[Station]:
-    """Return the stations that run at the origin and lie within the radius; one without coordinates counts as near."""
+    """Return the stations within the radius in operation at the origin time; without coordinates they count as near."""
     at = event.origin_time.timestamp
     found: dict[str, Station] = {}
     for station in stations:
@@ -204,6 +207,7 @@ def near(stations: list[Station], event: Event, radius_km: float) -> list[Statio
 
 
 def _is_xml(path: Path) -> bool:
+    """Return whether a file begins like XML."""
     try:
         with open(path, "rb") as file:
             return file.read(200).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
@@ -212,6 +216,7 @@ def _is_xml(path: Path) -> bool:
 
 
 def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the values by column of each row of a CSV file."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -219,16 +224,16 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
             if missing:
                 raise ZooError(
                     f"{path} has no column {', '.join(missing)}; it has {', '.join(reader.fieldnames or ['none'])}. "
-                    "datasets/explosions/README.md shows a table."
+                    "datasets/explosions/README.md shows an example."
                 )
             for row in reader:
                 yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}
     except UnicodeDecodeError as error:
-        raise ZooError(f"{path} is not text in UTF-8 ({error}).") from error
+        raise ZooError(f"{path} is not UTF-8 text ({error}): save the table as CSV in UTF-8.") from error
 
 
 def parse_event(row: dict[str, str]) -> Event | str:
-    """Return the event of a row of a table, or why it is none that can be used."""
+    """Return the event in a row of a table, or the reason why it cannot be used."""
     try:
         made = Event(
             event_id=_text(row, "event_id"),

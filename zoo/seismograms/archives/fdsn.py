@@ -1,7 +1,7 @@
 """Waveforms of events from FDSN web services (through ObsPy's client), one miniSEED file per event and station.
 
-A download goes on where it stopped: files that are there are not asked for again, nor is what a service has answered
-to have no data for, or not to give to us; `answers.json` in the folder remembers that (delete it to ask again).
+A download resumes where it stopped: files that exist are not requested again, nor are data that a service said it does
+not have or does not give to us; `answers.json` in the folder remembers that (delete it to ask again).
 """
 
 from __future__ import annotations
@@ -32,22 +32,23 @@ TRUNCATED = "truncated records, asked for again"
 TOO_LARGE = "too large a request for the service"
 BROKEN = "an internal error of the service"
 _REMEMBERED = (NO_DATA, RESTRICTED)
-_STATIONS_TOGETHER = 50  # in one bulk request: some MB of a local event
+_STATIONS_TOGETHER = 50  # in one bulk request: some MB for a local event
 _ATTEMPTS = 5
 _WAIT_S = 2.0  # before the second attempt; twice as long before each further one
 _TIMEOUT_S = 120
-_KM_PER_DEGREE = 111.195
+_KM_PER_DEGREE = 111.195  # on a sphere of 6371 km
+_RADIUS_FACTOR = 1.01  # asked for on the sphere; `near` judges on the ellipsoid
 _ANSWERS = "answers.json"
 
 
 class Service:
-    """An FDSN web service that is asked patiently.
+    """An FDSN web service, which is asked patiently.
 
     Args:
-        name: what ObsPy knows (`IRIS`, `NCEDC` ...) or an address.
+        name: a name that ObsPy knows (`IRIS`, `NCEDC` ...) or an address.
 
     Raises:
-        ZooError: (each method, too) if the name is unknown, or the service refuses or stays silent.
+        ZooError: (from each method, too) if the name is unknown, or the service refuses or does not answer.
     """
 
     def __init__(self, name: str) -> None:
@@ -57,18 +58,18 @@ class Service:
         self.name = name
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that IRIS has another name now
-                # Its discovery of services takes a busy server's 503 for "no such service", and keeps it.
+                warnings.simplefilter("ignore")  # a warning that IRIS has another name now
+                # ObsPy's discovery of services takes a busy server's 503 for "no such service", and remembers it.
                 self._client: Client = Client(name, timeout=_TIMEOUT_S, _discover_services=False)
         except (ValueError, FDSNException) as error:
-            raise ZooError(f"fdsn={name}: {error} Name one that ObsPy knows, like IRIS, or an address.") from error
+            raise ZooError(f"fdsn={name}: {error} Give a name that ObsPy knows, like IRIS, or an address.") from error
 
     def events(self, query: str, path: Path) -> Path:
-        """Ask for a catalogue once and keep it as QuakeML.
+        """Ask for a catalogue once and keep it as QuakeML; return the path of the file.
 
         Args:
-            query: what the event service takes, `starttime=2014-07-01&endtime=...&minmagnitude=1`.
-            path: of the file; where it is there, the service is not asked.
+            query: parameters of the event service, `starttime=2014-07-01&endtime=...&minmagnitude=1`.
+            path: the file; if it exists, the service is not asked.
         """
         if path.is_file():
             return path
@@ -79,17 +80,23 @@ class Service:
         return write_with(path, lambda temporary: temporary.write_bytes(answer))
 
     def stations(self, event: Event, radius_km: float, channels: str, path: Path) -> Path | str:
-        """Ask once for the stations around an event that ran at its origin; keep them as StationXML.
+        """Ask once for the stations around an event that operated at its origin time; keep them as StationXML.
+
+        Args:
+            event: the event.
+            radius_km: largest epicentral distance.
+            channels: patterns separated by blanks.
+            path: the file; if it exists, the service is not asked.
 
         Returns:
-            The file, or why there is none.
+            The file, or the reason why there is none.
         """
         if path.is_file():
             return path
         arguments = {
             "latitude": event.latitude_deg,
             "longitude": event.longitude_deg,
-            "maxradius": 1.01 * radius_km / _KM_PER_DEGREE,  # of a sphere; `near` judges on the ellipsoid
+            "maxradius": _RADIUS_FACTOR * radius_km / _KM_PER_DEGREE,
             "starttime": event.origin_time,
             "endtime": event.origin_time + 1,
             "channel": ",".join(channels.split()),
@@ -103,14 +110,14 @@ class Service:
     def waveforms(
         self, stations: list[Station], start: Any, end: Any, channels: str
     ) -> Iterator[tuple[str, bytes | str]]:
-        """Yield each station's code with its miniSEED, or with why it has none.
+        """Yield each station's code with its miniSEED, or with the reason why it has none.
 
-        A request that is refused, or truncated twice, is asked again in halves, down to one station.
+        A request that is refused, or whose answer is truncated twice, is repeated in halves, down to one station.
 
         Args:
-            stations: which.
-            start, end: UTCDateTime.
-            channels: patterns with blanks between, for stations that name none.
+            stations: the stations.
+            start, end: UTCDateTime, begin and end of the waveforms.
+            channels: patterns separated by blanks, for stations that name none.
         """
         lines = [
             (s.network, s.station, s.location, channel, start, end)
@@ -144,7 +151,7 @@ class Service:
         return self._ask(what, checked)
 
     def _ask(self, what: str, request: Callable[[io.BytesIO], Any]) -> bytes | str:
-        """Return what a request writes, or the reason for which this service will never answer it."""
+        """Return what a request writes, or the reason why this service will never answer it."""
         from obspy.clients.fdsn import header
 
         for attempt in range(_ATTEMPTS):
@@ -173,14 +180,16 @@ class Service:
             ) as error:
                 reason = _first(error)
                 if "HTTP code: 404" in reason:
-                    raise ZooError(f"{self.name} has not {what} (404). Is fdsn= the address of the service?") from error
+                    raise ZooError(
+                        f"{self.name} does not have {what} (404). Is fdsn= the address of the service?"
+                    ) from error
             if attempt + 1 < _ATTEMPTS:
                 wait_s = _WAIT_S * 2**attempt
                 say(f"{self.name}: {what}: {reason}; asking again in {wait_s:g} s")
                 time.sleep(wait_s)
         raise ZooError(
             f"{self.name}: {what} failed {_ATTEMPTS} times ({reason}). What has arrived is kept; the same command "
-            "goes on from it."
+            "goes on from there."
         )
 
 
@@ -188,7 +197,7 @@ def split_records(data: bytes) -> tuple[dict[str, bytes], bool]:
     """Sort miniSEED records by station.
 
     Returns:
-        The records of each "NET.STA", as they came; and whether the last one is whole and all can be read.
+        The records of each "NET.STA", in the order of arrival; and whether all are complete and can be read.
     """
     from obspy.io.mseed.util import get_record_information
 
@@ -197,7 +206,7 @@ def split_records(data: bytes) -> tuple[dict[str, bytes], bool]:
         try:
             about = get_record_information(file, offset)
             end = offset + about["record_length"]
-        except Exception:  # what is left is too short, or no record: ObsPy has no class for that
+        except Exception:  # the rest is too short, or not a record: ObsPy has no exception of its own for that
             return {}, False
         if end > len(data):
             return {}, False
@@ -207,9 +216,11 @@ def split_records(data: bytes) -> tuple[dict[str, bytes], bool]:
 
 
 def waveform_file(folder: Path, event: Event, code: str) -> Path:
-    """Return where the waveforms of an event at a station ("NET.STA") lie."""
+    """Return the path of the waveforms of an event at a station ("NET.STA")."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", code):  # it may come from a service
-        raise ZooError(f"{code!r} is no code of a network and a station: letters and digits with a point between.")
+        raise ZooError(
+            f"{code!r} is not the code of a network and a station: letters and digits on both sides of a point."
+        )
     return folder / event.file_name / f"{code}.mseed"
 
 
@@ -224,19 +235,19 @@ def download(
     radius_km: float,
     channels: str,
 ) -> tuple[dict[str, list[Station]], list[Problem]]:
-    """Fetch what is missing of the waveforms around each origin.
+    """Fetch the waveforms around each origin time that are still missing.
 
     Args:
-        service: which is asked.
-        events: whose waveforms are wanted.
-        stations: where; None asks the service for those within `radius_km` of each event.
-        folder: of the files.
-        before_s, after_s: the piece around the origin.
+        service: the service to ask.
+        events: the events whose waveforms are wanted.
+        stations: the stations; None asks the service for those within `radius_km` of each event.
+        folder: where the files go.
+        before_s, after_s: how much to fetch before and after the origin time.
         radius_km: largest epicentral distance.
-        channels: patterns with blanks between, for stations that name none.
+        channels: patterns separated by blanks, for stations that name none.
 
     Returns:
-        The stations of each event_id whose file is there, and what is missing with the reason.
+        By event_id, the stations whose file exists; and what is missing, with reasons.
 
     Raises:
         ZooError: if the service fails for good; what has arrived is kept.
@@ -277,7 +288,7 @@ def download(
         ]
     files = [waveform_file(folder, event, s.code) for event in events for s in found[event.event_id]]
     size_mb = sum(file.stat().st_size for file in files) / 1e6
-    say(f"{len(files):,} files of waveforms ({size_mb:.1f} MB) are in {folder}; {len(problems):,} are not to be had.")
+    say(f"{len(files):,} files of waveforms ({size_mb:.1f} MB) are in {folder}; {len(problems):,} are not available.")
     return found, problems
 
 
@@ -290,6 +301,7 @@ def _around(
     channels: str,
     said: dict[str, str],
 ) -> list[Station]:
+    """Return the stations near an event, from the service if none are given; enter a refusal in `said`."""
     if stations is None:
         if said.get("*") == NO_DATA:
             return []
@@ -303,5 +315,5 @@ def _around(
 
 
 def _first(error: Exception) -> str:
-    """Return an error's text as one line, the server's detailed response with it."""
+    """Return the text of an error, with the server's detailed response, as one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__

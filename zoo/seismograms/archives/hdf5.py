@@ -1,4 +1,4 @@
-"""Archives that keep each seismogram in an HDF5 dataset of its own, read without h5py's costly objects."""
+"""Archives that keep each seismogram in its own HDF5 dataset, read without the cost of h5py's objects."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ def open_hdf5(path: str | os.PathLike) -> h5py.File:
     """Open an HDF5 file for reading.
 
     Raises:
-        ZooError: if it is not there, cut short, or no HDF5.
+        ZooError: if it does not exist, is cut short, or is not HDF5.
     """
     try:
         return h5py.File(path, "r")
     except FileNotFoundError as error:
-        raise ZooError(f"There is no {path}.") from error
+        raise ZooError(f"There is no file {path}.") from error
     except OSError as error:
         text = str(error)
         if "truncated" in text:
             raise ZooError(
                 f"{path} is cut short ({os.path.getsize(path):,} bytes are there; {text.split('(')[-1].rstrip(')')}): "
-                "download or copy it again; an interrupted download goes on where it stopped."
+                "download or copy it again; an interrupted download is resumed where it stopped."
             ) from error
-        raise ZooError(f"{path} cannot be read as HDF5 ({text}): is it the right file, and whole?") from error
+        raise ZooError(f"{path} cannot be read as HDF5 ({text}): is it the right file, and complete?") from error
 
 
 class TraceFile:
-    """The datasets of an HDF5 file by name. h5py has one lock for all threads, so they may share it.
+    """The datasets of an HDF5 file by name. Threads may share it, because h5py has one lock for all.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Raises:
         ZooError: see `open_hdf5`.
@@ -54,11 +54,14 @@ class TraceFile:
         return name in self._file
 
     def read_into(self, name: str, out: np.ndarray) -> str | None:
-        """Read a dataset into a contiguous array (any number type is converted); return None or what is wrong.
+        """Read a dataset into a contiguous array, converting its number type.
 
         Args:
             name: path of the dataset in the file.
-            out: array of the shape that the dataset must have.
+            out: array, which has the shape that the dataset must have.
+
+        Returns:
+            None, or what is wrong.
         """
         try:
             dataset = h5d.open(self._file.id, name.encode())
@@ -77,12 +80,12 @@ class TraceFile:
         return dict(self._file[name].attrs)
 
     def names(self, group: str) -> Iterator[str]:
-        """Yield the names in a group, in the order of their names; nothing where there is no such group."""
+        """Yield the names in a group, sorted; nothing if there is no such group."""
         if group in self._file:
             yield from self._file[group]
 
     def count(self, group: str) -> int:
-        """Return how many datasets a group has, 0 where there is no such group."""
+        """Return how many datasets a group has; 0 if there is no such group."""
         return len(self._file[group]) if group in self._file else 0
 
     def close(self) -> None:

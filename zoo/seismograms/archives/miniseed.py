@@ -2,16 +2,16 @@
 
 The rules, each reported where it applies:
 
-| what | is |
+| what | treatment |
 |---|---|
-| pieces of a channel | joined; where they overlap and differ, the overlap counts as a gap |
+| pieces of a channel | joined; where they overlap and differ, the samples that differ are a gap |
 | a gap, or missing ends, up to `max_gap_s` | filled: a straight line, at the ends the nearest sample; kept |
-| a longer one in the window | skipped |
+| a longer one in the window | the record is skipped |
 | no N and no E, but 1 and 2 | 1 and 2 taken for N and E; kept |
 | a component that is missing, or has no sample in the window | zeros; `zoo.seismograms.archives.checks` judges it |
-| two sampling rates in one instrument | skipped |
+| two sampling rates in one instrument | the record is skipped |
 
-Of several instruments at a station the one with most components is taken, then the first of the channel patterns,
+If a station has several instruments, the one with most components is taken, then the first of the channel patterns,
 then the first location code. The instrument's response is not removed.
 """
 
@@ -37,12 +37,14 @@ NOTHING = "no data in the window"
 HORIZONTALS = "horizontals 1, 2 taken for N, E"
 DAMAGED = "a file that cannot be read"
 CUT_SHORT = "a file that ends inside a record"
-_READING = threading.Lock()  # libmseed keeps state of its own
-_RATE_TOLERANCE = 1e-4  # clocks that drift: 3 ms in 30 s
+_READING = threading.Lock()  # libmseed has global state
+_RATE_TOLERANCE = 1e-4  # clocks drift: this is 3 ms in 30 s
+_FILTER_SAMPLES = 12  # of the lower rate on each side of a window: the low pass of `resample` reaches 10
+_AROUND_S = 2.0  # read on each side beyond that
 
 
 class Span(NamedTuple):
-    """A file that holds samples of a station from `begins` to `ends` (POSIX seconds)."""
+    """A file that has samples of a station from `begins` to `ends` (POSIX seconds)."""
 
     file: str
     begins: float
@@ -55,36 +57,36 @@ class Piece(NamedTuple):
     """The components of one instrument around a window, on one time grid."""
 
     data: np.ndarray
-    """(time, components) float32: each component less its mean, zeros where it is missing."""
+    """(time, components) float32: each component without its mean, zeros where it is missing."""
     first: int
     """The sample of `data` nearest to the start of the window."""
     sampling_rate_hz: float
     starts: UTCDateTime
-    """Time of sample 0 of `data`."""
+    """Time of the first sample of `data`."""
     location: str
     channel: str
     """The first two letters of the channel codes."""
     order: str
-    """The components that are there, as the codes have them."""
+    """The components that exist, as in the channel codes."""
     notes: tuple[str, ...]
-    """What was mended."""
+    """What was repaired."""
 
 
 def index_folder(folder: Path) -> tuple[dict[str, list[Span]], list[Problem]]:
     """Read the headers of all miniSEED files below a folder, whatever their names.
 
     Returns:
-        The spans of each "NET.STA", and files that cannot be read.
+        The spans of each "NET.STA", and the files that cannot be read.
 
     Raises:
-        ZooError: if there is no such file.
+        ZooError: if there is no miniSEED file.
     """
     from obspy import read
     from obspy.io.mseed.util import get_record_information
 
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_miniseed(path)]
     if not files:
-        raise ZooError(f"{folder} holds no miniSEED file.")
+        raise ZooError(f"{folder} holds no miniSEED file: name a folder with waveforms, in any folders below it.")
     spans: dict[str, set[Span]] = {}
     problems = []
     for path in track(files, f"Headers of {len(files)} miniSEED files"):
@@ -101,13 +103,13 @@ def index_folder(folder: Path) -> tuple[dict[str, list[Span]], list[Problem]]:
 
 
 def between(spans: list[Span], start: float, end: float) -> list[Span]:
-    """Return the spans that hold anything between two times (POSIX seconds)."""
+    """Return the spans that overlap with the time from `start` to `end` (POSIX seconds)."""
     return [span for span in spans if span.begins <= end and span.ends >= start]
 
 
 def around_s(to_hz: float) -> float:
-    """Return how much more than a window, on each side, its low pass and resampling can use."""
-    return 12 / to_hz + 2
+    """Return how many seconds beyond a window, on each side, its low pass and resampling can use."""
+    return _FILTER_SAMPLES / to_hz + _AROUND_S
 
 
 def read_piece(
@@ -124,16 +126,16 @@ def read_piece(
     """Read one station around a window.
 
     Args:
-        files: miniSEED; other stations in them are passed over.
-        station: network, station, location (a pattern; "--" is the empty one).
-        start, end: of the window.
-        to_hz: what it will be resampled to: decides how much more is read around it for the filter.
-        components: wanted, like "ZNE".
-        channels: patterns with blanks between, the preferred first.
+        files: miniSEED files; other stations in them are skipped.
+        station: network, station, location (a pattern; "--" is the empty location).
+        start, end: begin and end of the window.
+        to_hz: rate to which it will be resampled; decides how much more is read around it for the filter.
+        components: those that are wanted, like "ZNE".
+        channels: patterns separated by blanks, the preferred one first.
         max_gap_s: the longest gap that is filled.
 
     Returns:
-        The piece, or why there is none.
+        The piece, or the reason why there is none.
     """
     from obspy import Stream, read
 
@@ -152,14 +154,14 @@ def read_piece(
     rate = _common(rates)
     if rate is None:
         return "more than one sampling rate in one instrument"
-    margin = math.ceil(12 * max(1.0, rate / to_hz))
+    margin = math.ceil(_FILTER_SAMPLES * max(1.0, rate / to_hz))
     some = next(iter(parts.values()))[0].stats
     first = round((start - some.starttime) * rate) - margin
     starts = some.starttime + first / rate
     samples = round((end - start) * rate) + 1 + 2 * margin
     data = np.zeros((samples, len(components)), np.float32)
     notes, order = [], ""
-    for place, component in enumerate(components):
+    for column, component in enumerate(components):
         if component not in parts:
             continue
         values, missing = _on_grid(parts[component], starts, rate, samples)
@@ -172,7 +174,7 @@ def read_piece(
             notes.append(f"gaps up to {max_gap_s:g} s filled")
         there = np.flatnonzero(~missing)
         values -= values[there].mean()
-        data[:, place] = np.interp(np.arange(samples), there, values[there])
+        data[:, column] = np.interp(np.arange(samples), there, values[there])
         order += parts[component][0].stats.channel[-1]
     if not order:
         return NOTHING
@@ -182,7 +184,7 @@ def read_piece(
 
 
 def _is_miniseed(path: Path) -> bool:
-    """Return whether a file begins as a data record of miniSEED 2: six digits of a number, and a letter for quality."""
+    """Return whether a file begins like a data record of miniSEED 2: a number of six digits and a quality letter."""
     with open(path, "rb") as file:
         head = file.read(8)
     return len(head) == 8 and head[:6].replace(b" ", b"0").isdigit() and head[6:7] in b"DRQM" and head[7:8] in b" \0"
@@ -191,18 +193,18 @@ def _is_miniseed(path: Path) -> bool:
 def _instrument(
     stream: Stream, station: tuple[str, str, str], patterns: list[str], components: str
 ) -> tuple[dict[str, list[Trace]], list[float]] | None:
-    """Return the traces by component of the preferred instrument, and their sampling rates."""
-    network, code, location = station
-    location = "" if location == "--" else location
+    """Return the traces of the preferred instrument by component, and their sampling rates."""
+    network, code, location_pattern = station
+    location_pattern = "" if location_pattern == "--" else location_pattern
     found: dict[tuple[str, str], dict[str, list[Trace]]] = {}
     for trace in stream:
         stats = trace.stats
-        wanted = (stats.network, stats.station) == (network, code) and fnmatchcase(stats.location, location)
+        wanted = (stats.network, stats.station) == (network, code) and fnmatchcase(stats.location, location_pattern)
         if wanted and stats.npts and any(fnmatchcase(stats.channel, pattern) for pattern in patterns):
             by_letter = found.setdefault((stats.location, stats.channel[:2]), {})
             by_letter.setdefault(stats.channel[-1], []).append(trace)
     ranked = []
-    for (place, band), by_letter in found.items():
+    for (location, band), by_letter in found.items():
         letters = {"Z": "Z", "N": "N", "E": "E"}
         if not {"N", "E"} & by_letter.keys():
             letters |= {"N": "1", "E": "2"}
@@ -210,7 +212,7 @@ def _instrument(
         if parts:
             codes = [traces[0].stats.channel for traces in parts.values()]
             preferred = min(i for i, p in enumerate(patterns) if any(fnmatchcase(code, p) for code in codes))
-            ranked.append(((-len(parts), preferred, place, band), parts))
+            ranked.append(((-len(parts), preferred, location, band), parts))
     if not ranked:
         return None
     parts = min(ranked, key=lambda item: item[0])[1]
@@ -218,7 +220,7 @@ def _instrument(
 
 
 def _common(rates: list[float]) -> float | None:
-    """Return the nominal rate in Hz that all rates are, None where they differ."""
+    """Return the nominal rate (Hz) that all rates share; None if they differ."""
     rate = rates[0]
     if round(rate) and abs(rate / round(rate) - 1) < _RATE_TOLERANCE:
         rate = float(round(rate))
@@ -226,7 +228,7 @@ def _common(rates: list[float]) -> float | None:
 
 
 def _on_grid(traces: list[Trace], starts: UTCDateTime, rate: float, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values (samples,) of one channel on a grid, and where there are none."""
+    """Return the values (samples,) of one channel on a grid, and a mask (samples,) of those that are missing."""
     values = np.zeros(samples)
     missing = np.ones(samples, bool)
     differ = np.zeros(samples, bool)

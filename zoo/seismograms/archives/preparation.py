@@ -1,10 +1,10 @@
 """How an archive of seismograms becomes a TFDS dataset: in one pass, in blocks, by threads, resumable.
 
 A builder says which rows of its metadata it takes (`_rows`, streamed) and reads a few hundred of them at a time
-(`_read`). The rest is here: rows are gathered into blocks, each block becomes one finished record file per split, and
-the files become the shards of the dataset. What is in a block depends on the archive and the config alone, so the bytes
-are the same for any number of workers and after any interruption, and memory does not grow with the archive.
-Everything that is skipped, or kept although something is wrong with it, stands in `problems.csv` beside the records.
+(`_read`). The rest happens here: rows are gathered into blocks, each block becomes one finished record file per split,
+and the files become the shards of the dataset. The content of a block depends on the archive and the config alone, so
+the bytes are the same for any number of workers and after any interruption, and memory does not grow with the archive.
+Everything that is skipped, or kept although something is wrong with it, is listed in `problems.csv` beside the records.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from zoo.seismograms.archives.encoding import serialize, write_tfrecord
 from zoo.settings import Setting
 
 PROBLEMS_FILE = "problems.csv"
-_BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27
-_REPORT = ".json"  # of a block: written last, when its record files are whole
+_BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27  # a block has at most so many rows, and waveforms of 128 MiB
+_REPORT = ".json"  # suffix of a block's report, which is written last, when its record files are complete
 
 
 class Row(NamedTuple):
-    """A trace to read: its split, its unique name, and whatever `_read` needs to know of it."""
+    """A trace to read: its split, its unique name, and whatever `_read` needs to know about it."""
 
     split: str
     name: str
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """A trace of which the metadata say already that it cannot be read."""
+    """A trace that, as the metadata already say, cannot be read."""
 
     name: str
     problem: str
@@ -60,12 +60,12 @@ class Skipped(NamedTuple):
 
 @dataclasses.dataclass
 class Traces:
-    """What `_read` returns: n traces, their columns, and what was wrong with those that are not among them."""
+    """What `_read` returns: n traces, their columns, and what was wrong with those that are missing."""
 
     waveforms: np.ndarray
     """(n, samples, components), float32."""
     columns: Mapping[str, Sequence]
-    """By name, n values each: texts, numbers, or arrays (n, 3)."""
+    """By name, n values each: texts, numbers, or an array (n, 3)."""
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
 
@@ -79,11 +79,11 @@ class Layout:
     """Names in `zoo.seismograms.archives.columns.COLUMNS`, or in `own_columns`."""
     components: str = "ZNE"
     unit: str = "counts"
-    """Of waveform times trace_scale, where that column is there; else of the waveform."""
+    """Unit of the waveform, times trace_scale if that column exists."""
     categories: tuple[str, ...] = ()
-    """Values of trace_category; where they are given, a record has a `label`: which of them it is."""
+    """Values of trace_category; if they are given, a record has a `label`, the number of its category."""
     own_columns: tuple[tuple[str, str], ...] = ()
-    """(name, kind) of columns that only this archive has."""
+    """Name and kind of each column that only this archive has."""
 
     def features(self) -> tfds.features.FeaturesDict:
         """Return the TFDS features of a record."""
@@ -131,7 +131,7 @@ class Layout:
 
 @dataclasses.dataclass
 class WaveformConfig(tfds.core.BuilderConfig):
-    """What the configs of all waveform datasets share."""
+    """The fields that the configs of all waveform datasets share."""
 
     complete: bool = False
     """Whether records with a flat component, or with equal ones, are skipped: `zoo.seismograms.archives.checks`."""
@@ -145,31 +145,31 @@ NORMALISE = {
 
 
 class WaveformBuilder(FileReaderBuilder, skip_registration=True):
-    """The base of a builder of waveforms; see the module. A builder gives the five methods that are not here."""
+    """Base of the builders of waveform datasets; see the module. A builder supplies `_layout` to `_read`."""
 
     SPLITS: ClassVar[tuple[str, ...]] = ("train", "validation", "test")
     ROWS_AT_ONCE: ClassVar[int] = 128
-    """How many rows `_read` gets at most."""
+    """The most rows that `_read` gets at a time."""
 
     workers: int | None = None
     """Threads; set by `zoo.data.datasets.prepare`. Default: the number of cores."""
     blocks_folder: Path | None = None
-    """Where the blocks lie, once preparation has begun; `zoo.data.datasets.prepare` deletes it at the end."""
+    """Folder of the blocks, once preparation has begun; `zoo.data.datasets.prepare` deletes it at the end."""
 
     def _layout(self) -> Layout:
-        """Return what the records of this config look like."""
+        """Return the layout of the records of this config."""
         raise NotImplementedError
 
     def _about(self) -> dict[str, Any]:
-        """Return metadata beside those of the layout: origin, licence, how it was split ..."""
+        """Return metadata other than the layout's: origin, licence, how it was split ..."""
         raise NotImplementedError
 
     def _sources(self, dl_manager: tfds.download.DownloadManager) -> list[Path]:
-        """Return the files that are read, downloading them where need be."""
+        """Return the files that are read, downloading them if necessary."""
         raise NotImplementedError
 
     def _rows(self, sources: list[Path]) -> Iterator[Row | Skipped]:
-        """Yield what to read, in the order of the archive."""
+        """Yield the rows to read, in the order of the archive."""
         raise NotImplementedError
 
     def _read(self, sources: list[Path], rows: list[Any]) -> Traces:
@@ -177,7 +177,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
         raise NotImplementedError
 
     def _count(self, sources: list[Path]) -> int:
-        """Return about how many rows `_rows` yields, for the progress bar; 0 where nobody knows."""
+        """Return roughly how many rows `_rows` yields, for the progress bar; 0 if unknown."""
         return 0
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -202,7 +202,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
         return [settings, limit, self.info.file_format, np.__version__, *files, *code]
 
     def _blocks(self, sources: list[Path], limit: int | None) -> Iterator[tuple[dict[str, list[Row]], list[Problem]]]:
-        """Gather rows into blocks; refuse names that were there before."""
+        """Gather rows into blocks; report names that occurred before."""
         layout = self._layout()
         size = min(_BLOCK_ROWS, max(_BLOCK_BYTES // (4 * layout.samples * len(layout.components)), 1))
         seen: set[int] = set()  # hashes: a million names would take a hundred megabytes more
@@ -233,7 +233,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
             yield rows, problems
 
     def _write_blocks(self, sources: list[Path], folder: Path, limit: int | None) -> list[dict[str, Any]]:
-        """Write the blocks that are not there yet; return the reports of all, in order."""
+        """Write the blocks that do not exist yet; return the reports of all, in order."""
         workers = self.workers or cores()
         stop = threading.Event()
         running: dict[Future, int] = {}
@@ -257,14 +257,14 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
                         found += 1
                         advance(sum(len(part) for part in rows.values()))
                         continue
-                    # So many blocks wait in memory, not more.
+                    # No more blocks than this wait in memory.
                     if len(running) > workers:
                         collect(wait(running, return_when=FIRST_COMPLETED).done)
                     work = (self._write_block, sources, folder, number, rows, problems, advance, stop)
                     running[pool.submit(*work)] = number
                 collect(wait(running).done)
             except BaseException:
-                stop.set()  # what a thread has begun is left; whole blocks are kept
+                stop.set()  # threads abandon the blocks they have begun; complete ones are kept
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         if found:
@@ -272,6 +272,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
         return [reports[number] for number in sorted(reports)]
 
     def _write_block(self, sources, folder, number, rows, problems, advance, stop) -> dict[str, Any]:
+        """Read, check and write the rows of one block; return its report."""
         layout = self._layout()
         complete = self.builder_config.complete
         splits = {}
@@ -310,7 +311,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
         return report
 
     def _assemble(self, reports: list[dict[str, Any]]) -> None:
-        """Make the block files the shards of the dataset, and write what was wrong."""
+        """Turn the files of the blocks into the shards of the dataset, and write the list of problems."""
         infos = []
         for split in self.SPLITS:
             parts = [report["splits"][split] for report in reports if split in report["splits"]]
@@ -338,7 +339,7 @@ class WaveformBuilder(FileReaderBuilder, skip_registration=True):
 
 
 def _finished(folder: Path, number: int) -> dict[str, Any] | None:
-    """Return the report of a block that is there and whole."""
+    """Return the report of a block that exists and is complete, else None."""
     report = folder / f"{number:06d}{_REPORT}"
     if not report.is_file():
         return None
@@ -352,7 +353,7 @@ def _finished(folder: Path, number: int) -> dict[str, Any] | None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, so that an interruption right now costs no block; copy where disks cannot."""
+    """Give a file a second name, so that an interruption costs no block; copy it where the disk has no links."""
     try:
         os.link(source, target)
     except OSError:

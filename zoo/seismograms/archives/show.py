@@ -1,4 +1,4 @@
-"""A look at a dataset: some of its waveforms, drawn at random, of every category."""
+"""A look at a dataset: a picture of some of its waveforms, drawn at random from every category."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from zoo.data import datasets
 from zoo.seismograms.archives.export import waveform_features
 
-_PLACES, _EACH = 24, 50  # in a dataset of millions the records of a few places are looked at
+_PARTS, _EACH = 24, 50  # of a dataset of millions, only records of a few random parts are looked at
 
 
 def choose(categories: Sequence[str], count: int, seed: int) -> list[int]:
     """Choose rows at random, as evenly from the categories as they permit.
 
     Args:
-        categories: of the rows; all alike where there are none.
+        categories: category of each row; all equal if there are none.
         count: how many rows.
-        seed: of the choice.
+        seed: seed of the random choice.
 
     Returns:
-        At most `count` numbers of rows, those of one category together.
+        At most `count` row numbers, those of one category together.
     """
     order = np.random.default_rng(seed).permutation(len(categories))
     rows = defaultdict(list)
@@ -43,15 +43,18 @@ def show(
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Path:
-    """Draw a grid of waveforms of a prepared dataset with their picks; return the path of the picture.
+    """Draw a grid of waveforms of a prepared dataset with their picks.
 
     Args:
         name: `dataset/config`.
         out: picture to write; the suffix chooses the format.
-        split: which split, or part of one.
+        split: a split, or part of one (`train[:10%]`).
         count: how many waveforms.
-        seed: of the choice.
+        seed: seed of the random choice.
         data_dir: where prepared datasets lie.
+
+    Returns:
+        The path of the picture.
 
     Raises:
         ZooError: if the dataset is not prepared or has no waveforms.
@@ -85,7 +88,8 @@ def show(
 
 
 def _some_rows(total: int, seed: int) -> list[int]:
-    if total <= _PLACES * _EACH:
+    """Return all rows, or those of a few random parts where there are many."""
+    if total <= _PARTS * _EACH:
         return list(range(total))
-    starts = np.random.default_rng(seed).integers(0, total - _EACH, _PLACES)
+    starts = np.random.default_rng(seed).integers(0, total - _EACH, _PARTS)
     return sorted({int(start) + offset for start in starts for offset in range(_EACH)})

@@ -1,1 +1,1 @@
-"""Figures of seismograms."""
+"""Figures of seismograms, picks, and the transfer study of Kong et al. (2021)."""

@@ -27,7 +27,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def draw_reconstruction(rows: Rows, path: Path) -> None:
-    """Draw test error over the bottleneck, a line for each number of maps (figure 3); collapsed runs are left out."""
+    """Draw the test error against the bottleneck, a line for each number of maps (figure 3), without collapsed runs."""
     with style():
         figure = Figure(figsize=(5.2, 3.6))
         axes = figure.subplots()
@@ -49,7 +49,7 @@ def draw_reconstruction(rows: Rows, path: Path) -> None:
 
 
 def draw_learning(rows: Rows, path: Path) -> None:
-    """Draw scores over the number of labels, a panel for each task (figures 5 to 7), with bands of one sd."""
+    """Draw scores against the number of labels, a panel for each task (figures 5 to 7), with bands of one sd."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     with style():
         figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
@@ -69,9 +69,9 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
     """Draw the errors of P, predicted less labelled, a panel for each number of labels (figure 9).
 
     Args:
-        rows: of the table, for the title.
-        errors: (labels, schema) -> errors in s.
-        path: of the figure.
+        rows: rows of the table, for the title.
+        errors: errors (s) by (labels, schema).
+        path: the file to write.
     """
     sizes = sorted({labels for labels, _ in errors})
     bins = np.linspace(-13, 13, 53)
@@ -80,12 +80,12 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
         panels = figure.subplots(1, len(sizes), squeeze=False, sharey=True)[0]
         for axes, labels in zip(panels, sizes, strict=True):
             for schema, (name, colour) in _SCHEMAS.items():
-                error_s = np.clip(errors[labels, schema], bins[0], bins[-1])  # what lies outside is counted at the ends
+                error_s = np.clip(errors[labels, schema], bins[0], bins[-1])  # outliers count at the ends
                 share = np.histogram(error_s, bins)[0] / len(error_s)
                 axes.stairs(share, bins, color=colour, lw=1.5, label=name)
             axes.axvline(0, color=GREY, lw=0.8, zorder=0)
             axes.set(xlabel="predicted less labelled P (s)", title=f"{labels:,} labels", xlim=(bins[0], bins[-1]))
-        panels[0].set_ylabel("part of the test windows")
+        panels[0].set_ylabel("share of the test windows")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
         figure.suptitle(_datasets(rows), fontsize="small")
@@ -93,7 +93,7 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
 
 
 def draw_cost(rows: Rows, path: Path) -> None:
-    """Draw the CPU time to convergence over the number of labels, a panel for each task (figure 10)."""
+    """Draw the CPU time to convergence against the number of labels, a panel for each task (figure 10)."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     with style():
         figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
@@ -113,7 +113,7 @@ def draw_cost(rows: Rows, path: Path) -> None:
 
 
 def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
-    """Draw a line for each schema over the number of labels, with a band of one standard deviation."""
+    """Draw a line for each schema against the number of labels, with a band of one standard deviation."""
     for schema, (name, colour) in _SCHEMAS.items():
         some = [row for row in rows if row["schema"] == schema]
         labels, middle, half = (np.array([row[key] for row in some], float) for key in ("labels", mean, sd))
@@ -126,6 +126,6 @@ def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
 
 
 def _datasets(rows: Rows) -> str:
-    """Return where the data come from, and what of it is made up."""
+    """Return the names of the datasets, with those that are synthetic marked."""
     names = dict.fromkeys(row["dataset"].split("/")[0] for row in rows)
     return ", ".join(f"{name} (SYNTHETIC)" if name == "local_seismograms" else name for name in names)

@@ -2,11 +2,11 @@
 
 `draw_all` takes a `zoo.seismograms.picking.report.Annotated` and draws
 
-    overview.png             stations over time, ordered by first pick: what was analysed, picks or labels, their rate
+    overview.png             stations against time, by first pick: what was analysed, picks or labels, their rate
     event-1.png ...          up to four stretches with most picks: verticals of all stations, ordered by first pick
-    event-1-stations.png ... and three components of some with the probabilities below
+    event-1-stations.png ... and the components of some stations with the probabilities below
 
-Waveforms are drawn high-passed at 1 Hz, causally: onsets stay where they are.
+Waveforms are high-passed causally at 1 Hz: onsets stay where they are.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from zoo.seismograms.signals import bandpass
 
 _PHASES = {"P": BLUE, "S": VERMILLION}
 _LABELS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE)
-_EVENTS, _SECTION_STATIONS, _PANEL_STATIONS, _ROWS = 4, 30, 6, 60
+_EVENTS, _SECTION_STATIONS, _PANEL_STATIONS, _ROWS = 4, 30, 6, 60  # the most that fit into a picture
 _EVENT_S, _BEFORE_S, _AFTER_S, _SHORTEST_S = 60.0, 5.0, 12.0, 20.0
 _HIGH_PASS_HZ = 1.0
 _DAY_S = 86400.0
 
 
 class Event(NamedTuple):
-    """A stretch of time that is worth a picture."""
+    """A stretch of time that deserves a picture."""
 
     start: Any
     end: Any
@@ -48,8 +48,8 @@ def draw_all(result: Any, waveforms: Callable, probabilities: Callable) -> None:
 
     Args:
         result: `zoo.seismograms.picking.report.Annotated`.
-        waveforms: start and end to an `obspy.Stream` of all stations.
-        probabilities: `NET.STA`, start and end to an `obspy.Stream` of probabilities.
+        waveforms: takes start and end, and returns an `obspy.Stream` of all stations.
+        probabilities: takes `NET.STA`, start and end, and returns an `obspy.Stream` of probabilities.
     """
     folder = Path(result.folder)
     for old in folder.glob("event-*.png"):
@@ -65,8 +65,11 @@ def draw_all(result: Any, waveforms: Callable, probabilities: Callable) -> None:
 
 
 def strongest_events(result: Any) -> list[Event]:
-    """Return the stretches of a minute with the largest sum of probabilities, each station's best of each phase
-    counted once; of a classifier, its surest windows that are not noise (or not of the commonest label). By time."""
+    """Return up to four stretches of time with the strongest events, in order of time.
+
+    They are the minutes with the largest sum of probabilities, in which the most probable pick of each phase counts at
+    each station. For a classifier they are its surest windows that are not noise (or not of the commonest label).
+    """
     if result.shape.kind == "class":
         return _labelled_events(result)
     picks = sorted(result.picks, key=lambda pick: pick.time.ns)
@@ -94,6 +97,7 @@ def strongest_events(result: Any) -> list[Event]:
 
 
 def _labelled_events(result: Any) -> list[Event]:
+    """Return the stretches around the surest windows of a classifier."""
     events: list[Event] = []
     labels = [window.label for window in result.windows]
     quiet = "noise" if "noise" in result.shape.labels else max(set(labels), key=labels.count)
@@ -110,8 +114,10 @@ def _labelled_events(result: Any) -> list[Event]:
 
 
 def overview_figure(result: Any) -> Figure:
-    """Draw stations over time: grey where there is a record that was analysed, picks as strokes or windows in the
-    colour of their label, and above how many there are."""
+    """Draw stations against time, and above them how many picks or windows there are.
+
+    A record that was analysed is grey; picks are strokes, windows bars in the colour of their label.
+    """
     labelled = result.shape.kind == "class"
     colours = _colours(result)
     items = [
@@ -144,7 +150,7 @@ def overview_figure(result: Any) -> Figure:
             row, x, probability = np.array(own).T
             if labelled:
                 bottom.barh(row, length_s / _DAY_S, left=x, height=0.6, color=colours[name], lw=0, alpha=0.7)
-            else:  # the height of a stroke is the probability
+            else:  # the height of a stroke shows the probability
                 half = 0.42 * probability
                 bottom.vlines(x, row - half, row + half, color=colours[name], lw=1.1 if len(items) < 400 else 0.6)
         bottom.set_yticks(range(len(codes)), codes, fontsize=8.5 if len(codes) < 30 else 7)
@@ -166,7 +172,7 @@ def overview_figure(result: Any) -> Figure:
 
 
 def section_figure(result: Any, event: Event, stream: Any) -> Figure:
-    """Draw the verticals of the stations of an event, each divided by its largest amplitude, with their picks."""
+    """Draw the verticals of an event's stations with their picks, each divided by its largest amplitude."""
     codes = event.stations[:_SECTION_STATIONS]
     with style():
         figure = Figure(figsize=(9.0, 1.3 + max(1.6, (0.55 if len(codes) < 12 else 0.3) * len(codes))))
@@ -194,7 +200,7 @@ def section_figure(result: Any, event: Event, stream: Any) -> Figure:
 
 
 def stations_figure(result: Any, event: Event, stream: Any, probabilities: dict[str, Any]) -> Figure:
-    """Draw the components of some stations, and below them the model's probabilities with the thresholds."""
+    """Draw the components of some stations, and below them the probabilities with the thresholds."""
     codes = list(probabilities)
     across = 1 if len(codes) <= 3 else 2
     down = -(-len(codes) // across)
@@ -247,7 +253,7 @@ def _draw_probabilities(axes: Axes, result: Any, event: Event, stream: Any, firs
 
 
 def _components(result: Any, stream: Any, code: str, event: Event) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return time (s after the event's start) and high-passed values of each component that was annotated."""
+    """Return the time (s after the event's start) and the high-passed values of each component that was annotated."""
     network, station = code.split(".", 1)
     location, band = result.stations[code].instrument.rsplit(".", 1)
     found = {}
@@ -273,7 +279,7 @@ def _components(result: Any, stream: Any, code: str, event: Event) -> dict[str, 
 
 
 def _rows(result: Any, items: Sequence[tuple]) -> list[str]:
-    """Return stations in order of their first pick (then by name), the busiest ones where they are too many."""
+    """Return stations in order of their first pick, then by name; only the busiest ones if there are too many."""
     first: dict[str, int] = {}
     count: dict[str, int] = {}
     for code, label, time, _ in items:

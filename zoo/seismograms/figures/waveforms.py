@@ -18,21 +18,20 @@ _PICKS = {
     "S": ("trace_s_arrival_sample", VERMILLION, "--"),
     "origin": ("trace_origin_sample", GREY, ":"),
 }
-_STEP = 1.25  # between components, in largest amplitudes of the panel
+_STEP = 1.25  # between components, in units of the largest amplitude of the panel
 
 
 def waveforms_figure(
     records: Sequence[Mapping[str, Any]], sampling_rate_hz: float, components: str, unit: str, title: str
 ) -> Figure:
-    """Draw records in a grid: the components of each below each other, and its picks as lines.
+    """Draw records in a grid, each with its components one below the other and its picks as lines.
 
     Args:
-        records: each with `waveform` (samples, components), and whatever columns of `zoo.seismograms.archives.columns`
-            it has.
-        sampling_rate_hz: of all.
-        components: like "ZNE".
-        unit: of the waveforms (times `trace_scale`, where a record has one).
-        title: of the figure.
+        records: each with `waveform` (samples, components), and any columns of `zoo.seismograms.archives.columns`.
+        sampling_rate_hz: sampling rate of all records.
+        components: their order, like "ZNE".
+        unit: unit of the waveforms (times `trace_scale`, if a record has one).
+        title: title of the figure.
     """
     across = min(len(records), 3 if len(records) <= 9 else 4)
     down = -(-len(records) // across)
@@ -63,13 +62,13 @@ def waveforms_figure(
 
 
 def _draw(panel: Axes, record: Mapping[str, Any], sampling_rate_hz: float, unit: str) -> set[str]:
-    """Draw one record; return which picks it has."""
+    """Draw one record; return the names of its picks."""
     waveform = np.asarray(record["waveform"], np.float64)
     centred = waveform - waveform.mean(axis=0)
     largest = np.abs(centred).max() or 1.0
     time_s = np.arange(len(waveform)) / sampling_rate_hz
-    for place, trace in enumerate((centred / largest).T):
-        panel.plot(time_s, trace - _STEP * place, color=BLACK, lw=0.5)
+    for row, trace in enumerate((centred / largest).T):
+        panel.plot(time_s, trace - _STEP * row, color=BLACK, lw=0.5)
     drawn = set()
     for label, (column, color, dashes) in _PICKS.items():
         at = float(record.get(column, np.nan))
@@ -88,7 +87,7 @@ def _draw(panel: Axes, record: Mapping[str, Any], sampling_rate_hz: float, unit:
 
 
 def _about(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Return a panel's two lines: station and category; magnitude and distance."""
+    """Return the two lines above a panel: station and category; magnitude and distance."""
     station = ".".join(str(record[key]) for key in ("station_network_code", "station_code") if str(record.get(key, "")))
     category = str(record.get("trace_category", "") or record.get("source_type", "")).replace("_", " ")
     where = ", ".join(part for part in (station, category) if part)

@@ -1,1 +1,1 @@
-"""Models of seismograms."""
+"""Networks on windows of seismograms, their scores, and what their recipes share."""

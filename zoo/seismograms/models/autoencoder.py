@@ -1,10 +1,10 @@
 """Networks on windows of three-component seismograms: convolutional encoder, decoder and heads (Kong et al. 2021).
 
-Windows are (n, samples, 3), components Z, N, E. `WaveformModel` is the base of what is saved: a model that takes any
-unit and offset, because `WindowNormalisation` is part of it.
+Windows are (n, samples, 3), components Z, N, E. `WaveformModel` is the base of the models that are saved: they take any
+unit and offset, because `WindowNormalisation` is part of them.
 
 The paper's convolutions are two-dimensional, (3, 1) with stride (2, 1) on images of width 1. One-dimensional ones are
-the same operation and cost a third: `two_dimensional` makes the paper's form of a model with the same weights.
+the same operation at a third of the cost; `two_dimensional` makes the paper's form of a layer, with the same weights.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from zoo.seismograms.models.picking_network import CausalHighPass
 COMPONENT_ORDER = "ZNE"
 HEADS = ("cnn", "dense")
 _KERNEL, _STRIDE = 3, 2
+_HEAD_KERNELS, _HEAD_UNITS = 32, 100  # section 2.3
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WindowNormalisation(keras.layers.Layer):
-    """Removes the mean of each component and divides by the largest absolute value of all three; zeros stay zeros."""
+    """Subtracts the mean of each component and divides by the largest absolute value of all; zeros stay zeros."""
 
     def call(self, waveforms):
         x = ops.cast(waveforms, "float32")
-        x = x - x[:, :1]  # an offset of a million counts would cost the mean its digits
+        x = x - x[:, :1]  # with an offset of a million counts the mean would lose digits
         x = x - ops.mean(x, axis=1, keepdims=True)
         largest = ops.max(ops.abs(x), axis=(1, 2), keepdims=True)
         return x / ops.where(largest > 0, largest, 1.0)
@@ -39,21 +40,23 @@ class WindowNormalisation(keras.layers.Layer):
 
 
 def layer_lengths(samples: int, bottleneck: int) -> list[int]:
-    """Return the lengths from the window to the bottleneck, each half of the one before, rounded up.
+    """Return the lengths from the window to the bottleneck, each half of the previous one, rounded up.
 
     Raises:
-        UsageError: if halving never gives the bottleneck.
+        UsageError: if halving never yields the bottleneck.
     """
     lengths = [samples]
     while lengths[-1] > max(bottleneck, 1):
         lengths.append(-(-lengths[-1] // _STRIDE))
     if lengths[-1] != bottleneck or len(lengths) < 2:
-        raise UsageError(f"A window of {samples} halves to {', '.join(map(str, lengths[1:]))}, not to {bottleneck}.")
+        raise UsageError(
+            f"A window of {samples} samples halves to {', '.join(map(str, lengths[1:]))}, not to {bottleneck}."
+        )
     return lengths
 
 
 class _Convolutions(keras.layers.Layer):
-    """What encoder and decoder share: their sizes, and one- or two-dimensional kernels; each has its `make_layers`."""
+    """What encoder and decoder share: sizes, and one- or two-dimensional kernels; each has its own `make_layers`."""
 
     def __init__(
         self,
@@ -73,12 +76,14 @@ class _Convolutions(keras.layers.Layer):
         self.layers = self.make_layers()
 
     def layer(self, transposed: bool, channels: int, activation: str | None, name: str) -> keras.layers.Layer:
+        """Return a convolution of length 3 and stride 2, or a transposed one."""
         shape = (_KERNEL,) if self.dimensions == 1 else (_KERNEL, 1)
         stride = _STRIDE if self.dimensions == 1 else (_STRIDE, 1)
         kind = getattr(keras.layers, f"Conv{self.dimensions}D{'Transpose' if transposed else ''}")
         return kind(channels, shape, strides=stride, padding="same", activation=activation, name=name)
 
     def build_layers(self, lengths: Sequence[int], channels: Sequence[int]) -> None:
+        """Build each layer for the length and the channels of its input."""
         for layer, length, number in zip(self.layers, lengths, channels, strict=True):
             layer.build((None, length, number) if self.dimensions == 1 else (None, length, 1, number))
         self.built = True
@@ -95,7 +100,7 @@ class WaveformEncoder(_Convolutions):
     Convolutions of length 3 and stride 2 with ReLU, until the bottleneck: 540, 270, 135, 68, 34, 17.
 
     Args:
-        samples: of a window.
+        samples: length of a window.
         bottleneck: length of the code.
         maps: feature maps of the third and all further layers.
         stem: feature maps of the first layers, which the paper does not state.
@@ -125,8 +130,8 @@ class WaveformEncoder(_Convolutions):
 class WaveformDecoder(_Convolutions):
     """Features (n, bottleneck, maps) to windows (n, samples, 3): the encoder's layers in reverse, transposed.
 
-    A length that was rounded up is cropped where it comes back (136 to 135), so that every layer has the length of its
-    counterpart. The last layer is linear. Arguments as of `WaveformEncoder`.
+    A length that was rounded up is cropped on the way back (136 to 135), so that every layer has the length of its
+    counterpart. The last layer is linear. It takes the arguments of `WaveformEncoder`.
     """
 
     def make_layers(self):
@@ -155,9 +160,9 @@ class EncoderAndHead(keras.Model):
     Args:
         encoder: configuration of a `WaveformEncoder`.
         head: "cnn", a convolution with 32 kernels before the fully connected layer of 100; or "dense", without it.
-        outputs: how many numbers come out.
+        outputs: how many numbers the model returns.
         output_activation: None (logits) or "relu".
-        output_bias: what the output's bias begins with. A ReLU that begins at 0 may never wake.
+        output_bias: initial bias of the output. A ReLU that begins at 0 may stay there.
     """
 
     def __init__(
@@ -175,11 +180,11 @@ class EncoderAndHead(keras.Model):
         self.head, self.outputs = head, outputs
         self.output_activation, self.output_bias = output_activation, output_bias
         self.encoder = WaveformEncoder(**{**encoder, "name": "encoder"})
-        cnn = [keras.layers.Conv1D(32, _KERNEL, padding="same", activation="relu", name="convolution")]
+        cnn = [keras.layers.Conv1D(_HEAD_KERNELS, _KERNEL, padding="same", activation="relu", name="convolution")]
         self.application = [
             *(cnn if head == "cnn" else []),
             keras.layers.Flatten(name="flatten"),
-            keras.layers.Dense(100, activation="relu", name="connected"),
+            keras.layers.Dense(_HEAD_UNITS, activation="relu", name="connected"),
             keras.layers.Dense(
                 outputs,
                 activation=output_activation,
@@ -217,16 +222,16 @@ class EncoderAndHead(keras.Model):
 
 
 class WaveformModel(keras.Model):
-    """The base of models of windows: what it takes is in its configuration, and it normalises by itself.
+    """Base of models of windows: its configuration says what it takes, and it normalises its input itself.
 
     Windows are (n, samples, 3) in any unit with any offset, components Z, N, E at `sampling_rate_hz`; a component of
-    zeros was not recorded. A subclass makes `self.network`, which `fit` trains on normalised windows, and says in
-    `answer` what comes of its output.
+    zeros was not recorded. A subclass makes `self.network`, which `fit` trains on normalised windows, and turns its
+    output into that of the model in `answer`.
 
     Args:
-        samples: of a window.
-        sampling_rate_hz: of a window.
-        labels: what the outputs of a classifier mean.
+        samples: length of a window.
+        sampling_rate_hz: sampling rate of a window.
+        labels: meaning of a classifier's outputs.
         high_pass_hz: corner of a causal high-pass before normalisation; 0 for none, as in the paper.
     """
 
@@ -252,23 +257,23 @@ class WaveformModel(keras.Model):
         self.built = True
 
     def answer(self, output):
-        """Return what the model gives, from what its network gives."""
+        """Return the output of the model for an output of its network."""
         return output
 
     def call(self, waveforms):
         if tuple(waveforms.shape[1:]) != (self.samples, len(COMPONENT_ORDER)):
             raise ZooError(
-                f"{type(self).__name__} takes windows (n, {self.samples}, 3) of {self.sampling_rate_hz:g} Hz, "
+                f"{type(self).__name__} takes windows (n, {self.samples}, 3) at {self.sampling_rate_hz:g} Hz, "
                 f"components {COMPONENT_ORDER}; received {tuple(waveforms.shape)}."
             )
         return self.answer(self.network(self.prepare(waveforms)))
 
     def prepare(self, waveforms):
-        """Return windows as the network takes them."""
+        """Return windows in the form that the network takes."""
         return self.normalisation(self.high_pass(waveforms) if self.high_pass else waveforms)
 
     def prepared(self, waveforms: np.ndarray) -> np.ndarray:
-        """Return any number of windows as the network takes them, in batches."""
+        """Return any number of windows in the form that the network takes, batch by batch."""
         parts = [waveforms[first : first + 4096] for first in range(0, len(waveforms), 4096)]
         return np.concatenate([ops.convert_to_numpy(self.prepare(part)) for part in parts])
 
@@ -293,8 +298,8 @@ class WaveformClassifier(WaveformModel):
 
     Args:
         encoder: configuration of the `WaveformEncoder`.
-        head: as of `EncoderAndHead`.
-        **window: as of `WaveformModel`; `labels` is needed.
+        head: as in `EncoderAndHead`.
+        **window: as in `WaveformModel`; `labels` is needed.
     """
 
     answers = "seismograms.class"
@@ -306,7 +311,7 @@ class WaveformClassifier(WaveformModel):
         self.network = EncoderAndHead(encoder, head, len(self.labels), name="network")
 
     def build(self, input_shape=None):
-        # By which logits are divided: above 1 where the network is too sure of itself (Guo et al. 2017).
+        # Divides the logits: above 1 where the network is too sure of itself (Guo et al. 2017).
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
         super().build(input_shape)
 

@@ -1,6 +1,6 @@
-"""What a phase picker is made of: a causal high-pass, normalisation of a window, and a U-Net along time.
+"""The parts of a phase picker: a causal high-pass, normalisation of a window, and a U-Net along time.
 
-After PhaseNet (Zhu & Beroza 2019, figure 3), with channel counts of this zoo.
+After PhaseNet (Zhu & Beroza 2019, figure 3), with other numbers of channels.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ class CausalHighPass(keras.layers.Layer):
     """Butterworth high-pass (two corners) of (n, samples, channels), in any unit and with any offset.
 
     Nothing moves ahead of an onset, as it would with a zero-phase filter. Each channel starts from zero: its first
-    sample is taken off. The recursion is a product of spectra with its impulse response, which every backend has.
+    sample is subtracted. The recursion is computed as a product of spectra with its impulse response, which works on
+    every backend.
 
     Args:
-        corner_hz: of the filter.
-        sampling_rate_hz: of the windows.
+        corner_hz: corner frequency.
+        sampling_rate_hz: sampling rate of the windows.
     """
 
     def __init__(self, corner_hz: float, sampling_rate_hz: float, **kwargs):
@@ -55,7 +56,7 @@ class CausalHighPass(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ChannelScaling(keras.layers.Layer):
-    """Every channel of (n, samples, channels) less its mean, over its standard deviation; zeros stay zeros."""
+    """Subtracts from each channel of (n, samples, channels) its mean and divides by its sd; zeros stay zeros."""
 
     def call(self, waveforms):
         waveforms = waveforms - ops.mean(waveforms, axis=1, keepdims=True)
@@ -72,7 +73,7 @@ class ConvolutionBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.padding = keras.layers.ZeroPadding1D(_KERNEL // 2)
         self.convolution = keras.layers.Conv1D(filters, _KERNEL, stride, use_bias=False)
-        # As fast as a fine-tuning of a hundred steps needs.
+        # Averages that follow within a hundred steps, the length of a fine-tuning.
         self.normalisation = keras.layers.BatchNormalization(momentum=0.95)
 
     def build(self, shape):
@@ -88,10 +89,10 @@ class PickingNetwork(keras.Model):
     """Waveforms (n, samples, 3) to logits (n, samples, labels): high-pass, scaling, U-Net.
 
     Args:
-        sampling_rate_hz: of the windows.
-        filters: of each level; each is `_STRIDE` times as coarse as the one above it.
-        labels: how many outputs a sample has.
-        corner_hz: of the high-pass.
+        sampling_rate_hz: sampling rate of the windows.
+        filters: channels of each level; a level is 4 times as coarse in time as the one above it.
+        labels: how many outputs each sample has.
+        corner_hz: corner of the high-pass.
     """
 
     def __init__(self, sampling_rate_hz: float, filters: Sequence[int], labels: int = 3, corner_hz: float = 1.0):

@@ -1,7 +1,7 @@
-"""How well models of windows of seismograms do, and how windows are cut from longer records to find out.
+"""Scores of models of windows of seismograms, and how windows are cut from longer records for them.
 
-Records may be the model's windows, or longer at its rate, with a P: then windows are cut around P, and noise before
-it. So whole traces of an archive score a model that was trained on a dataset of windows.
+Records may be the model's windows, or longer ones at its rate that contain P: then windows are cut around P, and noise
+before it. Thus whole traces of an archive score a model that was trained on a dataset of windows.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from zoo.seismograms.models.autoencoder import WaveformClassifier, WaveformModel
 from zoo.training.recipe import Records
 
 COLLAPSED = 0.9
-"""A run has collapsed if its error is above this part of the error of the best constant answer."""
+"""A run has collapsed if its error exceeds this share of the error of the best constant answer."""
 FEATURES = ("waveform", "trace_name", "trace_category", "trace_p_arrival_sample")
-"""What of a record is read."""
+"""The columns of a record that are read."""
 _BEFORE_S = 1.0
-"""P lies at least so long after the start of a window, and noise ends so long before P."""
+"""P lies at least this long after the start of a window, and noise ends this long before P."""
 _CONSTANT_S = 0.5
-"""A window of noise in which nothing changes for so long was not recorded throughout."""
+"""A window of noise in which nothing changes for this long was not recorded throughout."""
 
 
 def windows(records: Records, model: WaveformModel, latest: float = 1 / 3, noise: bool = False) -> Records:
-    """Return records as windows of the model; longer ones are cut, those without P among them left out.
+    """Return records as windows of the model; longer ones are cut, or left out if they have no P.
 
     Args:
-        records: `waveform` (n, samples, 3) at the model's rate, and the others of `FEATURES`.
-        model: whose windows they are to be.
-        latest: P lies up to this part of the window after its start, where the hash of the trace's name says.
-        noise: whether the window that ends a second before P is added as noise, where the record has it.
+        records: `waveform` (n, samples, 3) at the model's rate, and the other columns of `FEATURES`.
+        model: the model whose windows they become.
+        latest: P lies up to this share of the window after its start; the hash of the trace's name says where.
+        noise: whether the window that ends a second before P is added as noise, if the record is long enough.
 
     Raises:
         ZooError: if the records are shorter than a window.
@@ -42,7 +42,7 @@ def windows(records: Records, model: WaveformModel, latest: float = 1 / 3, noise
     if waveform.shape[1] == samples:
         return records
     if waveform.shape[1] < samples:
-        raise ZooError(f"The records have {waveform.shape[1]} samples, a window of the model has {samples}.")
+        raise ZooError(f"The records have {waveform.shape[1]} samples; a window of the model has {samples}.")
     before = round(_BEFORE_S * model.sampling_rate_hz)
     names = np.asarray(records["trace_name"]).astype(str)
     p = np.asarray(records["trace_p_arrival_sample"], np.float64)
@@ -66,14 +66,14 @@ def windows(records: Records, model: WaveformModel, latest: float = 1 / 3, noise
 
 
 def _constant(window: np.ndarray, samples: int) -> bool:
-    """Return whether no component moves for so many samples, to a thousandth of the median step."""
+    """Return whether no component changes over this many samples by more than a thousandth of the median step."""
     steps = np.abs(np.diff(window, axis=0)).max(1)
     still = steps <= 1e-3 * np.median(steps)
     return bool((np.convolve(still, np.ones(samples), "valid") >= samples).any())
 
 
 def correlations(true: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
-    """Return the correlation coefficients (n,) of windows with their reconstructions, the components together."""
+    """Return the correlation coefficients (n,) of windows with their reconstructions, over all components."""
     a, b = true.reshape(len(true), -1), reconstructed.reshape(len(true), -1)
     a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     scale = np.sqrt(np.sum(a**2, 1) * np.sum(b**2, 1))
@@ -84,7 +84,8 @@ def reconstruction_score(model: WaveformModel, records: Records) -> dict[str, fl
     """Return how well windows are reconstructed.
 
     `correlation`: mean over windows; `correlation_p10`: a tenth of the windows have less; `mae`: mean absolute error
-    (figure 3), of windows from -1 to 1; `mae_of_zero`: that of zeros; `active_part`: of the code's features.
+    for windows scaled to -1..1 (figure 3); `mae_of_zero`: that of answering zeros; `active_part`: share of the code's
+    features above 0.
     """
     waveform = windows(records, model)["waveform"]
     true, reconstructed = model.prepared(waveform), model.outputs(waveform)
@@ -99,7 +100,7 @@ def reconstruction_score(model: WaveformModel, records: Records) -> dict[str, fl
 
 
 def classes(records: Records, labels: Sequence[str]) -> np.ndarray:
-    """Return which of the labels each record is, by the first word of its `trace_category` (`earthquake_local`).
+    """Return the number of each record's label, from the first word of its `trace_category` (`earthquake_local`).
 
     Raises:
         ZooError: if a record is of another category.
@@ -108,16 +109,15 @@ def classes(records: Records, labels: Sequence[str]) -> np.ndarray:
     words = [text.split("_")[0] for text in texts]
     strange = sorted({word for word in words if word not in labels})
     if strange:
-        raise ZooError(f"This model tells {', '.join(labels)}; the dataset also has {', '.join(strange)}.")
+        raise ZooError(f"This model distinguishes {', '.join(labels)}; the dataset also has {', '.join(strange)}.")
     return np.array([labels.index(word) for word in words])[rows]
 
 
 def class_score(model: WaveformClassifier, records: Records) -> dict[str, float]:
-    """Return accuracy and how true the probabilities are.
+    """Return accuracy, recall, and how reliable the probabilities are.
 
-    `windows`: how many there were; `of_commonest`: accuracy of always giving the commonest label; `recall_LABEL`: the
-    part of its records that is found; `calibration_error`: mean difference of stated probability and accuracy in ten
-    bins.
+    `windows`: their number; `of_commonest`: accuracy of always giving the commonest label; `recall_LABEL`: the share of
+    its records that is found; `calibration_error`: mean difference between stated probability and accuracy in ten bins.
     """
     records = windows(records, model, noise="noise" in model.labels)
     probability, true = model.outputs(records["waveform"]), classes(records, model.labels)

@@ -1,1 +1,1 @@
-"""Physics of seismograms."""
+"""Synthetic local seismograms: crusts, rays, sources, noise and instruments, with NumPy and Numba alone."""

@@ -1,94 +1,72 @@
-"""What is random about a station, a source and a path, and the waves that follow from it.
+"""What is random about a source and a path, and the waves that follow from it.
 
-Ranges follow what the literature reports for local earthquakes of the crust; what no source fixes is ASSUMED and wide.
+Ranges follow what the literature reports for local earthquakes in the crust; what no publication fixes is ASSUMED, and
+wide.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from zoo.seismograms.physics import noise as noises
 from zoo.seismograms.physics import sources
 from zoo.seismograms.physics.model import SeismogramModel
-from zoo.seismograms.physics.paths import Crusts, arrivals, layer_of, random_crusts
+from zoo.seismograms.physics.paths import Crusts, arrivals, layer_of
 from zoo.seismograms.physics.radiation import lognormal, radiation
+from zoo.seismograms.physics.stations import Stations
 from zoo.seismograms.physics.waves import Waves
 
 _SHOTS = 12
+"""The most parts that a source has."""
 _BANDS_HZ = ((1.0, 4.0), (4.0, 12.0), (12.0, 35.0))
-_MAGNITUDES = (-2.5, 6.5)
-_LARGEST = 5.3
-_HALVINGS = 12
+"""P stands out of the noise in the best of them."""
+_MAGNITUDES, _HALVINGS = (-2.5, 6.5), 12
+"""The smallest magnitude that stands out is sought between these by halving, to 9 / 2^12 = 0.002."""
+_LARGEST, _LEAST_EXCESS = 5.3, 0.3
+"""No excess leads beyond this magnitude: sources are points, and larger ruptures are kilometres long. Where even the
+smallest magnitude that stands out is near it or above, up to 0.3 is still added."""
+_SOFTEST_M_S = 1500.0
+"""Least velocity of S at a source: no rock that breaks is softer."""
 KAPPA_P = 0.5
-"""Of S's kappa."""
+"""Kappa of P, relative to that of S."""
+_LOW_KAPPA_SHARE, _LOW_KAPPA = 0.25, 0.3
+"""Share of events with less attenuation at the site, and what is left of kappa there (ASSUMED)."""
 _ORIGIN_S = 22.5
+"""The longest time before the origin at which a window begins (Kong et al. 2021)."""
+_MARGIN_S, _END_S = 1.3, 1.8
+"""P is at least this far from the beginning and from the end of a window."""
 _LABELLED_S = 0.3
-"""S is labelled at the first S wave that has this part of the amplitude of the largest: nobody picks a weaker Sn."""
-
-
-@dataclass
-class Stations:
-    """n stations."""
-
-    crusts: Crusts
-    levels: np.ndarray
-    """(n, knots) between the noise models."""
-    white: np.ndarray
-    """(n,) instrument noise, (m/s)2/Hz."""
-    horizontal_noise: np.ndarray
-    """(n, 2) noise amplitude of N and E relative to Z."""
-    sensor: np.ndarray
-    low_pass: np.ndarray
-    counts: np.ndarray
-    """(n,) of noise, root mean square on Z."""
-    kappa_s: np.ndarray
-
-    def take(self, rows: np.ndarray) -> Stations:
-        """Return some of the stations."""
-        crusts = Crusts(*(values[rows] for values in self.crusts))
-        others = {field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "crusts"}
-        return Stations(crusts, **others)
+"""S is labelled at the first S wave with at least this share of the largest amplitude: nobody picks a weaker Sn."""
 
 
 @dataclass
 class Events:
-    """n events as seen by their stations."""
+    """n events, each as seen by its station."""
 
     waves: Waves
     explosion: np.ndarray
+    """(n,): whether the source is an explosion."""
     corner_hz: np.ndarray
-    """(n, 2) of P, S."""
+    """(n, 2): corner frequencies of P, S."""
     t_star_s: np.ndarray
-    """(n, 3) of P, S, late coda, at 1 Hz."""
+    """(n, 3): t* of P, S, late coda at 1 Hz."""
     eta: np.ndarray
+    """(n,): exponent of Q(f)."""
     kappa_s: np.ndarray
+    """(n,): kappa of S, s."""
     columns: dict[str, np.ndarray]
+    """(n,) each, under the names of `zoo.seismograms.archives.columns`."""
 
 
 def _between(rng: np.random.Generator, low: float, high: float, count) -> np.ndarray:
-    """Draw log-uniformly."""
+    """Draw from a log-uniform distribution."""
     return np.exp(rng.uniform(np.log(low), np.log(high), count))
 
 
-def draw_stations(rng: np.random.Generator, count: int) -> Stations:
-    """Draw stations: crust, noise, instrument, site."""
-    levels = noises.random_levels(rng, count)
-    return Stations(
-        crusts=random_crusts(rng, count),
-        levels=levels,
-        white=noises.random_white(rng, levels),
-        horizontal_noise=lognormal(rng, 1.1, 0.25, count)[:, None] * lognormal(rng, 1.0, 0.12, (count, 2)),
-        sensor=rng.choice(len(noises.SENSORS), count, p=noises.SENSOR_SHARES),
-        low_pass=rng.choice(len(noises.LOW_PASSES), count, p=noises.LOW_PASS_SHARES),
-        counts=np.clip(lognormal(rng, 60, 1.4, count), 2.0, 20_000),
-        kappa_s=np.clip(lognormal(rng, 0.03, 0.55, count), 0.003, 0.1),
-    )
-
-
 def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stations, explosion: np.ndarray) -> Events:
-    """Draw sources and paths for stations; `explosion` (n,) says which kind."""
+    """Draw a source and a path for each of n stations; `explosion` (n,) says of which kind the source is."""
     n, rate = len(explosion), model.sampling_rate_hz
     depth, distance = _geometry(rng, model, stations.crusts, explosion)
     rays = [arrivals(stations.crusts.thickness_km, v, depth, distance) for v in stations.crusts[1:]]
@@ -98,34 +76,23 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
     q_ratio = rng.uniform(0.5, 1.3, n)  # Qp / Qs, below 1 above some hertz: Sato et al. 2012, section 5.1
     first_p, first_s = (np.nanmin(r.time_s, axis=1) for r in rays)
     t_star = np.stack([first_p / (q0 * q_ratio), first_s / q0, first_s / q0], axis=1)
-    kappa = stations.kappa_s * np.where(rng.random(n) < 0.25, 0.3, 1.0)
+    kappa = stations.kappa_s * np.where(rng.random(n) < _LOW_KAPPA_SHARE, _LOW_KAPPA, 1.0)
     # Amplitude and polarisation of every ray, for a unit seismic moment.
     amplitude, polarisation = radiation(rng, stations.crusts, rays, depth, azimuth, back_azimuth, explosion)
     times = np.stack([r.time_s for r in rays], axis=1)
     amplitude = np.where(np.isfinite(times), amplitude, 0)
     scattered, rise, fall = _scattering(rng, first_s - first_p)
-    # The source: what stands out of the noise, and more.
-    stress_drop_pa = np.clip(lognormal(rng, 3e6, 1.0, n), 1e5, 1e8)
-    higher = rng.uniform(1.0, 1.7, n)  # corner of P over that of S
-    lower = np.where(explosion, rng.uniform(0.4, 1.0, n), 1.0)
-    vs_source = 1e3 * np.take_along_axis(stations.crusts.vs_km_s, layer_of(stations.crusts, depth)[:, None], 1)[:, 0]
-    vs_source = np.maximum(vs_source, 1500.0)  # no rock that breaks is softer
-
-    def corners(magnitude: np.ndarray) -> np.ndarray:
-        s = lower * sources.corner_hz(sources.moment_n_m(magnitude), stress_drop_pa, vs_source)
-        return np.stack([s * higher, s], axis=1)
-
+    # Amplitude of the first P on the vertical, with what scatters forward within the first second.
     first = np.where(np.isfinite(times[:, 0]), times[:, 0], np.inf).argmin(axis=1)
     vertical = np.abs(np.take_along_axis(amplitude[:, 0] * polarisation[:, 0, :, 0], first[:, None], 1)[:, 0])
     vertical = vertical * np.sqrt(1 + scattered[:, 0] * np.minimum(1, 0.7 / fall[:, 0]))
-    floor = _smallest(model, stations, explosion, corners, vertical, (t_star[:, 0], eta, kappa * KAPPA_P))
-    magnitude = floor + np.minimum(rng.exponential(model.snr_excess, n), np.maximum(_LARGEST - floor, 0.3))
-    corner = corners(magnitude)
+    losses = t_star[:, 0], eta, kappa * KAPPA_P
+    magnitude, corner = _sources(rng, model, stations, explosion, depth, vertical, losses)
     amplitude *= sources.moment_n_m(magnitude)[:, None, None]
-    # Where it stands in the window.
+    # Where the event lies in the window.
     largest = amplitude[:, 1].max(axis=1, keepdims=True)
     p_s, s_s = first_p, np.where(amplitude[:, 1] >= _LABELLED_S * largest, times[:, 1], np.inf).min(axis=1)
-    origin = _place(rng, model, p_s, s_s)
+    origin = _origin_samples(rng, model, p_s, s_s)
     decay_s = np.clip(_between(rng, 1.5, 15, n) * (first_s / 4) ** 0.35, 0.8, 40)
     waves = Waves(
         onset=np.where(np.isfinite(times), origin[:, None, None] + times * rate, np.inf),
@@ -144,7 +111,7 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
         rayleigh=_rayleigh(rng, explosion, depth, distance, origin, amplitude, corner, t_star[:, 1] + kappa, rate),
         back_azimuth_rad=back_azimuth,
     )
-    t_star[:, 2] += 0.5 * decay_s / q0  # coda waves have travelled longer, through deeper, clearer rock
+    t_star[:, 2] += 0.5 * decay_s / q0  # coda waves have travelled further, through deeper, less attenuating rock
     columns = {
         "trace_p_arrival_sample": origin + p_s * rate,
         "trace_s_arrival_sample": origin + s_s * rate,
@@ -161,10 +128,10 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
 
 
 def _geometry(rng, model: SeismogramModel, crusts: Crusts, explosion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return depth and epicentral distance, km."""
+    """Draw depths (n,) and epicentral distances (n,), km."""
     n = len(explosion)
     s_minus_p = _between(rng, *model.s_minus_p_s, n)
-    # Near sources see the slow upper crust, far ones the middle and lower.
+    # Waves of near sources cross the slow upper crust, those of far ones the middle and lower crust.
     slow = (1 / crusts.vs_km_s - 1 / crusts.vp_km_s)[:, [2, 3]]
     path = s_minus_p / np.where(s_minus_p < 2, slow[:, 0], slow.mean(axis=1))
     deepest = crusts.thickness_km.sum(axis=1) - 0.5
@@ -176,7 +143,7 @@ def _geometry(rng, model: SeismogramModel, crusts: Crusts, explosion: np.ndarray
 
 
 def _scattering(rng, s_minus_p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return energy scattered forward (n, 2), and its rise and fall in s (n, 2); more, and longer, further away."""
+    """Draw the energy scattered forward (n, 2), its rise and its fall (n, 2), s: more, and longer, further away."""
     n = len(s_minus_p)
     far = np.maximum(s_minus_p, 0.2)[:, None]
     fall = np.array([0.16, 0.16]) * far**0.8 * lognormal(rng, 1.0, 0.5, (n, 2)) + 0.03
@@ -185,10 +152,29 @@ def _scattering(rng, s_minus_p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     return energy, rise, fall
 
 
+def _sources(rng, model, stations, explosion, depth, vertical, losses) -> tuple[np.ndarray, np.ndarray]:
+    """Draw magnitudes (n,), from the smallest that stands out of the noise upwards, and corners (n, 2) of P, S, Hz."""
+    n = len(explosion)
+    stress_drop_pa = np.clip(lognormal(rng, 3e6, 1.0, n), 1e5, 1e8)
+    higher = rng.uniform(1.0, 1.7, n)  # corner of P over that of S
+    lower = np.where(explosion, rng.uniform(0.4, 1.0, n), 1.0)
+    vs_source = 1e3 * np.take_along_axis(stations.crusts.vs_km_s, layer_of(stations.crusts, depth)[:, None], 1)[:, 0]
+    vs_source = np.maximum(vs_source, _SOFTEST_M_S)
+
+    def corners(magnitude: np.ndarray) -> np.ndarray:
+        s = lower * sources.corner_hz(sources.moment_n_m(magnitude), stress_drop_pa, vs_source)
+        return np.stack([s * higher, s], axis=1)
+
+    floor = _smallest(model, stations, explosion, corners, vertical, losses)
+    magnitude = floor + np.minimum(rng.exponential(model.snr_excess, n), np.maximum(_LARGEST - floor, _LEAST_EXCESS))
+    return magnitude, corners(magnitude)
+
+
 def _smallest(model, stations: Stations, explosion, corners, vertical, losses) -> np.ndarray:
     """Return the magnitude (n,) whose P stands out of the noise by the floor, in the best of three bands.
 
-    Energy of the first second of vertical P, from its spectrum, over that of noise in a second.
+    The measure is the energy of the first second of P on the vertical, from its spectrum, over that of a second of
+    noise.
     """
     frequency = np.geomspace(1.0, min(35.0, 0.4 * model.sampling_rate_hz), 19)
     t_star, eta, kappa = (v[:, None] for v in losses)
@@ -211,13 +197,13 @@ def _smallest(model, stations: Stations, explosion, corners, vertical, losses) -
     return high
 
 
-def _place(rng, model: SeismogramModel, p_s: np.ndarray, s_s: np.ndarray) -> np.ndarray:
-    """Return the sample of the origin time; P falls on a whole sample."""
+def _origin_samples(rng, model: SeismogramModel, p_s: np.ndarray, s_s: np.ndarray) -> np.ndarray:
+    """Draw the samples (n,) of the origin times, such that P falls on a whole sample."""
     rate, samples = model.sampling_rate_hz, model.samples
     draw = rng.random(len(p_s))
-    margin, end = 1.3 * rate, samples - 1.8 * rate
+    margin, end = _MARGIN_S * rate, samples - _END_S * rate
     if model.window == "origin":
-        # P must be inside: Kong et al. (2021) do not say so, but a window without an event is none of an earthquake.
+        # P must be inside: Kong et al. (2021) do not say so, but a window without an event shows no earthquake.
         first, last = np.minimum(p_s * rate, end - margin), p_s * rate + _ORIGIN_S * rate
     elif model.window == "early":
         first, last = 0.07 * samples, 0.33 * samples
@@ -232,7 +218,7 @@ def _place(rng, model: SeismogramModel, p_s: np.ndarray, s_s: np.ndarray) -> np.
 
 
 def _site(rng, crusts: Crusts, back_azimuth: np.ndarray, rate: float) -> dict[str, np.ndarray]:
-    """Return what the layers below the station add: those fields of `Waves`."""
+    """Draw what the layers below the station add, as fields of `Waves`."""
     n = len(back_azimuth)
     thickness, vp, vs = crusts.thickness_km[:, :2], crusts.vp_km_s[:, :2], crusts.vs_km_s[:, :2]
     lag = np.minimum(thickness, 1.5) * (1 / vs - 1 / vp)
@@ -253,16 +239,19 @@ def _site(rng, crusts: Crusts, back_azimuth: np.ndarray, rate: float) -> dict[st
 
 
 def _components(rng, n: int, horizontal: tuple[float, float]) -> np.ndarray:
-    """Return how scattered waves share out (n, 3), squares adding up to 1; `horizontal` to vertical amplitude."""
+    """Draw how scattered waves are shared among the components (n, 3), with squares that add up to 1.
+
+    `horizontal` is the range of horizontal over vertical amplitude.
+    """
     h = rng.uniform(*horizontal, n)
     shares = np.stack([np.ones(n), h * rng.uniform(0.85, 1.15, n), h * rng.uniform(0.85, 1.15, n)], axis=1)
     return shares / np.sqrt((shares**2).sum(axis=1, keepdims=True))
 
 
 def _shots(rng, explosion: np.ndarray, corner: np.ndarray, rate: float) -> np.ndarray:
-    """Return the parts of sources (n, _SHOTS, 2): delay in samples, weight.
+    """Draw the parts of sources (n, _SHOTS, 2): delay in samples, weight.
 
-    Half of the earthquakes have two or three parts, the first often the smallest (ruptures begin so: Ellsworth & Beroza
+    Half of the earthquakes have two or three parts, the first often the smallest (as ruptures begin: Ellsworth & Beroza
     1995); half of the explosions are quarry blasts fired in rows.
     """
     n = len(explosion)
@@ -284,7 +273,7 @@ def _shots(rng, explosion: np.ndarray, corner: np.ndarray, rate: float) -> np.nd
 
 
 def _rayleigh(rng, explosion, depth, distance, origin, amplitude, corner, loss_s, rate) -> np.ndarray:
-    """Return Rg of shallow sources: ASSUMED amplitude, against that of S, or of P for an explosion."""
+    """Draw Rg (n, 6) of shallow sources; ASSUMED: its amplitude, relative to that of S, or of P for an explosion."""
     n = len(depth)
     base = np.where(explosion, 0.5 * amplitude[:, 0].max(axis=1), amplitude[:, 1].max(axis=1))
     effective = 1 / (1 / corner[:, 1] + np.pi * loss_s)

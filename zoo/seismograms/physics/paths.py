@@ -1,9 +1,9 @@
-"""Travel times and rays in random layered crusts: direct waves, head waves, reflections from the Moho.
+"""Travel times and rays in random layered crusts: direct waves, head waves, reflections off the Moho.
 
 Layers are flat and uniform; the last one is the half space (the mantle). For a ray parameter p (s/km) a ray crosses a
 layer of thickness h and velocity v in the time h / (v cos i) over the distance h tan i, with sin i = p v (Aki &
 Richards 2002, section 9.3). Direct and reflected rays are found by bisection for the p that arrives at the station;
-head waves have p = 1 / v of the layer that they run along, beyond their critical distance.
+head waves have p = 1 / v of the layer that they run along, and exist beyond their critical distance.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from zoo.errors import ZooError
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True}
 _BISECTIONS = 48
+"""They find u of `_search` to 30 / 2^48 = 1e-13."""
+_LARGEST_U = 30.0
+"""A ray as near to grazing as exp(-30) = 1e-13 reaches 2e6 times the thickness of its layer."""
 DIRECT = 0
 """Column of the direct wave in `Arrivals`; then come the head waves along layers 1, 2 ..., then the reflection."""
 
 
 class Crusts(NamedTuple):
-    """n crusts of the same number of layers, from above; the last layer is the half space."""
+    """n crusts with the same number of layers, from the top down; the last layer is the half space."""
 
     thickness_km: np.ndarray
     """(n, layers - 1)."""
@@ -34,7 +37,7 @@ class Crusts(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """What arrives at n stations: (n, layers + 1) each; NaN where there is no such wave."""
+    """What arrives at n stations: (n, layers + 1) each, NaN where there is no such wave."""
 
     time_s: np.ndarray
     slowness_s_km: np.ndarray
@@ -46,10 +49,10 @@ class Arrivals(NamedTuple):
 
 
 def random_crusts(rng: np.random.Generator, count: int) -> Crusts:
-    """Draw crusts: a site layer, sediment or weathered rock, upper, middle and lower crust, mantle.
+    """Draw n = `count` crusts: site layer, sediment or weathered rock, upper, middle and lower crust, mantle.
 
     Ranges are those of continental crust (Christensen & Mooney 1995; CRUST1.0 for sediment): Moho at 18 to 50 km,
-    Vp/Vs of 1.64 to 1.86 below the sediment. Velocities overlap, so that layers slower than those above them occur.
+    Vp/Vs of 1.64 to 1.86 below the sediment. Velocity ranges overlap, so a layer may be slower than the one above it.
     The site layer is soft soil or weathered rock of 5 to 60 m, with Vs of 0.15 to 1.6 km/s.
     """
     uniform = rng.uniform
@@ -86,12 +89,12 @@ def arrivals(
 
     Args:
         thickness_km: (n, layers - 1), positive.
-        velocity_km_s: (n, layers), of P or of S.
-        depth_km: (n,), of the sources, positive, above the half space.
-        distance_km: (n,), epicentral, positive.
+        velocity_km_s: (n, layers) velocities of P or of S.
+        depth_km: (n,) depths of the sources, positive, above the half space.
+        distance_km: (n,) epicentral distances, positive.
 
     Returns:
-        The direct wave, the head waves along layers 1 to the half space, the reflection from the half space.
+        The direct wave, the head waves along layer 1 and below, the reflection off the half space.
 
     Raises:
         ZooError: if a source lies at the surface or in the half space.
@@ -99,7 +102,11 @@ def arrivals(
     thickness, velocity = np.ascontiguousarray(thickness_km, float), np.ascontiguousarray(velocity_km_s, float)
     depth, distance = (np.ascontiguousarray(v, float) for v in (depth_km, distance_km))
     if not ((depth > 0) & (depth < thickness.sum(axis=1)) & (distance > 0)).all():
-        raise ZooError("Sources must lie below the surface and above the half space, stations away from the epicentre.")
+        raise ZooError(
+            "Sources must lie below the surface and above the half space, stations away from the epicentre; received "
+            f"depths of {depth.min():g} to {depth.max():g} km in crusts of {thickness.sum(axis=1).min():g} km or more, "
+            f"distances from {distance.min():g} km."
+        )
     shape = len(depth), velocity.shape[1] + 1
     found = Arrivals(*(np.full(shape, np.nan) for _ in range(3)), np.zeros(shape, np.bool_))
     _trace(thickness, velocity, depth, distance, *found)
@@ -108,6 +115,7 @@ def arrivals(
 
 @njit(**_OPTIONS)
 def _trace(thickness, velocity, depth, distance, time, slowness, path, up):
+    """Fill the arrays of `Arrivals`."""
     layers = velocity.shape[1]
     crossed = np.zeros(layers)  # km of each layer that a ray crosses, once or twice
     for row in range(len(depth)):
@@ -122,7 +130,7 @@ def _trace(thickness, velocity, depth, distance, time, slowness, path, up):
         p = _search(crossed, v, x, source + 1)
         time[row, 0], path[row, 0] = _along(crossed, v, p, source + 1)
         slowness[row, 0], up[row, 0] = p, True
-        # Down from the source to the layer `below`, along or off it, and up to the station.
+        # Down from the source to the layer `below`, along it or back from it, and up to the station.
         crossed[source] += 2 * (thickness[row, source] - crossed[source])
         for below in range(source + 1, layers):
             fastest = v[:below].max()
@@ -143,7 +151,7 @@ def _trace(thickness, velocity, depth, distance, time, slowness, path, up):
 
 @njit(**_OPTIONS)
 def _reach(crossed, v, p, layers):
-    """Return the distance (km) that a ray covers in the first so many layers."""
+    """Return the distance (km) that a ray covers in the first `layers` layers."""
     far = 0.0
     for k in range(layers):
         sine = p * v[k]
@@ -153,7 +161,7 @@ def _reach(crossed, v, p, layers):
 
 @njit(**_OPTIONS)
 def _along(crossed, v, p, layers):
-    """Return time (s) and length (km) of a ray."""
+    """Return the time (s) and the length (km) of a ray in the first `layers` layers."""
     spent, length = 0.0, 0.0
     for k in range(layers):
         part = crossed[k] / math.sqrt(1 - (p * v[k]) ** 2)
@@ -164,13 +172,13 @@ def _along(crossed, v, p, layers):
 
 @njit(**_OPTIONS)
 def _search(crossed, v, x, layers):
-    """Return the ray parameter that reaches x: the reach grows with p without bound."""
+    """Return the ray parameter (s/km) that reaches x (km): the reach grows with p without bound."""
     fastest = 0.0
     for k in range(layers):
         if crossed[k] > 0:
             fastest = max(fastest, v[k])
-    # In u with p = (1 - exp(-u)) / fastest, rays that graze are resolved too.
-    low, high = 0.0, 30.0
+    # In u, with p = (1 - exp(-u)) / fastest, grazing rays are resolved too.
+    low, high = 0.0, _LARGEST_U
     for _ in range(_BISECTIONS):
         u = 0.5 * (low + high)
         if _reach(crossed, v, -math.expm1(-u) / fastest, layers) < x:
@@ -181,5 +189,5 @@ def _search(crossed, v, x, layers):
 
 
 def layer_of(crusts: Crusts, depth_km: np.ndarray) -> np.ndarray:
-    """Return the layer (n,) that each of n sources is in."""
+    """Return the number of the layer (n,) that holds each of n sources."""
     return (np.cumsum(crusts.thickness_km, axis=1) < depth_km[:, None]).sum(axis=1)

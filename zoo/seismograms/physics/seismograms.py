@@ -1,12 +1,12 @@
-"""Synthetic local seismograms: earthquakes, explosions and noise of three components, with P and S to the sample.
+"""Synthetic local seismograms: earthquakes, explosions and noise on three components, with P and S to the sample.
 
 SYNTHETIC: nothing here was recorded. An example depends on (seed, its number) alone: examples are made in blocks of
-`BLOCK`, each with a generator of its own, whoever asks for them.
+`BLOCK`, each with its own random generator, whoever asks for them.
 
 A station is drawn first (crust, site, noise, instrument), then source and path; the magnitude is the smallest that
 stands out of that noise by `snr_floor` plus an exponential excess: Gutenberg-Richter above a detection threshold, with
-a lower b value than nature's, for breadth. Then `seismogram_waves` makes sequences, `seismogram_sources` colours them,
-`seismogram_noise` adds what a station hears without an event, and the recorder makes counts.
+a lower b value than nature's, for breadth. Then `waves` makes sequences, `sources` colours them, `noise` adds what a
+station hears without an event, and the recorder makes counts.
 """
 
 from __future__ import annotations
@@ -18,24 +18,37 @@ import numpy as np
 import scipy.fft
 from numba import njit
 
+from zoo.errors import ZooError
 from zoo.seismograms.physics import noise as noises
 from zoo.seismograms.physics import sources
-from zoo.seismograms.physics.draws import KAPPA_P, Events, draw_events, draw_stations
+from zoo.seismograms.physics.draws import KAPPA_P, Events, draw_events
 from zoo.seismograms.physics.model import SeismogramModel
+from zoo.seismograms.physics.stations import draw_stations
 from zoo.seismograms.physics.waves import sequences
 
 BLOCK = 32
-"""Examples that one random generator makes; a constant, for what example i is must not depend on who asks."""
+"""Examples that one random generator makes; a constant, because example i must not depend on who asks."""
+_TINY = 1e-30  # for traces without any noise or signal
+_OFFSET_SHARE, _OFFSET_COUNTS = 0.6, 30
+"""Components with an offset, and its sd for noise of one count; it grows with the root of the noise (ASSUMED)."""
+_CLIPPING_SHARE, _CLIP_COUNTS = 0.5, 2.0**23
+"""Recorders that clip, and where: a digitiser of 24 bits."""
+_SECOND_P = (0.02, 0.98)
+"""Shares of the window between which the P of a second event lies."""
+_SECOND_LOG_RATIO = (-0.7, 0.8)
+"""Mean and sd of the natural logarithm of a second event's amplitude over the first's: half of it at the median."""
+_SNR_S = 2.0
+"""Time from P, and from S, over which `trace_snr_db` is measured."""
 
 
 class Seismograms(NamedTuple):
-    """n records; numbers are NaN where a record has no such thing."""
+    """n synthetic records; numbers are NaN where a record has no such thing."""
 
     waveform: np.ndarray
-    """(n, samples, 3) float32, counts, ZNE: proportional to ground velocity within the band of the instrument (of an
-    accelerometer, to acceleration)."""
+    """(n, samples, 3) float32, counts, ZNE: proportional to ground velocity within the band of the instrument (to
+    acceleration for an accelerometer)."""
     columns: dict[str, np.ndarray]
-    """By name, (n,) each, (n, 3) for trace_snr_db."""
+    """By name: (n,) each, (n, 3) for trace_snr_db."""
 
 
 NUMBERS = (
@@ -43,7 +56,30 @@ NUMBERS = (
     "source_magnitude", "source_depth_km", "path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg",
     "path_p_travel_sec", "path_s_travel_sec", "trace_p2_arrival_sample", "trace_s2_arrival_sample",
 )  # fmt: skip
-"""Columns of numbers; p2 and s2 are those of a second event in the window."""
+"""Columns that hold numbers; p2 and s2 belong to a second event in the window."""
+
+
+def simulate(count: int, model: SeismogramModel | None = None, seed: int = 0) -> Seismograms:
+    """Make SYNTHETIC three-component records, with P and S known to the sample.
+
+    >>> waveform, columns = simulate(2, SeismogramModel(samples=1000), seed=1)
+    >>> waveform.shape, columns["trace_category"].tolist()
+    ((2, 1000, 3), ['earthquake', 'earthquake'])
+
+    Args:
+        count: how many records.
+        model: what kind of records; default: earthquakes, 60 s at 100 Hz.
+        seed: seed of the random numbers; the first records of a longer run are those of a shorter one.
+
+    Returns:
+        `waveform` (count, samples, 3), counts, ZNE, and `columns` by name: picks in samples, magnitude, depth in km ...
+
+    Raises:
+        ZooError: if the number of records is not positive.
+    """
+    if count < 1:
+        raise ZooError(f"At least one record can be made; received count={count}.")
+    return seismograms(model or SeismogramModel(), seed=seed, first=0, count=count)
 
 
 def seismograms(model: SeismogramModel, *, seed: int, first: int, count: int) -> Seismograms:
@@ -51,13 +87,13 @@ def seismograms(model: SeismogramModel, *, seed: int, first: int, count: int) ->
 
     Args:
         model: what kind of records.
-        seed: of the dataset.
+        seed: seed of the dataset.
         first: number of the first example.
         count: how many.
 
     Returns:
-        The records with `trace_category`, `NUMBERS`, and `trace_snr_db` (n, 3), of Z, N, E: the 2 s from P and the 2 s
-        from S together against noise, of differenced traces.
+        The records with `trace_category`, `NUMBERS`, and `trace_snr_db` (n, 3) for Z, N, E: the 2 s from P and the 2 s
+        from S together against the noise, on differenced traces.
     """
     blocks = range(first // BLOCK, (first + count - 1) // BLOCK + 1)
     made = [_block(model, seed, block) for block in blocks]
@@ -67,6 +103,7 @@ def seismograms(model: SeismogramModel, *, seed: int, first: int, count: int) ->
 
 
 def _block(model: SeismogramModel, seed: int, block: int) -> Seismograms:
+    """Make the examples of one block: noise, ground motion, second events, the recorder."""
     rng = np.random.Generator(np.random.SFC64([seed, block]))
     rate, samples = model.sampling_rate_hz, model.samples
     category = np.array([model.kinds[(block * BLOCK + i) % len(model.kinds)] for i in range(BLOCK)])
@@ -88,16 +125,17 @@ def _block(model: SeismogramModel, seed: int, block: int) -> Seismograms:
     _second_events(rng, signal, columns, shown, model)
     waveform = np.empty((BLOCK, samples, 3), np.float32)
     rms = np.sqrt(np.mean(noise[:, 0] ** 2, axis=1, dtype=float))
-    gain = stations.counts / np.maximum(rms, 1e-30)
-    offset = np.where(rng.random((BLOCK, 3)) < 0.6, rng.normal(0, 30, (BLOCK, 3)) * stations.counts[:, None] ** 0.5, 0)
-    clip = np.where(rng.random(BLOCK) < 0.5, 2.0**23, np.inf)
+    gain = stations.counts / np.maximum(rms, _TINY)
+    has_offset = rng.random((BLOCK, 3)) < _OFFSET_SHARE
+    offset = np.where(has_offset, rng.normal(0, _OFFSET_COUNTS, (BLOCK, 3)) * stations.counts[:, None] ** 0.5, 0)
+    clip = np.where(rng.random(BLOCK) < _CLIPPING_SHARE, _CLIP_COUNTS, np.inf)
     _record(waveform, signal, noise, gain.astype(np.float32), offset.astype(np.float32), clip, _alive(rng, model))
     noises.spoil(rng, waveform, rate, model.faulty_share)
     return Seismograms(waveform, columns)
 
 
 def _ground_motion(rng, events: Events, grid: sources.Grid, model: SeismogramModel, response) -> np.ndarray:
-    """Return what instruments (n, bins) record of the events' ground motion: (n, 3, samples)."""
+    """Return what instruments of this response (n, bins) record of the events' ground motion: (n, 3, samples)."""
     rate = model.sampling_rate_hz
     parts = sequences(events.waves, rng, model.samples, grid.size)
     transformed = scipy.fft.rfft(parts, axis=3)
@@ -109,7 +147,7 @@ def _ground_motion(rng, events: Events, grid: sources.Grid, model: SeismogramMod
 
 
 def _columns(events: Events, shown: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of a block, of which `shown` are the rows with events."""
+    """Return the columns of a block, in which the rows `shown` have events."""
     columns = {name: np.full(BLOCK, np.nan) for name in NUMBERS}
     for name, values in events.columns.items():
         columns[name][shown] = values
@@ -117,16 +155,17 @@ def _columns(events: Events, shown: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _second_events(rng, signal: np.ndarray, columns: dict, shown: np.ndarray, model: SeismogramModel) -> None:
-    """Add to some records the event of another one of the block, later (seldom earlier), weaker or stronger."""
+    """Add the event of another record of the block to some, mostly later and weaker; enter it in the columns."""
     samples = model.samples
     rows = shown[rng.random(len(shown)) < model.second_event_share] if len(shown) > 1 else shown[:0]
     others = [shown[(np.searchsorted(shown, row) + 1) % len(shown)] for row in rows]
     alone = signal[others].copy()
     p, s = columns["trace_p_arrival_sample"], columns["trace_s_arrival_sample"]
     for row, other, added in zip(rows, others, alone, strict=True):
-        target = int(rng.uniform(0.02, 0.98) * samples)
+        target = int(rng.uniform(*_SECOND_P) * samples)
         shift = int(target - p[other])
-        size = np.abs(signal[row]).max() / max(np.abs(added).max(), 1e-30) * math.exp(rng.normal(-0.7, 0.8))
+        ratio = math.exp(rng.normal(*_SECOND_LOG_RATIO))
+        size = np.abs(signal[row]).max() / max(np.abs(added).max(), _TINY) * ratio
         if abs(target - p[row]) < model.sampling_rate_hz:
             continue
         if shift >= 0:
@@ -138,7 +177,7 @@ def _second_events(rng, signal: np.ndarray, columns: dict, shown: np.ndarray, mo
 
 
 def _alive(rng, model: SeismogramModel) -> np.ndarray:
-    """Return which components work: (BLOCK, 3) bool."""
+    """Draw which components work: (BLOCK, 3) bool."""
     alive = np.ones((BLOCK, 3), np.bool_)
     draw = rng.random(BLOCK)
     alive[draw < model.vertical_only_share, 1:] = False
@@ -149,7 +188,7 @@ def _alive(rng, model: SeismogramModel) -> np.ndarray:
 
 @njit(error_model="numpy", nogil=True, cache=True, fastmath=True)
 def _combine(parts, operators, response):
-    """Sum the operators' results into parts[:, 0]."""
+    """Apply the operators and the instrument to the three parts, and sum them into parts[:, 0]."""
     for row in range(parts.shape[0]):
         for k in range(parts.shape[3]):
             r = response[row, k]
@@ -160,7 +199,7 @@ def _combine(parts, operators, response):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _rough(trace, begin, end):
-    """Return the mean square of differences, of the part of the window that there is."""
+    """Return the mean square of the differences between samples, over the part of the window that exists."""
     begin, end = max(begin, 1), min(end, len(trace))
     total = 0.0
     for k in range(begin, end):
@@ -171,7 +210,7 @@ def _rough(trace, begin, end):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def _measure(signal, noise, p, s, rate, snr_db, p_snr_db, s_snr_db):
-    """Measure signal against noise, on differences (which leave out microseisms)."""
+    """Measure signal against noise on differences, which suppress microseisms."""
     for row in range(signal.shape[0]):
         if not 0 <= p[row] < signal.shape[2] - 2:
             continue
@@ -179,11 +218,11 @@ def _measure(signal, noise, p, s, rate, snr_db, p_snr_db, s_snr_db):
         first = at_p + int(min(rate, max(s[row] - p[row], 5.0)))
         best_p = best_s = 0.0
         for c in range(3):
-            floor = _rough(noise[row, c], 0, noise.shape[2]) + 1e-30
-            whole = 0.5 * (_rough(signal[row, c], at_p, at_p + int(2 * rate)))
+            floor = _rough(noise[row, c], 0, noise.shape[2]) + _TINY
+            whole = 0.5 * (_rough(signal[row, c], at_p, at_p + int(_SNR_S * rate)))
             best_p = max(best_p, _rough(signal[row, c], at_p, first) / floor)
             if at_s < signal.shape[2] - 2:
-                whole += 0.5 * _rough(signal[row, c], at_s, at_s + int(2 * rate))
+                whole += 0.5 * _rough(signal[row, c], at_s, at_s + int(_SNR_S * rate))
                 before = _rough(signal[row, c], max(at_p, at_s - int(rate)), at_s) + floor
                 best_s = max(best_s, _rough(signal[row, c], at_s, at_s + int(rate)) / before)
             snr_db[row, c] = 10 * math.log10(whole / floor + 1e-9)

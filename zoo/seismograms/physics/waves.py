@@ -1,28 +1,44 @@
 """What arrives when, how strong and how polarised: rays, conversions at the site, scattered waves, coda, Rg.
 
-A seismogram is a sequence of impulses and noise under envelopes (band-limited and coloured afterwards by the causal
-operators of `seismogram_sources`, three of them: P, S, late coda; so the envelope differs between frequencies, Boore
-2003). Each ray brings an impulse with the polarisation of its incidence, echoes and conversions in the site layer, and
-forward-scattered energy that rises and falls behind it while it loses its polarisation (Sato, Fehler & Maeda 2012,
-chapters 3, 4 and 9: envelope broadening, single-scattering coda t^-n exp(-t / tau)). Amounts of scattering are ASSUMED
-ranges, wide enough to cover real records.
+A seismogram is a sequence of impulses, and of noise under envelopes, which the causal operators of
+`zoo.seismograms.physics.sources` then limit in band and colour. There are three operators (P, S, late coda), so the
+envelope differs between frequencies (Boore 2003). Each ray brings an impulse with the polarisation of its incidence,
+echoes and conversions in the site layer, and forward-scattered energy that rises and falls behind it while it loses its
+polarisation (Sato, Fehler & Maeda 2012, chapters 3, 4 and 9: envelope broadening, single-scattering coda
+t^-n exp(-t / tau)). Amounts of scattering are ASSUMED ranges, wide enough to cover real records.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-P = 0
+P, S = 0, 1
+_LATE = 2  # operator of the late coda
+_Z, _N, _E = 0, 1, 2
 _OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True, "fastmath": True}
-_KNOT = 16  # samples between which coda is interpolated
+_NANO = 1e9  # impulses in 1e-9 m s: even their squares are then far from the smallest float32
+_PULSES = 4
+"""An impulse and its echoes in the site layer. A fifth would have 0.65^4 = 18 % of the first at the very most."""
+_POLARISED = 0.85
+"""Share of forward-scattered energy that has the ray's polarisation when it sets in (ASSUMED); it falls from there as
+exp(-t / fall), by multiple scattering."""
+_ENVELOPE_FALLS = 7
+"""Fall times after which an envelope ends: it has come down to exp(-7), a thousandth."""
+_CODA_STEPS, _CODA_STEP = 200, 0.02
+"""Steps, in parts of the coda's time, of the midpoint rule for its energy: they cover four times that time."""
+_LATE_AFTER = 2
+"""Time constants of its decay after which all of the coda of S is late coda; the share grows in proportion to time."""
+_KNOT = 16
+"""Samples between which the coda's envelope is interpolated."""
+_TWO_PI = 6.2831853
+"""As many digits as the datasets behind the shipped checkpoints were made with; more would change their bytes."""
 
 
-@dataclass
-class Waves:
+class Waves(NamedTuple):
     """The waves of n events at their stations. Times in samples of the trace, amplitudes of impulses in m s.
 
     The last axis of polarisations is Z, N, E; the axis of length 2 is P, S.
@@ -35,9 +51,9 @@ class Waves:
     polarisation: np.ndarray
     """(n, 2, rays, 3)."""
     converted: np.ndarray
-    """(n, 2, 3): of the conversion at the base of the site, relative to the ray; P to s behind it, S to p before it."""
+    """(n, 2, 3): the wave converted at the base of the site, relative to the ray: P to s behind it, S to p ahead."""
     conversion_delay: np.ndarray
-    """(n,)."""
+    """(n,): time between a ray and its conversion."""
     echo_delay: np.ndarray
     """(n, 2): two-way time in the site layer."""
     echo: np.ndarray
@@ -47,23 +63,23 @@ class Waves:
     scattered: np.ndarray
     """(n, 2): energy scattered forward, relative to the ray's."""
     rise: np.ndarray
-    """(n, 2)."""
+    """(n, 2): time constant with which scattered energy rises."""
     fall: np.ndarray
-    """(n, 2)."""
+    """(n, 2): time constant with which it falls."""
     split: np.ndarray
-    """(n,): delay of the transverse behind the radial S wave (anisotropy)."""
+    """(n,): delay of the transverse S wave behind the radial one (anisotropy)."""
     spread: np.ndarray
-    """(n, 2, 3): how scattered waves without polarisation share out among the components; squares add up to 1."""
+    """(n, 2, 3): how unpolarised scattered waves are shared among the components; the squares add up to 1."""
     coda: np.ndarray
-    """(n, 2): energy of the coda, relative to that of the ray and what it scatters forward."""
+    """(n, 2): energy of the coda, relative to that of the rays and what they scatter forward."""
     coda_time: np.ndarray
-    """(n, 2): the time in which it falls: of P about S-P, of S about the lapse time (since the origin) at its onset."""
+    """(n, 2): the time over which it falls: for P about S - P, for S about lapse time (from the origin) at onset."""
     coda_power: np.ndarray
-    """(n,)."""
+    """(n,): exponent with which the coda of S falls."""
     coda_decay: np.ndarray
-    """(n,): time constant of the exponential."""
+    """(n,): time constant of its exponential."""
     rayleigh: np.ndarray
-    """(n, 6): amplitude, first sample, last sample, cycles per sample there and there, ellipticity of Rg."""
+    """(n, 6): Rg's amplitude, first and last sample, cycles per sample at the first and at the last, ellipticity."""
     back_azimuth_rad: np.ndarray
     """(n,)."""
 
@@ -72,153 +88,181 @@ def sequences(waves: Waves, rng: np.random.Generator, samples: int, size: int) -
     """Return the impulses and scattered noise that the operators turn into ground motion.
 
     Args:
-        waves: of n events.
-        rng: of the scattering.
-        samples: of a trace.
-        size: of a transform; beyond `samples` it stays 0.
+        waves: the waves of n events.
+        rng: draws the scattered waves.
+        samples: length of a trace.
+        size: length of a transform; what lies beyond `samples` stays 0.
 
     Returns:
         (n, 3 operators, 3 components, size) float32, in 1e-9 m s.
     """
     count = len(waves.onset)
-    onset = np.where(np.isfinite(waves.onset), waves.onset, np.inf).min(axis=2)
+    first = waves.onset.min(axis=2)
     drive = np.empty((count, 4, samples), np.float32)
-    for row, first in enumerate(np.clip(onset[:, P], 0, samples).astype(int)):
-        drive[row, :, first:] = rng.standard_normal((4, samples - first), dtype=np.float32)
+    for row, begin in enumerate(np.clip(first[:, P], 0, samples).astype(int)):
+        drive[row, :, begin:] = rng.standard_normal((4, samples - begin), dtype=np.float32)
+    energy = _NANO**2 * np.where(np.isfinite(waves.onset), waves.amplitude**2, 0).sum(axis=2) * (1 + waves.scattered)
+    scaled = waves._replace(
+        amplitude=waves.amplitude * _NANO, rayleigh=waves.rayleigh * np.array([_NANO, 1, 1, 1, 1, 1])
+    )
     out = np.zeros((count, 3, 3, size), np.float32)
-    w = waves
-    _rays(
-        out, drive, w.onset, w.amplitude * 1e9, w.polarisation, w.converted, w.conversion_delay, w.echo_delay, w.echo,
-        w.shots, w.scattered, w.rise, w.fall, w.split, w.spread, w.back_azimuth_rad,
-    )  # fmt: skip
-    energy = 1e18 * np.where(np.isfinite(w.onset), w.amplitude**2, 0).sum(axis=2) * (1 + w.scattered)
-    _coda(out, drive, onset, np.sqrt(energy * w.coda), w.coda_time, w.coda_power, w.coda_decay, w.fall, w.spread)
-    _rg(out, w.rayleigh * np.array([1e9, 1, 1, 1, 1, 1]), w.back_azimuth_rad)
+    _add_rays(out, drive, scaled)
+    _add_coda(out, drive, scaled, first, np.sqrt(energy * waves.coda))
+    _add_rayleigh(out, scaled)
     return out
 
 
 @njit(**_OPTIONS)
-def _impulse(line, at, value, samples):
+def _add_rays(out, drive, waves):
+    """Add every ray: the impulses of all parts of the source with their conversions, then what is scattered forward."""
+    samples = drive.shape[2]
+    for row in range(out.shape[0]):
+        first_p = waves.onset[row, P].min()
+        for kind in range(2):
+            traces = out[row, kind]
+            for ray in range(waves.onset.shape[2]):
+                if not waves.onset[row, kind, ray] < samples:
+                    continue
+                for shot in range(waves.shots.shape[1]):
+                    delay, weight = waves.shots[row, shot]
+                    if weight == 0:
+                        continue
+                    at = waves.onset[row, kind, ray] + delay
+                    size = waves.amplitude[row, kind, ray] * weight
+                    _add_impulses(traces, samples, waves, row, kind, ray, at, size)
+                    _add_conversion(traces, samples, waves, row, kind, at, size, first_p)
+                _add_scattered(traces, drive[row], waves, row, kind, ray)
+
+
+@njit(**_OPTIONS)
+def _add_impulse(trace, samples, at, value):
     """Put an impulse between two samples."""
     if at < 0 or at >= samples - 1:
         return
     k = int(at)
     part = at - k
-    line[k] += np.float32(value * (1 - part))
-    line[k + 1] += np.float32(value * part)
+    trace[k] += np.float32(value * (1 - part))
+    trace[k + 1] += np.float32(value * part)
 
 
 @njit(**_OPTIONS)
-def _rays(
-    out, drive, onset, amplitude, polarisation, converted, delay, echo_delay, echo, shots, scattered, rise, fall, split,
-    spread, back_azimuth,
-):  # fmt: skip
-    samples = drive.shape[2]
-    for row in range(out.shape[0]):
-        north, east = -math.cos(back_azimuth[row]), -math.sin(back_azimuth[row])
-        first_p = onset[row, 0].min()
-        for kind in range(2):
-            lines = out[row, kind]
-            a, b = 1 / fall[row, kind], 1 / fall[row, kind] + 1 / rise[row, kind]
-            unit = math.sqrt(scattered[row, kind] / (0.5 / a - 2 / (a + b) + 0.5 / b))
-            keep_a, keep_b = math.exp(-a), math.exp(-b)
-            for ray in range(onset.shape[2]):
-                begin, size = onset[row, kind, ray], amplitude[row, kind, ray]
-                if not begin < samples:
-                    continue
-                pol = polarisation[row, kind, ray]
-                for shot in range(shots.shape[1]):
-                    if shots[row, shot, 1] == 0:
-                        continue
-                    at, part = begin + shots[row, shot, 0], size * shots[row, shot, 1]
-                    for n in range(4):
-                        when, much = at + n * echo_delay[row, kind], part * (-echo[row]) ** n
-                        if kind == 0:
-                            for c in range(3):
-                                _impulse(lines[c], when, much * pol[c], samples)
-                        else:
-                            _impulse(lines[0], when, much * pol[0], samples)
-                            radial = pol[1] * north + pol[2] * east
-                            across = pol[2] * north - pol[1] * east
-                            _impulse(lines[1], when, much * radial * north, samples)
-                            _impulse(lines[2], when, much * radial * east, samples)
-                            _impulse(lines[1], when + split[row], -much * across * east, samples)
-                            _impulse(lines[2], when + split[row], much * across * north, samples)
-                    when = at + delay[row] if kind == 0 else at - delay[row]
-                    if when > first_p:
-                        for c in range(3):
-                            _impulse(lines[c], when, part * converted[row, kind, c], samples)
-                grown, faded = 1.0, 1.0
-                k = max(int(begin) + 1, 0)
-                faded = math.exp(-a * (k - begin))
-                grown = math.exp(-b * (k - begin))
-                last = min(samples, int(begin + 7 * fall[row, kind]) + 1)
-                iso0, iso1, iso2 = spread[row, kind, 0], spread[row, kind, 1], spread[row, kind, 2]
-                while k < last:
-                    height = size * unit * (faded - grown)
-                    lost = 1 - 0.85 * faded
-                    own, common = height * math.sqrt(lost), height * math.sqrt(1 - lost) * drive[row, 3, k]
-                    lines[0, k] += np.float32(common * pol[0] + own * iso0 * drive[row, 0, k])
-                    lines[1, k] += np.float32(common * pol[1] + own * iso1 * drive[row, 1, k])
-                    lines[2, k] += np.float32(common * pol[2] + own * iso2 * drive[row, 2, k])
-                    faded *= keep_a
-                    grown *= keep_b
-                    k += 1
+def _add_impulses(traces, samples, waves, row, kind, ray, at, size):
+    """Add a ray's impulse and its echoes in the site layer; S in two: the transverse part comes later (anisotropy)."""
+    back_azimuth = waves.back_azimuth_rad[row]
+    north, east = -math.cos(back_azimuth), -math.sin(back_azimuth)
+    polarisation = waves.polarisation[row, kind, ray]
+    for echo in range(_PULSES):
+        when = at + echo * waves.echo_delay[row, kind]
+        value = size * (-waves.echo[row]) ** echo
+        if kind == P:
+            for c in range(3):
+                _add_impulse(traces[c], samples, when, value * polarisation[c])
+            continue
+        radial = polarisation[_N] * north + polarisation[_E] * east
+        across = polarisation[_E] * north - polarisation[_N] * east
+        later = when + waves.split[row]
+        _add_impulse(traces[_Z], samples, when, value * polarisation[_Z])
+        _add_impulse(traces[_N], samples, when, value * radial * north)
+        _add_impulse(traces[_E], samples, when, value * radial * east)
+        _add_impulse(traces[_N], samples, later, -value * across * east)
+        _add_impulse(traces[_E], samples, later, value * across * north)
+
+
+@njit(**_OPTIONS)
+def _add_conversion(traces, samples, waves, row, kind, at, size, first_p):
+    """Add what the base of the site converts: P to s behind it, S to p ahead of it, but never before the first P."""
+    delay = waves.conversion_delay[row]
+    when = at + delay if kind == P else at - delay
+    if when > first_p:
+        for c in range(3):
+            _add_impulse(traces[c], samples, when, size * waves.converted[row, kind, c])
+
+
+@njit(**_OPTIONS)
+def _add_scattered(traces, drive, waves, row, kind, ray):
+    """Add noise under the envelope exp(-a t) - exp(-b t), which has `scattered` times the energy of the ray.
+
+    With a = 1 / fall and b = a + 1 / rise the envelope's energy is 1 / 2a - 2 / (a + b) + 1 / 2b. All components share
+    one noise for the polarised part, and each has its own for the rest.
+    """
+    onset, size = waves.onset[row, kind, ray], waves.amplitude[row, kind, ray]
+    fall = waves.fall[row, kind]
+    a, b = 1 / fall, 1 / fall + 1 / waves.rise[row, kind]
+    unit = math.sqrt(waves.scattered[row, kind] / (0.5 / a - 2 / (a + b) + 0.5 / b))
+    polarisation, spread = waves.polarisation[row, kind, ray], waves.spread[row, kind]
+    begin = max(int(onset) + 1, 0)
+    end = min(drive.shape[1], int(onset + _ENVELOPE_FALLS * fall) + 1)
+    # The two exponentials go on by products: as fast as the additions.
+    keep_a, keep_b = math.exp(-a), math.exp(-b)
+    slow, fast = math.exp(-a * (begin - onset)), math.exp(-b * (begin - onset))
+    for k in range(begin, end):
+        height = size * unit * (slow - fast)
+        lost = 1 - _POLARISED * slow
+        own, common = height * math.sqrt(lost), height * math.sqrt(1 - lost) * drive[3, k]
+        for c in range(3):
+            traces[c, k] += np.float32(common * polarisation[c] + own * spread[c] * drive[c, k])
+        slow *= keep_a
+        fast *= keep_b
 
 
 @njit(**_OPTIONS)
 def _coda_height(kind, lapse, coda_time, power, decay, ramp):
-    """Return the coda's relative amplitude so long after its onset."""
+    """Return the coda's relative amplitude at the time `lapse` after its onset: (1 + t / T)^-n exp(-t / tau).
+
+    It sets in over the time `ramp`. For P, n = 1 and tau is longer than for S by 2 T (ASSUMED).
+    """
     rise = 1 - math.exp(-lapse / ramp)
-    if kind == 0:
+    if kind == P:
         return rise / (1 + lapse / coda_time) * math.exp(-lapse / (decay + 2 * coda_time))
     return rise * (1 + lapse / coda_time) ** (-power) * math.exp(-lapse / decay)
 
 
 @njit(**_OPTIONS)
-def _coda(out, drive, onset, strength, coda_time, power, decay, fall, spread):
+def _add_coda(out, drive, waves, first, strength):
+    """Add the codas of P and S, from the first arrival of each on; `strength` (n, 2) is the root of their energy."""
     samples = drive.shape[2]
     for row in range(out.shape[0]):
         for kind in range(2):
-            begin = onset[row, kind]
+            begin, coda_time, decay = first[row, kind], waves.coda_time[row, kind], waves.coda_decay[row]
             if not begin < samples:
                 continue
-            shape = (coda_time[row, kind], power[row], decay[row], fall[row, kind])
-            total, fine = 0.0, 0.02 * coda_time[row, kind]
-            for n in range(200):  # its energy, over four times its time
-                total += fine * _coda_height(kind, (n + 0.5) * fine, *shape) ** 2
+            shape = (coda_time, waves.coda_power[row], decay, waves.fall[row, kind])
+            total, step = 0.0, _CODA_STEP * coda_time
+            for n in range(_CODA_STEPS):
+                total += step * _coda_height(kind, (n + 0.5) * step, *shape) ** 2
             scale = strength[row, kind] / math.sqrt(total)
             start = max(int(begin) + 1, 0)
             left = scale * _coda_height(kind, start - begin, *shape)
             for knot in range(start, samples, _KNOT):
                 lapse = knot + _KNOT - begin
                 right = scale * _coda_height(kind, lapse, *shape)
-                late = min(1.0, lapse / (2 * decay[row])) if kind == 1 else 0.0
-                step = (right - left) / _KNOT
+                late = min(1.0, lapse / (_LATE_AFTER * decay)) if kind == S else 0.0
+                slope = (right - left) / _KNOT
                 for k in range(knot, min(knot + _KNOT, samples)):
-                    height = left + (k - knot) * step
+                    height = left + (k - knot) * slope
                     for c in range(3):
-                        value = height * spread[row, kind, c] * drive[row, c, k]
+                        value = height * waves.spread[row, kind, c] * drive[row, c, k]
                         out[row, kind, c, k] += np.float32((1 - late) * value)
                         if late > 0:
-                            out[row, 2, c, k] += np.float32(late * value)
+                            out[row, _LATE, c, k] += np.float32(late * value)
                 left = right
 
 
 @njit(**_OPTIONS)
-def _rg(out, rayleigh, back_azimuth):
+def _add_rayleigh(out, waves):
     """Add the dispersed Rayleigh wave of a shallow source, retrograde, to what the operator of S acts on."""
     samples = out.shape[3]
     for row in range(out.shape[0]):
-        size, begin, end, low, high, ellipticity = rayleigh[row]
+        size, begin, end, low, high, ellipticity = waves.rayleigh[row]
         if size == 0:
             continue
-        north, east = math.cos(back_azimuth[row]), math.sin(back_azimuth[row])
+        back_azimuth = waves.back_azimuth_rad[row]
+        north, east = math.cos(back_azimuth), math.sin(back_azimuth)
         for k in range(max(0, int(begin) + 1), min(int(end), samples)):
             x = (k - begin) / (end - begin)
-            phase = 6.2831853 * (k - begin) * (low + 0.5 * (high - low) * x)
+            phase = _TWO_PI * (k - begin) * (low + 0.5 * (high - low) * x)
             height = size * math.sin(math.pi * x) ** 2 * low / (low + (high - low) * x)
-            out[row, 1, 0, k] += np.float32(height * math.cos(phase))
+            out[row, S, _Z, k] += np.float32(height * math.cos(phase))
             value = height * ellipticity * math.sin(phase)
-            out[row, 1, 1, k] += np.float32(value * north)
-            out[row, 1, 2, k] += np.float32(value * east)
+            out[row, S, _N, k] += np.float32(value * north)
+            out[row, S, _E, k] += np.float32(value * east)

@@ -1,1 +1,1 @@
-"""Picking of seismograms."""
+"""Picks and labels of continuous seismograms: streams to segments, windows, probabilities, picks and files."""

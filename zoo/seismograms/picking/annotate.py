@@ -1,13 +1,13 @@
 """What is in these seismograms? Picks, labels and probabilities of continuous ObsPy streams.
 
-    probabilities = annotate(stream, zoo.load("phase_picker"))     # an obspy.Stream
-    picks = classify(stream, zoo.load("phase_picker"))             # obspy.core.event.Pick
-    windows = classify(stream, zoo.load("noise_earthquake"))       # labelled windows
+    probabilities = annotate(stream, "phase_picker")               # an obspy.Stream
+    picks = classify(stream, "phase_picker")                       # obspy.core.event.Pick
+    windows = classify(stream, "noise_earthquake")                 # labelled windows
     print(annotate_files(["day.mseed"], "phase_picker", "picked").report())
 
-Any number of stations, one or three components, any sampling rate, gaps, start times of their own; the rules are in
-`waveform_segments` (which instrument, what is a gap), `waveform_windows` (overlap) and `zoo.seismograms.picking.picks`
-(picks).
+Streams may hold any number of stations with one or three components, at any sampling rate, with gaps and different
+start times. The rules are in `zoo.seismograms.picking.segments` (which instrument, what a gap is),
+`zoo.seismograms.picking.windows` (overlap) and `zoo.seismograms.picking.picks` (picks).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UsageError, did_you_mean
 from zoo.files import write_json
 from zoo.progress import bar
-from zoo.seismograms.picking.files import find, groups, read_all, read_headers
+from zoo.seismograms.picking.files import find, groups, read_headers, stream_of
 from zoo.seismograms.picking.report import Annotated, Done, Station
 from zoo.seismograms.picking.results import (
     Window,
@@ -41,28 +41,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Annotated", "Window", "annotate", "annotate_files", "classify"]
 
-_AGREEMENT = 0.5  # of windows on an arrival, where a caller has no threshold
+_AGREEMENT = 0.5  # share of windows that agree on an arrival, where a caller names no threshold
 
 
 def annotate(
     stream: Stream, model: Any = "phase_picker", *, overlap: float | None = None, max_gap_s: float = MAX_GAP_S
 ) -> Stream:
-    """Return a model's probabilities as traces, one for each stretch without a gap and each label.
+    """Return a model's probabilities as traces, one for each label and each stretch without a gap.
 
     Args:
-        stream: waveforms of any stations, in any unit; left as it is.
-        model: a waveform model or its name.
-        overlap: share of a window that the next has in common with it, default 0.5 (0.9 for models of one arrival).
-        max_gap_s: gaps up to this are filled by straight lines, longer ones are not bridged.
+        stream: waveforms of any stations, in any unit; left unchanged.
+        model: a waveform model, or the name or folder of its checkpoint.
+        overlap: share of a window that overlaps with the next one, default 0.5 (0.9 for models of one arrival).
+        max_gap_s: gaps up to this length are filled by straight lines; longer ones are not bridged.
 
     Returns:
-        Traces with channels `MODEL_LABEL` (`phase_picker_P`). Pickers: at the model's sampling rate, 0 to 1 in time.
-        Classifiers: a sample per window, at the time of its middle. Models of one arrival: the share of overlapping
+        Traces with channels `MODEL_LABEL` (`phase_picker_P`). Pickers: 0 to 1 in time, at the model's sampling rate.
+        Classifiers: one sample per window, at the time of its middle. Models of one arrival: the share of overlapping
         windows that agree on an arrival there.
 
     Raises:
-        ZooError: no vertical component, nothing as long as half a window, a rate that cannot be made the model's.
-        UsageError: not a model that annotates waveforms.
+        ZooError: if there is no vertical component, if nothing is as long as half a window, or if a record cannot be
+            resampled to the model's rate.
+        UsageError: if it is not a model that annotates waveforms.
     """
     from obspy import Stream
 
@@ -85,16 +86,17 @@ def classify(
     """Return picks (models of phases or of one arrival) or labelled windows (classifiers), by station and time.
 
     Args:
-        stream, model, overlap, max_gap_s: as for `annotate`.
+        stream, model, overlap, max_gap_s: as in `annotate`.
         thresholds: least probability of a pick, for all phases or by phase; default 0.3, and for models of one arrival
             0.5, the share of windows that agree.
 
     Returns:
-        `obspy.core.event.Pick`s: phase_hint, time, waveform_id, method_id (the model), probability in a comment. Or
-        `Window`s: codes, start, end, label, probability.
+        `obspy.core.event.Pick`s with phase_hint, time, waveform_id, method_id (the model) and the probability in a
+        comment; or `Window`s with codes, start, end, label and probability.
 
     Raises:
-        ZooError: as `annotate`.
+        ZooError: as in `annotate`.
+        UsageError: as in `annotate`, or if a threshold is not a probability, or is for a phase that is not picked.
     """
     model, shape = _loaded(model)
     thresholds = _thresholds(thresholds, shape)
@@ -111,18 +113,22 @@ def annotate_files(
     out: str | os.PathLike = "annotated",
     thresholds: Mapping[str, float] | float | str | None = None,
 ) -> Annotated:
-    """Annotate files and write picks, windows, probabilities and figures to a folder.
+    """Annotate files and write picks or labelled windows, probabilities and figures to a folder.
 
-    The files of a station (and of others that share files with it) are in memory at a time.
+    Only the files of one station (and of others that share files with it) are in memory at a time.
 
     Args:
-        files: files that ObsPy reads, folders (searched below too) and wildcards.
-        model: as for `annotate`.
+        files: files that ObsPy reads, folders (searched with all below them) and wildcards.
+        model: as in `annotate`.
         out: folder for picks.csv and picks.xml, or windows.csv; probabilities/NET.STA.mseed; figures; summary.json.
-        thresholds: as for `classify`, or a text like "P=0.3,S=0.3".
+        thresholds: as in `classify`, or a text like "P=0.3,S=0.3".
+
+    Returns:
+        What was found; `report()` gives it as a text.
 
     Raises:
-        ZooError: no file, a file that ObsPy does not read, and as `annotate`.
+        ZooError: if there is no file, or one that ObsPy cannot read, and as in `annotate`.
+        UsageError: as in `classify`.
     """
     from zoo.seismograms.figures.picks import draw_all
 
@@ -132,7 +138,7 @@ def annotate_files(
     headers, unread = read_headers(paths)
     result.notes.extend(unread)
     together = groups(headers)
-    for old in ("summary.json", "picks.csv", "picks.xml", "windows.csv"):  # of an earlier run, maybe another model
+    for old in ("summary.json", "picks.csv", "picks.xml", "windows.csv"):  # from an earlier run, maybe of another model
         (result.folder / old).unlink(missing_ok=True)
     with bar(f"Annotating {len(headers)} files", sum(h.seconds for group in together for h in group)) as advance:
         for group in together:
@@ -143,7 +149,7 @@ def annotate_files(
                 advance(min(seconds, left))
                 left -= min(seconds, left)
 
-            stream = read_all(h.path for h in group)
+            stream = stream_of(h.path for h in group)
             _annotate_group(stream, model, result, passed)
             advance(left)
             del stream
@@ -157,13 +163,13 @@ def annotate_files(
 
     def waveforms(start: UTCDateTime, end: UTCDateTime) -> Stream:
         inside = [h.path for h in headers if h.begins <= end and h.ends >= start]
-        return read_all(inside, start, end)
+        return stream_of(inside, start, end)
 
     def probabilities(code: str, start: UTCDateTime, end: UTCDateTime) -> Stream:
         return read_probabilities(result.folder / "probabilities" / f"{code}.mseed", start, end)
 
     draw_all(result, waveforms, probabilities)
-    write_json(result.folder / "summary.json", result.summary())  # last: where it is, the others are
+    write_json(result.folder / "summary.json", result.summary())  # last: where it exists, so do the others
     return result
 
 
@@ -182,7 +188,7 @@ def _annotate_group(stream: Stream, model: Any, result: Annotated, advance: Call
             write()
             code = answer.segment.instrument.code
         traces += traces_of(answer)
-        if result.shape.kind == "phases":  # noise is what is left of the others
+        if result.shape.kind == "phases":  # that of noise is 1 less the others
             traces[:] = [trace for trace in traces if not trace.stats.channel.endswith("_noise")]
         if result.shape.kind == "class":
             result.windows += windows_of(answer)
@@ -200,7 +206,7 @@ def _answers(
     max_gap_s: float = MAX_GAP_S,
     advance: Callable[[float], Any] = lambda seconds: None,
 ) -> Iterator[Answer]:
-    """Yield the answers for a stream, station by station; tell `done` what was annotated."""
+    """Yield the answers for a stream, station by station; enter in `done` what was annotated."""
     half_s = shape.samples / shape.sampling_rate_hz / 2
     chosen, notes = instruments(stream)
     done.notes += notes
@@ -215,13 +221,13 @@ def _answers(
             if short:
                 seconds = sum(s.samples / s.rate_hz for s in short)
                 notes.append(
-                    f"{instrument.code}: {len(short)} pieces shorter than half a window ({half_s:g} s) passed over, "
-                    f"{seconds:.3g} s together."
+                    f"{instrument.code}: {len(short)} pieces shorter than half a window ({half_s:g} s) skipped, "
+                    f"{seconds:.3g} s in all."
                 )
             if found and found[0].rate_hz < 0.99 * shape.sampling_rate_hz:
                 notes.append(
                     f"{instrument.code}: {found[0].rate_hz:g} Hz resampled to the model's {shape.sampling_rate_hz:g} "
-                    "Hz: the high frequencies that it learnt from are missing."
+                    "Hz: high frequencies are missing that the model was trained on."
                 )
             done.notes += notes
             for segment, enough in zip(found, long, strict=True):
@@ -233,7 +239,7 @@ def _answers(
 
 
 def _loaded(model: Any) -> tuple[Any, Shape]:
-    """Return a model and what it takes and gives; names and folders are loaded."""
+    """Return a model, loaded if a name or a folder is given, and what it takes and gives."""
     if not isinstance(model, str | os.PathLike):
         return model, shape_of(model)
     from zoo import registry
@@ -244,16 +250,16 @@ def _loaded(model: Any) -> tuple[Any, Shape]:
 
 
 def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -> dict[str, float]:
-    """Return the least probability of a pick by phase; nothing for a classifier.
+    """Return the least probability of a pick by phase; an empty dict for a classifier.
 
     Raises:
-        UsageError: unknown phases, or no probabilities.
+        UsageError: if a phase is not picked, a value is not a probability, or the model is a classifier.
     """
     from zoo.seismograms.picking.picks import THRESHOLD
 
     if shape.kind == "class":
         if given is not None:
-            raise UsageError(f"{shape.name} labels windows, whose probabilities are all listed: it has no threshold.")
+            raise UsageError(f"{shape.name} labels windows and lists all their probabilities: it has no threshold.")
         return {}
     phases = [label for label in shape.labels if label != "noise"]
     if isinstance(given, str):
@@ -264,14 +270,14 @@ def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -
             else:
                 given = {phase.strip(): float(value) for phase, _, value in pairs}
         except ValueError:
-            raise UsageError(f"Thresholds are like 0.3, or P=0.3,S=0.3; received {given!r}.") from None
+            raise UsageError(f"Thresholds look like 0.3, or P=0.3,S=0.3; received {given!r}.") from None
     if given is None:
         given = _AGREEMENT if shape.kind == "arrival" else THRESHOLD
     if not isinstance(given, Mapping):
         given = dict.fromkeys(phases, float(given))
     for phase, value in given.items():
         if phase not in phases:
-            raise UsageError(f"{shape.name} picks no {phase!r}.{did_you_mean(phase, phases)}")
+            raise UsageError(f"{shape.name} does not pick {phase!r}.{did_you_mean(phase, phases)}")
         if not 0 < value <= 1:
             raise UsageError(f"The threshold of {phase} is {value:g}; expected a probability like 0.3.")
     return {phase: float(given.get(phase, THRESHOLD)) for phase in phases}

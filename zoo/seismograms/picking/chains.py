@@ -1,4 +1,4 @@
-"""The traces of one channel as runs of good samples, and runs as chains: on one grid, without holes.
+"""The traces of one channel as runs of good samples, and runs joined into chains: on one grid, without holes.
 
 Runs are pairs of start (ns since 1970) and values, in order of time; `step_ns` is the time between two samples.
 """
@@ -13,9 +13,13 @@ import numpy as np
 if TYPE_CHECKING:
     from obspy import Trace
 
+_IN_TURN = 5  # samples at the same extreme value: a clipped record
+_USUAL_STEPS = 20  # a record of a smaller range, in median steps, may reach its extremes by chance
+_LOOKED_AT, _STEPS, _FEWEST = 200_000, 20_000, 100  # samples from which the median step is taken
+
 
 class Chain:
-    """Pieces of one channel on one grid without holes: `firsts` samples and values; `filled` of them were missing."""
+    """Pieces of one channel on one grid without holes: first samples and values; `filled` samples were missing."""
 
     def __init__(self, start_ns: int, values: np.ndarray):
         self.start_ns, self.firsts, self.pieces, self.samples, self.filled = start_ns, [0], [values], len(values), 0
@@ -27,12 +31,12 @@ class Chain:
         self.samples += len(values)
 
     def end_ns(self, step_ns: float) -> int:
-        """Return the time behind the last sample, ns."""
+        """Return the time of the sample after the last one, ns."""
         return self.start_ns + round(self.samples * step_ns)
 
 
 def runs_of(traces: Sequence[Trace]) -> list[tuple[int, np.ndarray]]:
-    """Return start (ns) and values of every run of samples that are neither masked nor NaN nor infinite, in order."""
+    """Return, in order, the start (ns) and values of every run of samples that are not masked, NaN or infinite."""
     runs = []
     for trace in traces:
         data, start_ns = trace.data, trace.stats.starttime.ns
@@ -51,7 +55,7 @@ def runs_of(traces: Sequence[Trace]) -> list[tuple[int, np.ndarray]]:
 
 
 def without_overlaps(runs: list[tuple[int, np.ndarray]], step_ns: float) -> list[tuple[int, np.ndarray]]:
-    """Return runs that do not overlap; what two of them say differently is left out."""
+    """Return runs that do not overlap; where two of them differ, both are left out."""
     flat: list[tuple[int, np.ndarray]] = []
     end_ns = None
     for start_ns, values in runs:
@@ -70,7 +74,7 @@ def without_overlaps(runs: list[tuple[int, np.ndarray]], step_ns: float) -> list
 
 
 def _agreeing(start_ns, values, other_ns, other, step_ns) -> list[tuple[int, np.ndarray]]:
-    """Return the part(s) of a run outside what another run says differently."""
+    """Return the part or parts of a run outside the stretch in which another run differs from it."""
     at = round((other_ns - start_ns) / step_ns)
     low, high = max(0, at), min(len(values), at + len(other))
     differ = np.flatnonzero(values[low:high] != other[low - at : high - at]) if low < high else []
@@ -84,10 +88,10 @@ def _agreeing(start_ns, values, other_ns, other, step_ns) -> list[tuple[int, np.
 def without_held(
     runs: list[tuple[int, np.ndarray]], least: int, step_ns: float
 ) -> tuple[list[tuple[int, np.ndarray]], int]:
-    """Return runs without stretches of at least so many samples of one value, and how many samples those have."""
+    """Return runs without stretches of `least` or more equal samples, and how many samples such stretches have."""
     held, kept = 0, []
     for start_ns, values in runs:
-        # Such a stretch holds two samples of a grid half as wide; few records without one have any that agree.
+        # Such a stretch holds two points of a grid half as wide; few records without one have any that agree.
         coarse = values[:: max(1, least // 2)]
         stretches = []
         if (coarse[1:] == coarse[:-1]).any():
@@ -99,20 +103,20 @@ def without_held(
             if begins > low:
                 kept.append((start_ns + round(low * step_ns), values[low:begins]))
             held, low = held + ends - begins, ends
-    if 2 * held >= sum(len(values) for _, values in runs):  # flat, or of few different values: as it stands
+    if 2 * held >= sum(len(values) for _, values in runs):  # flat, or few different values: left as they are
         return runs, 0
     return kept, held
 
 
 def join(runs: list[tuple[int, np.ndarray]], step_ns: float, longest: int) -> list[Chain]:
-    """Join runs over gaps of up to `longest` samples by straight lines."""
+    """Join runs across gaps of up to `longest` samples by straight lines."""
     chains: list[Chain] = []
     for start_ns, values in runs:
         if chains:
             chain = chains[-1]
             gap = round((start_ns - chain.start_ns) / step_ns) - chain.samples
             if gap <= longest:
-                values = values[max(0, -gap) :]  # one sample at most: clocks between two grids
+                values = values[max(0, -gap) :]  # one sample at most: a clock between two grids
                 if gap > 0:
                     chain.append(np.linspace(float(chain.pieces[-1][-1]), float(values[0]), gap + 2)[1:-1])
                     chain.filled += gap
@@ -124,12 +128,13 @@ def join(runs: list[tuple[int, np.ndarray]], step_ns: float, longest: int) -> li
 
 
 def clipped(values: np.ndarray, low: float, high: float) -> bool:
-    """Return whether five samples in turn stand at the largest or the smallest value, far from the usual steps."""
-    sample = values[: 200_000 : max(1, min(len(values), 200_000) // 20_000)].astype(np.float64)
-    if len(sample) < 100 or float(high) - float(low) < 20 * (np.median(np.abs(np.diff(sample))) or 1):
+    """Return whether five consecutive samples are at the largest or the smallest value, beyond the usual steps."""
+    beginning = values[:_LOOKED_AT]
+    some = beginning[:: max(1, len(beginning) // _STEPS)].astype(np.float64)
+    if len(some) < _FEWEST or float(high) - float(low) < _USUAL_STEPS * (np.median(np.abs(np.diff(some))) or 1):
         return False
     for edge in (low, high):
         at = np.flatnonzero(values == edge)
-        if len(at) >= 5 and (at[4:] - at[:-4] == 4).any():
+        if (at[_IN_TURN - 1 :] - at[: 1 - _IN_TURN] == _IN_TURN - 1).any():
             return True
     return False

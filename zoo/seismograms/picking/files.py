@@ -1,4 +1,4 @@
-"""Waveform files: which there are, what they hold, which belong together."""
+"""Waveform files: finding them, what they hold, which belong together, reading them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import ZooError
+from zoo.progress import say
 
 if TYPE_CHECKING:
     from obspy import Stream, UTCDateTime
 
 
 class Header(NamedTuple):
-    """What a file holds: `NET.STA` codes, POSIX seconds, and the seconds of record in it (of one channel)."""
+    """What a file holds: `NET.STA` codes, begin and end (POSIX seconds), and the seconds of record of a channel."""
 
     path: Path
     codes: frozenset[str]
@@ -25,7 +26,10 @@ class Header(NamedTuple):
 
 
 def find(files: Sequence[str | os.PathLike]) -> dict[Path, bool]:
-    """Return files, and whether each was named (not found in a folder or by a wildcard).
+    """Return files, and whether each was given by name (not found in a folder or by a wildcard).
+
+    Args:
+        files: files, folders (searched with all below them) and wildcards.
 
     Raises:
         ZooError: if a name leads to no file.
@@ -49,17 +53,17 @@ def find(files: Sequence[str | os.PathLike]) -> dict[Path, bool]:
 
 
 def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
-    """Return what waveform files hold, and a note on those in folders that are none.
+    """Return what waveform files hold, and a note on files in folders that are not waveforms.
 
     Raises:
-        ZooError: a file that was named cannot be read, or there is none that can.
+        ZooError: if a file that was given by name cannot be read, or none can.
     """
-    from obspy import read
+    import obspy
 
     headers, others = [], []
     for path, named in files.items():
         try:
-            stream = read(glob.escape(str(path)), headonly=True)
+            stream = obspy.read(glob.escape(str(path)), headonly=True)
         except Exception as error:  # ObsPy raises whatever a format's library leads to
             if named:
                 raise ZooError(f"ObsPy cannot read {path} ({error}). Give it miniSEED, SAC, GSE2 ...") from error
@@ -75,9 +79,10 @@ def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
             )
         )
     if not headers:
-        raise ZooError(f"None of {len(files)} files is a waveform file that ObsPy reads, like {others[0]}.")
+        raise ZooError(f"ObsPy can read none of {len(files)} files as waveforms, {others[0]} for example.")
+    which = "1 file that is not a waveform" if len(others) == 1 else f"{len(others)} files that are not waveforms"
     shown = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
-    return headers, [f"{len(others)} files that are no waveforms passed over: {shown}"] if others else []
+    return headers, [f"{which} skipped: {shown}"] if others else []
 
 
 def groups(headers: Sequence[Header]) -> list[list[Header]]:
@@ -96,11 +101,36 @@ def groups(headers: Sequence[Header]) -> list[list[Header]]:
     return [members for _, members in sorted(joined, key=lambda group: min(group[0]))]
 
 
-def read_all(paths: Iterable[Path], start: UTCDateTime | None = None, end: UTCDateTime | None = None) -> Stream:
-    """Return what files hold, or what of it lies between two times."""
-    from obspy import Stream, read
+def stream_of(paths: Iterable[Path], start: UTCDateTime | None = None, end: UTCDateTime | None = None) -> Stream:
+    """Return what files hold, all or between two times."""
+    import obspy
 
-    stream = Stream()
+    stream = obspy.Stream()
     for path in paths:
-        stream += read(glob.escape(str(path)), starttime=start, endtime=end)
+        stream += obspy.read(glob.escape(str(path)), starttime=start, endtime=end)
     return stream
+
+
+def read(
+    files: str | os.PathLike | Sequence[str | os.PathLike],
+    start: UTCDateTime | None = None,
+    end: UTCDateTime | None = None,
+) -> Stream:
+    """Read seismograms from files into one stream.
+
+    Args:
+        files: one or several: files that ObsPy reads, folders (searched with all below them) and wildcards. In folders,
+            files that are not waveforms are skipped, with a note.
+        start: where the stream begins; default where the files do.
+        end: where it ends.
+
+    Returns:
+        An `obspy.Stream`, for `annotate` and `classify`.
+
+    Raises:
+        ZooError: if there is no file, or one that was given by name is not a waveform file.
+    """
+    headers, notes = read_headers(find([files] if isinstance(files, str | os.PathLike) else files))
+    for note in notes:
+        say(f"zoo: {note}")
+    return stream_of((header.path for header in headers), start, end)

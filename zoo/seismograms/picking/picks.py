@@ -1,7 +1,7 @@
-"""Picks out of probabilities in time, and how good they are beside an analyst's.
+"""Picks from probabilities in time, and how good they are beside an analyst's.
 
-A pick is a peak of a phase's probability. P is then moved to the onset that Akaike's criterion finds on the vertical
-(Maeda 1985), if that is near: the network says which onset, the waveform says where it is.
+A pick is a peak in the probability of a phase. P is then moved to the onset that Akaike's criterion finds on the
+vertical (Maeda 1985), if that is near: the network says which onset, the waveform says where it is.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ import scipy.signal
 from zoo.seismograms import signals
 
 TOLERANCES_S = (0.1, 0.2, 0.5)
+"""Largest residuals that count as the same pick; the last one decides whether an arrival was found."""
 THRESHOLD = 0.3
-"""Of a probability, where a caller has no own."""
+"""Least probability of a pick, where a caller names none."""
+CLEAR_S_DB = 0.0
+"""S that stands out of what precedes it by less is used neither in training nor in a score."""
 _APART_S = 0.5
 _ONSET_BAND_HZ = (1.0, 30.0)
 _ONSET_HALF_WIDTH_S, _ONSET_FARTHEST_S, _ONSET_MARGIN_S = 0.6, 0.25, 0.08
-_ONSET_CONTRAST = 2.0
-_BEFORE_P_S = 1.0  # what is nearer to P is no noise: analysts differ by less
-_WINDOW_PLACES = (0.1, 0.35, 0.6)  # of P in the windows of a score
+_ONSET_CONTRAST = 2.0  # amplitude behind an onset over that before it
+_BEFORE_P_S = 1.0  # what is nearer to P does not count as noise; analysts differ by less
+_P_POSITIONS = (0.1, 0.35, 0.6)  # where P lies in the windows of a score, as shares of the window
 _PROMINENT = 0.8  # best of 0.5 to 1 on the synthetic validation split
 _FALSE_PER_MINUTE = 0.5
-_LEAST = 0.01  # of a peak in noise that is looked at
+_LEAST = 0.01  # peaks in noise below this probability are left aside
 _AT_ONCE = 128
 
 
 class Pick(NamedTuple):
-    """One pick: the row of its waveform, "P" or "S", its sample (a float), its probability."""
+    """A pick: the row of its waveform, "P" or "S", its sample (a float), its probability."""
 
     row: int
     phase: str
@@ -46,18 +49,23 @@ def picks(
     labels: Sequence[str] = ("P", "S", "noise"),
     apart_s: float = _APART_S,
 ) -> list[Pick]:
-    """Return the peaks of the phases' probabilities, P moved to its onset.
+    """Return the peaks in the probabilities of phases, with P moved to its onset.
+
+    >>> probabilities = np.zeros((1, 500, 3))
+    >>> probabilities[0, 200, 0] = 0.9
+    >>> picks(probabilities, None, 100.0)
+    [Pick(row=0, phase='P', sample=200.0, probability=0.9)]
 
     Args:
         probabilities: (n, samples, len(labels)), 0 to 1.
-        waveforms: (n, samples, 3) that they were made of, ZNE, any unit; None: no pick is moved.
-        sampling_rate_hz: of both.
+        waveforms: (n, samples, 3) from which they were computed, ZNE, any unit; None: no pick is moved.
+        sampling_rate_hz: sampling rate of both.
         thresholds: least probability of a pick, for all phases or by phase.
-        labels: of the last axis; "noise" has no picks.
-        apart_s: picks of one phase in a row are as far apart as this; the more probable one stays.
+        labels: names along the last axis; "noise" has no picks.
+        apart_s: least time between two picks of one phase in a row; the more probable one stays.
 
     Returns:
-        `Pick`s (row, phase, sample, probability), by row, then time. A sample counts from the first of its row.
+        `Pick`s by row, then time. Samples count from the first one of the row.
     """
     probabilities = np.asarray(probabilities)
     found: list[Pick] = []
@@ -80,30 +88,31 @@ def picks(
 
 
 def onset(waveforms: np.ndarray, rows: np.ndarray, samples: np.ndarray, sampling_rate_hz: float) -> np.ndarray:
-    """Move P picks to the least of Akaike's criterion on the vertical, 1 to 30 Hz, where an onset is near.
+    """Move P picks to the minimum of Akaike's criterion on the vertical, 1 to 30 Hz, where an onset is near.
 
-    Within 0.6 s around the pick, sample k parts the trace into what is before and from it on, and
-    AIC(k) = k ln var(before) + (n - k) ln var(after). The pick stays where that is more than 0.25 s away, where the
-    amplitude does not double there, and on a vertical that is not recorded.
+    Within 0.6 s around the pick, sample k divides the trace into what precedes it and what begins with it, and
+    AIC(k) = k ln var(before) + (n - k) ln var(after). The pick stays if the minimum is more than 0.25 s away, if the
+    amplitude does not double there, or if the vertical was not recorded.
 
     Args:
         waveforms: (n, samples, 3), Z first, any unit.
-        rows, samples: (picks,) int: whose, and where.
-        sampling_rate_hz: of the waveforms.
+        rows: (picks,) int, the waveform of each pick.
+        samples: (picks,) int, the sample of each pick.
+        sampling_rate_hz: sampling rate of the waveforms.
 
     Returns:
-        (picks,) int, the samples.
+        (picks,) int, the samples after the move.
     """
     moved = np.array(samples)
     if not len(moved):
         return moved
-    used, place = np.unique(rows, return_inverse=True)
+    used, position = np.unique(rows, return_inverse=True)
     vertical = np.asarray(waveforms, np.float32)[used, :, :1]
     low, high = _ONSET_BAND_HZ
     high = min(high, 0.45 * sampling_rate_hz)
     vertical = signals.bandpass(vertical - vertical[:, :1], sampling_rate_hz, low, high, corners=2)[..., 0]
     half, margin = (round(s * sampling_rate_hz) for s in (_ONSET_HALF_WIDTH_S, _ONSET_MARGIN_S))
-    for number, (row, sample) in enumerate(zip(place, samples, strict=True)):
+    for number, (row, sample) in enumerate(zip(position, samples, strict=True)):
         first = max(0, sample - half)
         piece = vertical[row, first : sample + half].astype(np.float64)
         count = len(piece)
@@ -121,23 +130,25 @@ def onset(waveforms: np.ndarray, rows: np.ndarray, samples: np.ndarray, sampling
 
 
 class Scored(NamedTuple):
-    """What `residuals` measures: one entry of each array per window with a P, or per noise peak."""
+    """What `residuals` measures: arrays with one entry per window with P, or per peak in noise."""
 
     p_s: np.ndarray
-    """P of each window less the analyst's, s; moved to its onset."""
+    """P, moved to its onset, less the analyst's P in each window, s."""
     s_s: np.ndarray
-    """S likewise, in windows that have one, s."""
+    """S less the analyst's, in windows that have one, s."""
     p_probability: np.ndarray
+    """Probability of P in each window."""
     false_probability: np.ndarray
-    """Of every peak of P in noise."""
+    """Probability of every peak of P in noise."""
     noise_minutes: float
+    """Length of the noise that was searched."""
 
 
 def score(scored: Scored, threshold: float = THRESHOLD) -> dict[str, float]:
-    """Return shares within 0.1, 0.2 and 0.5 s, residuals, what is found at a threshold, and false picks.
+    """Return shares within 0.1, 0.2 and 0.5 s, residuals, the share found at a threshold, and the rate of false picks.
 
-    Mean and sd of the residuals are of those within 0.5 s. `p_found` needs both the threshold and 0.5 s;
-    `p_found_at_half_false_per_minute` is the same at the threshold that gives 0.5 false picks in a minute of noise.
+    Mean and sd are taken over residuals within 0.5 s. `p_found` counts P within 0.5 s that reaches the threshold;
+    `p_found_at_0.5_false_per_minute` does so at the threshold that gives 0.5 false picks in a minute of noise.
     """
     metrics: dict[str, float] = {}
     for phase, residual in (("p", scored.p_s), ("s", scored.s_s)):
@@ -166,18 +177,19 @@ def found_share(scored: Scored, threshold: float) -> float:
 
 
 def false_per_minute(scored: Scored, threshold: float) -> float:
-    """Return P picks in a minute of noise."""
+    """Return the number of P picks with at least this probability per minute of noise."""
     return float((scored.false_probability >= threshold).sum() / scored.noise_minutes)
 
 
 def threshold_for(scored: Scored, rate_per_minute: float) -> float:
-    """Return the least threshold with at most so many false picks a minute."""
+    """Return the least threshold with at most this many false picks per minute."""
     allowed = int(rate_per_minute * scored.noise_minutes)
     falsely = np.sort(scored.false_probability)[::-1]
     return float(np.nextafter(falsely[allowed], 2.0)) if len(falsely) > allowed else 0.0
 
 
 Probabilities = Callable[[np.ndarray], np.ndarray]
+"""Windows (n, samples, 3) to probabilities (n, samples, 3) of P, S, noise."""
 
 
 def residuals(
@@ -189,18 +201,18 @@ def residuals(
 ) -> Scored:
     """Pick records that an analyst has picked, and their noise.
 
-    Each record with a P gives up to three windows, with P at a tenth, a third and 0.6 of the window where the record
-    is long enough. In each one P and one S are compared: the first peak of P that has at least 0.8 of the largest
-    one's probability (P is what comes first, and another event may follow), and the most probable S. Records with a
-    second event in them give none, and S counts only where it was picked, lies in the window and (synthetic records)
-    stands out by 0 dB.
-    Noise is what is up to 1 s before the first P of a record, in one window, and all of a record without any.
+    Each record with P gives up to three windows, with P at a tenth, a third and 0.6 of the window where the record is
+    long enough. In each window one P and one S are compared: the first peak of P with at least 0.8 times the largest
+    probability (P comes first, and another event may follow), and the most probable S. Records with a second event are
+    left out. S counts only where it was picked, lies in the window and (in synthetic records) stands out by 0 dB.
+    Noise is what precedes the first P of a record by 1 s or more, in the window that ends at P, or the whole record if
+    it has no P.
 
     Args:
-        probabilities: windows (n, samples, 3) to (n, samples, 3): a model or something like it.
+        probabilities: takes windows (n, samples, 3) and returns probabilities (n, samples, 3): a model or the like.
         records: `waveform` (n, time, 3) and the columns of the picks.
-        samples: of a window.
-        sampling_rate_hz: of windows and records.
+        samples: length of a window.
+        sampling_rate_hz: sampling rate of windows and records.
         repick: whether P is moved to its onset, see `onset`.
     """
     waveform = records["waveform"]
@@ -211,7 +223,7 @@ def residuals(
     last = max(0, total - samples)
 
     single = np.flatnonzero(np.isfinite(p) & ~np.isfinite(second) & (p < total))
-    plan = {(row, int(np.clip(round(p[row] - place * samples), 0, last))) for row in single for place in _WINDOW_PLACES}
+    plan = {(row, int(np.clip(round(p[row] - share * samples), 0, last))) for row in single for share in _P_POSITIONS}
     rows, starts = (np.array(column, np.int64) for column in zip(*sorted(plan), strict=True)) if plan else ([], [])
     p_s, s_s, p_probability = [], [], []
     for part, first, windows, answer in _answers(probabilities, waveform, rows, starts, samples):
@@ -241,24 +253,20 @@ def residuals(
 
 
 def _first_peak(probability: np.ndarray) -> int:
-    """Return the sample of the first peak with nearly the largest one's probability."""
+    """Return the sample of the first peak that is nearly as probable as the largest one."""
     least = max(_PROMINENT * probability.max(), 1e-9)
     at, _ = scipy.signal.find_peaks(np.pad(probability, 1), height=least)
     return int(at[0]) - 1 if len(at) else int(probability.argmax())
 
 
 def pooled(parts: Sequence[Scored]) -> Scored:
-    """Return what was measured on several sets of records as one."""
+    """Return what was measured on several sets of records as one measurement."""
     arrays = [np.concatenate(field) for field in list(zip(*parts, strict=True))[:-1]]
     return Scored(*arrays, sum(part.noise_minutes for part in parts))
 
 
-CLEAR_S_DB = 0.0
-"""S that stands out by less from what is before it is neither learnt nor scored."""
-
-
 def _answers(probabilities: Probabilities, waveform: np.ndarray, rows, starts, samples: int):
-    """Yield rows, starts, windows and the picker's answer, some hundred windows at a time."""
+    """Yield rows, starts, windows and the picker's answer, about a hundred windows at a time."""
     for first in range(0, len(rows), _AT_ONCE):
         part, begin = rows[first : first + _AT_ONCE], starts[first : first + _AT_ONCE]
         windows = cut(waveform, part, begin, samples)

@@ -1,4 +1,4 @@
-"""What was annotated of which station, what was found, what is to be said of it."""
+"""What was annotated at each station, what was found there, and what the user should know about it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ _SHOWN_NOTES = 12
 
 @dataclass
 class Station:
-    """What was annotated of one station."""
+    """What was annotated at one station."""
 
     code: str
+    """`NET.STA`."""
     instrument: str
+    """Location and band, like `00.HH`."""
     components: str
+    """Those that were recorded, like `ZNE`."""
     spans: list[tuple[UTCDateTime, UTCDateTime]] = field(default_factory=list)
     recorded_s: float = 0.0
     annotated_s: float = 0.0
 
     def take(self, segment: Segment, annotated: bool) -> None:
-        """Count a segment."""
+        """Add a segment to what was recorded and, perhaps, annotated."""
         self.recorded_s += segment.samples / segment.rate_hz
         if annotated:
             self.annotated_s += segment.samples / segment.rate_hz
@@ -40,18 +43,22 @@ class Station:
 
 @dataclass
 class Done:
-    """What was annotated of each station, and sentences on what was chosen, filled or passed over."""
+    """What was annotated at each station, and notes on what was chosen, filled or skipped."""
 
     stations: dict[str, Station] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def check(self, shape: Shape, aloud: bool = True) -> None:
-        """Say the notes; raise where nothing was annotated."""
+        """Print the notes.
+
+        Raises:
+            ZooError: if nothing was annotated.
+        """
         if not any(station.annotated_s for station in self.stations.values()):
             half_s = shape.samples / shape.sampling_rate_hz / 2
             raise ZooError(
                 f"Nothing to annotate. {' '.join(self.notes)} {shape.name} needs the vertical of a station (a channel "
-                f"code that ends in Z, or in 1 beside 2 and 3) for {half_s:g} s or more without a gap."
+                f"code that ends in Z, or in 1 beside 2 and 3) over {half_s:g} s or more without a gap."
             )
         for note in self.notes if aloud else ():
             say(f"zoo: {note}")
@@ -62,10 +69,12 @@ class Annotated:
     """What `annotate_files` found.
 
     Attributes:
-        shape: of the model.
-        thresholds: by phase; empty for classifiers.
-        folder: with the files.
-        picks, windows: by station and time.
+        shape: what the model takes and gives.
+        thresholds: least probability of a pick by phase; empty for classifiers.
+        folder: where the files are.
+        done: what was annotated, and notes.
+        picks: by station and time, from a picker.
+        windows: by station and time, from a classifier.
     """
 
     shape: Shape
@@ -77,12 +86,12 @@ class Annotated:
 
     @property
     def stations(self) -> dict[str, Station]:
-        """What was annotated of each station."""
+        """What was annotated at each station, by `NET.STA`."""
         return self.done.stations
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what was chosen, filled or passed over."""
+        """Notes on what was chosen, filled or skipped."""
         return self.done.notes
 
     def summary(self) -> dict[str, Any]:
@@ -115,9 +124,9 @@ class Annotated:
         }
 
     def report(self) -> str:
-        """Say how much was annotated and what was found, by station."""
+        """Return a text on how much was annotated and what was found, a line a station."""
         hours = sum(station.annotated_s for station in self.stations.values()) / 3600
-        lines = [f"{self.shape.method}: {hours:.3g} h of {len(self.stations)} station{'s' * (len(self.stations) != 1)}"]
+        lines = [f"{self.shape.method}: {hours:.3g} h at {len(self.stations)} station{'s' * (len(self.stations) != 1)}"]
         for code, station in self.stations.items():
             ((kind, counts),) = self._counts(code).items()
             found = ", ".join(f"{count} {label}" for label, count in counts.items())
@@ -130,7 +139,7 @@ class Annotated:
 
 
 def _by_text(notes: Sequence[str]) -> list[str]:
-    """Return notes of which those that say the same of several stations are one."""
+    """Return notes in which those that say the same about several stations are merged."""
     codes: dict[str, list[str]] = {}
     for note in notes:
         code, _, text = note.partition(": ")

@@ -1,4 +1,4 @@
-"""What is made of a model's answers: picks, labelled windows, traces of probability; and their files."""
+"""What becomes of a model's answers: picks, labelled windows, traces of probability; and their files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
     from obspy.core.event import Catalog, Pick
 
-_AROUND_S = 10.0  # of a piece that is searched for picks: more than a pick depends on
+_AROUND_S = 10.0  # read on both sides of a piece that is searched for picks: more than a pick depends on
 
 
 class StationPick(NamedTuple):
-    """One pick of a phase; P stands on the vertical channel, S on a horizontal one where there is any."""
+    """A pick of a phase at a station; the channel is the vertical for P, a horizontal for S where there is one."""
 
     network: str
     station: str
@@ -32,13 +32,13 @@ class StationPick(NamedTuple):
     probability: float
 
     def as_pick(self, method: str) -> Pick:
-        """Return it as ObsPy's, with the model's name as method and the probability as a comment."""
+        """Return it as a pick of ObsPy, with the name of the model as method and the probability in a comment."""
         from obspy.core.event import Comment, Pick, ResourceIdentifier, WaveformStreamID
 
         where = self.network, self.station, self.location, self.channel
-        place = "/".join((*where[:3], self.channel, self.phase, self.time.strftime("%Y%m%dT%H%M%S.%f")))
+        name = "/".join((*where[:3], self.channel, self.phase, self.time.strftime("%Y%m%dT%H%M%S.%f")))
         return Pick(
-            resource_id=ResourceIdentifier(f"smi:local/pick/{method}/{place.replace('//', '/--/')}"),
+            resource_id=ResourceIdentifier(f"smi:local/pick/{method}/{name.replace('//', '/--/')}"),
             time=self.time,
             phase_hint=self.phase,
             waveform_id=WaveformStreamID(*where[:2], location_code=self.location, channel_code=self.channel),
@@ -49,7 +49,7 @@ class StationPick(NamedTuple):
 
 
 class Window(NamedTuple):
-    """One labelled window of a classifier; `channel` is the code without its last letter."""
+    """A window that a classifier labelled; `channel` is the channel code without its last letter."""
 
     network: str
     station: str
@@ -63,8 +63,11 @@ class Window(NamedTuple):
 
 
 def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPick]:
-    """Return the picks of a segment in order of time: peaks of probability, P at its onset
-    (`zoo.seismograms.picking.picks`), or arrivals that overlapping windows agree on."""
+    """Return the picks of a segment in order of time.
+
+    They are peaks of probability, with P at its onset (`zoo.seismograms.picking.picks`), or arrivals that overlapping
+    windows agree on.
+    """
     from zoo.seismograms.picking.picks import picks
 
     segment, shape = answer.segment, answer.shape
@@ -89,6 +92,7 @@ def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPic
 
 
 def _pick(segment: Segment, phase: str, sample: float, probability: float, rate_hz: float) -> StationPick:
+    """Return the pick at a sample, at `rate_hz`, of a segment."""
     order = "NEZ" if phase == "S" else "Z"
     channel = next(segment.channels[component] for component in order if component in segment.channels)
     instrument = segment.instrument
@@ -120,8 +124,8 @@ def windows_of(answer: Answer) -> list[Window]:
 def traces_of(answer: Answer) -> list[Trace]:
     """Return a trace of probability for each label, channel `MODEL_LABEL`.
 
-    Probabilities in time have the model's sampling rate and begin with the segment. Those of windows stand at the
-    windows' middles, a sample per window (without the last one that ends with the segment, off the grid).
+    Probabilities in time have the model's sampling rate and begin with the segment. Those of windows are one sample per
+    window, at its middle (without the last window, which ends with the segment and is off the grid).
     """
     from obspy import Trace
 
@@ -145,7 +149,7 @@ def traces_of(answer: Answer) -> list[Trace]:
 
 
 def catalog(picks: Sequence[StationPick], method: str) -> Catalog:
-    """Return picks as a catalogue (QuakeML needs an event around them; its comment says that it is none)."""
+    """Return picks as a catalogue; QuakeML needs an event around them, whose comment says that it is not one."""
     from obspy.core.event import Catalog, Comment, Event, ResourceIdentifier
 
     text = f"Picks by {method}, not associated: this element is their container, not one event."
@@ -169,7 +173,7 @@ def write_picks(picks: Sequence[StationPick], method: str, folder: Path) -> None
 
 
 def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path) -> None:
-    """Write windows.csv: labels, and the probability of every label."""
+    """Write windows.csv: the label of each window, and the probability of every label."""
     rows = [
         (
             *window[:4],
@@ -185,7 +189,7 @@ def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path
 def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
     """Write traces of probability as miniSEED (float32).
 
-    Channel codes there have three letters at most: they are the label's first ones (P, S, NOI, EAR ...).
+    Its channel codes have three letters at most: the first ones of the label (P, S, NOI, EAR ...).
     """
     from obspy import Stream, Trace
 
@@ -197,7 +201,7 @@ def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
 
 
 def read_probabilities(path: Path, start: Any = None, end: Any = None) -> Stream:
-    """Read what `write_probabilities` wrote, between two times."""
+    """Read what `write_probabilities` wrote, all or between two times."""
     from obspy import read
 
     return read(str(path), format="MSEED", starttime=start, endtime=end)

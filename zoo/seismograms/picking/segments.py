@@ -1,19 +1,19 @@
-"""Continuous streams as segments: stretches of one instrument without a gap, that a model's windows are cut from.
+"""Continuous streams as segments: stretches of one instrument without a gap, from which a model's windows are cut.
 
-The rules, each said in the notes where it applies:
+The rules; the notes say where one was applied:
 
-| what | is |
+| what | treatment |
 |---|---|
 | several instruments at a station | one is used: most components, then a seismometer before an accelerometer (codes of the form ?N?), then the highest sampling rate, the longest record, the first location code |
 | no N and no E, but 1 and 2 (or 2 and 3 beside 1 as the vertical) | taken for them, unrotated |
-| no vertical | the station is passed over |
+| no vertical | the station is skipped |
 | a horizontal that is missing or flat | zeros, "not recorded" |
 | masked samples, NaN, infinities | a gap |
-| one value for 1 s or longer, in a channel that has less than half of its samples so | a gap (filled with zeros somewhere on the way) |
-| pieces of a channel that overlap | joined; from the first to the last sample where they differ: a gap |
-| a gap, or ends of components that differ, up to `max_gap_s` | filled: a straight line, at the ends the nearest sample |
-| a longer gap in the vertical | no window bridges it: another segment begins behind it |
-| a horizontal that ends or begins inside a record of the vertical | another segment begins there, with or without it |
+| one value for 1 s or longer, in a channel of which less than half is like that | a gap (someone has filled it with a constant) |
+| pieces of a channel that overlap | joined; a gap from the first to the last sample where they differ |
+| a gap, or components that end at different times, up to `max_gap_s` | filled: a straight line, at the ends the nearest sample |
+| a longer gap in the vertical | no window bridges it: another segment begins after it |
+| a horizontal that ends or begins within a record of the vertical | another segment begins there, with or without it |
 
 Components of a segment lie on the grid of its vertical: horizontals move by up to half a sample. Nothing is copied until
 it is read, piece by piece.
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 
 COMPONENTS = "ZNE"
 MAX_GAP_S = 0.2
+"""Gaps up to this length are filled unless a caller says otherwise."""
 _HELD_S = 1.0
 _VERTICALS_FIRST = ({"Z": "Z", "N": "N", "E": "E"}, {"Z": "Z", "N": "1", "E": "2"}, {"Z": "1", "N": "2", "E": "3"})
-_RATE_TOLERANCE = 1e-4  # of a nominal rate: clocks that drift
+_RATE_TOLERANCE = 1e-4  # relative to the nominal rate: clocks drift
 
 
 class Instrument(NamedTuple):
-    """One instrument of a station: its traces by component (Z, N, E)."""
+    """An instrument of a station, with its traces by component (Z, N, E)."""
 
     network: str
     station: str
@@ -60,7 +61,7 @@ class Instrument(NamedTuple):
 
 @dataclass(eq=False)
 class Segment:
-    """A stretch of one instrument without a gap."""
+    """A stretch of one instrument's record without a gap."""
 
     instrument: Instrument
     start_ns: int
@@ -69,11 +70,11 @@ class Segment:
     channels: dict[str, str]
     """Channel code of each component that was recorded."""
     parts: dict[str, tuple[list[int], list[np.ndarray]]]
-    """By component: first samples and values of the pieces, in order, without holes."""
+    """By component: first samples, and values, of the pieces, in order, without holes."""
     means: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the offsets, which are taken off before anything becomes float32."""
+        """Find the offsets, which are removed before anything becomes float32."""
         self.means = {}
         for component, (firsts, pieces) in self.parts.items():
             total = count = 0.0
@@ -90,46 +91,48 @@ class Segment:
         return float(whole) if whole and abs(rate / whole - 1) < _RATE_TOLERANCE else rate
 
     def length(self, to_hz: float) -> int:
-        """Return how many samples at another rate lie within the segment."""
+        """Return how many samples at the rate `to_hz` lie within the segment."""
         up, down, _ = polyphase_filter(self.rate_hz, to_hz)
         return (self.samples - 1) * up // down + 1
 
     def true_rate_hz(self, to_hz: float) -> float:
-        """Return the rate of samples resampled to `to_hz`, by the clock of the header."""
+        """Return the true rate (Hz) of samples resampled to `to_hz`, by the clock of the header."""
         return to_hz * self.instrument.rate_hz / self.rate_hz
 
     def time(self, sample: float, to_hz: float) -> Any:
-        """Return the `UTCDateTime` of a sample at another rate."""
+        """Return the `UTCDateTime` of a sample at the rate `to_hz`."""
         from obspy import UTCDateTime
 
         return UTCDateTime(ns=self.start_ns + round(1e9 * float(sample) / self.true_rate_hz(to_hz)))
 
     def read(self, first: int, count: int) -> np.ndarray:
-        """Return (count, 3) float32 from sample `first` on, less the offsets; beyond the ends the nearest sample."""
+        """Return (count, 3) float32 from sample `first` on, without offsets; beyond the ends, the nearest sample."""
         out = np.zeros((count, len(COMPONENTS)), np.float32)
         low, high = max(0, first), min(self.samples, first + count)
-        for place, component in enumerate(COMPONENTS):
+        for column, component in enumerate(COMPONENTS):
             if component not in self.parts:
                 continue
             firsts, pieces = self.parts[component]
             begin, end = max(low, firsts[0]), min(high, firsts[-1] + len(pieces[-1]))
             if begin >= end:  # beyond an end
                 edge = pieces[0][0] if low < firsts[0] else pieces[-1][-1]
-                out[:, place] = edge - self.means[component]
+                out[:, column] = edge - self.means[component]
                 continue
             for number in range(bisect_right(firsts, begin) - 1, len(firsts)):
                 at, values = firsts[number], pieces[number]
                 if at >= end:
                     break
                 a, b = max(at, begin), min(at + len(values), end)
-                out[a - first : b - first, place] = values[a - at : b - at] - self.means[component]
-            out[: begin - first, place] = out[begin - first, place]
-            out[end - first :, place] = out[end - first - 1, place]
+                out[a - first : b - first, column] = values[a - at : b - at] - self.means[component]
+            out[: begin - first, column] = out[begin - first, column]
+            out[end - first :, column] = out[end - first - 1, column]
         return out
 
     def resampled(self, first: int, count: int, to_hz: float) -> np.ndarray:
-        """Return (count, 3) float32 at another rate: sample k lies k / to_hz after the segment's first, whatever
-        piece it is read in."""
+        """Return (count, 3) float32 at another rate.
+
+        Sample k lies k / to_hz after the first of the segment, whatever piece it is read in.
+        """
         up, down, taps = polyphase_filter(self.rate_hz, to_hz)
         if up == down:
             return self.read(first, count)
@@ -141,13 +144,13 @@ class Segment:
 
 
 def instruments(stream: Stream) -> tuple[list[Instrument], list[str]]:
-    """Return the instrument to be used at each station of a stream, in order of the codes, and notes."""
+    """Return the instrument to use at each station of a stream, in order of the codes, and notes."""
     found: dict[tuple[str, str], dict[tuple, dict[str, list[Trace]]]] = {}
     notes = []
     for trace in stream:
         stats = trace.stats
         if not stats.npts or trace.data.dtype.kind not in "iuf" or not stats.channel:
-            notes.append(f"{trace.id}: no samples, no numbers or no channel code; passed over.")
+            notes.append(f"{trace.id}: no samples, no numbers or no channel code; skipped.")
             continue
         kind = (stats.location, stats.channel[:-1], stats.sampling_rate)
         by_kind = found.setdefault((stats.network, stats.station), {})
@@ -170,20 +173,20 @@ def instruments(stream: Stream) -> tuple[list[Instrument], list[str]]:
         code = f"{network}.{station}"
         if not ranked:
             codes = sorted({band + letter for (_, band, _), letters in by_kind.items() for letter in letters})
-            notes.append(f"{code}: no vertical component among {', '.join(codes)}; passed over.")
+            notes.append(f"{code}: no vertical component among {', '.join(codes)}; skipped.")
             continue
         ranked.sort(key=lambda item: item[0])
         best = ranked[0][1]
         if len(by_kind) > 1:
-            others = [f"{place}.{band}? at {rate:g} Hz" for place, band, rate in by_kind if
-                      (place, band, rate) != (best.location, best.band, best.rate_hz)]  # fmt: skip
+            best_kind = best.location, best.band, best.rate_hz
+            others = [f"{kind[0]}.{kind[1]}? at {kind[2]:g} Hz" for kind in by_kind if kind != best_kind]
             used = f"{best.location}.{best.band}? at {best.rate_hz:g} Hz"
             notes.append(f"{code}: {used} is used, not {', '.join(others)}.")
         letters = "".join(sorted(traces[0].stats.channel[-1] for traces in best.parts.values()))
         if set(letters) & set("123"):
-            notes.append(f"{code}: components {letters} are taken for Z, N, E as they stand, unrotated.")
+            notes.append(f"{code}: components {letters} are taken for Z, N, E as they are, unrotated.")
         elif missing := [c for c in COMPONENTS if c not in best.parts]:
-            notes.append(f"{code}: no component {' and '.join(missing)}; zeros.")
+            notes.append(f"{code}: no component {' and '.join(missing)}; filled with zeros.")
         chosen.append(best)
     return chosen, notes
 
@@ -201,7 +204,7 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
         runs, held = without_held(runs, max(3, round(_HELD_S * instrument.rate_hz)), step_ns)
         if held:
             seconds = held / instrument.rate_hz
-            notes.append(f"{name}: {seconds:.3g} s at one value for {_HELD_S:g} s or longer; taken for gaps.")
+            notes.append(f"{name}: {seconds:.3g} s at one value for {_HELD_S:g} s or longer; treated as gaps.")
         flat = cut_off = 0
         for chain in join(runs, step_ns, longest):
             low = min(values.min() for values in chain.pieces)
@@ -234,7 +237,7 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
 def _common(
     instrument: Instrument, vertical: Chain, others: dict[str, list[Chain]], step_ns: float, longest: int
 ) -> list[Segment]:
-    """Return the segments of one chain of the vertical: it is cut where a horizontal begins or ends."""
+    """Return the segments of one chain of the vertical, which is cut where a horizontal begins or ends."""
     spans = []
     for component, chains in others.items():
         for chain in chains:

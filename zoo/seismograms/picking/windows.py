@@ -1,9 +1,9 @@
 """Windows of segments through a model: overlapping, in batches across stations, put together again piece by piece.
 
-A window is cut from each segment every half a window (every tenth for models that give one arrival), and one more ends
-with the segment. Where windows overlap, probabilities in time are averaged with the weight sin^2 of the place in the
-window: its middle is trusted, its ends, where half of the context is missing, hardly. A segment shorter than a window
-is continued by its mirror image, and passed over if it is shorter than half a window.
+Windows are cut from each segment every half a window (every tenth for models that give one arrival), and one more ends
+with the segment. Where windows overlap, probabilities in time are averaged with the weight sin^2 of the position in the
+window: its middle is trusted, its ends, where half of the context is missing, hardly at all. A segment shorter than a
+window is continued by its mirror image, and skipped if it is shorter than half a window.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from zoo.errors import UsageError, ZooError
 from zoo.seismograms.picking.segments import COMPONENTS, Segment
 
 OVERLAP = {"phases": 0.5, "class": 0.5, "arrival": 0.9}
-"""Share of a window that the next one has in common with it, by what a model gives."""
+"""Share of a window that overlaps with the next one, by what a model gives."""
 PIECE_S = 600.0
-_BATCHES = (1, 8, 64)
-_LEAST_WEIGHT = 1e-3
+"""Segments are read in pieces of this length: memory does not grow with them."""
+_BATCHES = (1, 8, 64)  # sizes for which a model is compiled; a batch is filled up with zeros to the next one
+_LEAST_WEIGHT = 1e-3  # so that samples which only the end of a window holds have a value
 _AGREE_S = 0.5
-_UNTRUSTED = 0.05
+_UNTRUSTED = 0.05  # share of a window at either end in which an arrival is not believed
 _FEWEST_WINDOWS = 3
 
 
@@ -34,47 +35,48 @@ class Shape(NamedTuple):
     """"phases", "class" or "arrival"."""
     sampling_rate_hz: float
     samples: int
+    """Length of a window."""
     labels: tuple[str, ...]
     name: str
-    """What channels of probability begin with."""
+    """Prefix of the channels of probability."""
     method: str
-    """The checkpoint, with its tag."""
+    """Name of the checkpoint, with its tag."""
 
 
 def shape_of(model: Any) -> Shape:
     """Return what a model takes and gives.
 
     Raises:
-        UsageError: if it does not annotate waveforms.
+        UsageError: if it is not a model that annotates waveforms.
     """
     name = getattr(model, "recipe_name", None) or getattr(model, "name", type(model).__name__)
     kind = getattr(model, "output_kind", None)
     if kind == "reconstruction":
-        raise UsageError(f"{name} reconstructs waveforms, it neither picks nor classifies. Use phase_picker.")
+        raise UsageError(f"{name} reconstructs waveforms; it neither picks nor classifies. Use phase_picker.")
     if kind not in OVERLAP or getattr(model, "component_order", None) != COMPONENTS:
-        raise UsageError(f"{name} is no model of three-component waveforms. Use phase_picker, or see `zoo list`.")
+        raise UsageError(f"{name} is not a model of three-component waveforms. Use phase_picker, or see `zoo list`.")
     labels = ("P",) if kind == "arrival" else tuple(model.labels)
     return Shape(kind, float(model.sampling_rate_hz), int(model.samples), labels, name, name)
 
 
 @dataclass(eq=False)
 class Answer:
-    """What a model says of one segment."""
+    """What a model says about one segment."""
 
     segment: Segment
     shape: Shape
     starts: np.ndarray
-    """(windows,) first samples, at the model's rate; all but the last lie on a grid."""
+    """(windows,) first sample of each, at the model's rate; all but the last lie on a grid."""
     hop: int
-    """Samples between windows."""
+    """Samples from one window to the next."""
     values: np.ndarray | None
-    """(windows, labels) probabilities ("class"), or (windows, 1) sample of P in the segment ("arrival")."""
+    """(windows, labels) probabilities ("class"), or (windows, 1) samples of P in the segment ("arrival")."""
     probabilities: np.ndarray | None
-    """(samples, labels) in time ("phases", "arrival"); of an arrival: the share of windows that agree on it."""
+    """(samples, labels) in time ("phases"); for "arrival", the share of windows that agree on an arrival there."""
 
 
 def window_starts(length: int, samples: int, overlap: float) -> tuple[np.ndarray, int]:
-    """Return the first samples of the windows of a segment, and how many samples are between two."""
+    """Return the first samples (windows,) of a segment's windows, and the samples from one window to the next."""
     hop = max(1, round(samples * (1 - overlap)))
     if length < samples:
         return np.zeros(int(2 * length >= samples), np.int64), hop
@@ -84,7 +86,7 @@ def window_starts(length: int, samples: int, overlap: float) -> tuple[np.ndarray
 
 
 def taper(samples: int) -> np.ndarray:
-    """Return the weights (samples,) of a window's probabilities, float32."""
+    """Return the weights (samples,) of the probabilities in a window, float32."""
     return (np.sin(np.pi * (np.arange(samples) + 0.5) / samples) ** 2 + _LEAST_WEIGHT).astype(np.float32)
 
 
@@ -99,22 +101,23 @@ def answers(
     """Yield the model's answer for each segment that has a window, in order.
 
     Args:
-        segments: of any stations.
-        model: called with (n, samples, 3) float32, ZNE, less the segment's offset, in the unit of the records.
-        shape: of the model.
-        overlap: share of a window that the next has in common with it, default `OVERLAP`.
-        advance: told the seconds of record that are done.
+        segments: from any stations.
+        model: called with (n, samples, 3) float32, ZNE, in the unit of the records, without the segment's offset.
+        shape: what the model takes and gives.
+        overlap: share of a window that overlaps with the next one, default `OVERLAP`.
+        advance: called with the seconds of record that are done.
 
     Raises:
-        ZooError: if the overlap is not between 0 and 1, or a sampling rate cannot be made the model's.
+        ZooError: if the overlap is not between 0 and 1, or a record cannot be resampled to the model's rate.
     """
     overlap = OVERLAP[shape.kind] if overlap is None else overlap
     if not 0 <= overlap < 1:
-        raise ZooError(f"The overlap is {overlap:g}; expected a share of a window like 0.5, less than 1.")
+        raise ZooError(f"The overlap is {overlap:g}; expected a share of a window, from 0 to less than 1.")
     collecting: list[_Collector] = []
     batch: list[tuple[_Collector, int, np.ndarray]] = []
 
     def through() -> Iterator[Answer]:
+        """Send the batch through the model; yield the answers that are complete."""
         size = next(size for size in _BATCHES if size >= len(batch))
         windows = np.zeros((size, shape.samples, len(COMPONENTS)), np.float32)
         for row, (_, _, window) in enumerate(batch):
@@ -142,7 +145,7 @@ def answers(
 
 
 def _windows(segment: Segment, shape: Shape, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield number and samples (samples, 3) of each window, reading some ten minutes at a time."""
+    """Yield the number and the samples (samples, 3) of each window, reading about ten minutes at a time."""
     rate, samples = shape.sampling_rate_hz, shape.samples
     length = segment.length(rate)
     if length < samples:
@@ -160,14 +163,14 @@ def _windows(segment: Segment, shape: Shape, starts: np.ndarray) -> Iterator[tup
 
 
 class _Collector:
-    """Gathers what a model says of the windows of one segment."""
+    """Gathers what a model says about the windows of one segment."""
 
     def __init__(self, segment: Segment, shape: Shape, starts: np.ndarray, hop: int):
         self.segment, self.shape, self.starts, self.hop = segment, shape, starts, hop
         self.length, self.left = segment.length(shape.sampling_rate_hz), len(starts)
         self.seconds_a_window = segment.samples / segment.rate_hz / len(starts)
         if shape.kind == "phases":
-            self.sums = np.zeros((len(shape.labels), self.length), np.float32)  # each label's trace in one piece
+            self.sums = np.zeros((len(shape.labels), self.length), np.float32)  # labels first: contiguous traces
             self.weights, self.taper = np.zeros(self.length, np.float32), taper(shape.samples)
         else:
             self.values = np.zeros((len(starts), len(shape.labels)), np.float64)
@@ -202,17 +205,20 @@ class _Collector:
 
 
 def agreement(arrivals: np.ndarray, starts: np.ndarray, shape: Shape, length: int) -> np.ndarray:
-    """Return, for every sample of a segment, the share of windows with it inside that put the arrival near it.
+    """Return, for every sample of a segment, the share of windows containing it that put the arrival near it.
 
     A model that gives one arrival gives one for noise too; but only a real arrival stays where it is while the window
-    moves on. Windows count where the sample is not in the outer 5 % of them; near is within 0.5 s; a sample that
-    fewer than three windows hold has 0.
+    moves on. A window counts where the sample is not in its outer 5 %; near means within 0.5 s; a sample that fewer
+    than three windows contain gets 0.
 
     Args:
-        arrivals: (windows,) samples in the segment, NaN: in the outer 5 % of the window.
-        starts: (windows,) first samples.
-        shape: of the model.
+        arrivals: (windows,) samples in the segment; NaN if in the outer 5 % of the window.
+        starts: (windows,) first sample of each window.
+        shape: what the model takes and gives.
         length: samples of the segment.
+
+    Returns:
+        (length,) float32.
     """
     near, margin = round(_AGREE_S * shape.sampling_rate_hz), round(_UNTRUSTED * shape.samples)
     steps = np.zeros((2, length + 1), np.int32)
@@ -228,7 +234,7 @@ def agreement(arrivals: np.ndarray, starts: np.ndarray, shape: Shape, length: in
 
 
 def consensus(answer: Answer, threshold: float) -> list[tuple[float, float]]:
-    """Return sample and agreement of the arrivals that at least this share of the windows agrees on: medians."""
+    """Return the median sample, and the agreement, of each arrival that at least this share of the windows agree on."""
     rate = answer.shape.sampling_rate_hz
     share, arrivals = answer.probabilities[:, 0], answer.values[:, 0]
     near = _AGREE_S * rate
