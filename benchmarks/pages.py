@@ -59,7 +59,10 @@ def measured(arguments: str) -> str:
     chosen = [kept["tables"][int(number)] for number in numbers] if numbers else kept["tables"]
     parts = [f"**{one['title']}**\n\n{markdown(one['header'], one['rows'])}\n" for one in chosen]
     note = kept.get("note", "")
-    return "".join(parts) + f"Measured by `{kept['command']}`, {kept['date']}, commit {kept['commit']}, {kept['machine']}{note}\n"
+    return (
+        "".join(parts)
+        + f"Measured by `{kept['command']}`, {kept['date']}, commit {kept['commit']}, {kept['machine']}{note}\n"
+    )
 
 
 def cards(pattern: str) -> list[dict[str, Any]]:
