@@ -27,6 +27,10 @@ class Observation:
         unit: of the traces; None if not stated.
         noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
             traces; None if there are none.
+
+    >>> event = Observation(np.zeros((4, 501)), sampling_rate_hz=250.0, noise_sd=0.5)
+    >>> Observation.of(event, noise_sd=1.0).noise_sd
+    1.0
     """
 
     traces: np.ndarray

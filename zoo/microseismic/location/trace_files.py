@@ -32,6 +32,13 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
 
     Raises:
         ZooError: the file is missing, damaged or incomplete.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "event.npz"
+    ...     np.savez(path, traces=np.ones((1, 501)), sampling_rate_hz=250.0, receivers_km=[[0.5, 0.5, 2.43]])
+    ...     read_traces(path).receivers_km.tolist()
+    [[0.5, 0.5, 2.43]]
     """
     path = Path(path)
     if not path.is_file():

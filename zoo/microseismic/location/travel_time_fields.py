@@ -35,10 +35,11 @@ def travel_times(coordinates_km: np.ndarray, model: ElasticModel, receivers_km: 
     Raises:
         ZooError: a source or a receiver lies outside the model, or scikit-fmm is not installed.
 
-    Source: Sethian (1996); see `zoo.microseismic.physics.eikonal`. Example:
+    Source: Sethian (1996); see `zoo.microseismic.physics.eikonal`.
 
-        model = zoo.microseismic.marine_model()
-        times_s = zoo.microseismic.travel_times([[0.375, 0.3, 1.57]], model, [[0.5, 0.5, 2.43], [0.125, 0.375, 2.43]])
+    >>> rock = ElasticModel(*(np.full((11, 11, 11), v) for v in (2000.0, 1100.0, 2100.0)), spacing_m=(100, 100, 100))
+    >>> travel_times([[0.5, 0.5, 0.2]], rock, [[0.5, 0.5, 1.0]]).round(2).tolist()
+    [[0.4]]
     """
     sources_km = checked(coordinates_km, model.extent_km, "source")
     receivers_km = checked(receivers_km, model.extent_km, "receiver")
