@@ -152,7 +152,7 @@ class ConditionalWGAN(keras.Model):
             critic_steps: updates of the critic for each of the generator.
             gradient_penalty: its coefficient.
             average_decay: of the moving average of the generator's weights, per update.
-            **kwargs: as of `keras.Model.compile`.
+            **kwargs: as in `keras.Model.compile`.
         """
         super().compile(optimizer, **kwargs)
         self.critic_optimizer = critic_optimizer

@@ -50,9 +50,9 @@ def drawn_batches(
     """Return endless batches that are made one by one; step k of epoch n gets the same generator in every run.
 
     Args:
-        draw: of a generator, gives a batch: a tuple of arrays, always of the same shapes and dtypes.
-        steps: of an epoch.
-        seed, first_epoch: as of `batches`.
+        draw: takes a generator and returns a batch: a tuple of arrays, always of the same shapes and dtypes.
+        steps: batches that make an epoch.
+        seed, first_epoch: as in `batches`.
     """
 
     def made():
