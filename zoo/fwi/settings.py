@@ -43,7 +43,7 @@ SETTINGS = {
     ),
     "bounds": Setting(
         None,
-        "lowest and highest velocity; none: 0.75 and 1.25 times those of the start",
+        "lowest and highest velocity; none: 0.75 and 1.25 times those of the start (a recipe: none at all)",
         "ours",
         unit="m/s",
         low=0.0,

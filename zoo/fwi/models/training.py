@@ -6,7 +6,6 @@ the physics, the wavelet or the geometry is in the data, and no noise, so real d
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -30,7 +29,10 @@ _FASTER = 1.2
 # Below the highest frequency that the grid carries: a short wavelet's spectrum is known to 1 / duration.
 _BELOW = 0.9
 
-_SHARED = ("optimizer", "learning_rate", "misfit", "bands_hz", "taper_m", "freeze_water", "network", "order", "width")
+_SHARED = (
+    *("optimizer", "learning_rate", "misfit", "bands_hz", "bounds"),
+    *("taper_m", "freeze_water", "network", "order", "width"),
+)
 ACQUISITION = {
     "shots": Setting(
         12, "shots, evenly over the width", "section 'The synthetic example of Marmousi'", unit="shots", low=1
@@ -53,9 +55,6 @@ SETTINGS = {
     **data_settings("velocity_models/synthetic_folded", "model", "model"),
     **ACQUISITION,
     **{key: INVERSION[key] for key in _SHARED},
-    "bounds": dataclasses.replace(
-        INVERSION["bounds"], default=(), optional=False, meaning="lowest and highest velocity; empty: none"
-    ),
     "band_epochs": Setting(25, "gradients of each stage of bands_hz", "ours", unit="gradients", low=1),
     **fit_settings(batch_size=12, epochs=100, source="figure 16: all shots to an update, 100 gradients"),
 }
@@ -70,7 +69,7 @@ CARD = {
 def acquire(model: WaveInversion, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Put the model on the dataset's grid, at its start, with the acquisition that the settings describe."""
     true, start = records["velocity_m_s"][0], records["start_m_s"][0]
-    spacing_m, order, bounds = about["spacing_m"], settings["order"], tuple(settings["bounds"]) or None
+    spacing_m, order, bounds = about["spacing_m"], settings["order"], tuple(settings["bounds"] or ()) or None
     dimensions = 1 if true.shape[1] == 1 else 2
     fastest_m_s = max(_FASTER * true.max(), bounds[1] if bounds else 0)
     longest_s = acoustic.longest_time_step_s(fastest_m_s, spacing_m, order, dimensions)

@@ -76,7 +76,7 @@ def learning_rates(workshop: Workshop) -> list[dict[str, Any]]:
 def one_dimension(workshop: Workshop) -> list[dict[str, Any]]:
     """Invert four layers by CG, L-BFGS-B and TNC beside GD 0.4 and Adam 40, with equal gradients (figures 12 to 15).
 
-    Settings: as of `learning_rates`.
+    Settings: as in `learning_rates`.
     """
     from zoo.fwi.figures.runs import draw_runs_1d
 

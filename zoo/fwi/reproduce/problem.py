@@ -39,7 +39,7 @@ class Run:
 
     Args:
         velocity_m_s: (Z, X), the last model; of a run that diverged the last one with a finite loss.
-        history: a row per iteration, as of `zoo.fwi.inversion.fit.Result`.
+        history: a row per iteration, as in `zoo.fwi.inversion.fit.Result`.
         snapshots: iteration -> (Z, X); 0 is the start.
         diverged: whether a loss was not finite, which ended the run.
     """
@@ -151,7 +151,7 @@ def problem(recipe: str, tag: str, workshop: Workshop, **changes: Any) -> Proble
     observed = model.traces(true.velocity_m_s)
     survey = Survey(wavelet, model.sources, model.waves.receivers, model.waves.time_step_s, observed)
     shared = {one.name: settings[one.name] for one in fields(Settings) if one.name in settings}
-    shared |= {"iterations": settings["epochs"], "bounds": tuple(settings["bounds"]) or None}
+    shared |= {"iterations": settings["epochs"], "bounds": tuple(settings["bounds"] or ()) or None}
     shared |= {"batch_size": min(settings["batch_size"], len(model.sources))}
     return Problem(true, start, survey, Settings(**shared))
 
