@@ -28,6 +28,8 @@ COLUMNS = (
     "vsh_km_s",
     "eta",
 )
+# The places of these columns, by which kernels find them.
+RADIUS, DENSITY, VPV, VSV, QKAPPA, QMU, VPH, VSH, ETA = range(9)
 
 # PREM, anisotropic, at a reference period of 1 s. Of each region: bottom radius in km, the polynomials in
 # r / 6371 km of density, vpv, vsv, vph, vsh and eta, Qkappa, Qmu (0: infinite).

@@ -19,7 +19,8 @@ import numpy as np
 
 from zoo.crust.physics import prior_kernels as kernels
 from zoo.crust.physics.earth import COLUMNS, EarthModel
-from zoo.crust.physics.rayleigh import check_frequencies, work_arrays
+from zoo.crust.physics.rayleigh import check_frequencies
+from zoo.crust.physics.rayleigh_kernels import work_arrays
 from zoo.errors import UsageError, ZooError, did_you_mean
 
 Range = tuple[float, float]
@@ -108,7 +109,7 @@ class EarthPrior:
     @property
     def size(self) -> int:
         """Number of uniform draws that make a model."""
-        return kernels.layout(len(self._layers))[-1]
+        return kernels.layout(len(self._layers)).size
 
     @property
     def knots(self) -> int:
@@ -181,11 +182,9 @@ def draw_dispersion(
     moho = np.empty(count)
     vp, vs = np.empty((2, count, len(depths)))
     failed = np.empty(count, np.int32)
-    arrays = work_arrays()
-    uniforms, knots = np.empty(prior.size), np.empty((len(COLUMNS), prior.knots))
-    kernels.draw_many(
-        prior.table(), frequencies, depths, seed, first, uniforms, knots, *arrays, curves, moho, vp, vs, failed
-    )
+    scratch = kernels.Scratch(np.empty(prior.size), np.empty((len(COLUMNS), prior.knots)), work_arrays())
+    block = kernels.Block(curves, moho, vp, vs, failed)
+    kernels.draw_many(prior.table(), frequencies, depths, seed, first, scratch, block)
     if np.isnan(curves).any():
         raise ZooError(
             f"Example {first + int(np.argmax(np.isnan(curves).any(1)))} of this prior found no model with a "
