@@ -203,7 +203,7 @@ def _mechanism(args: argparse.Namespace) -> None:
 
 
 def _crust(args: argparse.Namespace) -> None:
-    from zoo.crust import invert as crust
+    from zoo.crust import inversion as crust
 
     velocities = crust.read_map(args.map, args.data_dir)
     reference = crust.read_reference(args.compare, args.data_dir) if args.compare else None

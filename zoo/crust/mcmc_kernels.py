@@ -92,7 +92,7 @@ def count_accepted(place, count, seed, prior, scratch):
     Args:
         place: the Moho's draw, 0 to 1.
         count: how many models are drawn.
-        seed: of the draws.
+        seed: seed of the draws.
         prior: the table of the prior.
         scratch: work arrays.
     """
@@ -185,7 +185,7 @@ def to_white(normal, block, guide, white):
     Args:
         normal: (layout.size,), normal scores.
         block: (1 + n,), the draws of the guided update, the Moho's first.
-        guide: of this prior and curve.
+        guide: the guide of this prior and curve.
         white: (1 + n,), filled.
     """
     below, share, nearest = _node(normal_cdf(normal[MOHO_DRAW]), guide.places)
@@ -232,7 +232,7 @@ def _update(random, state, block, guided, guide, target, scratch):
         state: moved.
         block: the draws that move.
         guided: the ellipse is drawn in the guide's coordinates; the guide's density then belongs to the likelihood.
-        guide, target: of this prior and curve.
+        guide, target: those of this prior and curve.
         scratch: work arrays.
     """
     proposal = state.normal.copy()
@@ -276,7 +276,7 @@ def run(random, state, blocks, guide, target, scratch, first, trace):
         random: a `numpy.random.Generator`.
         state: where the chain is; moved.
         blocks: which draws move together.
-        guide, target: of this prior and curve.
+        guide, target: those of this prior and curve.
         scratch: work arrays of this thread.
         first: number of the first update, which decides whose turn it is.
         trace: (2, updates), filled with the Moho's draw and the log likelihood after each.

@@ -410,7 +410,7 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
         prior: the table of the prior.
         frequency_hz: (F,), ascending.
         depth_km: (D,), where velocities are noted.
-        seed: of the dataset.
+        seed: seed of the dataset.
         first: number of the first example.
         scratch: work arrays of this thread.
         block: filled.

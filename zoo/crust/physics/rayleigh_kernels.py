@@ -114,7 +114,7 @@ def self_gravitation(mesh, problem, k, x):
 
     Args:
         mesh: node arrays.
-        problem: of the frequency.
+        problem: the `Problem` of the frequency.
         k: wavenumber of the mode.
         x: the mode.
     """
@@ -221,7 +221,7 @@ def _bisect(problem, slow, fast, width):
     """Return a wavenumber just above the fundamental's: the largest k at which a mode lies below omega.
 
     Args:
-        problem: of the frequency.
+        problem: the `Problem` of the frequency.
         slow, fast: phase velocities, without a mode below omega and with at least one.
         width: relative distance of the two at which to stop.
 
@@ -265,7 +265,7 @@ def _refine(problem, k, is_mode, x, y):
     """Return the wavenumber by residual inverse iteration, 0 unless it is the fundamental's.
 
     Args:
-        problem: of the frequency.
+        problem: the `Problem` of the frequency.
         k: where to begin.
         is_mode: x is a mode already, that of the frequency before: its Rayleigh quotient is better than k.
         x: (6 * elements + 2), the vector to begin with; the mode on return.
@@ -311,7 +311,7 @@ def _search(problem, slow, x, y):
     """Return the fundamental's wavenumber without a guess, 0 if it is not found; x is the mode on return.
 
     Args:
-        problem: of the frequency.
+        problem: the `Problem` of the frequency.
         slow: phase velocity at which no mode lies below omega.
         x, y: (6 * elements + 2), overwritten.
     """
@@ -334,7 +334,7 @@ def _velocities(problem, options, mesh, k, x):
     """Return phase and group velocity (NaN unless asked for) of a mode in km/s.
 
     Args:
-        problem: of the frequency; its matrices are overwritten if the group velocity is asked for.
+        problem: the `Problem` of the frequency; its matrices are overwritten if the group velocity is asked for.
         options: cowling and with_group.
         mesh: node arrays.
         k: wavenumber of the mode in the Cowling approximation.
@@ -364,7 +364,7 @@ def _velocities(problem, options, mesh, k, x):
 
 @njit(cache=True, nogil=True)
 def _slowest(mesh, elements, knots, top):
-    """Return the slowest velocity in km/s: of shear waves in the solid, of sound in a sea."""
+    """Return the slowest velocity in km/s, be it that of shear waves in the solid or of sound in a sea."""
     slowest = np.inf
     for e in range(elements):
         for q in range(NODES):
