@@ -125,7 +125,7 @@ def crustal_thickness(folder: Path) -> None:
     import numpy as np
 
     from zoo import registry
-    from zoo.crust import invert as crust
+    from zoo.crust import inversion as crust
     from zoo.crust.maps import ThicknessMap, read_dispersion_map
     from zoo.crust.physics.prior import EarthPrior, draw_dispersion
     from zoo.files import write_with

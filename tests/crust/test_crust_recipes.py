@@ -123,7 +123,7 @@ def test_a_point_model_says_what_it_cannot(trained, records):
 def test_errors_of_a_point_model_are_those_of_held_out_curves(mini):
     recipe = zoo.recipe("shallow_crust")
     model = recipe.build(units=[4])
-    model.place(np.linspace(0.01, 0.035, 21), (20, 100))
+    model.configure(np.linspace(0.01, 0.035, 21), (20, 100))
     rng = np.random.default_rng(0)
     answer = rng.uniform(25, 95, 40_000)
     logit = np.log((answer - 20) / (100 - answer))

@@ -1,12 +1,12 @@
 """How thick is the crust, and how sure is that? Maps of Rayleigh phase velocity to maps of crustal thickness.
 
-    velocities = read_dispersion_map("periods.csv")
+    velocities = read_map("periods.csv")
     crust = invert(velocities, "mdn_crust")
     print(crust.report())
     crust.write("crust")
 
-After Cheng et al. (2019): a network trained on the dispersion curves of synthetic Earths gives each point's
-thickness at once; here with its posterior, and with flags where the curve is not what the network was trained on.
+As in Cheng et al. (2019), a network trained on the dispersion curves of synthetic Earths gives the thickness at each
+point at once. Unlike there, it comes with its posterior, and with flags where a curve is unlike those of the training.
 """
 
 from __future__ import annotations
@@ -20,35 +20,51 @@ import numpy as np
 
 from zoo.crust.crust_map import FLAGS, CrustMap, compare, masked_mean
 from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece, read_dispersion_map, read_thickness_map
+from zoo.crust.tables import PLACE_DECIMALS
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_json
 
-# A period of the map this near to one of the model's is the same.
+# A period of the map counts as one of the model's if it differs by no more than this part.
 _SAME_PERIOD = 0.01
 # Between two of the map's periods a curve is interpolated if they are at most this many of the model's steps apart:
 # every second frequency of the model is enough (the paper's own 2.5 mHz), every third is not.
 _MAX_GAP_STEPS = 2.1
-# The posterior is at an edge when more than this share of it lies in the outermost part of the prior's range.
+# A point is inverted if it has velocities at this part of the model's frequencies or more.
+_LEAST_PRESENT = 0.5
+# A posterior is at an edge of the prior's range when more than this share of it lies in the range's outermost part.
 _EDGE_PART, _EDGE_SHARE = 0.05, 0.25
-_CHUNK = 8192
-_TABLE_MOHOS = 41
+# The report warns where more than these parts of the points are out of distribution, or at an edge of the prior.
+_MANY_STRANGE, _MANY_AT_EDGE = 0.5, 0.2
+_CHUNK = 8192  # points that a model is given at once
+_TABLE_MOHOS = 41  # thicknesses at which the curves of a stretched PREM are tabulated
 _LEVELS = {"lower_68_km": 0.16, "upper_68_km": 0.84, "lower_95_km": 0.025, "upper_95_km": 0.975}
-# CPU-seconds of a synthetic Earth for each of its frequencies; seconds of training on 300,000 of them, 2 cores.
-_MODEL_S, _TRAINING_S = 2.5e-5, 600.0
+# Periods below this see the sediments, which only the continental prior has.
+_SEDIMENT_PERIOD_S = 15
+# What a model of other periods costs: synthetic Earths to train on, CPU-seconds for each of their frequencies, seconds
+# of training on 2 cores.
+_TRAINING_EARTHS, _EARTH_S, _TRAINING_S = 300_000, 2.5e-5, 600.0
 
 
 def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> DispersionMap:
-    """Return a map of phase velocity: a table, folder or npz, or the name of a prepared dataset.
+    """Return a map of phase velocity from a file, a folder or a prepared dataset.
+
+    Args:
+        name_or_path: a table, folder, .npz or netCDF file as `zoo.crust.maps.read_dispersion_map` reads it, or the name
+            of a prepared dataset of `phase_velocity_maps`.
+        data_dir: where datasets lie; None: the usual place.
+
+    Returns:
+        The map, velocities in km/s.
 
     Raises:
-        ZooError: if there is no such file or dataset, or it cannot be read (see `zoo.crust.maps.read_dispersion_map`).
+        ZooError: if there is no such file or dataset, or it cannot be read.
     """
     path = Path(name_or_path).expanduser()
     if path.exists():
         return read_dispersion_map(path)
     records, about = _dataset("phase_velocity_maps", str(name_or_path), data_dir)
     sd = records["sd_km_s"]
-    places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
+    places = (np.round(records[key].astype(np.float64), PLACE_DECIMALS) for key in ("longitude_deg", "latitude_deg"))
     period_s = np.array(about["period_s"], np.float64)
     return DispersionMap(
         *places, period_s, records["phase_velocity_km_s"], sd if np.isfinite(sd).any() else None, str(about["source"])
@@ -56,16 +72,24 @@ def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None
 
 
 def read_reference(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> ThicknessMap:
-    """Return a map of crustal thickness: a table, or `crust1` or another prepared config of `crust_models`.
+    """Return a map of crustal thickness from a file or a prepared dataset.
+
+    Args:
+        name_or_path: a file as `zoo.crust.maps.read_thickness_map` reads it, or the name of a prepared dataset of
+            `crust_models`, such as `crust1`.
+        data_dir: where datasets lie; None: the usual place.
+
+    Returns:
+        The map, thickness in km.
 
     Raises:
-        ZooError: as `read_map`.
+        ZooError: if there is no such file or dataset, or it cannot be read.
     """
     path = Path(name_or_path).expanduser()
     if path.exists():
         return read_thickness_map(path)
     records, about = _dataset("crust_models", str(name_or_path), data_dir)
-    places = (np.round(records[key].astype(np.float64), 5) for key in ("longitude_deg", "latitude_deg"))
+    places = (np.round(records[key].astype(np.float64), PLACE_DECIMALS) for key in ("longitude_deg", "latitude_deg"))
     return ThicknessMap(*places, records["thickness_km"].astype(np.float64), str(about["source"]))
 
 
@@ -83,28 +107,27 @@ def invert(
         velocities: phase velocities of the fundamental Rayleigh mode.
         model: a crust model or its name (`zoo list '*crust*'`).
         noise_relative: standard deviation of the velocities over the velocities, where the map has no error bars.
-            None: what the model takes as its default.
+            None: the model's default.
         reference: a known thickness to compare with.
         reference_name: what to call it.
 
+    Returns:
+        The thickness at each point with its posterior, flags, and equation 4 of Cheng et al. (2019).
+
     Raises:
-        ZooError: the map's periods do not fit the model (the message says how to make one that does), or the map
+        ZooError: if the map's periods do not fit the model (the message says how to make one that does), or the map
             cannot be used.
     """
     model, name = _loaded(model)
     frequency_hz = np.asarray(model.frequency_hz, np.float64)
     velocity, sd, interpolated = match_periods(velocities, frequency_hz)
     present = np.isfinite(velocity)
-    usable = present.sum(axis=1) * 2 >= len(frequency_hz)
+    usable = present.mean(axis=1) >= _LEAST_PRESENT
     if not usable.any():
         raise ZooError(_misfit(velocities, frequency_hz, present, name, model))
-    if noise_relative is not None:
-        if not 0 < noise_relative < 1:
-            raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
-        sd = noise_relative * velocity if sd is None else sd
-    if sd is not None:  # error bars that are missing at some periods
-        default = noise_relative or float(model.noise_relative)
-        sd = np.where(np.isfinite(sd) & (sd > 0), sd, default * velocity).astype(np.float32)
+    if noise_relative is not None and not 0 < noise_relative < 1:
+        raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
+    sd = _filled(sd, velocity, noise_relative, float(model.noise_relative))
     takes_errors = getattr(model, "uses_error_bars", True)
 
     columns = _posteriors(model, velocity, sd if takes_errors else None, usable)
@@ -114,12 +137,7 @@ def invert(
             f"The model {name} takes no curve with a missing period, and every point of the map lacks one of its "
             f"{len(frequency_hz)}. Use mdn_crust, which does."
         )
-    flag = np.where(present.any(axis=1) & ~present.all(axis=1), FLAGS["missing_periods"], 0)
-    flag |= np.where(columns["unfamiliarity"] > 1, FLAGS["out_of_distribution"], 0)
-    flag |= np.where(columns.pop("edge_share") > _EDGE_SHARE, FLAGS["at_prior_edge"], 0)
-    flag |= np.where(answered, 0, FLAGS["no_data"])
-    flag = flag.astype(np.int8)
-
+    flag = _flags(columns["unfamiliarity"], columns.pop("edge_share"), answered, present)
     range_km = np.asarray(model.moho_range_km, np.float64)
     thickness = columns["thickness_km"]
     error = _relative_error(thickness, velocity, frequency_hz, range_km)
@@ -129,7 +147,7 @@ def invert(
     if reference is not None:
         comparison = compare(columns, reference, velocities, reference_name)
         known = _relative_error(comparison.reference_km, velocity, frequency_hz, range_km)
-        if (np.isfinite(known) & answered).any():  # not a crust outside the prior's range
+        if (np.isfinite(known) & answered).any():  # none if the reference is outside the prior's range everywhere
             errors[reference_name] = known
     common = np.all([np.isfinite(values) for values in errors.values()], axis=0)
     mean_errors = {key: float(values[common].mean()) for key, values in errors.items()}
@@ -163,9 +181,13 @@ def match_periods(
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Return a map's curves at a model's frequencies: velocity (n, F), error bar (n, F) or None, interpolated (F,).
 
-    A period of the map within 1 % is taken as it is. Others are interpolated along log period (velocities by a
-    monotone cubic, error bars linearly) between two of the map's periods that lie at most about two of the model's
-    steps apart and both have data. Everything else is NaN.
+    A period of the map within 1 % is taken as it is. The others are interpolated in log period, velocities by a
+    monotone cubic (Fritsch & Butland 1984) and error bars linearly, between two of the map's periods that both have
+    data and are at most about two of the model's steps apart. Everything else is NaN.
+
+    Args:
+        velocities: the map.
+        frequency_hz: (F,), ascending.
     """
     from scipy.interpolate import PchipInterpolator
 
@@ -222,8 +244,35 @@ def _loaded(model: Any) -> tuple[Any, str]:
     return model, name
 
 
+def _filled(
+    sd: np.ndarray | None, velocity: np.ndarray, noise_relative: float | None, default: float
+) -> np.ndarray | None:
+    """Return a map's error bars (n, F) in km/s with missing ones filled; None: the model takes its default for all."""
+    if sd is None:
+        if noise_relative is None:
+            return None
+        sd = noise_relative * velocity
+    return np.where(np.isfinite(sd) & (sd > 0), sd, (noise_relative or default) * velocity).astype(np.float32)
+
+
+def _flags(unfamiliarity: np.ndarray, edge_share: np.ndarray, answered: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Return each point's flag (n,) int8, a sum of `FLAGS`; present (n, F) says which velocities there are."""
+    flag = np.where(present.any(axis=1) & ~present.all(axis=1), FLAGS["missing_periods"], 0)
+    flag |= np.where(unfamiliarity > 1, FLAGS["out_of_distribution"], 0)
+    flag |= np.where(edge_share > _EDGE_SHARE, FLAGS["at_prior_edge"], 0)
+    flag |= np.where(answered, 0, FLAGS["no_data"])
+    return flag.astype(np.int8)
+
+
 def _posteriors(model: Any, velocity: np.ndarray, sd: np.ndarray | None, usable: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the columns of the posterior (n,) of all points, NaN where not usable."""
+    """Return what is kept of the posterior of each point, by column (n,) or (n, D); NaN where not usable.
+
+    Args:
+        model: a crust model.
+        velocity: (n, F), km/s, NaN where missing.
+        sd: (n, F), km/s; None for a model that takes none, or for its default.
+        usable: (n,), the points to be inverted.
+    """
     low, high = (float(v) for v in model.moho_range_km)
     margin = _EDGE_PART * (high - low)
     rows, parts = np.flatnonzero(usable), []
@@ -250,7 +299,7 @@ def _posteriors(model: Any, velocity: np.ndarray, sd: np.ndarray | None, usable:
 
 @lru_cache(maxsize=8)
 def _stretched_prem(frequency_hz: tuple[float, ...], low_km: float, high_km: float) -> Any:
-    """Return c(Moho) -> (n, F) km/s of PREM with its crust stretched, tabulated with the solver."""
+    """Return the function of a thickness (n,) that gives the curves (n, F) in km/s of PREM with its crust stretched."""
     from scipy.interpolate import PchipInterpolator
 
     from zoo.crust.physics.earth import prem
@@ -264,68 +313,81 @@ def _stretched_prem(frequency_hz: tuple[float, ...], low_km: float, high_km: flo
 def _relative_error(
     thickness_km: np.ndarray, velocity: np.ndarray, frequency_hz: np.ndarray, range_km: np.ndarray
 ) -> np.ndarray:
-    """Return equation 4, (n,): |calculated - observed| / observed average phase velocity; NaN without a thickness."""
+    """Return equation 4, (n,): |calculated - observed| / observed, of the phase velocity averaged over the band.
+
+    The calculated one is that of PREM with its crust stretched to the thickness; NaN without a thickness.
+
+    Args:
+        thickness_km: (n,).
+        velocity: (n, F), observed, km/s.
+        frequency_hz: (F,).
+        range_km: lowest and highest thickness for which curves are tabulated.
+    """
     table = _stretched_prem(tuple(float(f) for f in frequency_hz), *(float(v) for v in range_km))
     present = np.isfinite(velocity)
     observed = masked_mean(velocity, present)
     return np.abs(masked_mean(table(thickness_km), present) - observed) / observed
 
 
-def _remarks(flag, interpolated, velocities, noise_relative, model) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _remarks(
+    flag: np.ndarray, interpolated: np.ndarray, velocities: DispersionMap, noise_relative: float | None, model: Any
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a report notes of the data that were used, and what it warns of."""
     notes, warnings = [], []
     if interpolated.any():
         count = f"{interpolated.sum()} of {len(interpolated)}"
         notes.append(f"{count} frequencies are interpolated between the map's periods.")
     if not getattr(model, "uses_error_bars", True):
-        notes.append(f"The model takes no error bars: its own are for {100 * model.noise_relative:g} % of white noise.")
+        noise = f"{100 * model.noise_relative:g} % of white noise"
+        notes.append(f"The model takes no error bars: its uncertainties are for {noise}.")
     elif velocities.sd_km_s is None:
         noise = noise_relative or float(model.noise_relative)
         origin = "as asked" if noise_relative else "the model's default; --noise sets another"
-        notes.append(f"The map has no error bars: {100 * noise:g} % of each velocity was taken ({origin}).")
+        notes.append(f"The map has no error bars: {100 * noise:g} % of each velocity is assumed ({origin}).")
     elif noise_relative:
-        notes.append("The map's own error bars were used; --noise only where they are missing.")
+        notes.append("The map's own error bars are used, and --noise only where they are missing.")
     usable = flag & FLAGS["no_data"] == 0
     strange = np.mean(flag[usable] & FLAGS["out_of_distribution"] > 0)
-    if strange > 0.5:
+    if strange > _MANY_STRANGE:
         warnings.append(
             f"{100 * strange:.0f} % of the curves are unlike any that the model was trained on. Are they phase (not "
             "group) velocities of the fundamental Rayleigh mode in km/s, and of continents?"
         )
-    if np.mean(flag[usable] & FLAGS["at_prior_edge"] > 0) > 0.2:
+    if np.mean(flag[usable] & FLAGS["at_prior_edge"] > 0) > _MANY_AT_EDGE:
         low, high = model.moho_range_km
         warnings.append(
             f"Many posteriors pile up at an end of the prior's range, {low:g} to {high:g} km: the crust may be thinner "
-            "or thicker than the model can say. Train one with a wider moho_km."
+            "or thicker than the model can say. Train a model with a wider moho_km."
         )
     return tuple(notes), tuple(warnings)
 
 
 def _misfit(velocities: DispersionMap, frequency_hz: np.ndarray, present: np.ndarray, name: str, model: Any) -> str:
-    """Say that a map's periods do not fit a model, and how to get one that does."""
+    """Return a message: a map's periods do not fit the model, and how to get one that does."""
     mapped, wanted = np.asarray(velocities.period_s, np.float64), 1 / frequency_hz
-    fitting = [other for other, f in _other_models() if _share(velocities, f) >= 0.5 and other != name]
+    fitting = [other for other, f in _other_models() if _share(velocities, f) >= _LEAST_PRESENT and other != name]
     low, high = (float(v) for v in model.moho_range_km)
     steps = np.diff(mapped)
     if len(steps) and np.allclose(steps, steps[0], rtol=1e-3):
         periods = f"{mapped[0]:g}:{mapped[-1]:g}:{steps[0]:g}"
     else:
         periods = ",".join(f"{period:g}" for period in mapped)
-    # Short periods see the sediments, which only the continental prior has.
-    prior = " prior=continental" if mapped.min() < 15 else ""
-    minutes = 300_000 * _MODEL_S * len(mapped) / 60 / 2, _TRAINING_S / 60
+    prior = " prior=continental" if mapped.min() < _SEDIMENT_PERIOD_S else ""
+    minutes = _TRAINING_EARTHS * _EARTH_S * len(mapped) / 60 / 2, _TRAINING_S / 60
     instead = f"Use --model {fitting[0]}, whose periods fit; or make" if fitting else "Make"
     return (
-        f"The map has periods of {mapped.min():g} to {mapped.max():g} s, the model {name} needs {len(wanted)} of "
-        f"{wanted.min():.3g} to {wanted.max():.3g} s: no point has data at half of them (at best "
+        f"The map has periods of {mapped.min():g} to {mapped.max():g} s, and the model {name} needs {len(wanted)} of "
+        f"{wanted.min():.3g} to {wanted.max():.3g} s: no point has data at half of them (at best at "
         f"{present.sum(axis=1).max()}). {instead} a model that fits (about {max(1, round(minutes[0]))} + "
         f"{round(minutes[1])} minutes on 2 cores): "
-        f"zoo prepare prem_dispersion/NAME --set periods_s={periods}{prior} moho_km={low:g}:{high:g} models=300000 "
+        f"zoo prepare prem_dispersion/NAME --set periods_s={periods}{prior} moho_km={low:g}:{high:g} "
+        f"models={_TRAINING_EARTHS} "
         "and then zoo train mdn_crust --set dataset=prem_dispersion/NAME --out checkpoints/mdn_crust.NAME"
     )
 
 
 def _other_models() -> list[tuple[str, np.ndarray]]:
-    """Return name and frequencies of the crust models at hand, without loading them."""
+    """Return names and frequencies of the crust models at hand, without loading them."""
     from zoo import checkpoint, registry
 
     found = []
@@ -342,7 +404,7 @@ def _share(velocities: DispersionMap, frequency_hz: np.ndarray) -> float:
 
 
 def _dataset(dataset: str, name: str, data_dir: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return records and metadata of a config of `dataset`, whose own name may be left out."""
+    """Return records and metadata of a config of `dataset`; the name may go without `dataset/`."""
     from zoo.data import datasets
 
     known = datasets.describe(dataset, data_dir)

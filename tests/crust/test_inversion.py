@@ -13,7 +13,7 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.crust.crust_map import FLAGS
-from zoo.crust.invert import invert, match_periods, read_map, read_reference
+from zoo.crust.inversion import invert, match_periods, read_map, read_reference
 from zoo.crust.maps import DispersionMap, ThicknessMap, read_thickness_map, regular_grid
 from zoo.crust.physics.earth import prem
 from zoo.crust.physics.prior import EarthPrior, draw_dispersion
@@ -183,7 +183,7 @@ def test_periods_that_do_not_fit_say_which_commands_make_a_model_that_does(model
     assert recipe.choose("", {"dataset": "prem_dispersion/NAME"})["dataset"] == "prem_dispersion/NAME"
 
     fitting = registry.recipe_module("mdn_crust").MDNCrust(8, 1, 2)
-    fitting.place(1 / np.arange(40, 4, -1.0), (15, 80))
+    fitting.configure(1 / np.arange(40, 4, -1.0), (15, 80))
     zoo.save(fitting, tmp_path / "mdn_crust.fits", "A model of short periods.")
     with pytest.raises(ZooError, match="Use --model mdn_crust.fits"):
         invert(short, model)
