@@ -64,15 +64,19 @@ def _list(args: argparse.Namespace) -> None:
 
 def _info(args: argparse.Namespace) -> None:
     from zoo import registry
+    from zoo.settings import schema, table
 
+    own = _own_settings(args.name)
     if args.schema:
-        print_json(registry.settings_schema(args.name))
+        print_json(schema(args.name, own["settings"]) if own else registry.settings_schema(args.name))
         return
-    info = registry.info(args.name)
+    if own:
+        own["settings_table"] = table(own.pop("settings"))
+    info = own or registry.info(args.name)
     if args.json:
         print_json(info)
         return
-    for key in ("kind", "name", "summary", "answers", "inputs", "outputs", "dataset", "configs", "prepared"):
+    for key in ("kind", "name", "summary", "paper", "answers", "inputs", "outputs", "dataset", "configs", "prepared"):
         if info.get(key):
             print_entry(key, info[key])
     for split, score in (info.get("scores") or {}).items():
@@ -86,6 +90,19 @@ def _info(args: argparse.Namespace) -> None:
         print()
         header = ("setting", "default", "unit", "takes", "meaning", "source")
         print_table(header, [[row[key] for key in header] for row in info["settings_table"]])
+
+
+def _own_settings(name: str) -> dict[str, Any]:
+    """Return what a command or an experiment says of itself and its settings; nothing for other names."""
+    from zoo import reproduce
+
+    for system in _SYSTEMS:
+        if name in getattr(system, "SETTINGS", {}):
+            return {"kind": "command", "name": f"zoo {name} --set", "settings": system.SETTINGS[name]}
+    if made := reproduce.experiments().get(name):
+        about = {"summary": made.title, "paper": made.paper, "cost": made.cost, "command": f"zoo reproduce {name}"}
+        return {"kind": "experiment", "name": name, **about, "settings": made.settings}
+    return {}
 
 
 def _datasets(args: argparse.Namespace) -> None:
@@ -199,7 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add("list", _list, "list pretrained models")
     listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
     listing.add_argument("--for", default="", metavar="QUESTION", help="crust, crust.thickness, seismograms.picks ...")
-    info = commands.add("info", _info, "say what a model, a dataset or a recipe is, and what can be set")
+    info = commands.add(
+        "info", _info, "say what a model, dataset, recipe, experiment or command is, and what can be set"
+    )
     info.add_argument("name")
     info.add_argument("--schema", action="store_true", help="print the JSON schema of its settings")
     commands.add("datasets", _datasets, "list datasets and where they are prepared", data=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from zoo.fwi.settings import SETTINGS as INVERSION
 from zoo.terminal import Commands, positive, print_answer, settings_of
+
+SETTINGS = {"fwi": INVERSION}
+"""Command -> what its --set takes."""
 
 EXAMPLES = """\
   zoo fwi line.segy --start smooth.npz --out line   which velocities explain these shots?
