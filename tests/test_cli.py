@@ -21,7 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 def test_help_list_and_info_import_nothing_heavy():
     code = (
         "import sys, zoo.cli\n"
-        "commands = 'list', 'info cvae_emulator', 'datasets', 'where', 'reproduce', 'info microseismic', 'info fwi', 'info fwi-1d'\n"
+        "commands = 'list', 'info cvae_emulator', 'datasets', 'where', 'reproduce', 'info microseismic', 'info fwi'\n"
         "for a in map(str.split, commands):\n"
         "    assert zoo.cli.main(a) == 0, a\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'obspy', 'matplotlib', 'numba'} & set(sys.modules)\n"
