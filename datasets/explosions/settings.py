@@ -87,7 +87,7 @@ def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
 
 
 def _events(key: str, text: str) -> str:
-    return text if text.startswith(_QUERY) else _file(key, text)
+    return text if not text or text.startswith(_QUERY) else _file(key, text)
 
 
 def _file(key: str, text: str) -> str:

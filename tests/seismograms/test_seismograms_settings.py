@@ -239,7 +239,7 @@ def test_lists_and_ranges_are_read_as_they_were():
         ("ncedc_picks", {"folds": "1", "fold": "1"}, "folds is 2 or more"),
         ("ncedc_picks", {"folds": "2", "fold": "3"}, "received fold=3 folds=2"),
         ("seisbench_format", {"folder": ""}, "Which folder"),
-        ("explosions", {"events": "", "fdsn": "IRIS"}, "events"),
+        ("explosions", {"events": "", "fdsn": "IRIS"}, "events=TABLE is missing"),
     ],
 )
 def test_what_a_dataset_cannot_take_is_refused(name, given, message):
