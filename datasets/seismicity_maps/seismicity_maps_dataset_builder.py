@@ -127,15 +127,14 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         check_own_name("seismicity_maps", name, cls.builder_configs)
         chosen = read("seismicity_maps", cls.SETTINGS, settings)
         task = chosen.get("task", "medium")
-        changes = tuple(
-            (key, tuple(value) if isinstance(value, list) else value)
-            for key, value in chosen.items()
-            if key in _OF_TASK
-        )
+        changes = tuple((key, value) for key, value in chosen.items() if key in _OF_TASK)
         if task in KINDS and changes:
             raise UsageError(f"The maps of {task} take the settings task, {', '.join(SPLITS)} and seed only.")
         numbers = {key: value for key, value in chosen.items() if key in (*SPLITS, "seed")}
-        return MapsConfig(name=name, description="A user's own dataset.", task=task, changes=changes, **numbers)
+        config = MapsConfig(name=name, description="A user's own dataset.", task=task, changes=changes, **numbers)
+        if task in TASKS:
+            config.map_task()  # refuses a range that is none, before anything is drawn
+        return config
 
     @classmethod
     def shard_count(cls, config: MapsConfig) -> int:
