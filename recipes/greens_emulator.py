@@ -176,7 +176,9 @@ RECIPE = Recipe(
         "units": Setting([128, 256, 256], "units of the network's hidden layers", "ours", low=1),
         "coefficients": Setting(100, "principal components of each wave", "ours", low=1),
         "depth_nodes": Setting(61, "depths whose nearness the network is told", "ours", unit="depths", low=2),
-        "inducing_points": Setting(512, "inducing points of the processes of time", "ours", low=2),
+        "inducing_points": Setting(
+            512, "inducing points of each Gaussian process of time", "ours", unit="points", low=2
+        ),
         **learning_rate(2e-3, "ours, falls to zero along a cosine"),
         **fit_settings(batch_size=128, epochs=250),
     },

@@ -269,7 +269,7 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
         settings["critic_steps"],
         settings["gradient_penalty"],
         settings["average_decay"],
-        steps_per_execution=max(1, steps // settings["epochs"]),
+        steps_per_execution=max(1, steps // max(1, settings["epochs"])),
         jit_compile=True,
     )
 
@@ -277,7 +277,11 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
 RECIPE = emulator_training.recipe(
     WGANEmulator,
     {
+        **emulator_training.NETWORK,
         **changed(emulator_training.FIT, epochs=200),
+        "learning_rate": Setting(
+            1e-3, "learning rate of the generator, at its largest", "ours, falls to zero along a cosine", low=0.0
+        ),
         "units": Setting([64, 128, 256], "units of the generator's hidden layers", "section 2.2.7", low=1),
         "latent": Setting(64, "dimension of the code", "section 2.2.7", low=1),
         "gradient_penalty": Setting(10.0, "coefficient of the gradient penalty", "eq. 11", low=0.0),
@@ -288,9 +292,11 @@ RECIPE = emulator_training.recipe(
             unit="updates",
             low=1,
         ),
-        "critic_learning_rate": Setting(2e-3, "learning rate of the critic, at its largest", "ours", low=0.0),
+        "critic_learning_rate": Setting(
+            2e-3, "learning rate of the critic, at its largest", "ours, falls to zero along a cosine", low=0.0
+        ),
         "average_decay": Setting(
-            0.999, "decay, per update, of the average of the generator", "ours", low=0.0, high=1.0
+            0.999, "decay per update of the moving average of the generator's weights", "ours", low=0.0, high=1.0
         ),
     },
     before_fit=adapt,

@@ -50,10 +50,8 @@ def table_2(workshop: Workshop) -> list[dict[str, Any]]:
     """Locate held-out events of the marine earth by every method; `--set events=5 d18_events=1 pick_sd_s=0.01`."""
     from zoo.microseismic.figures.emulators import draw_posteriors
 
-    own = dict(workshop.own)
+    own = workshop.own
     sample = held_out(f"{D18}.marine")
-    if workshop.quick:
-        own |= {"events": 2, "d18_events": 1}
     count = min(own["events"], len(sample["traces"]))
     nearest = np.linalg.norm(sample["coordinates_km"] - PAPER_EVENT_KM, axis=1).argsort()[:count]
     found = {}

@@ -143,7 +143,7 @@ def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: in
     network.compile(
         keras.optimizers.Adam(cosine(settings["learning_rate"], steps)),
         loss="mse",
-        steps_per_execution=max(1, steps // settings["epochs"]),
+        steps_per_execution=max(1, steps // max(1, settings["epochs"])),
         jit_compile=True,
     )
 
