@@ -102,7 +102,7 @@ def test_models_are_listed_by_what_they_answer(capsys):
     found = json.loads(capsys.readouterr().out)
     assert {model["answers"] for model in found} == {"crust.thickness"}
     assert cli.main(["list", "--for", "crst"]) == 1
-    assert "Did you mean crust.thickness" in capsys.readouterr().err
+    assert "Did you mean crust" in capsys.readouterr().err
 
 
 def test_an_interruption_says_what_goes_on(capsys, monkeypatch):

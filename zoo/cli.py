@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from zoo import SYSTEMS
 from zoo.crust import commands as crust
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
@@ -48,10 +49,10 @@ def _list(args: argparse.Namespace) -> None:
     names = registry.list_models(args.pattern, getattr(args, "for"))
     if not names:
         everything = registry.list_models()
-        questions = sorted({str(registry.card(name).get("answers", "")) for name in everything} - {""})
+        questions = {str(registry.card(name).get("answers", "")) for name in everything} - {""}
         asked = getattr(args, "for")
         if asked and not registry.list_models(answering=asked):
-            raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, questions)}")
+            raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, {*questions, *SYSTEMS})}")
         raise ZooError(f"No model matches {args.pattern!r}.{did_you_mean(args.pattern.strip('*'), everything)}")
     cards = [registry.card(name) for name in names]
     if args.json:
