@@ -45,14 +45,14 @@ class Generator(keras.Model):
         self.mean = self.add_weight(shape=(), initializer="zeros", trainable=False, name="mean")
         self.sd = self.add_weight(shape=(), initializer="ones", trainable=False, name="sd")
         self.perceptrons.build((None, receivers, conditions + self.latent))
-        # Zero lies far from the codes that are drawn in so many dimensions. A generator that starts from
-        # listening to the code gives worse frames for zero than for those that it was trained with.
+        # In so many dimensions, zero lies far from the codes that are drawn. A generator that listens to the
+        # code from the start gives worse frames for zero than for the codes that it was trained with.
         first = self.perceptrons.kernels[0]
         first.assign(ops.concatenate([first[:, :conditions], ops.zeros_like(first[:, conditions:])], axis=1))
         self.built = True
 
     def standardise(self, frames: np.ndarray) -> None:
-        """Take one mean and sd over all samples of frames (n, receivers, samples) (section 2.2.7)."""
+        """Take mean and sd of all samples of frames (n, receivers, samples), one number each (section 2.2.7)."""
         self.mean.assign(frames.mean())
         self.sd.assign(frames.std())
 
@@ -163,7 +163,7 @@ class ConditionalWGAN(keras.Model):
 
     @property
     def variables(self):
-        """All state. An interrupted training goes on only if the critic's optimizer is a part of it."""
+        """All state, the critic's optimizer included: an interrupted training goes on from it."""
         optimizer = getattr(self, "critic_optimizer", None)
         return super().variables + (optimizer.variables if optimizer else [])
 

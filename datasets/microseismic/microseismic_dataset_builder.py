@@ -22,20 +22,20 @@ MARINE_RECEIVERS_KM = tuple(tuple(float(v) for v in published.kilometres(r)) for
 
 @dataclasses.dataclass
 class SimulatedConfig(tfds.core.BuilderConfig):
-    """A dataset that is simulated here: an earth, receivers, sources, a sampling."""
+    """A dataset that is simulated here: earth, receivers, sources, pulse and sampling."""
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
-    """npz of `zoo.microseismic.physics.elastic.read_model`; empty takes the marine model on `spacing_m`."""
+    """npz that `zoo.microseismic.read_model` reads; empty: the marine model on a grid of `spacing_m`."""
     receivers_km: tuple[tuple[float, float, float], ...] = ()
     sources: int = 4000
-    """Half of them train, a quarter each validates and tests."""
+    """Half of them for training, a quarter each for validation and test."""
     seed: int = 0
     duration_s: float = 2.0
     sampling_interval_s: float = 0.004
     pulse_sigma_s: float = 0.014
     steps_per_sample: int = 5
-    """At least so many steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
+    """Least number of steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
     mechanisms: bool = False
     """Keep the traces of six elementary moment tensors (`greens`) instead of an explosion's (`traces`)."""
 
@@ -92,7 +92,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         ),
         SimulatedConfig(
             name="marine_mechanisms_small",
-            description="The same of marine_small; synthetic.",
+            description="The same for marine_small; synthetic.",
             spacing_m=(25.0, 25.0, 30.0),
             receivers_km=MARINE_RECEIVERS_KM[:1],
             sources=400,
@@ -153,8 +153,10 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), `mechanisms`
-                (true or false), and any field of `SimulatedConfig` that is a number.
+            settings: texts or values of `SETTINGS`.
+
+        Raises:
+            UsageError: a setting is unknown or wrong, or a velocity model comes without receivers.
         """
         check_own_name("microseismic", name, cls.builder_configs)
         chosen = read("microseismic", cls.SETTINGS, settings)

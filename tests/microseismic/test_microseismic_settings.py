@@ -42,14 +42,24 @@ OTHER = {"periodic_spacing_km": [0.04, 0.05, 0.05], "periodic_nodes": [20, 20, 3
 
 
 @pytest.fixture(autouse=True, scope="module")
+def functions_run_eagerly():
+    """To trace a function for each of a hundred models would take minutes."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(autouse=True, scope="module")
 def processes_fitted_once():
-    """Gaussian processes of the same examples and options are the same: fit them once for all settings."""
+    """Gaussian processes of the same examples and options are the same: fit them once, in two steps of their search."""
     fit, kept = gp_regression.fit_gaussian_processes, {}
 
     def remembered(inputs, targets, *arguments, what="", **options):
         key = digest(np.asarray(inputs), np.asarray(targets), repr((arguments, sorted(options.items()))))
         if key not in kept:
-            kept[key] = fit(inputs, targets, *arguments, **options)
+            kept[key] = fit(inputs, targets, *arguments, **{**options, "iterations": 2})
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:

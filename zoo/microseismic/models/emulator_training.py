@@ -197,13 +197,13 @@ def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: in
 
 
 def usable(model: Emulator, records: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return (n,) bool: events to learn from. Those on faces only if the features tell them apart."""
+    """Return (n,) bool: events to learn from; those on faces only where the features tell them apart."""
     inside = ~records["on_boundary_face"]
     source_features = model.source_features
     if source_features.knows_faces:
         return np.ones(len(inside), bool)
     if source_features.periodic:
-        # Of the faces, the floor alone has features of its own: it is heard from above the ceiling.
+        # Among the faces, only the floor has features of its own: it is heard from above the ceiling.
         coordinates = records["coordinates_km"]
         heard_km = model.receivers_km[0, 2] + np.asarray(source_features.dz_km(coordinates))[:, 0]
         return inside | (heard_km > model.upper_km[2])
