@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from zoo import registry
+from zoo import fwi, registry
 from zoo.data.builders import builder_class
 from zoo.errors import ZooError
 from zoo.files import digest
@@ -136,6 +137,12 @@ def test_recipes_share_their_settings_and_answer_the_question(name):
 def test_an_inversion_has_a_field_for_every_setting():
     found = {field.name: field.default for field in dataclasses.fields(Settings)}
     assert found == {key: setting.default for key, setting in SETTINGS.items()}
+
+
+def test_the_page_lists_every_setting_of_an_inversion():
+    page = Path(fwi.__file__).with_name("README.md").read_text(encoding="utf-8")
+    listed = [line.split("`")[1] for line in page.split("| setting |")[1].splitlines()[2:] if line.startswith("| `")]
+    assert listed[: len(SETTINGS)] == list(SETTINGS)
 
 
 def test_every_setting_of_the_dataset_changes_the_record(tmp_path):
