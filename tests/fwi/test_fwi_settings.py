@@ -64,6 +64,7 @@ def plain(value: Any) -> Any:
 def fingerprint(recipe, changes: dict[str, Any]) -> str:
     """Everything that a training sees, as text: model, what is before `fit`, examples, optimizer, loss, counts."""
     values = {**recipe.choose("", {**{k: v for k, v in SMALL.items() if k in recipe.settings}, **changes}), "seed": 0}
+    keras.utils.clear_session(free_memory=False)  # layers would be numbered on, and their names differ
     own, about = records(1 if recipe.name == "fdrnn_1d" else 20)
     keras.utils.set_random_seed(0)
     model = recipe.create(values)
