@@ -13,8 +13,9 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.crust.crust_map import FLAGS
-from zoo.crust.inversion import invert, match_periods, read_map, read_reference
+from zoo.crust.inversion import invert, read_map, read_reference
 from zoo.crust.maps import DispersionMap, ThicknessMap, read_thickness_map, regular_grid
+from zoo.crust.periods import match_periods
 from zoo.crust.physics.earth import prem
 from zoo.crust.physics.prior import EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import phase_velocity
