@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import registry
 from zoo.crust.crust_map import FLAGS, CrustMap, compare, masked_mean
 from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece, read_dispersion_map, read_thickness_map
 from zoo.crust.periods import LEAST_PRESENT, match_periods, misfit
@@ -106,7 +107,7 @@ def invert(
         ZooError: if the map's periods do not fit the model (the message says how to make one that does), or the map
             cannot be used.
     """
-    model, name = _loaded(model)
+    model, name = registry.model_for(model, "crust.thickness")
     frequency_hz = np.asarray(model.frequency_hz, np.float64)
     velocity, sd, interpolated = match_periods(velocities, frequency_hz)
     present = np.isfinite(velocity)
@@ -162,22 +163,6 @@ def invert(
         notes=notes,
         warnings=warnings,
     )
-
-
-def _loaded(model: Any) -> tuple[Any, str]:
-    from zoo import registry
-
-    name = getattr(model, "name", "")
-    if isinstance(model, (str, os.PathLike)):
-        folder = registry.find(model)
-        name, model = folder.name, registry.load(folder)
-    for attribute in ("frequency_hz", "posterior", "unfamiliarity", "moho_range_km"):
-        if getattr(model, attribute, None) is None:
-            raise ZooError(
-                f"The model {name} has no `{attribute}`, so it does not invert phase velocities. Use a crust model "
-                "(`zoo list '*crust*'`), such as mdn_crust."
-            )
-    return model, name
 
 
 def _filled(
