@@ -49,6 +49,11 @@ def annotate(
 ) -> Stream:
     """Return a model's probabilities as traces, one for each label and each stretch without a gap.
 
+    >>> import obspy
+    >>> stream = obspy.read()  # ObsPy's example: an earthquake at BW.RJOB, three components
+    >>> [trace.id for trace in annotate(stream, "phase_picker")]
+    ['BW.RJOB..phase_picker_P', 'BW.RJOB..phase_picker_S', 'BW.RJOB..phase_picker_noise']
+
     Args:
         stream: waveforms of any stations, in any unit; left unchanged.
         model: a waveform model, or the name or folder of its checkpoint.
@@ -84,6 +89,12 @@ def classify(
 ) -> list[Pick] | list[Window]:
     """Return picks (models of phases or of one arrival) or labelled windows (classifiers), by station and time.
 
+    >>> import obspy
+    >>> [(pick.phase_hint, pick.time.strftime("%H:%M:%S")) for pick in classify(obspy.read(), "phase_picker")]
+    [('P', '00:20:07'), ('S', '00:20:08')]
+    >>> [window.label for window in classify(obspy.read(), "noise_earthquake")]
+    ['earthquake', 'earthquake']
+
     Args:
         stream, model, overlap, max_gap_s: as in `annotate`.
         thresholds: least probability of a pick, for all phases or by phase; default 0.3, and for models of one arrival
@@ -116,6 +127,12 @@ def annotate_files(
 
     Only the files of one station (and of others that share files with it) are in memory at a time.
 
+    >>> import obspy, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     obspy.read().write(f"{folder}/day.mseed", format="MSEED")
+    ...     annotate_files([f"{folder}/day.mseed"], "phase_picker", f"{folder}/picked").summary()["picks"]
+    {'P': 1, 'S': 1}
+
     Args:
         files: files that ObsPy reads, folders (searched with all below them) and wildcards.
         model: as in `annotate`.
@@ -139,7 +156,8 @@ def annotate_files(
     together = groups(headers)
     for old in ("summary.json", "picks.csv", "picks.xml", "windows.csv"):  # from an earlier run, maybe of another model
         (result.folder / old).unlink(missing_ok=True)
-    with bar(f"Annotating {len(headers)} files", sum(h.seconds for group in together for h in group)) as advance:
+    seconds = sum(h.seconds for group in together for h in group)
+    with bar(f"Annotating {len(headers)} file{'s' * (len(headers) != 1)}", seconds) as advance:
         for group in together:
             left = sum(h.seconds for h in group)
 
