@@ -186,7 +186,8 @@ def test_no_doubt_about_an_event_amid_the_rock(located):
 def test_travel_times_are_distances_over_speed(rock):
     found = travel_times([SOURCE_KM, SOURCE_KM + 0.1], rock, RECEIVERS_KM)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=3e-4)
+    # Fast marching is wrong by a few hundredths of the 20 ms that a wave takes across a cell.
+    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=0.03 * 0.020)
     with pytest.raises(ZooError, match=r"source at \(0.42, 0.55, 9\) km is outside the velocity model"):
         travel_times([[0.42, 0.55, 9.0]], rock, RECEIVERS_KM)
 
