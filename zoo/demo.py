@@ -123,7 +123,7 @@ def crustal_thickness(folder: Path) -> None:
     import numpy as np
 
     from zoo import registry
-    from zoo.crust import invert as crust
+    from zoo.crust import inversion as crust
     from zoo.crust.maps import ThicknessMap, read_dispersion_map
     from zoo.crust.physics.prior import EarthPrior, draw_dispersion
     from zoo.files import write_with
@@ -207,7 +207,7 @@ def waveform_inversion(folder: Path) -> None:
         f"   zoo fwi {shots} --start {start_file} --wavelet ricker:6 --true {true_file} --out {out} --set iterations=40"
     )
     print(invert(shots, start_file, out, wavelet="ricker:6", truth=true_file, settings={"iterations": 40}).report())
-    say("   overview.png has start, inverted and true model on a page, shots.png the records.")
+    say("   overview.png has start, inverted and true model on a page, shots.png the traces.")
 
 
 def waveform_archives(folder: Path) -> None:
