@@ -183,7 +183,7 @@ def test_wrong_settings_of_ones_own_dataset(tmp_path):
     prepare = lambda name="microseismic/own", **settings: datasets.prepare(name, tmp_path, settings=settings)
     with pytest.raises(UsageError, match="Did you mean sources"):
         prepare(source="12")
-    with pytest.raises(UsageError, match="takes a number"):
+    with pytest.raises(UsageError, match="whole number in sources from 4; received .many."):
         prepare(sources="many")
     with pytest.raises(UsageError, match="name of its own"):
         prepare("microseismic/marine", sources="12")
