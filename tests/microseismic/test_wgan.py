@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import zoo
 from zoo import registry
-from zoo.training.epochs import EpochState, batches
+from zoo.training.epochs import EpochState, batches, ordered_steps
 
 wgan_gp = registry.recipe_module("wgan_gp_emulator")
 CONDITIONS, SAMPLES = 3, 12
@@ -44,16 +44,17 @@ def compiled(network, critic_steps=1, epochs=10):
 
 def fit(wgan, epochs, state=None, first=0):
     data = events()
-    return wgan.fit(
-        batches(data, 16, 0, first),
-        steps_per_epoch=4,
-        initial_epoch=first,
-        epochs=epochs,
-        validation_data=events(32, seed=1),
-        callbacks=[state] if state else [],
-        shuffle=False,
-        verbose=0,
-    ).history
+    with ordered_steps():
+        return wgan.fit(
+            batches(data, 16, 0, first),
+            steps_per_epoch=4,
+            initial_epoch=first,
+            epochs=epochs,
+            validation_data=events(32, seed=1),
+            callbacks=[state] if state else [],
+            shuffle=False,
+            verbose=0,
+        ).history
 
 
 def test_the_gradient_penalty_of_a_linear_critic_is_known():
