@@ -11,7 +11,6 @@ from zoo import registry
 from zoo.crust.models import training as crust_training
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
-from zoo.training import epochs
 
 RECIPES = ("mdn_crust", "joint_crust", "ssae_crust", "shallow_crust")
 DATASET = "prem_dispersion/mini"
@@ -209,25 +208,3 @@ def test_the_literal_schedule_is_gradient_descent_at_rate_one():
     part.fit(x, y, verbose=0)
     expected = start - x.T @ (x @ start - y)
     np.testing.assert_allclose(part.get_weights()[0], expected, rtol=1e-5)
-
-
-def test_a_run_interrupted_in_and_between_stages_ends_in_the_same_weights(trained, mini, tmp_path, monkeypatch):
-    whole = trained("ssae_crust")
-    monkeypatch.setattr(epochs, "_SAVE_EVERY_S", 0.0)
-    run = lambda: zoo.recipe("ssae_crust").train(out=tmp_path / "run", data_dir=mini, smoke=True, seed=3)
-    for moment in ("on_train_begin", "on_epoch_begin"):
-        usual = getattr(epochs.EpochState, moment)
-
-        def interrupt(state, *where, usual=usual):
-            if "layer-2" in state.title and where[0] != 0:  # the second of its two epochs
-                raise KeyboardInterrupt
-            usual(state, *where)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(epochs.EpochState, moment, interrupt)
-            with pytest.raises(KeyboardInterrupt):
-                run()
-    assert (tmp_path / "run.training" / "state-layer-2.npz").is_file() and not (tmp_path / "run").exists()
-    first, second = zoo.load(whole), zoo.load(run())
-    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)

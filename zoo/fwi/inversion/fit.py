@@ -136,7 +136,7 @@ def fit_velocity(
     from zoo.fwi.inversion.state import InversionState
     from zoo.fwi.models.inversion import WaveInversion, siren
     from zoo.fwi.models.wave import WaveRNN
-    from zoo.training.epochs import batches
+    from zoo.training.epochs import batches, ordered_steps
 
     settings = settings or Settings()
     survey = survey.checked(start.velocity_m_s, start.spacing_m, settings.order)
@@ -172,14 +172,15 @@ def fit_velocity(
         part = (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
         data = ((part.wavelet, part.sources), part.observed)
         data += () if part.weights is None else (part.weights,)
-        model.fit(
-            batches(data, size, settings.seed, first),
-            steps_per_epoch=shots // size,
-            initial_epoch=first,
-            epochs=iterations,
-            callbacks=[state],
-            shuffle=False,
-        )
+        with ordered_steps():
+            model.fit(
+                batches(data, size, settings.seed, first),
+                steps_per_epoch=shots // size,
+                initial_epoch=first,
+                epochs=iterations,
+                callbacks=[state],
+                shuffle=False,
+            )
     return Result(model.velocity_m_s, state.rows, state.snapshots, model)
 
 
