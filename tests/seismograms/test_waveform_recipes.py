@@ -97,7 +97,7 @@ def test_literal_is_table_1_and_users_have_the_last_word():
     assert autoencoder.choose("over34", {"schedule": "literal"})["batch_size"] == 400
     assert autoencoder.choose("", {"schedule": "literal", "batch_size": 7})["batch_size"] == 7
     assert autoencoder.choose("")["sparsity_weight"] == 1e-5
-    with pytest.raises(UsageError, match="tuned, literal"):
+    with pytest.raises(UsageError, match="schedule knows no .paper.. Known: literal, tuned"):
         autoencoder.choose("", {"schedule": "paper"})
 
 
@@ -153,7 +153,7 @@ def test_schemas_train_what_they_say(trained, autoencoder):
 
 def test_wrong_schemas_encoders_and_datasets_are_refused(trained, autoencoder, folder):
     recipe = zoo.recipe("noise_earthquake")
-    with pytest.raises(UsageError, match="baseline, frozen, finetune"):
+    with pytest.raises(UsageError, match="schema knows no .both.. Known: baseline, finetune, frozen"):
         recipe.build(encoder=str(autoencoder), schema="both")
     where = trained("noise_earthquake", schema="frozen", head="cnn")
     with pytest.raises(ZooError, match="answers seismograms.class; expected seismograms.features"):
