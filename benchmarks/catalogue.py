@@ -29,7 +29,7 @@ YEAR_DAYS = 365.25
 class StandIn:
     """A free network: the probability rises with the fullest pixel."""
 
-    recipe_name, labels, channels = "stand_in", ("background", "anomalous"), 1
+    name, answers, channels = "stand_in", "seismicity.anomaly", 1
 
     def predict(self, maps: np.ndarray, **ignored: object) -> np.ndarray:
         odds = np.exp(np.minimum(maps[..., 0].max(axis=(1, 2)) - 12.0, 50.0))

@@ -144,7 +144,7 @@ def scores(pattern: str, data_dir: str | None) -> list[list[str]]:
 def maps() -> list[list[str]]:
     """Time a map of 100 x 100 points, and invert Yunnan's."""
     from zoo import registry
-    from zoo.crust.invert import invert
+    from zoo.crust.inversion import invert
     from zoo.crust.maps import DispersionMap, read_dispersion_map, read_thickness_map
     from zoo.errors import ZooError
 

@@ -53,7 +53,7 @@ class Setting:
     separator: str = ","
     """Between the items of a sequence, as text."""
     length: int = 0
-    """Of a sequence; 0: any."""
+    """How many items a sequence has; 0: any number."""
     optional: bool = False
     """Whether it may be None, `none` as text."""
     reader: Callable[[str, str], Any] | None = None

@@ -216,8 +216,8 @@ REFUSED = {
     "duplicate": (text() + "98 25 20 3.3 0.02\n", "line 19: the point 98 25 at 20 s is there already .*line 13"),
     "ragged": (text().replace("98.5 25 10", "98.5 25 10 1"), "line 8: 6 columns, expected 5"),
     "cut line": (text()[:-8], "line 18: 4 columns, expected 5.*cut short"),
-    "a word": (text().replace("99 25 10", "99 25 ten"), "line 9, column 3: 'ten' is no number"),
-    "a word at first": (text().replace("98 25 40", "98 25 4O", 1), "line 1, column 3: '4O' is no number"),
+    "a word": (text().replace("99 25 10", "99 25 ten"), "line 9, column 3: 'ten' is not a number"),
+    "a word at first": (text().replace("98 25 40", "98 25 4O", 1), "line 1, column 3: '4O' is not a number"),
     "empty": ("# nothing\n", "holds no line of numbers"),
     "header alone": ("lon,lat,period,c\n", "nothing below"),
     "nothing but missing": ("lon,lat,10s\n98,25,NaN\n98,26,-999\n", "every value is missing"),
@@ -282,9 +282,9 @@ def test_a_global_grid_is_interpolated_across_every_meridian():
     rng = np.random.default_rng(0)
     lon, lat = rng.uniform(-180, 360, 10_000), rng.uniform(-89.5, 89.5, 10_000)
     crust.at(0, 0)
-    start = time.perf_counter()
+    start = time.thread_time()  # its own work, whatever else the machine does
     found = crust.at(lon, lat)
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
     np.testing.assert_allclose(found, smooth(lon, lat), atol=2e-3)
     np.testing.assert_allclose(crust.at([-180, 180, -0.25], 10), crust.at([180, -180, 359.75], 10))
     assert crust.at(0, 90) == crust.at(0, 89.5) and np.isfinite(crust.at(0, -90))
@@ -376,8 +376,8 @@ def test_thickness_in_netcdf(tmp_path):
         ("98 25 35\n98 26\n", "line 2: 2 columns, expected 3.*cut short"),
         ("25 98 35\n26 98 35\n", "swapped"),
         ("98 25 -999\n98 26 NaN\n", "every value is missing"),
-        ("lon lat depth\n98 25 35\n98 26 3S\n", "line 3, column 3: '3S' is no number"),
-        ("station,lon,lat,moho\nAB1,98,25,35\nAB2,98,26,3S\n", "line 3, column 4: '3S' is no number"),
+        ("lon lat depth\n98 25 35\n98 26 3S\n", "line 3, column 3: '3S' is not a number"),
+        ("station,lon,lat,moho\nAB1,98,25,35\nAB2,98,26,3S\n", "line 3, column 4: '3S' is not a number"),
     ],
 )
 def test_thickness_that_is_refused(tmp_path, content, message):

@@ -69,14 +69,14 @@ def test_the_same_seed_gives_the_same_chains(drawn):
 
 def test_the_guide_s_coordinates_are_invertible_and_their_gain_is_the_same_both_ways(drawn):
     curve = drawn[0][3]
-    guide = crust_mcmc._guide(PRIOR, (curve, 0.01 * curve, FREQUENCY_HZ))[:-1]
-    blocks, ends = crust_mcmc._blocks(PRIOR)
-    block = blocks[: ends[0]]
+    guide, _ = crust_mcmc._guide(PRIOR, crust_mcmc_kernels.Curve(curve, 0.01 * curve, FREQUENCY_HZ))
+    blocks = crust_mcmc._blocks(PRIOR)
+    block = blocks.draws[: blocks.ends[0]]
     normal = np.random.default_rng(0).standard_normal(PRIOR.size)
     white, again = np.empty(len(block)), normal.copy()
-    gain = crust_mcmc_kernels.to_white(normal, block, *guide, white)
+    gain = crust_mcmc_kernels.to_white(normal, block, guide, white)
     again[block] = 0
-    assert crust_mcmc_kernels.from_white(white, block, *guide, again) == pytest.approx(gain)
+    assert crust_mcmc_kernels.from_white(white, block, guide, again) == pytest.approx(gain)
     np.testing.assert_allclose(again, normal, atol=1e-9)
 
 

@@ -28,11 +28,11 @@ class Config:
 
 
 class Toy(shards.Sharded):
-    """A builder as far as shards know one; `slow_s` and `broken` are not part of its config."""
+    """A builder as far as shards know one; `stuck` and `broken` are not part of its config."""
 
     GENERATED_CONFIG = Config
     name = "toy"
-    slow_s = 0.0
+    stuck: int | None = None  # from this shard on, none is ever finished
     broken: int | None = None
 
     def __init__(self, **settings):
@@ -46,7 +46,8 @@ class Toy(shards.Sharded):
     def make_shard(cls, config, index):
         if index == cls.broken:
             raise ZooError("shard 4 cannot be made")
-        time.sleep(cls.slow_s)
+        if cls.stuck is not None and index >= cls.stuck:
+            threading.Event().wait()
         return {"value": np.random.default_rng([config.seed, index]).normal(size=100)}
 
     @classmethod
@@ -84,18 +85,17 @@ def test_a_killed_preparation_goes_on(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import test_shards as t; from zoo.data import shards\n"
-        f"t.Toy.slow_s = 0.1; shards.make(t.Toy(count=40), {str(tmp_path)!r}, workers=2)"
+        f"t.Toy.stuck = 5; shards.make(t.Toy(count=40), {str(tmp_path)!r}, workers=2)"
     )
     paths = os.pathsep.join([str(Path(shards.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     running = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths})
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("shards/*/0*.npz"))) < 3:
-        assert running.poll() is None and time.monotonic() < deadline
+    while len(list(tmp_path.glob("shards/*/0*.npz"))) < 5:
+        assert running.poll() is None
         time.sleep(0.02)
     running.kill()
     running.wait()
     before = _ages(tmp_path.glob("shards/*/0*.npz"))
-    assert 3 <= len(before) < 40
+    assert len(before) == 5
     after = _ages(shards.make(Toy(count=40), tmp_path))
     assert len(after) == 40 and {name: after[name] for name in before} == before
 
@@ -127,7 +127,7 @@ def test_the_folder_tells_apart_what_shards_depend_on(tmp_path):
 
 
 def test_threads_work_together_unless_a_shard_wants_to_be_alone(tmp_path, monkeypatch):
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     monkeypatch.setattr(Toy, "make_shard", lambda config, index: {"value": np.array(both.wait())})
     shards.make(Toy(), tmp_path / "together", workers=2)  # a lone thread would break the barrier
 

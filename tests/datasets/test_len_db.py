@@ -131,7 +131,7 @@ def test_without_shift_and_other_settings(folder, tmp_path):
     [
         ({"shfit": "false"}, "no setting 'shfit'.*Did you mean shift"),
         ({"categories": "earthquakes"}, "Did you mean earthquake"),
-        ({"shift": "maybe"}, "shift knows no 'maybe'"),
+        ({"shift": "maybe"}, "shift takes true or false; received 'maybe'"),
         ({"seed": "-1"}, "whole number from 0"),
     ],
 )

@@ -98,7 +98,7 @@ def test_configs_have_seeds_of_their_own():
     [
         ({"sample": "3"}, "no setting 'sample'.*Did you mean samples"),
         ({"kinds": "quake"}, "kinds knows no 'quake'"),
-        ({"s_minus_p_s": "5"}, "low:high"),
+        ({"s_minus_p_s": "5"}, "2 numbers, with ':' between them in s"),
         ({"s_minus_p_s": "5:2"}, "low and high"),
         ({"train": "0", "validation": "0", "test": "0"}, "all 0"),
         ({"window": "s"}, "window knows no 's'"),

@@ -280,11 +280,11 @@ def test_a_config_like_a_shipped_one(folder, tmp_path):
         ({"like": "kong"}, "Did you mean kong2021"),
         ({"min_magntude": "2"}, "no setting 'min_magntude'.*Did you mean min_magnitude"),
         ({"categories": "earthquake"}, "Did you mean earthquake_local"),
-        ({"sampling_rate_hz": "200"}, "number from 0.1 to 100; received '200'"),
+        ({"sampling_rate_hz": "200"}, "number in Hz from 0.1 to 100; received '200'"),
         ({"sampling_rate_hz": "20", "samples": "1201"}, "has 1200 samples at 20 Hz; received samples=1201"),
         ({"window": "after_p"}, "Did you mean before_p"),
         ({"max_distance_km": "near"}, "received 'near'"),
-        ({"samples": "many"}, "whole number from 1"),
+        ({"samples": "many"}, "whole number in samples from 1"),
     ],
 )
 def test_wrong_settings(tmp_path, settings, message):

@@ -225,9 +225,9 @@ def test_settings_are_read_by_their_type():
     assert read_settings({"batch_size": "none", "learning_rate": "3"}) == Settings(learning_rate=3.0)
     for changes, message in (
         ({"learning_rat": "1"}, "Did you mean learning_rate"),
-        ({"iterations": "many"}, "like 100; received 'many'"),
-        ({"bounds": "1500"}, "LOW,HIGH in m/s"),
-        ({"network": "perhaps"}, "like False"),
+        ({"iterations": "many"}, "whole number in gradients from 1; received 'many'"),
+        ({"bounds": "1500"}, "2 numbers, with ',' between them in m/s from 0 or none"),
+        ({"network": "perhaps"}, "true or false"),
     ):
         with pytest.raises(UsageError, match=message):
             read_settings(changes)

@@ -25,7 +25,7 @@ SETTINGS = {"window_days": 4.0, "completeness": "none", "region": (-20, 20, -20,
 class Scan:
     """Probabilities from the Poisson scan: what a network does, at no cost."""
 
-    recipe_name, labels, channels = "scan", ("background", "anomalous"), 2
+    name, answers, channels = "scan", "seismicity.anomaly", 2
 
     def predict(self, maps, **ignored):
         odds = np.exp(np.minimum(poisson_scan(maps[..., 0], maps[..., 1])[0] - 10, 60))
@@ -209,9 +209,15 @@ def test_a_handful_of_events_is_no_catalogue():
         find_anomalies(few.select(np.arange(len(few)) < 7), Scan(), **SETTINGS)
 
 
-def test_another_model_is_refused():
-    with pytest.raises(UsageError, match="does not label maps of seismicity"):
+def test_another_model_is_refused(monkeypatch):
+    able = "expected seismicity.anomaly. Models that answer it: .*seismicity_resnet18.history"
+    with pytest.raises(ZooError, match=f"object.* answers no question .*{able}"):
         find_anomalies(synthetic(2), object(), **SETTINGS)
+    with pytest.raises(ZooError, match=f"phase_picker answers seismograms.picks; {able}"):
+        find_anomalies(synthetic(2), "phase_picker", **SETTINGS)
+    monkeypatch.setattr(Scan, "answers", "seismograms.class")
+    with pytest.raises(ZooError, match=f"scan .* answers seismograms.class; {able}"):
+        find_anomalies(synthetic(2), Scan(), **SETTINGS)
 
 
 @pytest.fixture
@@ -221,7 +227,7 @@ def as_network(monkeypatch):
 
     from zoo import registry
 
-    monkeypatch.setattr(registry, "load", lambda name: Scan())
+    monkeypatch.setattr(registry, "load", lambda name, answering: Scan())
     monkeypatch.setattr(registry, "full_name", lambda name: "seismicity_resnet18.single")
     monkeypatch.setattr(registry, "find", lambda name: SimpleNamespace(name="seismicity_resnet18.single"))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from zoo import checkpoint, registry
 from zoo.errors import UsageError, ZooError
 from zoo.seismicity import scan as seismicity_scan
+from zoo.seismicity.experiments import EXPERIMENTS
 from zoo.seismicity.models import boosting as seismicity_boosting
 from zoo.seismicity.reproduce_calibration import BASELINES, BOOSTING, calibration
 from zoo.seismicity.scan import largest_pixel, poisson_scan
@@ -17,7 +20,7 @@ from zoo.training.experiment import Workshop
 class Network:
     """The scan with the past rate, as a network gives its answers."""
 
-    recipe_name, channels, labels = "seismicity_resnet18", 2, ("background", "anomalous")
+    name, answers, channels = "seismicity_resnet18", "seismicity.anomaly", 2
 
     def predict(self, maps, **options):
         log_odds = poisson_scan(maps[..., 0], maps[..., 1])[0] - 10
@@ -27,9 +30,16 @@ class Network:
 
 @pytest.fixture
 def models(monkeypatch):
-    monkeypatch.setattr(registry, "load", lambda name: Network())
-    monkeypatch.setattr(registry, "find", lambda name: name)
-    monkeypatch.setattr(checkpoint, "read_card", lambda name: {"files": {checkpoint.WEIGHTS: {"sha256": name}}})
+    monkeypatch.setattr(registry, "load", lambda name, answering: Network())
+    monkeypatch.setattr(registry, "find", Path)
+    card = lambda folder: {"files": {checkpoint.WEIGHTS: {"sha256": folder.name}}}  # noqa: E731
+    monkeypatch.setattr(checkpoint, "read_card", card)
+
+
+def quick(folder, **settings):
+    """Run the experiment as `zoo reproduce --quick --set ...` does."""
+    own, _ = EXPERIMENTS["seismicity-calibration"].choose("seismicity-calibration", settings, quick=True)
+    return calibration(Workshop(folder, quick=True, own=own))
 
 
 def _without_boosting(*arguments, **options):
@@ -38,7 +48,7 @@ def _without_boosting(*arguments, **options):
 
 def test_cells_are_measured_once(tmp_path, models, monkeypatch, capsys):
     monkeypatch.setattr(seismicity_boosting, "boosted_score", _without_boosting)
-    run = lambda **settings: calibration(Workshop(tmp_path, True, None, {"regions": "1", **settings}))  # noqa: E731
+    run = lambda **settings: quick(tmp_path, regions="1", **settings)  # noqa: E731
     rows = run(models="seismicity_resnet18.history")
     said = capsys.readouterr().err
     assert "Without gradient boosting" in said and said.count("50 events a window: done") == 6
@@ -67,7 +77,7 @@ def test_boosting_stands_beside_and_regions_differ(tmp_path, monkeypatch):
     monkeypatch.setattr(seismicity_boosting, "boosted_score", fake)
     scan = lambda counts, expected=None: (largest_pixel(counts),)  # noqa: E731
     monkeypatch.setattr(seismicity_scan, "poisson_scan", scan)
-    rows = calibration(Workshop(tmp_path, True, None, {"models": ""}))
+    rows = quick(tmp_path, models="")
     assert list(dict.fromkeys(row["score"] for row in rows)) == [*BOOSTING, *BASELINES] and kinds == [False, True]
     assert [row["events_per_window"] for row in rows[:3]] == [50.0, 400.0, "mean"]
     assert rows[0]["threshold"] < rows[1]["threshold"]
@@ -77,16 +87,15 @@ def test_boosting_stands_beside_and_regions_differ(tmp_path, monkeypatch):
     ("settings", "message"),
     [
         ({"model": "x"}, "no setting 'model'"),
-        ({"regions": "0"}, "1 or more"),
-        ({"years": "ten"}, "takes a float like 10.0"),
+        ({"regions": "0"}, "regions takes a whole number in regions from 1; received '0'"),
+        ({"years": "ten"}, "years takes a number in years from 1; received 'ten'"),
     ],
 )
 def test_wrong_settings(tmp_path, settings, message):
     with pytest.raises(UsageError, match=message):
-        calibration(Workshop(tmp_path, True, None, settings))
+        quick(tmp_path, **settings)
 
 
-def test_other_models_are_refused(tmp_path, models, monkeypatch):
-    monkeypatch.setattr(Network, "labels", ("noise", "earthquake"))
-    with pytest.raises(ZooError, match="does not label maps of seismicity"):
-        calibration(Workshop(tmp_path, True, None, {"models": "noise_earthquake"}))
+def test_other_models_are_refused(tmp_path):
+    with pytest.raises(ZooError, match="noise_earthquake answers seismograms.class; expected seismicity.anomaly"):
+        quick(tmp_path, models="noise_earthquake")

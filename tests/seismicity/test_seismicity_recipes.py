@@ -9,7 +9,7 @@ import pytest
 import zoo
 from zoo import checkpoint, reproduce
 from zoo.data import datasets
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 from zoo.seismicity import reproduce as seismicity
 from zoo.seismicity.models import training as seismicity_training
 from zoo.training import trainer as training
@@ -37,7 +37,7 @@ def trained(folder, tmp_path_factory):
 def test_a_trained_model_is_loaded_as_it_was(trained, folder):
     model = zoo.load(trained)
     assert model.recipe_name == "seismicity_resnet18" and model.channels == 2 and model.depth == 18
-    assert model.labels == ("background", "anomalous") and model.output_kind == "class"
+    assert model.labels == ("background", "anomalous") and model.answers == "seismicity.anomaly"
     with np.load(trained / "golden.npz") as sample:
         assert np.allclose(model(sample["seismicity_map"]), sample["predicted"], atol=1e-6)
     card = checkpoint.read_card(trained)
@@ -83,8 +83,8 @@ def test_a_batch_holds_maps_of_every_task():
     settings = {"tasks": ["medium", "figure_s1"], "batch_size": 10}
     maps, labels = seismicity_training.draws(model, {}, settings)(np.random.default_rng(0))
     assert maps.shape == (10, 64, 64, 1) and labels.shape == (10,)
-    with pytest.raises(UsageError, match="received 'easy'"):
-        seismicity_training.draws(model, {}, {**settings, "tasks": ["easy"]})
+    with pytest.raises(UsageError, match="tasks knows no 'easy'"):
+        zoo.recipe("seismicity_resnet18").recipe.choose(changes={"tasks": "medium,easy"})
 
 
 def test_a_network_is_grown_from_a_checkpoint(trained):
@@ -92,21 +92,20 @@ def test_a_network_is_grown_from_a_checkpoint(trained):
     maps = np.random.default_rng(0).poisson(0.1, (4, 64, 64, 2)).astype(np.float32)
     source = zoo.load(trained)
     assert np.allclose(grown.network(grown.prepare(maps)), source.network(source.prepare(maps)), atol=1e-5)
-    with pytest.raises(UsageError, match="noise_earthquake is none"):
+    with pytest.raises(ZooError, match="noise_earthquake answers seismograms.class; expected seismicity.anomaly"):
         zoo.recipe("seismicity_resnet34").build(grown_from="noise_earthquake")
 
 
 @pytest.mark.parametrize("wrong", [{"schedule": "linear"}, {"precision": "float16"}])
 def test_unknown_choices_are_refused(wrong):
-    settings = {**zoo.recipe("seismicity_resnet18").hyperparameters, **wrong}
-    network = zoo.recipe("seismicity_resnet18").build(width=4).network
-    with pytest.raises(UsageError, match=f"received '{next(iter(wrong.values()))}'"):
-        seismicity_training.compile_network(network, settings, 100)
+    ((key, value),) = wrong.items()
+    with pytest.raises(UsageError, match=f"{key} knows no '{value}'"):
+        zoo.recipe("seismicity_resnet18").recipe.choose(changes=wrong)
 
 
 def test_the_papers_tag_has_its_values():
     for depth, rate in ((18, 0.005), (34, 0.003), (101, 0.0007)):
-        settings = zoo.recipe(f"seismicity_resnet{depth}.paper").hyperparameters
+        settings = zoo.recipe(f"seismicity_resnet{depth}.paper").settings
         assert (settings["weight_decay"], settings["learning_rate"]) == (0.005, rate)
         assert (settings["schedule"], settings["patience"], settings["batch_size"]) == ("constant", 10, 32)
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -170,28 +169,32 @@ def test_a_finished_run_is_a_checkpoint(smoke_run, small_dataset):
 
 
 _CHILD = """
-import sys, zoo, zoo.training.epochs
+import os, signal, sys, keras, zoo, zoo.training.epochs
 zoo.training.epochs._SAVE_EVERY_S = 0.0
-zoo.recipe("nn_direct_emulator").train(out=sys.argv[1], data_dir=sys.argv[2], smoke=True, seed=5, epochs=40)
+out, data_dir, fatal = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+zoo.recipe("nn_direct_emulator").train(out=out, data_dir=data_dir, smoke=True, seed=5, epochs=8, callbacks=[Kill()])
 """
 
 
 def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_dataset, tmp_path):
-    def child(name):
-        command = [sys.executable, "-c", _CHILD, str(tmp_path / name), str(small_dataset)]
+    def child(name, fatal=-1):
+        """Train in a process of its own, which is killed at the start of an epoch."""
+        command = [sys.executable, "-c", _CHILD, str(tmp_path / name), str(small_dataset), str(fatal)]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
 
-    killed = child("killed")
-    state = tmp_path / "killed.training" / "state-network.npz"
-    while not state.is_file() and killed.poll() is None:
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed = child("killed", fatal=3)
+    killed.communicate()
     assert killed.returncode == -signal.SIGKILL and not (tmp_path / "killed").exists()
     again, whole = child("killed"), child("whole")
     messages = again.communicate()[1]
-    assert again.returncode == 0 and "going on after epoch" in messages, messages
-    assert whole.wait() == 0
+    assert again.returncode == 0 and "going on after epoch 3" in messages, messages
+    assert whole.communicate() and whole.returncode == 0
     first, second = zoo.load(tmp_path / "killed"), zoo.load(tmp_path / "whole")
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,1 +1,58 @@
-"""How thick is the crust? (Cheng et al. 2019)"""
+"""What do surface waves say of the Earth below? Rayleigh dispersion to crustal thickness, with its uncertainty.
+
+    from zoo.crust import invert, read_map
+
+    velocities = read_map("periods.csv")        # Rayleigh phase velocities by point and period
+    crust = invert(velocities, "mdn_crust")     # thickness with its posterior, and flags where to doubt it
+    print(crust.report())
+    crust.write("crust")                        # NetCDF, table, figures
+
+After Cheng et al. (2019), "Inverting Rayleigh surface wave velocities for crustal thickness in eastern Tibet and the
+western Yangtze craton based on deep learning neural networks". The physics can be used alone:
+
+>>> from zoo.crust import phase_velocity, prem
+>>> phase_velocity(prem(moho_depth_km=60.0), [0.02, 0.05]).round(2)  # km/s at periods of 50 and 20 s
+array([3.77, 3.08])
+
+Importing `zoo.crust` imports neither TensorFlow nor Keras nor numba; the first name that needs them does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+# Name in this face -> module that defines it.
+_FACE = {
+    "invert": "zoo.crust.inversion",
+    "read_map": "zoo.crust.inversion",
+    "read_reference": "zoo.crust.inversion",
+    "DispersionMap": "zoo.crust.maps",
+    "ThicknessMap": "zoo.crust.maps",
+    "phase_velocity": "zoo.crust.physics.rayleigh",
+    "group_velocity": "zoo.crust.physics.rayleigh",
+    "prem": "zoo.crust.physics.earth",
+    "read_deck": "zoo.crust.physics.earth",
+    "EarthModel": "zoo.crust.physics.earth",
+    "EarthPrior": "zoo.crust.physics.prior",
+    "draw_dispersion": "zoo.crust.physics.prior",
+}
+
+__all__ = [*_FACE]
+
+if TYPE_CHECKING:
+    from zoo.crust.inversion import invert, read_map, read_reference  # noqa: F401
+    from zoo.crust.maps import DispersionMap, ThicknessMap  # noqa: F401
+    from zoo.crust.physics.earth import EarthModel, prem, read_deck  # noqa: F401
+    from zoo.crust.physics.prior import EarthPrior, draw_dispersion  # noqa: F401
+    from zoo.crust.physics.rayleigh import group_velocity, phase_velocity  # noqa: F401
+
+
+def __getattr__(name: str):
+    if name not in _FACE:
+        raise AttributeError(f"module 'zoo.crust' has no attribute {name!r}")
+    return getattr(importlib.import_module(_FACE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FACE])

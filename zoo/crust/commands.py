@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
 
 
 def _crust(args: argparse.Namespace) -> None:
-    from zoo.crust import invert as crust
+    from zoo.crust import inversion as crust
 
     velocities = crust.read_map(args.map, args.data_dir)
     reference = crust.read_reference(args.compare, args.data_dir) if args.compare else None

@@ -1,4 +1,4 @@
-"""Maps of crustal thickness: what an inversion found, its comparison with others, and the files it leaves."""
+"""Maps of crustal thickness: what an inversion found, how it compares with a reference, and the files it writes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.crust.maps import ThicknessMap, regular_grid
 from zoo.errors import ZooError
 from zoo.files import write_json, write_with
 
-# Bits of a point's flag; 0 is "ok".
+# Bits of a point's flag; 0 is "ok". A point without an answer has "no_data".
 FLAGS = {"missing_periods": 1, "out_of_distribution": 2, "at_prior_edge": 4, "no_data": 8}
 
 
@@ -25,10 +25,10 @@ class Comparison:
     """A reference map of crustal thickness beside the inverted one.
 
     Attributes:
-        name: of the reference.
-        reference_km: (n,) at the map's points; NaN outside the reference.
-        scores: points, rms_km, correlation (G and H of table 1), bias_km (inverted minus reference), inside_68 and
-            inside_95 (share of reference values in the intervals), z_mean and z_sd of (inverted - reference) / sd.
+        name: the reference's name.
+        reference_km: (n,), thickness at the map's points; NaN outside the reference.
+        scores: points, rms_km and correlation (G and H of table 1), bias_km (inverted minus reference), inside_68 and
+            inside_95 (share of reference values inside the intervals), z_mean and z_sd of (inverted - reference) / sd.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Comparison:
     scores: Mapping[str, float]
 
     def report(self) -> str:
-        """Say it in two lines."""
+        """Return the comparison in two lines of text."""
         s = self.scores
         return (
             f"against {self.name}, {s['points']} points: RMS {s['rms_km']:.2f} km, correlation {s['correlation']:.2f}, "
             f"bias {s['bias_km']:+.2f} km\n"
-            f"  {self.name} inside our 68 % interval at {100 * s['inside_68']:.0f} % of the points, inside 95 % at "
+            f"  {self.name} is inside our 68 % interval at {100 * s['inside_68']:.0f} % of the points, inside 95 % at "
             f"{100 * s['inside_95']:.0f} %; difference over sd: mean {s['z_mean']:+.2f}, sd {s['z_sd']:.2f}"
         )
 
@@ -52,22 +52,22 @@ class CrustMap:
 
     Attributes:
         longitude_deg, latitude_deg: (n,).
-        thickness_km, sd_km: (n,) mean and standard deviation of the posterior.
-        lower_68_km, upper_68_km, lower_95_km, upper_95_km: (n,) central credible intervals.
-        unfamiliarity: (n,) distance of the curve from the training curves; beyond 1 it is unlike 99.9 % of them.
-        relative_error: (n,) equation 4: of the band-averaged phase velocity of PREM with this thickness.
+        thickness_km, sd_km: (n,), mean and standard deviation of the posterior.
+        lower_68_km, upper_68_km, lower_95_km, upper_95_km: (n,), central credible intervals.
+        unfamiliarity: (n,), distance of the curve from the training curves; beyond 1 it is unlike 99.9 % of them.
+        relative_error: (n,), equation 4: error of the band-averaged phase velocity of PREM with this thickness.
         flag: (n,) int8, sum of `FLAGS`.
         missing_periods: (n,) int, how many of the model's frequencies the point lacks.
-        frequency_hz, phase_velocity_km_s: (F,), (n, F) what the model was given.
+        frequency_hz, phase_velocity_km_s: (F,), (n, F), what the model was given.
         interpolated: (F,) bool, frequencies at which the map was interpolated between its own periods.
-        mean_relative_error: of equation 4 by whose thickness: "inverted", "constant" (this map's mean everywhere), and
-            the reference; over the points that have all of them.
-        depth_km, vs_km_s: (D,), (n, D) shear velocity, where the model gives it.
-        comparison: with a reference.
-        moho_range_km: (2,) of the model's prior.
-        training_mean_km_s, training_sd_km_s: (F,) of the noise-free curves that the model was trained on.
-        model, source: names.
-        notes, warnings: sentences.
+        mean_relative_error: mean of equation 4 over the points that have all of these thicknesses: "inverted",
+            "constant" (this map's mean everywhere), and the reference.
+        moho_range_km: (2,), range of the model's prior.
+        training_mean_km_s, training_sd_km_s: (F,), statistics of the noise-free curves that the model was trained on.
+        model, source: names of the model and of the map.
+        depth_km, vs_km_s: (D,), (n, D), shear velocity in km/s, where the model gives it.
+        comparison: the comparison with a reference, if there is one.
+        notes, warnings: sentences for the report.
     """
 
     longitude_deg: np.ndarray
@@ -99,11 +99,11 @@ class CrustMap:
 
     @cached_property
     def grid(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Longitudes, latitudes (ascending) and each point's row of the flattened grid; None for scattered points."""
+        """Longitudes, latitudes (ascending) and each point's place in the flattened grid; None for scattered points."""
         return regular_grid(self.longitude_deg, self.latitude_deg)
 
     def on_grid(self, values: np.ndarray) -> np.ndarray:
-        """Return values (n, ...) as (latitudes, longitudes, ...); between points NaN, or the flag of no data."""
+        """Return values (n, ...) on the grid, (latitudes, longitudes, ...); between points NaN, or the no-data flag."""
         longitude, latitude, place = self.grid
         fill = np.nan if values.dtype.kind == "f" else FLAGS["no_data"]
         out = np.full((len(latitude) * len(longitude), *values.shape[1:]), fill, values.dtype)
@@ -112,7 +112,7 @@ class CrustMap:
 
     @property
     def average_phase_velocity_km_s(self) -> np.ndarray:
-        """(n,) mean over the frequencies that a point has; NaN without data."""
+        """(n,), mean over the frequencies that a point has; NaN without data."""
         return masked_mean(self.phase_velocity_km_s, np.isfinite(self.phase_velocity_km_s))
 
     def counts(self) -> dict[str, int]:
@@ -144,7 +144,7 @@ class CrustMap:
         return result
 
     def report(self) -> str:
-        """Say how thick the crust is, how sure that is, and what to doubt."""
+        """Return a text: how thick the crust is, how sure that is, and what to doubt."""
         thickness, sd, flags = _statistics(self.thickness_km), _statistics(self.sd_km), self.counts()
         periods = 1 / self.frequency_hz
         form = "scattered" if self.grid is None else f"grid {len(self.grid[1])} x {len(self.grid[0])}"
@@ -156,7 +156,7 @@ class CrustMap:
             "flags: " + ", ".join(f"{count} {name}" for name, count in flags.items() if count or name == "ok"),
             "relative error of the average phase velocity (eq. 4), PREM with the thickness "
             + ", ".join(f"{name}: {100 * value:.2f} %" for name, value in self.mean_relative_error.items())
-            + " (no test of a thickness: the rest of PREM is not the Earth here)",
+            + " (not a test of the thickness: the Earth here differs from PREM in other ways too)",
         ]
         if self.comparison is not None:
             lines.append(self.comparison.report())
@@ -165,19 +165,19 @@ class CrustMap:
         return "\n".join(lines)
 
     def write(self, folder: str | os.PathLike) -> Path:
-        """Write thickness.nc, thickness.csv, figures and summary.json to a folder; return it."""
+        """Write thickness.nc, thickness.csv, figures and summary.json to a folder; return the folder."""
         from zoo.crust.figures import draw_all
 
         folder = Path(folder)
         write_with(folder / "thickness.nc", self._write_netcdf)
         write_with(folder / "thickness.csv", self._write_csv)
         draw_all(self, folder)
-        # Last: where it is, the others are.
+        # Last: a folder with a summary is complete.
         write_json(folder / "summary.json", self.summary())
         return folder
 
     def _columns(self) -> dict[str, tuple[np.ndarray, str, str]]:
-        """Name -> values (n,), unit, meaning: the columns of the table and the variables of the NetCDF file."""
+        """Return name -> values (n,), unit, meaning: columns of the table and variables of the NetCDF file."""
         columns = {
             "crustal_thickness_km": (self.thickness_km, "km", "crustal thickness, mean of the posterior"),
             "standard_deviation_km": (self.sd_km, "km", "standard deviation of the posterior of crustal thickness"),
@@ -187,7 +187,7 @@ class CrustMap:
             "upper_95_km": (self.upper_95_km, "km", "upper end of the central 95 % credible interval"),
             "relative_error": (self.relative_error, "1", "relative error of the average phase velocity (eq. 4)"),
             "average_phase_velocity_km_s": (self.average_phase_velocity_km_s, "km s-1", "observed, over the band"),
-            "unfamiliarity": (self.unfamiliarity, "1", "distance from the training curves, > 1 out of distribution"),
+            "unfamiliarity": (self.unfamiliarity, "1", "distance from the training curves; > 1: out of distribution"),
         }
         if self.comparison is not None:
             meaning = f"crustal thickness of {self.comparison.name}"
@@ -206,7 +206,7 @@ class CrustMap:
             writer.writerows(zip(*text, strict=True))
 
     def _write_netcdf(self, path: Path) -> None:
-        """Write NetCDF-4 by h5py: HDF5 with dimension scales and the attributes of the CF conventions."""
+        """Write NetCDF-4 with h5py: HDF5 with dimension scales and the attributes of the CF conventions."""
         import h5py
 
         with h5py.File(path, "w", track_order=True) as file:
@@ -253,7 +253,7 @@ class CrustMap:
                 "flag",
                 arrange(self.flag),
                 shape,
-                long_name="what is to be doubted; 0 is ok",
+                long_name="reasons for doubt; 0 is ok",
                 standard_name="quality_flag",
                 flag_masks=np.array(list(FLAGS.values()), np.int8),
                 flag_meanings=" ".join(FLAGS),
@@ -267,6 +267,12 @@ class CrustMap:
 
 def compare(columns: Mapping[str, np.ndarray], reference: ThicknessMap, points: Any, name: str) -> Comparison:
     """Compare inverted thickness with a reference at the same points.
+
+    Args:
+        columns: thickness_km, sd_km and the ends of the intervals, as in `CrustMap`, (n,) each.
+        reference: the other map.
+        points: an object with longitude_deg and latitude_deg (n,).
+        name: what to call the reference.
 
     Raises:
         ZooError: if they have fewer than two points in common.
@@ -300,7 +306,11 @@ def compare(columns: Mapping[str, np.ndarray], reference: ThicknessMap, points: 
 
 
 def masked_mean(values: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Return the mean (n,) of values (n, F) where they are present; NaN where none is."""
+    """Return the mean (n,) of the values (n, F) that are present; NaN where none is.
+
+    >>> masked_mean(np.array([[3.0, 4.0, 9.0]]), np.array([[True, True, False]]))
+    array([3.5])
+    """
     count = present.sum(axis=1)
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, np.where(present, values, 0).sum(axis=1) / np.maximum(count, 1), np.nan)

@@ -1,7 +1,7 @@
-"""Figures of a map of crustal thickness (Cheng et al. 2019, figures 4, 6, 8, 9 and 10 in kind), without a map library.
+"""Figures of a map of crustal thickness like figures 4, 6, 8, 9 and 10 of Cheng et al. (2019), without a map library.
 
-Every function takes a `zoo.crust.crust_map.CrustMap`. Regular grids are drawn cell by cell, other points as dots;
-points whose flag is not "ok" are hatched (dots: crossed), those without data are grey.
+`crust` is a `zoo.crust.crust_map.CrustMap`. Regular grids are drawn cell by cell, other points as dots. Points whose
+flag is not "ok" are hatched (dots: crossed); those without data are grey.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from zoo.figures import BLACK, BLUE, GREY, ORANGE, VERMILLION, save_figure, styl
 _THICKNESS, _SD, _VELOCITY, _ERROR, _DIFFERENCE = "viridis", "magma_r", "cividis", "inferno_r", "RdBu_r"
 _NO_DATA = "0.88"
 _LONG_SIDE_INCH = 4.4
-_FEWEST_DRAWN = 50  # effective samples of a histogram
+_WIDEST = 2.2  # a map's panel is at most so many times as wide as high, or the reverse
+_FEWEST_DRAWN = 50  # effective samples that a histogram needs; fewer make a misleading picture
+_MOST_CURVES, _MANY_POINTS = 300, 1500  # curves that are drawn; points from which bars are paler and dots smaller
+_SMALLEST_COSINE = 0.1  # of a latitude: near the poles maps are stretched no further
+_TICKS_S = (4, 5, 7, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200)
 
 
 def draw_lines(
@@ -34,7 +38,7 @@ def draw_lines(
     path: Path,
     log_x: bool = False,
 ) -> None:
-    """Draw named lines over x, marked where they were measured."""
+    """Draw named lines over x, with a mark at each value."""
     with style():
         figure = Figure(figsize=(6.0, 3.8))
         axes = figure.subplots()
@@ -50,7 +54,16 @@ def draw_lines(
 def draw_posteriors(
     posterior: Any, chains: Any, weighted: Any, true_km: float, moho_range_km: Sequence[float], path: Path
 ) -> None:
-    """Draw the distributions of one thickness by a network, by Markov chains, and by weighted prior draws."""
+    """Draw the distribution of one thickness by a network, by Markov chains, and by weighted prior draws.
+
+    Args:
+        posterior: the network's `MohoPosterior` of one curve.
+        chains: `zoo.crust.mcmc.Chains` of the same curve.
+        weighted: `zoo.crust.mcmc.Weighted` of the same curve.
+        true_km: the truth.
+        moho_range_km: (2,), range of the prior.
+        path: the file.
+    """
     edges = np.linspace(*moho_range_km, 41)
     middle = (edges[1:] + edges[:-1]) / 2
     with style():
@@ -58,7 +71,7 @@ def draw_posteriors(
         axes = figure.subplots()
         density = np.diff([float(posterior.cdf(np.array([edge]))[0]) for edge in edges]) / np.diff(edges)
         axes.hist(chains.moho_km.ravel(), edges, density=True, color=GREY, alpha=0.5, label="Markov chains")
-        if weighted.ess > _FEWEST_DRAWN:  # fewer make a misleading picture
+        if weighted.ess > _FEWEST_DRAWN:
             weights, style_ = weighted.weights, {"histtype": "step", "color": ORANGE, "lw": 1.5}
             label = f"weighted training dataset ({weighted.ess:.0f} effective)"
             axes.hist(weighted.moho_km, edges, weights=weights, density=True, label=label, **style_)
@@ -71,7 +84,7 @@ def draw_posteriors(
 
 
 def draw_all(crust: Any, folder: Path) -> None:
-    """Write every figure that a map allows to a folder."""
+    """Write every figure for which a map has the data to a folder."""
     figures = {
         "overview.png": overview_figure,
         "phase_velocity.png": phase_velocity_figure,
@@ -129,7 +142,7 @@ def phase_velocity_figure(crust: Any) -> Figure:
 
 
 def dispersion_figure(crust: Any) -> Figure:
-    """Draw the map's curves over those that the model was trained on: what lies outside, it does not know."""
+    """Draw the map's curves over those that the model was trained on; it does not know those outside."""
     period_s = 1 / crust.frequency_hz
     low_s, high_s = 0.999 * period_s.min(), 1.001 * period_s.max()
     strange = crust.unfamiliarity > 1
@@ -143,11 +156,11 @@ def dispersion_figure(crust: Any) -> Figure:
         for chosen, colour, label in ((~strange, BLUE, "the map's curves"), (strange, VERMILLION, "unlike training")):
             curves = crust.phase_velocity_km_s[chosen & np.isfinite(crust.thickness_km)]
             if len(curves):
-                curves = curves[:: max(1, len(curves) // 300)]
+                curves = curves[:: max(1, len(curves) // _MOST_CURVES)]
                 axes.plot(period_s, curves.T, color=colour, lw=0.5, alpha=0.35)
                 axes.plot([], [], color=colour, label=label)
         axes.set(xlabel="period (s)", ylabel="phase velocity (km/s)", xscale="log")
-        ticks = [p for p in (4, 5, 7, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200) if low_s <= p <= high_s]
+        ticks = [p for p in _TICKS_S if low_s <= p <= high_s]
         axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_title(f"{crust.source} against the training of {crust.model}")
@@ -270,7 +283,7 @@ def _map(
         )
         axes.scatter(longitude[flagged], latitude[flagged], s=size / 2, color=BLACK, marker="x", lw=0.7)
         axes.margins(0.04)
-    axes.set_aspect(1 / max(0.1, np.cos(np.radians(np.mean(latitude)))))
+    axes.set_aspect(1 / max(_SMALLEST_COSINE, np.cos(np.radians(np.mean(latitude)))))
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _degrees((value + 180) % 360 - 180, "EW")))
@@ -293,7 +306,7 @@ def _scatter(axes: Axes, crust: Any) -> None:
         if chosen.any():
             x, y = reference.reference_km[chosen], crust.thickness_km[chosen]
             bars = np.maximum(0, [y - crust.lower_68_km[chosen], crust.upper_68_km[chosen] - y])
-            many = chosen.sum() > 1500
+            many = chosen.sum() > _MANY_POINTS
             alpha = 0.15 if many else 0.35
             axes.errorbar(x, y, bars, fmt="none", ecolor=colour, elinewidth=0.5, alpha=alpha, zorder=1)
             axes.plot(x, y, "o", ms=1.5 if many else 3, mew=0, color=colour, label=f"{label} (bars: 68 %)", zorder=2)
@@ -305,7 +318,7 @@ def _scatter(axes: Axes, crust: Any) -> None:
 
 
 def _histogram(axes: Axes, crust: Any) -> None:
-    """Draw how large equation 4 is, with the means for other thicknesses."""
+    """Draw a histogram of equation 4, with its means for other thicknesses."""
     values = 100 * crust.relative_error[np.isfinite(crust.relative_error)]
     axes.hist(values, bins=30, range=(0, float(np.percentile(values, 99.5)) or 1.0), color=BLUE, alpha=0.6)
     for (name, mean), colour, dashes in zip(
@@ -320,7 +333,7 @@ def _histogram(axes: Axes, crust: Any) -> None:
 
 
 def _limits(values: np.ndarray, cut_percent: float = 1.0) -> tuple[float, float]:
-    """Return a colour scale without the most extreme values; never empty."""
+    """Return the ends of a colour scale that leaves the most extreme values out, and is never empty."""
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, [cut_percent, 100 - cut_percent]) if finite.size else (0.0, 1.0)
     pad = 0.5 * max(1e-3, 1e-3 * abs(low)) if high - low < 1e-6 else 0.0
@@ -328,15 +341,16 @@ def _limits(values: np.ndarray, cut_percent: float = 1.0) -> tuple[float, float]
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:
+    """Return the edges (n + 1,) of cells from their evenly spaced centres (n,)."""
     step = centres[1] - centres[0]
     return np.append(centres - step / 2, centres[-1] + step / 2)
 
 
 def _map_size(crust: Any, long_side_inch: float = _LONG_SIDE_INCH) -> tuple[float, float]:
-    """Return width and height in inches of a map's panel in its true proportions (at most 2.2 to 1)."""
+    """Return width and height in inches of a map's panel, in its true proportions up to 2.2 to 1."""
     middle = np.cos(np.radians(np.mean(crust.latitude_deg)))
-    ratio = np.ptp(crust.longitude_deg) * max(0.1, middle) / max(1e-6, np.ptp(crust.latitude_deg))
-    ratio = float(np.clip(ratio, 1 / 2.2, 2.2))
+    ratio = np.ptp(crust.longitude_deg) * max(_SMALLEST_COSINE, middle) / max(1e-6, np.ptp(crust.latitude_deg))
+    ratio = float(np.clip(ratio, 1 / _WIDEST, _WIDEST))
     return (long_side_inch, long_side_inch / ratio) if ratio > 1 else (long_side_inch * ratio, long_side_inch)
 
 

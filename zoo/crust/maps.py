@@ -1,8 +1,8 @@
-"""Reads maps as seismologists have them: phase velocities by period, and crustal thickness.
+"""Reading maps as seismologists have them: phase velocities by period, and crustal thickness.
 
 The forms are tables (one per period, long, wide), `.npz` and HDF5-based netCDF; `read_dispersion_map` and
-`read_thickness_map` say which. Nothing is guessed where a guess could be wrong: a file that could mean two
-things is refused with what to write instead.
+`read_thickness_map` say which. Nothing is guessed where a guess could be wrong: a file that could mean two things is
+refused, and the message says what to write instead.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.crust.tables import VELOCITY_KM_S, Table
+from zoo.crust.tables import PLACE_DECIMALS, VELOCITY_KM_S, Table
 from zoo.errors import ZooError
 
-THICKNESS_KM = (0.5, 150.0)
-_PERIOD_S = (0.1, 1000.0)
+THICKNESS_KM = (0.5, 150.0)  # no crust is thinner or thicker
+_PERIOD_S = (0.1, 1000.0)  # beyond, the unit is wrong
+_LARGEST_SD_KM_S = 1.0
+_ROUNDING = 1e-6  # of positions, in cells of a grid or parts of a distance
+# Points are a regular grid if lines are evenly spaced to this part of a step, the grid has at most so many times the
+# lines that have points, and at least one in so many cells has a point.
+_LINE_TOLERANCE, _MOST_GAPS, _FEWEST_FILLED = 0.02, 20, 3
+# Files beside the data that a folder may hold.
 _NOT_DATA = {".md", ".pdf", ".png", ".jpg", ".ps", ".eps", ".json", ".bib", ".py", ".sh", ".m", ".cpt", ".html"}
 
 
@@ -36,30 +42,38 @@ class DispersionMap:
     phase_velocity_km_s: np.ndarray
     """(n, P), NaN where missing"""
     sd_km_s: np.ndarray | None
-    """(n, P) one standard deviation, NaN where not given; None where no file gives any"""
+    """(n, P), one standard deviation, NaN where not given; None if no file gives any"""
     source: str
-    """The names of the files."""
+    """Names of the files."""
 
 
 @dataclass(frozen=True, eq=False)
 class ThicknessMap:
-    """Crustal thickness in km at points or cells; `at` looks it up anywhere."""
+    """Crustal thickness at points or cells; `at` looks it up anywhere."""
 
     longitude_deg: np.ndarray
+    """(n,)"""
     latitude_deg: np.ndarray
+    """(n,)"""
     thickness_km: np.ndarray
+    """(n,), NaN where missing"""
     source: str
+    """Name of the file or dataset."""
 
     def at(self, longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
         """Return the thickness in km at points, NaN outside the map.
 
         On a regular grid it is bilinear between the values (cell centres), and constant in the outer half of the
-        outermost cells and beside missing cells. Elsewhere it is the nearest point within half the median distance of
-        neighbours.
+        outermost cells and beside missing cells. Without a grid it is that of the nearest point, up to half the median
+        distance of neighbours.
 
         Args:
             longitude_deg: any shape, -180..180 or 0..360.
             latitude_deg: the same shape.
+
+        >>> lon, lat = np.array([100.0, 101.0, 100.0, 101.0]), np.array([30.0, 30.0, 31.0, 31.0])
+        >>> ThicknessMap(lon, lat, np.array([40.0, 42.0, 44.0, 46.0]), "four points").at([100.5, 200.0], 30.0)
+        array([41., nan])
         """
         longitude, latitude = np.broadcast_arrays(np.asarray(longitude_deg, float), np.asarray(latitude_deg, float))
         look_up = self._in_grid if self._grid else self._nearest
@@ -68,7 +82,7 @@ class ThicknessMap:
 
     @cached_property
     def _grid(self) -> tuple | None:
-        """(first longitude, first latitude, steps, values (lat, lon), whether it goes round the Earth), or None."""
+        """First longitude, first latitude, steps, values (lat, lon), whether it goes round the Earth; None: no grid."""
         found = regular_grid(in_one_piece(self.longitude_deg), np.asarray(self.latitude_deg, float))
         if found is None:
             return None
@@ -82,11 +96,11 @@ class ThicknessMap:
         start, south, (across, up), values, around = self._grid
         rows, columns = values.shape
         east = (longitude - start) % 360
-        x = np.where(east > 360 - across / 2 - 1e-6, east - 360, east) / across
+        x = np.where(east > 360 - across / 2 - _ROUNDING, east - 360, east) / across
         y = (latitude - south) / up
-        inside = np.isfinite(x) & (y >= -0.5 - 1e-6) & (y <= rows - 0.5 + 1e-6)
+        inside = np.isfinite(x) & (y >= -0.5 - _ROUNDING) & (y <= rows - 0.5 + _ROUNDING)
         if not around:
-            inside &= (x >= -0.5 - 1e-6) & (x <= columns - 0.5 + 1e-6)
+            inside &= (x >= -0.5 - _ROUNDING) & (x <= columns - 0.5 + _ROUNDING)
             x = np.clip(x, 0, columns - 1)
         x, y = np.where(inside, x, 0), np.where(inside, np.clip(y, 0, rows - 1), 0)
         left, below = np.floor(x).astype(int), np.minimum(np.floor(y).astype(int), rows - 2)
@@ -106,7 +120,7 @@ class ThicknessMap:
         there = np.isfinite(self.thickness_km)
         tree = cKDTree(_unit(self.longitude_deg, self.latitude_deg)[there])
         spacing = np.median(tree.query(tree.data, k=2)[0][:, 1]) if tree.n > 1 else 0
-        return tree, np.asarray(self.thickness_km, float)[there], spacing / 2 * (1 + 1e-6)
+        return tree, np.asarray(self.thickness_km, float)[there], spacing / 2 * (1 + _ROUNDING)
 
     def _nearest(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
         tree, values, reach = self._tree
@@ -132,12 +146,15 @@ def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
 
     - a folder with a file per period or frequency, which the name states with its unit (`R_20s.txt`, `c_12.5mHz.xyz`,
       `0.025Hz.dat`, `ph_T020.xyz`), columns `lon lat c [sd]`; one such file alone;
-    - a long table with a header (lon, lat, period_s or frequency_hz or frequency_mhz, phase_velocity, sd), or without:
-      `lon lat period_s c [sd]`, and with more than five columns only the first four of them;
+    - a long table with a header (lon, lat, period_s or frequency_hz or frequency_mhz, phase_velocity, sd), or without
+      one: `lon lat period_s c [sd]`; if there are more than five columns, only the first four of them count;
     - a wide table: lon, lat, then a column per period (`10s`, `c_12.5mHz`) and, if known, `sd_10s`;
     - `.npz` or HDF5-based netCDF with those names, `phase_velocity` (n, P), or (P, lat, lon) on axes.
 
-    NaN, blanks, 0 and fill values such as -999 or 9999.99 are missing.
+    NaN, blanks, 0 and fill values such as -999 or 9999.99 are missing values.
+
+    Args:
+        path: the file or folder.
 
     Raises:
         ZooError: if anything is doubtful: units, swapped coordinates, duplicates, ragged or cut lines.
@@ -158,15 +175,15 @@ def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
 def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM[0]) -> ThicknessMap:
     """Read a map of crustal thickness in km.
 
-    A table `lon lat thickness` (what follows is ignored; with a header the names decide), such as `crsthk.xyz` of
+    It is a table `lon lat thickness` (what follows is ignored; with a header the names decide), such as `crsthk.xyz` of
     CRUST1.0, or `.npz` or HDF5-based netCDF with longitude, latitude and crustal_thickness_km (points, or lat x lon).
 
     Args:
         path: the file.
-        minimum_km: the least that can be; 0 for sediments, where 0 is a value and not a missing one.
+        minimum_km: the least thickness that is plausible; 0 for sediments, where 0 is a value and not a missing one.
 
     Raises:
-        ZooError: as `read_dispersion_map`.
+        ZooError: as for `read_dispersion_map`.
     """
     table = Table.read(Path(path))
     if "thickness" not in table.names:
@@ -183,13 +200,13 @@ def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM
 
 
 def _dispersion(tables: list[Table], source: str) -> DispersionMap:
-    """Join tables into points x periods."""
+    """Join tables into a map of points by periods."""
     rows: list[tuple] = []
     for number, table in enumerate(tables):
         longitude, latitude = table.coordinates()
         for period_s, velocity, sd in table.curves():
             values = table.plausible(velocity, VELOCITY_KM_S, "km/s")
-            deviation = table.plausible(sd, (0, 1), "km/s") if sd else np.full(len(values), np.nan)
+            deviation = table.plausible(sd, (0, _LARGEST_SD_KM_S), "km/s") if sd else np.full(len(values), np.nan)
             rows.append(np.broadcast_arrays(longitude, latitude, period_s, values, deviation, table.lines, number))
     lon, lat, period, c, sd, line, file = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     if not np.isfinite(c).any():
@@ -202,7 +219,9 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
             f"{_PERIOD_S[1]:g} s. Check the unit, and the order lon lat period c."
         )
     periods, column = np.unique(np.round(period, 6), return_inverse=True)
-    _, first, row = np.unique(np.round(np.stack([lon, lat], 1), 5), axis=0, return_index=True, return_inverse=True)
+    _, first, row = np.unique(
+        np.round(np.stack([lon, lat], 1), PLACE_DECIMALS), axis=0, return_index=True, return_inverse=True
+    )
     order = np.argsort(first)  # points in the order of the files
     row = np.argsort(order)[row.ravel()]
     cell = row * len(periods) + column
@@ -211,7 +230,7 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
         one, two = np.flatnonzero(cell == cell[kept[np.argmax(count > 1)]])[:2]
         raise ZooError(
             f"{tables[file[two]].where(line[two])}: the point {lon[two]:g} {lat[two]:g} at {period[two]:g} s is there "
-            f"already ({tables[file[one]].where(line[one])}). Keep one of them, and one kind of wave in a folder."
+            f"already ({tables[file[one]].where(line[one])}). Keep one of them; a folder is for one kind of wave."
         )
     shape = len(first), len(periods)
     velocity, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -223,9 +242,9 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
 def regular_grid(
     longitude_deg: np.ndarray, latitude_deg: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return longitudes, latitudes and each point's row of the flattened (latitude, longitude) grid, if there is one.
+    """Return longitudes, latitudes and each point's place in the flattened (latitude, longitude) grid; None: no grid.
 
-    Points count as a grid when they lie on evenly spaced lines and fill at least a third of it, each cell once.
+    Points count as a grid when they lie on evenly spaced lines and fill at least a third of the cells, each once.
     """
     lines, places = [], []
     for values in (longitude_deg, latitude_deg):
@@ -234,21 +253,27 @@ def regular_grid(
             return None
         step = np.diff(unique).min()
         index = np.rint((unique - unique[0]) / step)
-        if np.abs(unique - unique[0] - index * step).max() > 0.02 * step or index[-1] > 20 * len(unique):
+        if np.abs(unique - unique[0] - index * step).max() > _LINE_TOLERANCE * step or index[-1] > _MOST_GAPS * len(
+            unique
+        ):
             return None
         step = (unique[-1] - unique[0]) / index[-1]
         lines.append(np.round(unique[0] + step * np.arange(index[-1] + 1), 6))
         places.append(np.rint((values - unique[0]) / step).astype(int))
     place = places[1] * len(lines[0]) + places[0]
-    if len(np.unique(place)) < len(place) or 3 * len(place) < len(lines[0]) * len(lines[1]):
+    if len(np.unique(place)) < len(place) or _FEWEST_FILLED * len(place) < len(lines[0]) * len(lines[1]):
         return None
     return lines[0], lines[1], place
 
 
 def in_one_piece(longitude_deg: np.ndarray) -> np.ndarray:
-    """Return longitudes without a jump inside the map: 179, -179 becomes 179, 181."""
+    """Return longitudes without a jump inside the map.
+
+    >>> in_one_piece(np.array([179.0, -179.0]))
+    array([179., 181.])
+    """
     longitude = np.asarray(longitude_deg, np.float64)
     unique = np.unique(longitude % 360)
     start = unique[(np.argmax(np.diff(unique, append=unique[0] + 360)) + 1) % len(unique)]
     east = (longitude - start) % 360
-    return start + east if np.ptp(east) < np.ptp(longitude) - 1e-6 else longitude
+    return start + east if np.ptp(east) < np.ptp(longitude) - _ROUNDING else longitude

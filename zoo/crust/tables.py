@@ -1,7 +1,8 @@
 """Columns of numbers by point, from whatever file a seismologist has; for `zoo.crust.maps`.
 
-Text with commas, semicolons, tabs or blanks, with or without a header, `.npz`, HDF5-based netCDF. Nothing is guessed
-where a guess could be wrong: a file that could mean two things is refused with what to write instead.
+What is read is text with commas, semicolons, tabs or blanks, with or without a header, `.npz`, and HDF5-based netCDF.
+Nothing is guessed where a guess could be wrong: a file that could mean two things is refused, and the message says what
+to write instead.
 """
 
 from __future__ import annotations
@@ -17,9 +18,18 @@ import numpy as np
 from zoo.errors import ZooError
 
 VELOCITY_KM_S = (0.5, 8.0)  # no surface wave of the Earth is slower or faster
+PLACE_DECIMALS = 5  # coordinates are compared after rounding: 1e-5 degrees is a metre
+# In a long table without a header a point occurs at several periods: there are fewer different points than this part of
+# the rows.
+_REPEATED = 0.75
+# A fill value is 999, 999.99, 9999.9 ... (this much below a power of ten at most), -99, or this large.
+_LEAST_FILL, _BELOW_POWER, _HUGE, _FILL = 999, 1, 1e10, -99
+# A typical value above these is in m/s, or in m.
+_METRES_PER_SECOND, _METRES = 100, 3000
 _MISSING = {"", "na", "n/a", "none", "null", "-", "--"}
 _SD = r"(sd|std|stdev|sigma|err|error|unc|uncertainty)"
-_COLUMNS = {  # what a header may call a column, after `_plain`
+# What a header may call a column, after `_plain`.
+_COLUMNS = {
     "longitude": r"(lon|long|longitude|x)(_deg|_degrees?|_e|_east)?",
     "latitude": r"(lat|latitude|y)(_deg|_degrees?|_n|_north)?",
     "period": r"(t|per|period)(_s|_sec|_seconds?)?",
@@ -34,7 +44,11 @@ _COLUMNS = {  # what a header may call a column, after `_plain`
 
 
 def _named_period(name: str, path: Path) -> float:
-    """Return the period in s that the name of a file or of a column states in s, Hz or mHz; `T020` is a period in s."""
+    """Return the period in s that the name of a file or a column states in s, Hz or mHz; `T020` is a period in s.
+
+    >>> _named_period("c_12.5mHz", Path("map.csv"))
+    80.0
+    """
     number = r"(\d+(?:[.p]\d+)?)"
     stated = re.findall(rf"(?i)(?<![0-9.])(?<!\dp)(?<!\d-){number}[ _-]?(s|secs?|seconds?|mhz|hz)(?![a-z])", name)
     stated = stated or [(n, "s") for n in re.findall(rf"(?i)(?<![a-z])(?:t|per|period)[ _-]?{number}", name)]
@@ -51,7 +65,7 @@ def _named_period(name: str, path: Path) -> float:
 
 
 def _plain(name: str) -> str:
-    """Return a column name in lower case with everything else than letters, digits and points as `_`."""
+    """Return a column name in lower case with everything but letters, digits and points as `_`."""
     return re.sub(r"[^a-z0-9.]+", "_", name.strip().strip("\"'").lower()).strip("_")
 
 
@@ -67,15 +81,21 @@ class Table:
 
     path: Path
     names: list[str]
-    """As `_known` calls them; without a header `column 1`, `column 2`, ..."""
+    """What `_known` calls them; without a header `column 1`, `column 2`, ..."""
     values: np.ndarray
     """(rows, columns), NaN where a field is empty"""
     lines: np.ndarray
     """(rows,), counted from 1; 0 in binary files"""
     headed: bool
+    """Whether the file names its columns."""
 
     @classmethod
     def read(cls, path: Path) -> Table:
+        """Read a file, whatever its form.
+
+        Raises:
+            ZooError: if it cannot be read, or could mean two things.
+        """
         if path.is_dir():
             raise ZooError(f"{path} is a folder; name the file in it.")
         try:
@@ -100,6 +120,7 @@ class Table:
 
     @classmethod
     def _of_text(cls, path: Path, text: str) -> Table:
+        """Read lines of fields: find the separator and the header, then every number."""
         rows, comments = [], [""]
         for number, line in enumerate(text.splitlines(), 1):
             data = re.split("[#%>]", line, maxsplit=1)[0].lstrip().rstrip(" ")  # a tab at the end is an empty field
@@ -129,7 +150,7 @@ class Table:
                 )
             names = commented if len(told) == width else []
         known = [_known(name) for name in names] or [f"column {i + 1}" for i in range(width)]
-        # Station names and flags may stand in a column that nobody asks for; names with digits are of periods.
+        # Station names and flags may stand in a column that nobody asks for; a name with digits is that of a period.
         words = [name not in _COLUMNS and width > 3 and not re.search(r"\d", name) for name in known]
         values = np.empty((len(rows), width))
         for row, (number, line) in enumerate(rows):
@@ -143,14 +164,14 @@ class Table:
                     + ("The file looks cut short; copy it again." if last else "Complete or remove that line.")
                 )
             try:
-                values[row] = [float(field) for field in fields]  # nearly every line, and ten times as fast
+                values[row] = [float(field) for field in fields]  # right for nearly every line, and ten times as fast
                 continue
             except ValueError:
                 pass
             for column, field in enumerate(fields):
                 value = np.nan if names and words[column] else _number(field)
                 if value is None:
-                    raise ZooError(f"{path}, line {number}, column {column + 1}: {field!r} is no number.")
+                    raise ZooError(f"{path}, line {number}, column {column + 1}: {field!r} is not a number.")
                 values[row, column] = value
         values[~np.isfinite(values)] = np.nan
         lines = np.array([number for number, _ in rows])
@@ -203,6 +224,7 @@ class Table:
         return f"{self.path}, line {line}" if line else str(self.path)
 
     def column(self, name: str) -> np.ndarray:
+        """Return a column (rows,) by name."""
         return self.values[:, self.names.index(name)]
 
     def _check_names(self) -> None:
@@ -230,7 +252,7 @@ class Table:
 
     def refuse_duplicates(self, longitude: np.ndarray, latitude: np.ndarray) -> None:
         """Refuse a point that is there twice."""
-        points = np.round(np.stack([longitude, latitude], 1), 5)
+        points = np.round(np.stack([longitude, latitude], 1), PLACE_DECIMALS)
         _, first, which = np.unique(points, axis=0, return_index=True, return_inverse=True)
         again = first[which.ravel()] != np.arange(len(points))
         if again.any():
@@ -242,12 +264,21 @@ class Table:
             )
 
     def plausible(self, name: str, limits: tuple[float, float], unit: str, zero_is_missing: bool = True) -> np.ndarray:
-        """Return a column (rows,) with NaN for what is missing; refuse what cannot be in that unit."""
+        """Return a column (rows,) with NaN for what is missing; refuse what cannot be in that unit.
+
+        Args:
+            name: the column's.
+            limits: lowest and highest plausible value.
+            unit: the limits' unit, for the message.
+            zero_is_missing: 0 stands for a missing value.
+
+        Raises:
+            ZooError: if a value is outside the limits; the message guesses the cause.
+        """
         values = self.column(name).copy()
         size = np.abs(values)
-        # 999, 999.99, 9999.9 ... are up to 1 below a power of ten.
         below = 10 ** np.ceil(np.log10(np.maximum(size, 1))) - size
-        fill = (size >= 999) & (below > 0) & (below <= 1) | (size >= 1e10) | (values == -99)
+        fill = (size >= _LEAST_FILL) & (below > 0) & (below <= _BELOW_POWER) | (size >= _HUGE) | (values == _FILL)
         values[fill | ((size == 0) & zero_is_missing)] = np.nan
         wrong = (values < limits[0]) | (values > limits[1])
         if wrong.any():
@@ -255,7 +286,7 @@ class Table:
             hint = ""
             if name.startswith("sd"):
                 hint = " Give one standard deviation in km/s, not in m/s or per cent."
-            elif np.nanmedian(values) > (100 if unit == "km/s" else 3000):
+            elif np.nanmedian(values) > (_METRES_PER_SECOND if unit == "km/s" else _METRES):
                 hint = f" It looks like {'m/s' if unit == 'km/s' else 'm'}: divide by 1000."
             elif unit == "km/s" and np.nanmin(values) < 0:
                 hint = " It looks like a deviation from a reference: give absolute velocities."
@@ -268,7 +299,10 @@ class Table:
         return values
 
     def curves(self) -> list[tuple[np.ndarray | float, str, str | None]]:
-        """Return (period in s, name of the velocity column, name of the sd column or None), one or one per period."""
+        """Return the curves' columns: (period in s, name of the velocity column, name of the sd column or None).
+
+        There is one entry whose periods are a column (rows,) or the file's own, or in a wide table one per period.
+        """
         if not self.headed:
             self._name_dispersion()
         sd = "sd" if "sd" in self.names else None
@@ -306,9 +340,9 @@ class Table:
         width = len(self.names)
         points = len(np.unique(self.values[:, :2], axis=0))
         third, fourth = self.values[:, 2], np.nan_to_num(self.values[:, min(3, width - 1)])
-        # With the period in a column every point is there several times, or that column is constant before velocities.
+        # With the period in a column every point occurs several times, or that column is constant, then velocities.
         constant = (third == third[0]).all() and np.median(fourth) >= VELOCITY_KM_S[0]
-        long = width > 3 and (points < 0.75 * len(third) or constant)
+        long = width > 3 and (points < _REPEATED * len(third) or constant)
         names = ["period", "velocity", "sd"] if long else ["velocity", "sd"]
         if width > 2 + len(names):  # what other programs add: only the velocity is sure
             names = names[:-1]
@@ -316,7 +350,7 @@ class Table:
 
 
 def _separator(first: str, last: str):
-    """Return the function that splits a line into fields, chosen by the first and the last line."""
+    """Return the function that splits a line into fields, chosen by the first and the last line of a file."""
     if ";" in first:
         return lambda line: [field.strip().replace(",", ".") for field in line.rstrip(";").split(";")]
     if "," in first:
@@ -358,7 +392,7 @@ def _arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
             variables = {name: v for name, v in file.items() if isinstance(v, h5py.Dataset)}
             return {name: _unpacked(v) for name, v in variables.items() if v.dtype.kind in "fiu"}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{path} is cut short or no .npz or HDF5-based netCDF file ({error}).") from error
+        raise ZooError(f"{path} is cut short, or is neither .npz nor HDF5-based netCDF ({error}).") from error
 
 
 def _unpacked(variable) -> np.ndarray:

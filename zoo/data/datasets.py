@@ -165,12 +165,9 @@ def prepare(
     # TFDS prints that a size is unknown; what there is to say, builders say on stderr.
     with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(io.StringIO()):
         made.download_and_prepare(download_dir=str(downloads), download_config=config)
-    if pieces:
-        config_name = made.builder_config.name  # of which older code may have left folders, too
-        for leftover in pieces.parent.glob(f"{config_name}-{'[0-9a-f]' * 16}"):
-            shutil.rmtree(leftover, ignore_errors=True)
-    if getattr(made, "blocks_folder", None):
-        for leftover in made.blocks_folder.parent.glob(f"{made.builder_config.name}-{'[0-9a-f]' * 16}"):
+    for folder in filter(None, (pieces, getattr(made, "blocks_folder", None))):
+        # The pieces that the dataset was assembled from, and those that older code may have left.
+        for leftover in folder.parent.glob(f"{made.builder_config.name}-{'[0-9a-f]' * 16}"):
             shutil.rmtree(leftover, ignore_errors=True)
     return Path(made.data_dir)
 

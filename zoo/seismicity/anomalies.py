@@ -63,7 +63,8 @@ def find_anomalies(
 
     Args:
         catalogue: a `Catalogue`, or a file that `zoo.seismicity.read_catalogue` reads.
-        model: a network on maps of seismicity, or its name. One with two channels sees the past rate in the second.
+        model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint. One with two
+            channels sees the past rate in the second.
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
         pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
@@ -79,12 +80,33 @@ def find_anomalies(
         Windows with their scores, intervals, sequences and subregions; it has `report`, `table` and `write`.
 
     Raises:
-        ZooError: if the region has too few events, the catalogue is shorter than one window, or `read_catalogue`
-            refuses the file.
-        UsageError: if a setting is out of its range, or the model is not one of maps of seismicity.
+        ZooError: if the region has too few events, the catalogue is shorter than one window, `read_catalogue` refuses
+            the file, or the model answers something else.
+        UsageError: if a setting is out of its range.
+
+    Any model that says what it answers and predicts probabilities (n, 2) will do, here one that looks at the fullest
+    pixel. It finds 40 events in a day and a place, on a background of four a day:
+
+    >>> from zoo.seismicity import simulate
+    >>> from zoo.seismicity.catalogues import from_columns
+    >>> from zoo.seismicity.physics.sequences import burst
+    >>> class FullestPixel:
+    ...     name, answers, channels = "fullest pixel", "seismicity.anomaly", 1
+    ...     def predict(self, maps, **options):
+    ...         odds = np.exp(maps[..., 0].max(axis=(1, 2)) - 10.0)
+    ...         return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
+    >>> rng = np.random.default_rng(0)
+    >>> planted = burst(40, start_days=300, duration_days=1, x_px=20, y_px=30, sd_px=1, source=1, rng=rng)
+    >>> events = simulate(np.full((64, 64), 0.001), days=360, rng=rng, extra=(planted,))
+    >>> time = np.datetime64("2020-01-01") + np.round(24 * events["time_days"]).astype("timedelta64[h]")
+    >>> catalogue = from_columns({"time": time, "x_km": events["x_px"], "y_km": events["y_px"]})
+    >>> found = find_anomalies(catalogue, FullestPixel(), window_days=20.0)
+    >>> largest = max(found.sequences, key=lambda sequence: sequence.events)
+    >>> str(largest.start)[:10], bool(abs(largest.events - 40) < 5)
+    ('2020-10-27', True)
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
-    network, method = _loaded(model, seed)
+    network = NetworkScore(model, seed)
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
@@ -123,7 +145,7 @@ def find_anomalies(
         intervals=intervals,
         sequences=sequences,
         subregions=subregions,
-        method=method,
+        method=network.name,
         completeness=completeness,
         false_alarms_per_year=false_alarms_per_year,
     )
@@ -137,14 +159,6 @@ def _check_settings(
             raise UsageError(f"The {name} must be above 0; received {value:g}.")
     if not 0 < false_alarms < 1000:
         raise UsageError(f"False alarms a year must be above 0; received {false_alarms:g}.")
-
-
-def _loaded(model: Any, seed: int) -> tuple[NetworkScore, str]:
-    if not isinstance(model, str | os.PathLike):
-        return NetworkScore(model, seed), getattr(model, "recipe_name", None) or type(model).__name__
-    from zoo import registry
-
-    return NetworkScore(registry.load(model), seed), registry.find(model).name
 
 
 def _events_by_map(

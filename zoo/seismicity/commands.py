@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     seismicity.add_argument("--stride", type=float, metavar="DAYS", help="default half a window")
     seismicity.add_argument("--completeness", metavar="M", help="magnitude, or none; default by maximum curvature")
     seismicity.add_argument("--false-alarms", type=float, default=4.0, metavar="N", help="a year, default 4")
-    seismicity.add_argument("--manual", metavar="CSV", help="start,end of periods picked by hand, to compare with")
+    seismicity.add_argument("--manual", metavar="CSV", help="start,end of periods marked by hand, to compare with")
     seismicity.add_argument("--no-movie", action="store_true", help="leave the movie out")
 
 

@@ -1,12 +1,14 @@
 """How Zhang & Yang chose weight decay and learning rate: by the final validation loss (text S1, tables S1 to S6).
 
-Their maps are not published: losses can be compared along a table, less so between the paper's and ours. At width 16
-and 64,000 fresh maps a cell costs a minute or two for ResNet-18; `--set width=64` is the paper's network.
+Their maps are not published, so that losses can be compared within a table rather than between the paper's and ours.
+At width 16 and 64,000 fresh maps a cell costs a minute or two for ResNet-18; `--set width=64` gives the paper's
+network.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +34,26 @@ PAPER_BY_RATE = {
 }
 """Those of tables S2, S4 and S6."""
 DECAY_STUDY_RATES = {18: 0.001, 34: 0.003, 101: 0.0007}
-"""The rate at which decays were compared. It is not stated: here the tables of a network have a loss in common."""
+"""The rate at which decays were compared; not stated, but at this one both tables of a network have the same loss."""
 RATE_STUDY_DECAY = 0.005
 _TABLES = {18: ("S1", "S2"), 34: ("S3", "S4"), 101: ("S5", "S6")}
 _EPOCH_MAPS = 8000
 
 
 def grid(workshop: Workshop) -> list[dict[str, Any]]:
-    """Train every cell of tables S1 to S6; `--set networks=18,34 width=16 maps=64000`, others go to the trainings.
+    """Train every cell of tables S1 to S6, as the settings of `zoo.seismicity.experiments` say.
+
+    Other settings are those of the trainings.
 
     Raises:
         UsageError: if there is no such network, or there are fewer maps than a batch.
     """
     from zoo.seismicity.figures.scores import draw_grid
 
-    own = _own(workshop)
+    own = workshop.own
+    unknown = [depth for depth in own["networks"] if depth not in RATES]
+    if unknown:
+        raise UsageError(f"networks are of {', '.join(map(str, RATES))} layers; received {unknown[0]}.")
     rows = []
     for depth in own["networks"]:
         by_decay = zip(DECAYS, PAPER_BY_DECAY[depth], strict=True)
@@ -72,7 +79,7 @@ def grid(workshop: Workshop) -> list[dict[str, Any]]:
     return rows
 
 
-def _trained(workshop: Workshop, depth: int, decay: float, rate: float, own: dict[str, Any]) -> Path:
+def _trained(workshop: Workshop, depth: int, decay: float, rate: float, own: Mapping[str, Any]) -> Path:
     batch = int(workshop.settings.get("batch_size", 32))
     epoch_maps = min(_EPOCH_MAPS, own["maps"])
     settings = {"width": own["width"], "weight_decay": decay, "learning_rate": rate, "scored_on": []}
@@ -90,13 +97,3 @@ def _losses(checkpoint: Path) -> tuple[float, float]:
     with open(checkpoint / "history.csv", encoding="utf-8", newline="") as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     return losses[-1], min(losses)
-
-
-def _own(workshop: Workshop) -> dict[str, Any]:
-    own = dict(workshop.own)
-    unknown = [depth for depth in own["networks"] if depth not in RATES]
-    if unknown:
-        raise UsageError(f"networks are of {', '.join(map(str, RATES))}; received {unknown[0]}.")
-    if workshop.quick:
-        own |= {"networks": own["networks"][:1], "width": 4, "maps": 128}
-    return own

@@ -30,17 +30,16 @@ _VERSION = 2  # of what a cell holds
 
 
 def calibration(workshop: Workshop) -> list[dict[str, Any]]:
-    """Measure false alarms and bursts found; `--set models=A,B regions=5 years=10 bursts=200 past_windows=100 seed=0`.
+    """Measure false alarms and bursts found, as the settings of `zoo.seismicity.experiments` say.
 
     Each score in each region is a cell that is kept in the folder `cells`, and measured once.
 
     Raises:
-        UsageError: if a setting is unknown, or too small to measure anything.
-        ZooError: if a model is not there, or is none of seismicity maps.
+        ZooError: if a model is not there, or answers something else than seismicity.anomaly.
     """
     from zoo.seismicity.figures.calibration import draw_calibration
 
-    own = _own(workshop)
+    own = workshop.own
     scores = _scores(own)
     rates = np.geomspace(50, 400, own["regions"])
     cells: dict[str, list[dict[str, Any]]] = {}
@@ -129,8 +128,8 @@ def _scores(own: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     from zoo.seismicity.scores import NetworkScore
 
     scores: dict[str, tuple[str, Any]] = {}
-    for model in filter(None, own["models"]):
-        score = NetworkScore(registry.load(model))
+    for model in own["models"]:
+        score = NetworkScore(model)
         files = checkpoint.read_card(registry.find(model))["files"]
         name = str(model).rsplit("/", 1)[-1].removeprefix("seismicity_")
         name = name.removesuffix(".single").removesuffix(".history") + (", past rate" if score.history else "")
@@ -149,13 +148,6 @@ def _scores(own: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
         lambda counts, past: event_count(counts),
     )
     return {**scores, **{name: (name, function) for name, function in zip(BASELINES, functions, strict=True)}}
-
-
-def _own(workshop: Workshop) -> dict[str, Any]:
-    own = dict(workshop.own)
-    if workshop.quick:
-        own |= {"regions": min(own["regions"], 2), "years": 1.0, "bursts": 20}
-    return own
 
 
 def _rows(name: str, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

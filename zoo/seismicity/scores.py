@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError
+from zoo.registry import model_for
 from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
 from zoo.seismicity.threshold import YEAR_DAYS, region_threshold
 from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, spread
@@ -35,21 +35,22 @@ class NetworkScore:
     background again, so the network sees maps like those in training; a burst keeps its share of the events.
 
     Args:
-        model: a network on maps of seismicity; `predict` returns the probabilities (n, 2) of background and anomaly.
+        model: a network that answers seismicity.anomaly, as `zoo.seismicity.models.residual.SeismicityClassifier` does,
+            or the name or folder of its checkpoint. Its `predict` returns the probabilities (n, 2) of background and
+            anomaly; with two `channels` it sees the expected counts too.
         seed: seed of the thinning.
 
+    Attributes:
+        name: name of the network.
+        history: whether it sees the expected counts.
+
     Raises:
-        UsageError: if the model is not one of maps of seismicity.
+        ZooError: if there is no such checkpoint, or the model answers something else.
     """
 
     def __init__(self, model: Any, seed: int = 0) -> None:
-        labels = tuple(getattr(model, "labels", ()))
-        if "anomalous" not in labels or getattr(model, "channels", None) not in (1, 2):
-            name = getattr(model, "recipe_name", None) or type(model).__name__
-            raise UsageError(f"{name} does not label maps of seismicity. Use seismicity_resnet18, or see `zoo list`.")
-        self.model = model
-        self.history = model.channels == 2
-        self._anomalous = labels.index("anomalous")
+        self.model, self.name = model_for(model, "seismicity.anomaly")
+        self.history = self.model.channels == 2
         self._seed = seed
 
     def __call__(self, counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -59,10 +60,9 @@ class NetworkScore:
         counts, expected = self._thinned(counts, expected)
         maps = np.stack([counts, expected] if self.history else [counts], axis=-1)
         probability = np.asarray(self.model.predict(maps, batch_size=_BATCH, verbose=0), float)
-        anomalous = probability[:, self._anomalous]
-        # Not 1 - anomalous, which float32 rounds to 0 long before the probability itself is.
-        other = np.delete(probability, self._anomalous, axis=1).sum(axis=1)
-        return np.log(np.maximum(anomalous, _LEAST)) - np.log(np.maximum(other, _LEAST))
+        # Both as they are: float32 rounds 1 - anomalous to 0 long before the probability of the background is.
+        background, anomalous = np.log(np.maximum(probability, _LEAST)).T
+        return anomalous - background
 
     def _thinned(self, counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return counts and expected counts of which no map has more events than in training."""

@@ -1,1 +1,1 @@
-"""Models of crust."""
+"""Keras models that read dispersion curves, and what their recipes share."""

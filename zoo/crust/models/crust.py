@@ -1,4 +1,4 @@
-"""The face of every model that gives crustal thickness: units, checks, and how familiar a curve is."""
+"""What every model of crustal thickness has in common: units, checks, and how familiar a curve is."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from zoo.crust.models.dispersion import CurvePerceptron, MixtureNetwork
 from zoo.crust.posterior import QUADRATURE_POINTS
 from zoo.errors import ZooError
 
-# Velocities outside cannot be a Rayleigh wave's in km/s.
+# Velocities outside this range cannot be those of a Rayleigh wave in km/s.
 _SLOWEST_KM_S, _FASTEST_KM_S = 0.2, 10.0
 # If half of the errors are larger than this part of the velocity, their unit is wrong.
 _LARGEST_RELATIVE_SD = 0.5
-_CHUNK = 8192
-# Of the answers of a model that gives one number; its errors are measured in each.
+_CHUNK = 8192  # curves that a network is given at once
+_ROUNDING = 1e-4  # of a relative sd: one that equals the largest but for rounding is not above it
+_EDGE = 1e-4  # distance from the ends of the prior's range, as a part of it, at which logits are cut off
+_FAMILIAR_PART = 0.999  # part of the training curves whose distance is at most 1
+# A model that gives one number has its errors measured in this many bins of the answer.
 _ERROR_BINS = 20
-# Normal distributions that make the heavy tails of those errors.
+# Normal distributions that make up the heavy tails of those errors, where their fit begins, and how long it goes on.
 _TAILS = 3
+_FIRST_TAIL_SDS = (0.4, 2.0)
+_TAIL_ITERATIONS = 200
+_TINY = 1e-6  # least weight and variance in that fit
 
 
 class CrustModel(keras.Model):
-    """Phase velocities (n, F) in km/s at `frequency_hz` to crustal thickness (n, 1) in km; NaN = missing.
+    """Phase velocities (n, F) in km/s at `frequency_hz` to crustal thickness (n, 1) in km; NaN is missing.
 
-    A subclass says which network reads the curve: `make_network` builds `self.network`, which `fit`
-    trains and which has a `CurveFeatures` called `features`.
+    A subclass says which network reads the curve: `make_network` builds `self.network`, which `fit` trains and which
+    has a `CurveFeatures` called `features`.
 
-    A model without frequencies knows no dataset yet: `place` gives it one, once.
+    A model without frequencies is not yet made for a dataset: `configure` does that, once.
 
     Args:
         noise_relative: relative sd (white) of velocities whose error is not stated.
-        frequency_hz: (F,) ascending.
-        moho_range_km: lowest and highest thickness of the prior.
-        depth_km: (D,) depths of the shear velocities, of a model that gives them.
+        frequency_hz: (F,), ascending.
+        moho_range_km: (2,), lowest and highest thickness of the prior.
+        depth_km: (D,), depths of the shear velocities, for a model that gives them.
     """
 
     answers = "crust.thickness"
@@ -56,12 +62,18 @@ class CrustModel(keras.Model):
         self.noise_relative = noise_relative
         self.frequency_hz = self.moho_range_km = self.depth_km = np.zeros(0)
         if len(frequency_hz):
-            self.place(frequency_hz, moho_range_km, depth_km)
+            self.configure(frequency_hz, moho_range_km, depth_km)
 
-    def place(
+    def configure(
         self, frequency_hz: Sequence[float], moho_range_km: Sequence[float], depth_km: Sequence[float] = ()
     ) -> None:
-        """Give the model frequencies and the prior's range, and create every weight."""
+        """Give the model frequencies and the prior's range, and create every weight.
+
+        Args:
+            frequency_hz: (F,), ascending.
+            moho_range_km: (2,), lowest and highest thickness of the prior.
+            depth_km: (D,), depths of the shear velocities, for a model that gives them.
+        """
         self.frequency_hz = np.asarray(frequency_hz, np.float64)
         self.moho_range_km = np.asarray(moho_range_km, np.float64)
         self.depth_km = np.asarray(depth_km, np.float64)
@@ -77,40 +89,48 @@ class CrustModel(keras.Model):
         raise NotImplementedError
 
     def add_own_weights(self) -> None:
-        """Create what else a subclass stores, once frequencies and depths are known."""
+        """Create what else a subclass stores; frequencies and depths are known by then."""
 
     def posterior(self, phase_velocity_km_s, sd_km_s=None):
-        """Return the distribution of the thickness, see `zoo.crust.posterior.MohoPosterior`.
+        """Return the distribution of the thickness.
 
         Args:
-            phase_velocity_km_s: (n, F) at `frequency_hz`; NaN is missing. A curve without any velocity
-                has NaN for an answer.
-            sd_km_s: (n, F) standard deviations, (F,) or a number; None: `noise_relative`.
+            phase_velocity_km_s: (n, F) at `frequency_hz`; NaN is missing. The answer for a curve without any velocity
+                is NaN.
+            sd_km_s: standard deviations, (n, F), (F,) or a number; None: `noise_relative`.
+
+        Returns:
+            A `zoo.crust.posterior.MohoPosterior`.
 
         Raises:
-            ZooError: if there are not F velocities, or what is given cannot be in km/s.
+            ZooError: if there are not F velocities, or if what is given cannot be in km/s.
         """
         raise NotImplementedError
 
     def outputs(self, observed: np.ndarray) -> np.ndarray:
-        """Return the network's outputs for any number of curves."""
+        """Return the network's outputs for any number of `observed` curves."""
         parts = [observed[i : i + _CHUNK] for i in range(0, len(observed), _CHUNK)]
         return np.concatenate([ops.convert_to_numpy(self.network(part)) for part in parts])
 
     def logit(self, moho_km):
-        """Return ln((moho - low) / (high - moho)), in which the prior's range has no ends."""
+        """Return ln((moho - low) / (high - moho)), a coordinate in which the prior's range has no ends."""
         low, high = (float(end) for end in self.moho_range_km)
-        part = ops.clip((moho_km - low) / (high - low), 1e-4, 1 - 1e-4)
+        part = ops.clip((moho_km - low) / (high - low), _EDGE, 1 - _EDGE)
         return ops.log(part) - ops.log(1.0 - part)
 
     def observed(self, phase_velocity_km_s, sd_km_s=None, correlation: float = 0.0) -> np.ndarray:
-        """Check a user's curves and return them as networks take them, (n, 2F + 1) float32."""
+        """Check a user's curves and return them as networks take them, (n, 2F + 1) float32.
+
+        Args:
+            phase_velocity_km_s, sd_km_s: as for `posterior`.
+            correlation: correlation of the noise, see `MeasurementNoise`.
+        """
         curves, relative_sd = self.check(phase_velocity_km_s, sd_km_s)
         column = np.full((len(curves), 1), correlation)
         return np.concatenate([curves, relative_sd, column], axis=1).astype(np.float32)
 
     def check(self, phase_velocity_km_s, sd_km_s=None) -> tuple[np.ndarray, np.ndarray]:
-        """Return velocities in km/s and their relative sd, both (n, F) float64; errors as of `posterior`."""
+        """Return velocities in km/s and their relative sd, both (n, F) float64; see `posterior` for what is refused."""
         count = len(self.frequency_hz)
         if not count:
             raise ZooError("This model has no frequencies yet: train it, or load a checkpoint.")
@@ -144,17 +164,22 @@ class CrustModel(keras.Model):
         return curves, np.where(present, relative_sd, self.noise_relative)
 
     def unfamiliarity(self, phase_velocity_km_s, sd_km_s=None) -> np.ndarray:
-        """Return (n,) how far curves lie from the training curves: more than 1 is out of distribution.
+        """Return how far curves lie from the training curves, (n,): more than 1 is out of distribution.
 
-        The Mahalanobis distance of what is measured, over the distance that 0.1 % of the training curves
-        exceed with noise of `noise_relative` (smaller errors count as that). A curve without any
-        velocity has NaN. Arguments and errors as of `posterior`.
+        That is the Mahalanobis distance of what is measured, over the distance that 0.1 % of the training curves exceed
+        with noise of `noise_relative` (smaller errors count as that). It is NaN for a curve without any velocity.
+        Arguments and errors are those of `posterior`.
         """
         distance = self.distance(*self.check(phase_velocity_km_s, sd_km_s))
         return distance / float(self.familiar_distance)
 
     def distance(self, curves: np.ndarray, relative_sd: np.ndarray) -> np.ndarray:
-        """Return the Mahalanobis distance (n,) of curves, as if all periods had been measured."""
+        """Return the Mahalanobis distance (n,) of curves, as if all periods had been measured.
+
+        Args:
+            curves: (n, F), km/s, NaN where missing.
+            relative_sd: (n, F).
+        """
         from scipy.stats import chi2
 
         features = self.network.features
@@ -172,9 +197,9 @@ class CrustModel(keras.Model):
             diagonal = np.arange(len(mean))
             matrix[:, diagonal, diagonal] += np.where(present, noise**2, 1.0)
             squared = (residual * np.linalg.solve(matrix, residual[..., None])[..., 0]).sum(axis=-1)
-            # The same tail probability with all periods; of few periods the distance is shorter.
+            # With fewer periods distances are shorter: scale to the same tail probability with all periods.
             periods = present.sum(axis=1)
-            scale = chi2.ppf(0.999, len(mean)) / chi2.ppf(0.999, np.maximum(periods, 1))
+            scale = chi2.ppf(_FAMILIAR_PART, len(mean)) / chi2.ppf(_FAMILIAR_PART, np.maximum(periods, 1))
             distance[rows] = np.sqrt(np.where(periods > 0, squared * scale, np.nan))
         return distance
 
@@ -193,9 +218,9 @@ class MixtureCrustModel(CrustModel):
     """A crust model whose network gives a mixture of normal distributions of the logit of the thickness.
 
     Args:
-        width, blocks, components: of its `MixtureNetwork`.
-        noise: what training draws, arguments of `MeasurementNoise`.
-        **crust: as of `CrustModel`.
+        width, blocks, components: arguments of its `MixtureNetwork`.
+        noise: arguments of `MeasurementNoise`, from which training draws.
+        **crust: arguments of `CrustModel`.
     """
 
     def __init__(self, width: int = 160, blocks: int = 3, components: int = 8, noise: dict | None = None, **crust):
@@ -205,7 +230,7 @@ class MixtureCrustModel(CrustModel):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers the mixture is over; the first is the logit of the thickness."""
+        """How many numbers the mixture is a distribution of; the first is the logit of the thickness."""
         return 1
 
     def make_network(self) -> MixtureNetwork:
@@ -217,21 +242,25 @@ class MixtureCrustModel(CrustModel):
     def mixture(self, phase_velocity_km_s, sd_km_s, noise_correlation: float) -> list[np.ndarray]:
         """Return log weights (n, K), locations (n, K, d) and precision factors (n, K, d, d) of curves.
 
-        Errors below what training drew count as the smallest that it drew; a velocity whose error is
-        above the largest is left out.
+        An error below the smallest that training drew counts as that; a velocity whose error is above the largest is
+        left out.
+
+        Args:
+            phase_velocity_km_s, sd_km_s: as for `posterior`.
+            noise_correlation: correlation of the noise, see `MeasurementNoise`.
         """
         if not 0 <= noise_correlation < 1:
             raise ZooError(f"The correlation of the noise is {noise_correlation}; expected at least 0 and below 1.")
         observed = self.observed(phase_velocity_km_s, sd_km_s, noise_correlation)
         curves, relative_sd = np.split(observed[:, :-1], 2, axis=1)
         noise = self.network.noise
-        curves[relative_sd > noise.highest * 1.0001] = np.nan
+        curves[relative_sd > noise.highest * (1 + _ROUNDING)] = np.nan
         np.clip(relative_sd, noise.lowest, noise.highest, out=relative_sd)
         outputs = self.outputs(np.concatenate([curves, relative_sd, observed[:, -1:]], axis=1))
         return [ops.convert_to_numpy(part) for part in self.network.parameters(outputs)]
 
     def expected_km(self, log_weight, location, sd):
-        """Return (n, 1) the mean of a mixture (n, K) of normal distributions of the logit, in km."""
+        """Return the mean (n, 1) in km of a mixture (n, K) of normal distributions of the logit."""
         nodes, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_POINTS)
         low, high = (float(end) for end in self.moho_range_km)
         part = ops.sigmoid(location[..., None] + sd[..., None] * nodes.astype(np.float32))
@@ -246,12 +275,12 @@ class MixtureCrustModel(CrustModel):
 class PointCrustModel(CrustModel):
     """A crust model whose network gives one number, the thickness as a part of the prior's range.
 
-    How far it errs is measured on held-out curves with noise of `noise_relative`, as a function of its
-    answer; error bars that a user states do not change it. It answers NaN where a period is missing.
+    Its errors are measured on held-out curves with noise of `noise_relative`, as a function of its answer; error bars
+    that a user states do not change them. Its answer for a curve with a missing period is NaN.
 
     Args:
-        units: hidden layers.
-        **crust: as of `CrustModel`.
+        units: units of each hidden layer.
+        **crust: arguments of `CrustModel`.
     """
 
     uses_error_bars = False
@@ -266,9 +295,9 @@ class PointCrustModel(CrustModel):
         return network
 
     def add_own_weights(self) -> None:
-        # Logit of the answer -> mean and sd of the logit of the truth.
+        # Logit of the answer, and mean and sd of the logit of the truth there.
         self.errors = self.add_weight(shape=(3, _ERROR_BINS), initializer="zeros", trainable=False, name="errors")
-        # Log weights and sds of the normal distributions that the errors, over their sd, are a mixture of.
+        # Errors over their sd are a mixture of normal distributions: its log weights and sds.
         self.tails = self.add_weight(shape=(2, _TAILS), initializer="zeros", trainable=False, name="tails")
 
     def call(self, phase_velocity_km_s):
@@ -276,12 +305,12 @@ class PointCrustModel(CrustModel):
         return low + (high - low) * self.network(phase_velocity_km_s)
 
     def codes(self, phase_velocity_km_s: np.ndarray, layers: int) -> np.ndarray:
-        """Return what the first so many hidden layers make of any number of curves, (n, units)."""
+        """Return what the first `layers` hidden layers make of any number of curves, (n, units)."""
         parts = [phase_velocity_km_s[i : i + _CHUNK] for i in range(0, len(phase_velocity_km_s), _CHUNK)]
         return np.concatenate([ops.convert_to_numpy(self.network.code(part, layers)) for part in parts])
 
     def measure_errors(self, phase_velocity_km_s: np.ndarray, moho_km: np.ndarray) -> None:
-        """Learn the errors of noisy held-out curves (n, F) of known thickness (n,)."""
+        """Learn the errors from noisy held-out curves (n, F) of known thickness (n,)."""
         answer = ops.convert_to_numpy(self.logit(self.answers_km(phase_velocity_km_s)))
         truth = ops.convert_to_numpy(self.logit(moho_km))
         order = np.array_split(np.argsort(answer), _ERROR_BINS)
@@ -291,14 +320,14 @@ class PointCrustModel(CrustModel):
         self.tails.assign(_fit_tails((truth - location) / scale))
 
     def error_of(self, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and sd (n,) of the logit of the truth, given that of the answer."""
+        """Return mean and sd, (n,) each, of the logit of the truth, given that of the answer (n,)."""
         nodes, mean, sd = ops.convert_to_numpy(self.errors)
-        # Beyond the outermost bins the offset stays what it is there.
+        # Beyond the outermost bins the offset stays as it is in them.
         beyond = answer - np.clip(answer, nodes[0], nodes[-1])
         return np.interp(answer, nodes, mean) + beyond, np.interp(answer, nodes, sd)
 
     def answers_km(self, phase_velocity_km_s: np.ndarray) -> np.ndarray:
-        """Return the network's thickness (n,) of any number of curves."""
+        """Return the network's thickness (n,) in km for any number of curves (n, F)."""
         low, high = self.moho_range_km
         return low + (high - low) * self.outputs(np.asarray(phase_velocity_km_s, np.float32))[:, 0]
 
@@ -307,8 +336,8 @@ class PointCrustModel(CrustModel):
 
         if sd_km_s is not None:
             warnings.warn(
-                f"{self.name} takes no error bars: its answer holds for {self.noise_relative:.2%} of white noise. "
-                "mdn_crust takes them.",
+                f"{self.name} takes no error bars: its answer is for {self.noise_relative:.2%} of white noise. "
+                "Use mdn_crust, which takes them.",
                 stacklevel=2,
             )
         curves, _ = self.check(phase_velocity_km_s, sd_km_s)
@@ -325,11 +354,11 @@ class PointCrustModel(CrustModel):
 
 
 def _fit_tails(errors: np.ndarray) -> np.ndarray:
-    """Return ln weights and sds (2, K) of the mixture of normal distributions about zero of errors (n,)."""
-    weight, sd = np.full(_TAILS, 1 / _TAILS), np.geomspace(0.4, 2.0, _TAILS)
-    for _ in range(200):  # expectation and maximisation
+    """Fit a mixture of normal distributions about zero to errors (n,); return ln weights and sds (2, K)."""
+    weight, sd = np.full(_TAILS, 1 / _TAILS), np.geomspace(*_FIRST_TAIL_SDS, _TAILS)
+    for _ in range(_TAIL_ITERATIONS):  # expectation and maximisation
         share = weight / sd * np.exp(-0.5 * (errors[:, None] / sd) ** 2)
-        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-30)
-        weight = np.maximum(share.mean(axis=0), 1e-6)
-        sd = np.sqrt(np.maximum((share * errors[:, None] ** 2).mean(axis=0) / weight, 1e-6))
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-30)  # an error far outside all has no share
+        weight = np.maximum(share.mean(axis=0), _TINY)
+        sd = np.sqrt(np.maximum((share * errors[:, None] ** 2).mean(axis=0) / weight, _TINY))
     return np.stack([np.log(weight / weight.sum()), sd])

@@ -1,8 +1,7 @@
-"""What networks that read a dispersion curve are made of: measurement noise, features, a mixture network.
+"""The parts of networks that read a dispersion curve: measurement noise, features, a mixture network.
 
-A curve inside a network is `observed`, (n, 2F + 1) float32: F phase velocities in km/s at the model's
-frequencies (NaN where a period is missing), their F relative standard deviations, and the correlation
-of the noise, see `MeasurementNoise`.
+Inside a network a curve is `observed`, (n, 2F + 1) float32: F phase velocities in km/s at the model's frequencies (NaN
+where a period is missing), their F relative standard deviations, and the correlation of the noise (`MeasurementNoise`).
 """
 
 from __future__ import annotations
@@ -13,27 +12,38 @@ import keras
 import numpy as np
 from keras import ops
 
-# Distance in ln(frequency) at which the correlation of the noise is quoted.
+# Distance in ln(frequency) at which the correlation of the noise is stated.
 CORRELATION_DISTANCE = 0.1
+# Correlation lengths in ln(frequency): from almost white over the steps of the paper's frequencies to longer than its
+# band.
+_SHORTEST_LENGTH, _LONGEST_LENGTH = 0.03, 2.0
+_UNEVENNESS = 0.5  # sd of ln(sd) between the frequencies of an uneven curve
+# An incomplete curve loses up to one of so many parts of the band at each end (in half of the cases), and up to this
+# part of the periods anywhere.
+_BAND_PARTS, _MOST_PERIODS = 3, 0.3
+# Weights of the velocities that stand in for a missing one fall so fast with distance, in frequencies, that the nearest
+# neighbours decide; at this least weight they do not vanish in float32.
+_NEIGHBOUR_DECAY, _LEAST_WEIGHT = 3.0, 1e-30
+# Standard deviations from the mean at which a scaled curve reaches 0 and 1, the ends of a sigmoid.
+_SCALED_SDS = 4
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class MeasurementNoise(keras.layers.Layer):
-    """Curves (n, F) to `observed` curves (n, 2F + 1): in training with noise drawn anew for each.
+    """Curves (n, F) to `observed` curves (n, 2F + 1), in training with noise that is drawn anew each time.
 
-    The relative sd of a curve is drawn log-uniformly. The noise of a part of the curves differs in sd
-    between frequencies, or is correlated as exp(-|ln f1/f2| / length) with a random length; a part
-    lacks band ends and single periods. The last column is the correlation at a distance of 0.1 in
-    ln f: 0 for white noise.
+    The relative sd of a curve is drawn log-uniformly. Some curves have noise whose sd differs between frequencies
+    (uneven), or that is correlated as exp(-|ln f1/f2| / length) with a random length; some lack band ends and single
+    periods (incomplete). The last column is the correlation at a distance of 0.1 in ln f: 0 for white noise.
 
-    Outside of training, `observed` curves are passed on, and plain curves are taken for measured with
-    white noise of `default` relative sd.
+    Outside of training, `observed` curves are passed on, and plain curves are assumed to have white noise of relative
+    sd `default`.
 
     Args:
-        frequency_hz: (F,) ascending.
+        frequency_hz: (F,), ascending.
         lowest, highest: range of the relative sd.
-        default: relative sd of a curve of which none is stated.
-        uneven, correlated, incomplete: the part of the curves that are so.
+        default: relative sd of a curve for which none is stated.
+        uneven, correlated, incomplete: the part of the curves, 0 to 1, that are so.
     """
 
     def __init__(
@@ -60,30 +70,29 @@ class MeasurementNoise(keras.layers.Layer):
                 return curves
             return ops.concatenate([curves, self.default * ops.ones_like(curves), 0.0 * curves[:, :1]], axis=-1)
         shape = ops.shape(curves)
-        # Eight numbers of a curve, then one for each frequency.
+        # Eight numbers for each curve, then one for each of its frequencies.
         uniform = keras.random.uniform((shape[0], 8 + count), seed=self.random)
         draw = [uniform[:, i : i + 1] for i in range(8)]
         relative_sd = ops.exp(np.log(self.lowest) + draw[0] * np.log(self.highest / self.lowest))
         relative_sd = relative_sd * ops.ones_like(curves)
         if self.uneven:
-            factor = ops.exp(0.5 * keras.random.normal(shape, seed=self.random))
+            factor = ops.exp(_UNEVENNESS * keras.random.normal(shape, seed=self.random))
             varied = ops.clip(relative_sd * factor, self.lowest, self.highest)
             relative_sd = ops.where(draw[1] < self.uneven, varied, relative_sd)
         noise = keras.random.normal(shape, seed=self.random)
         correlation = ops.zeros_like(draw[0])
         if self.correlated:
             chosen = draw[2] < self.correlated
-            # Lengths from 0.03, almost white over the steps of the paper's frequencies, to 2, longer than its band.
-            length = ops.exp(np.log(0.03) + draw[3] * np.log(2.0 / 0.03))
+            length = ops.exp(np.log(_SHORTEST_LENGTH) + draw[3] * np.log(_LONGEST_LENGTH / _SHORTEST_LENGTH))
             correlation = ops.where(chosen, ops.exp(-CORRELATION_DISTANCE / length), 0.0)
             noise = correlate(noise, correlation, self.frequency_hz)
         curves = curves * (1.0 + relative_sd * noise)
         if self.incomplete:
             place = (np.arange(count) + 0.5) / count
-            # Each end loses up to a third of the band, in half of the incomplete curves.
-            kept = ops.logical_and(place > (draw[4] * 2 - 1) / 3, place < 1 - (draw[5] * 2 - 1) / 3)
-            # A part of the periods, up to 30 %, anywhere; the one in the middle stays.
-            lost = ops.logical_and(uniform[:, 8:] < 0.3 * draw[6], np.arange(count) != count // 2)
+            low, high = ((draw[i] * 2 - 1) / _BAND_PARTS for i in (4, 5))
+            kept = ops.logical_and(place > low, place < 1 - high)
+            # The period in the middle is never lost, so that no curve is empty.
+            lost = ops.logical_and(uniform[:, 8:] < _MOST_PERIODS * draw[6], np.arange(count) != count // 2)
             kept = ops.logical_or(ops.logical_and(kept, ops.logical_not(lost)), draw[7] >= self.incomplete)
             curves = ops.where(kept, curves, np.nan)
         return ops.concatenate([curves, relative_sd, correlation], axis=-1)
@@ -97,16 +106,17 @@ class MeasurementNoise(keras.layers.Layer):
 
 
 def correlate(white, correlation, frequency_hz: Sequence[float]):
-    """Return noise (n, F) of unit variance with correlation ** (|ln f1/f2| / 0.1), made of white noise.
+    """Return noise (n, F) of unit variance whose correlation is correlation ** (|ln f1/f2| / 0.1).
 
     Args:
-        white: (n, F) standard normal.
-        correlation: (n, 1) at a distance of 0.1 in ln(frequency); 0 gives the white noise back.
+        white: (n, F), standard normal noise, from which it is made.
+        correlation: (n, 1), that at a distance of 0.1 in ln(frequency); 0 gives the white noise back.
+        frequency_hz: (F,), ascending.
     """
     steps = np.diff(np.log(frequency_hz)) / CORRELATION_DISTANCE
     columns = [white[:, :1]]
     for i, step in enumerate(steps):
-        # Markov: what is new at a frequency is independent of all before.
+        # A Markov chain: what is new at a frequency is independent of everything before.
         memory = ops.power(correlation, float(step))
         columns.append(memory * columns[-1] + ops.sqrt(1.0 - memory**2) * white[:, i + 1 : i + 2])
     return ops.concatenate(columns, axis=-1)
@@ -116,10 +126,10 @@ def correlate(white, correlation, frequency_hz: Sequence[float]):
 class CurveFeatures(keras.layers.Layer):
     """`observed` curves (n, 2F + 1) to what a network sees of them, (n, 4F + 1), all of order one.
 
-    The curve in standard deviations of the training curves (zero where missing), the same along their
-    principal axes, divided by the sd that signal and noise have there together, the logarithm of the
-    noise, the mask, and the correlation of the noise. Along the axes the curve is complete: a missing
-    velocity is as many standard deviations from the mean as its neighbours in frequency.
+    That is the curve in standard deviations of the training curves (zero where missing), the same along their principal
+    axes, divided by the sd that signal and noise have there together, the logarithm of the noise, the mask, and the
+    correlation of the noise. Along the axes the curve is complete: a missing velocity is as many standard deviations
+    from the mean as its neighbours in frequency.
 
     Args:
         default: the relative sd whose logarithm counts as zero.
@@ -135,13 +145,12 @@ class CurveFeatures(keras.layers.Layer):
         for name, shape in shapes.items():
             start = "ones" if name in ("mean", "variance") else "identity"
             setattr(self, name, self.add_weight(shape=shape, initializer=start, trainable=False, name=name))
-        # Weights that fall so fast that the nearest neighbours decide.
         apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
-        self.neighbours = np.maximum(np.exp(-3.0 * apart), 1e-30).astype(np.float32)
+        self.neighbours = np.maximum(np.exp(-_NEIGHBOUR_DECAY * apart), _LEAST_WEIGHT).astype(np.float32)
         self.built = True
 
     def adapt(self, curves: np.ndarray) -> None:
-        """Learn mean and covariance of noise-free training curves (n, F) in km/s."""
+        """Take mean and covariance from noise-free training curves (n, F) in km/s."""
         curves = np.asarray(curves, np.float64)
         mean, covariance = curves.mean(axis=0), np.atleast_2d(np.cov(curves.T))
         sd = np.sqrt(np.diag(covariance))
@@ -180,15 +189,15 @@ class CurveFeatures(keras.layers.Layer):
 class MixtureNetwork(keras.Model):
     """A residual network from curves to a mixture of normal distributions: a mixture density network.
 
-    Takes curves (n, F), which get noise in training, or `observed` curves (n, 2F + 1); gives the
-    parameters of the mixture, (n, components (1 + d + d^2)), which `parameters` sorts.
+    It takes curves (n, F), which get noise in training, or `observed` curves (n, 2F + 1), and gives the parameters of
+    the mixture, (n, components (1 + d + d^2)), which `parameters` sorts.
 
     Args:
         noise: configuration of its `MeasurementNoise`.
-        width: of every hidden layer.
-        blocks: residual blocks of two layers each.
-        components: of the mixture.
-        dimensions: d, of what is distributed.
+        width: units of every hidden layer.
+        blocks: number of residual blocks of two layers each.
+        components: number of normal distributions in the mixture.
+        dimensions: d, how many numbers the mixture is a distribution of.
     """
 
     def __init__(self, noise: dict, width: int, blocks: int, components: int, dimensions: int = 1, **kwargs):
@@ -208,7 +217,7 @@ class MixtureNetwork(keras.Model):
         self.entrance.build((None, 4 * frequencies + 1))
         for layer in [*self.hidden, self.head]:
             layer.build((None, self.width))
-        # Components begin apart.
+        # Components begin apart, so that they do not all learn the same.
         start = np.zeros((self.components, 1 + self.dimensions + self.dimensions**2), np.float32)
         start[:, 1 : 1 + self.dimensions] = np.linspace(-1.5, 1.5, self.components)[:, None]
         self.head.bias.assign(start.ravel())
@@ -223,8 +232,8 @@ class MixtureNetwork(keras.Model):
     def parameters(self, outputs):
         """Return log weights (n, K), locations (n, K, d) and precision factors P (n, K, d, d).
 
-        P is lower triangular; the covariance of a component is (P' P)^-1. The first coordinate alone
-        is a mixture of normal distributions with sd 1 / P[0, 0].
+        P is lower triangular; the covariance of a component is (P' P)^-1. The first coordinate alone is a mixture of
+        normal distributions with sd 1 / P[0, 0].
         """
         d = self.dimensions
         outputs = ops.reshape(outputs, (-1, self.components, 1 + d + d * d))
@@ -235,7 +244,7 @@ class MixtureNetwork(keras.Model):
         return log_weight, outputs[..., 1 : 1 + d], factor
 
     def negative_log_likelihood(self, true, outputs):
-        """Return (n,) -ln of the mixture's density at (n, d)."""
+        """Return -ln of the mixture's density, (n,), at the points `true` (n, d)."""
         log_weight, location, factor = self.parameters(outputs)
         residual = true[:, None, :] - location
         whitened = ops.sum(factor * residual[..., None, :], axis=-1)
@@ -252,21 +261,21 @@ class MixtureNetwork(keras.Model):
 def sigmoid_layer(units: int, name: str | None = None) -> keras.layers.Dense:
     """Return a sigmoid layer that starts with weights four times as large as usual.
 
-    Glorot and Bengio (2010) advise so, because the slope of a sigmoid is at most 1/4. `ssae_crust` with
-    usual weights ended 30 epochs with an RMS of 6.59 km instead of 6.45 (one run each).
+    Glorot and Bengio (2010) advise that, because the slope of a sigmoid is at most 1/4. With usual weights `ssae_crust`
+    ended 30 epochs with an RMS error of 6.59 km instead of 6.45 (one run each).
     """
-    start = keras.initializers.VarianceScaling(16.0, mode="fan_avg", distribution="uniform")
+    start = keras.initializers.VarianceScaling(4.0**2, mode="fan_avg", distribution="uniform")
     return keras.layers.Dense(units, "sigmoid", kernel_initializer=start, name=name)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class CurvePerceptron(keras.Model):
-    """Sigmoid layers from curves (n, F) in km/s to (n, 1) in 0 to 1; noise on the curves in training.
+    """Sigmoid layers from curves (n, F) in km/s to numbers (n, 1) from 0 to 1; the curves get noise in training.
 
     Args:
-        units: of the hidden layers.
-        frequency_hz: (F,) ascending.
-        noise_relative: sd of the noise.
+        units: units of each hidden layer.
+        frequency_hz: (F,), ascending.
+        noise_relative: relative sd of the noise.
     """
 
     def __init__(self, units: Sequence[int], frequency_hz: Sequence[float], noise_relative: float, **kwargs):
@@ -287,15 +296,15 @@ class CurvePerceptron(keras.Model):
         self.built = True
 
     def code(self, curves, layers: int):
-        """Return what the first so many hidden layers make of curves; 0 gives the scaled curve."""
+        """Return what the first `layers` hidden layers make of curves; 0 gives the scaled curves."""
         x = self.scaled(curves)
         for layer in self.hidden[:layers]:
             x = layer(x)
         return x
 
     def scaled(self, curves):
-        """Return curves as sigmoid units can reproduce them: 0.5 on average, four sd reach 0 and 1."""
-        return 0.5 + self.features.standardised(curves) / 8
+        """Return curves as sigmoid units can reproduce them: 0.5 on average; 0 and 1 are four sd away."""
+        return 0.5 + self.features.standardised(curves) / (2 * _SCALED_SDS)
 
     def call(self, curves, training=False):
         count = len(self.noise.frequency_hz)

@@ -30,7 +30,6 @@ SETTINGS = {
         0.005,
         "relative sd of the noise of a curve without error bars",
         "section 3.2",
-        unit="1 (of the velocity)",
         low=0.0,
     ),
 }
@@ -75,7 +74,7 @@ def adapt(
     Args:
         depth_km: (D,) where the model is to give shear velocities.
     """
-    model.place(about["frequency_hz"], about["prior"]["moho_km"], depth_km)
+    model.configure(about["frequency_hz"], about["prior"]["moho_km"], depth_km)
     curves = records["phase_velocity_km_s"]
     model.network.features.adapt(curves)
     some = curves[:: max(1, len(curves) // _FAMILIAR_CURVES)].astype(np.float64)

@@ -28,9 +28,11 @@ COLUMNS = (
     "vsh_km_s",
     "eta",
 )
+# The places of these columns, by which kernels find them.
+RADIUS, DENSITY, VPV, VSV, QKAPPA, QMU, VPH, VSH, ETA = range(9)
 
-# PREM, anisotropic, at a reference period of 1 s. Of each region: bottom radius in km, the polynomials in
-# r / 6371 km of density, vpv, vsv, vph, vsh and eta, Qkappa, Qmu (0: infinite).
+# PREM, anisotropic, at a reference period of 1 s. Each region has its bottom radius in km, the polynomials in
+# r / 6371 km of density, vpv, vsv, vph, vsh and eta, Qkappa, and Qmu (0: infinite).
 _IC_RHO = (13.0885, 0, -8.8381)
 _LM_RHO = (7.9565, -6.4761, 5.5283, -3.0807)
 _ONE = (1.0,)
@@ -67,17 +69,24 @@ PREM_REGIONS = (
     _isotropic(6368.0, (1.020,), (1.450,), (0.0,), _QK, 0.0),
 )
 PREM_MOHO_KM = 24.4
-_OCEAN_FLOOR_KM = 6368.0
+# Numbers of the lid, of the crust's two layers and of the ocean in PREM_REGIONS.
+_LID_REGION, _LOWER_CRUST, _UPPER_CRUST, _OCEAN = 9, 10, 11, 12
 # Knots of each region in Mineos' deck of PREM: 185 without an ocean.
 _KNOTS = (33, 33, 5, 55, 4, 2, 7, 9, 6, 3, 11, 17, 2)
+_MOHO_KM = (5.0, 200.0)  # where PREM's Moho can be put: above the 220 km discontinuity
+# A Moho is a jump of vsv by 5 % or more, no deeper than this.
+_MOHO_JUMP, _DEEPEST_MOHO_KM = 0.95, 150.0
+# Integrals of density in g/cm3 over radius in km to kg and kg m2: 4 pi, and 8 pi / 3 for the distance from an axis.
+TO_KG, TO_KG_M2 = 4e12 * np.pi, 8e18 / 3 * np.pi
+_LARGEST_VALUE = 100  # of a density in g/cm3 or a velocity in km/s
 
 
 @dataclass(frozen=True)
 class EarthModel:
     """A spherical, transversely isotropic, anelastic Earth on knots from the centre to the surface.
 
-    All arrays are (knots,) float64. A radius that stands twice is a discontinuity. Velocities hold at
-    the reference period; qkappa and qmu of a knot hold up to the next; qmu 0 (in fluids) is infinite.
+    All arrays are (knots,) float64. A radius that occurs twice is a discontinuity. Velocities hold at the reference
+    period; qkappa and qmu of a knot hold up to the next; qmu 0 (in fluids) is infinite.
 
     Raises:
         ZooError: if a value is not finite or not physical, or radii do not ascend.
@@ -94,7 +103,7 @@ class EarthModel:
     eta: np.ndarray
     title: str = "earth model"
     reference_period_s: float = 1.0
-    """0: the velocities hold at every period, whatever the attenuation."""
+    """Period at which the velocities hold; 0: they hold at every period, whatever the attenuation."""
 
     def __post_init__(self):
         for name in COLUMNS:
@@ -103,27 +112,29 @@ class EarthModel:
 
     @property
     def moho_depth_km(self) -> float:
-        """Depth of the Moho: the deepest jump of vsv by 5 % or more, upwards to less, above 150 km."""
+        """Depth of the Moho: the deepest place above 150 km where vsv is smaller above by 5 % or more."""
         depth = self.radius_km[-1] - self.radius_km
         lower, upper = self.vsv_km_s[:-1], self.vsv_km_s[1:]
-        jumps = (np.diff(self.radius_km) == 0) & (upper > 0) & (upper < 0.95 * lower) & (depth[1:] < 150.0)
+        jumps = (
+            (np.diff(self.radius_km) == 0) & (upper > 0) & (upper < _MOHO_JUMP * lower) & (depth[1:] < _DEEPEST_MOHO_KM)
+        )
         if not jumps.any():
             raise ZooError(f"{self.title}: no discontinuity above 150 km depth looks like a Moho.")
         return float(depth[1:][jumps][0])
 
     @property
     def mass_kg(self) -> float:
-        """Mass: density is linear between knots."""
-        return 4e12 * np.pi * _moment(self.radius_km, self.density_g_cm3, 2)
+        """Mass, with density linear between knots."""
+        return TO_KG * _moment(self.radius_km, self.density_g_cm3, 2)
 
     @property
     def inertia_kg_m2(self) -> float:
         """Moment of inertia about an axis through the centre."""
-        return 8e18 / 3 * np.pi * _moment(self.radius_km, self.density_g_cm3, 4)
+        return TO_KG_M2 * _moment(self.radius_km, self.density_g_cm3, 4)
 
 
-def _moment(radius, density, power: int) -> float:
-    """Integrate density * radius^power, both linear between knots."""
+def _moment(radius: np.ndarray, density: np.ndarray, power: int) -> float:
+    """Return the integral of density times radius^power over radius, with density linear between knots."""
     r0, r1, d0, d1 = radius[:-1], radius[1:], density[:-1], density[1:]
     step = np.where(r1 > r0, r1 - r0, 1.0)
     slope = np.where(r1 > r0, (d1 - d0) / step, 0.0)
@@ -136,25 +147,30 @@ def prem(ocean: bool = False, moho_depth_km: float | None = None) -> EarthModel:
     """Return PREM (transversely isotropic), on the 185 knots of its usual deck.
 
     Args:
-        ocean: with its sea of 3 km; without, the upper crust goes up to the surface.
-        moho_depth_km: another thickness of the crust: its two layers are stretched in proportion and
-            the lid ends at the new Moho (5 to 200 km).
+        ocean: with its ocean of 3 km; without, the upper crust goes up to the surface.
+        moho_depth_km: another thickness of the crust, 5 to 200 km: its two layers are stretched in proportion, and the
+            lid ends at the new Moho.
 
     Raises:
-        ZooError: if there is no such Moho.
+        ZooError: if the Moho cannot be there.
+
+    >>> prem(moho_depth_km=40.0).moho_depth_km
+    40.0
     """
     moho = PREM_MOHO_KM if moho_depth_km is None else float(moho_depth_km)
-    if not 5.0 <= moho <= 200.0:
-        raise ZooError(f"PREM's Moho can be put between 5 and 200 km; received {moho_depth_km} km.")
+    if not _MOHO_KM[0] <= moho <= _MOHO_KM[1]:
+        raise ZooError(
+            f"PREM's Moho can be put between {_MOHO_KM[0]:g} and {_MOHO_KM[1]:g} km; received {moho_depth_km} km."
+        )
     stretch = moho / PREM_MOHO_KM
     edges = [region[0] for region in PREM_REGIONS] + [EARTH_RADIUS_KM]
-    edges[10] = EARTH_RADIUS_KM - moho
-    edges[11] = EARTH_RADIUS_KM - (EARTH_RADIUS_KM - edges[11]) * stretch
+    edges[_LOWER_CRUST] = EARTH_RADIUS_KM - moho
+    edges[_UPPER_CRUST] = EARTH_RADIUS_KM - (EARTH_RADIUS_KM - edges[_UPPER_CRUST]) * stretch
     regions, counts = list(PREM_REGIONS), list(_KNOTS)
     if not ocean:
-        del regions[12], counts[12], edges[12]
-    if edges[9] >= edges[10]:  # the crust reaches below 80 km: no lid
-        del regions[9], counts[9], edges[9]
+        del regions[_OCEAN], counts[_OCEAN], edges[_OCEAN]
+    if edges[_LID_REGION] >= edges[_LOWER_CRUST]:  # the crust reaches below 80 km: no lid
+        del regions[_LID_REGION], counts[_LID_REGION], edges[_LID_REGION]
     columns: list[list[np.ndarray]] = [[] for _ in COLUMNS]
     for (_, density, vpv, vsv, vph, vsh, eta, qkappa, qmu), count, bottom, top in zip(
         regions, counts, edges[:-1], edges[1:], strict=True
@@ -176,7 +192,7 @@ def read_deck(path: str | os.PathLike) -> EarthModel:
     """Read a nine-column deck (radius in m, density in kg/m3, velocities in m/s), as Mineos takes it.
 
     Args:
-        path: three header lines (title; anisotropy, reference period in s, deck; number of knots,
+        path: a text file: three header lines (title; anisotropy, reference period in s, deck; number of knots, last
             knots of the inner and the outer core), then a line per knot.
 
     Raises:
@@ -196,7 +212,7 @@ def read_deck(path: str | os.PathLike) -> EarthModel:
             f"deck), then three (knots, inner core, outer core) ({error})."
         ) from error
     if not is_deck:
-        raise ZooError(f"{path} holds polynomials; only decks (third number of line 2 is 1) are read.")
+        raise ZooError(f"{path} holds polynomials; only decks are read (the third number of line 2 is 1).")
     rows = []
     for number, line in enumerate(lines[3 : 3 + count], 4):
         try:
@@ -206,7 +222,7 @@ def read_deck(path: str | os.PathLike) -> EarthModel:
         if len(rows[-1]) not in (6, 9):
             raise ZooError(f"{path}, line {number} has {len(rows[-1])} columns; a deck has 9 (6 if isotropic).")
     if len(rows) < count or len({len(row) for row in rows}) > 1:
-        raise ZooError(f"{path} states {count} knots and holds {len(rows)} whole lines; it seems to be cut off.")
+        raise ZooError(f"{path} states {count} knots and has {len(rows)} whole lines of them; it seems to be cut off.")
     table = np.array(rows)
     if not anisotropic or table.shape[1] == 6:
         table = np.column_stack([table[:, :6], table[:, 2], table[:, 3], np.ones(count)])
@@ -218,7 +234,7 @@ def write_deck(model: EarthModel, path: str | os.PathLike) -> Path:
     """Write a model as a deck that `read_deck` and Mineos read; return the path."""
     fluid = model.vsv_km_s == 0
     solid = np.flatnonzero(~fluid)
-    # Knots of the inner core, and up to the top of the outer core, where there is one.
+    # Number of knots in the inner core, and up to the top of the outer core, if there is one.
     core = int(np.argmax(fluid)) if fluid.any() else 0
     mantle = int(solid[solid > core][0]) if core and (solid > core).any() else core
     scale = 1e3
@@ -242,12 +258,15 @@ def _check(model: EarthModel) -> None:
         raise ZooError(f"{model.title}: {COLUMNS[column]} of knot {row + 1} is not finite.")
     if (np.diff(model.radius_km) < 0).any():
         row = int(np.argmax(np.diff(model.radius_km) < 0))
-        raise ZooError(f"{model.title}: radii must ascend; after {model.radius_km[row]:g} km comes less.")
+        raise ZooError(f"{model.title}: radii must ascend; after {model.radius_km[row]:g} km comes a smaller one.")
     for name in ("density_g_cm3", "vpv_km_s", "vph_km_s", "eta"):
         if (getattr(model, name) <= 0).any():
             row = int(np.argmax(getattr(model, name) <= 0))
             raise ZooError(f"{model.title}: {name} of knot {row + 1} is {getattr(model, name)[row]:g}; it must be > 0.")
     if (model.vsv_km_s < 0).any() or ((model.vsv_km_s == 0) != (model.vsh_km_s == 0)).any():
         raise ZooError(f"{model.title}: vsv and vsh must be positive, or both zero in a fluid.")
-    if (model.density_g_cm3 > 100).any() or (model.vpv_km_s > 100).any():
-        raise ZooError(f"{model.title}: the unit is g/cm3 and km/s; values above 100 look like kg/m3 or m/s.")
+    if (model.density_g_cm3 > _LARGEST_VALUE).any() or (model.vpv_km_s > _LARGEST_VALUE).any():
+        raise ZooError(
+            f"{model.title}: units are g/cm3 and km/s; values above {_LARGEST_VALUE} look like kg/m3 or m/s. "
+            "Divide them by 1000."
+        )

@@ -1,13 +1,12 @@
 """Fundamental-mode Rayleigh waves of a spherical, transversely isotropic, anelastic Earth.
 
-Phase velocity c = omega a / (l + 1/2) of the fundamental spheroidal mode, as a normal-mode code gives it:
-physical dispersion by attenuation, transverse isotropy, gravity and (to first order) self-gravitation are
-in it, an ocean is allowed. Radial spectral elements of degree 3; frequency is given, the wavenumber is
-found by residual inverse iteration, and the inertia of every factorisation guards that it is the
-fundamental's.
+The phase velocity is c = omega a / (l + 1/2) of the fundamental spheroidal mode, as a normal-mode code gives it, with
+physical dispersion by attenuation, transverse isotropy, gravity and (to first order) self-gravitation; an ocean is
+allowed. The method is radial spectral elements of degree 3: the frequency is given, the wavenumber is found by residual
+inverse iteration, and the inertia of every factorisation guards that it is the fundamental's.
 
-Source: Dahlen & Tromp 1998, Theoretical Global Seismology, chapter 8; Dziewonski & Anderson 1981 for
-anelastic dispersion. Figures against a normal-mode code: `benchmarks/crust.py`.
+Source: Dahlen & Tromp 1998, Theoretical Global Seismology, chapter 8; Dziewonski & Anderson 1981 for anelastic
+dispersion. `benchmarks/crust.py` compares it with a normal-mode code.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy as np
 
 from zoo.crust.physics import rayleigh_kernels as kernels
 from zoo.crust.physics.earth import COLUMNS, EarthModel
-from zoo.crust.physics.rayleigh_mesh import MOST_ELEMENTS
 from zoo.errors import ZooError
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 0.250
@@ -30,37 +28,53 @@ def phase_velocity(
     Args:
         model: the Earth.
         frequency_hz: (n,) or a number, 0.005 to 0.25 Hz, in any order.
-        refinement: divides the length of the elements, and the mesh goes deeper; 1 is right to 1e-5.
-        cowling: leave out the perturbation of the gravity potential.
+        refinement: divides the length of the elements, and the mesh goes deeper; 1 is accurate to 1e-5.
+        cowling: leave out the perturbation of the gravity potential (the Cowling approximation).
 
     Returns:
         (n,) float64 in km/s.
 
     Raises:
-        ZooError: if a frequency is out of range, or the model has no fundamental mode at one.
+        ZooError: if a frequency is out of range, or the model has no fundamental mode at one of them.
+
+    >>> from zoo.crust.physics.earth import prem
+    >>> phase_velocity(prem(), [0.010, 0.020]).round(2)  # at periods of 100 and 50 s
+    array([4.08, 3.95])
     """
     return _solve(model, frequency_hz, refinement, cowling, False)[0]
 
 
 def group_velocity(model: EarthModel, frequency_hz: np.ndarray, *, refinement: float = 1.0) -> np.ndarray:
-    """Return the group velocity, (n,) float64 in km/s: the derivative of frequency by wavenumber.
+    """Return the group velocity of the fundamental Rayleigh mode: the derivative of frequency by wavenumber.
 
-    From the mode's energies, physical dispersion included; arguments and errors as of `phase_velocity`.
+    It follows from the mode's energies, physical dispersion included, in the Cowling approximation.
+
+    Args:
+        model: the Earth.
+        frequency_hz: (n,) or a number, 0.005 to 0.25 Hz, in any order.
+        refinement: as for `phase_velocity`.
+
+    Returns:
+        (n,) float64 in km/s.
+
+    Raises:
+        ZooError: as for `phase_velocity`.
+
+    >>> from zoo.crust.physics.earth import prem
+    >>> group_velocity(prem(), [0.010, 0.020]).round(2)
+    array([3.76, 3.86])
     """
     return _solve(model, frequency_hz, refinement, True, True)[1]
 
 
-def work_arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what `rayleigh_kernels.dispersion` works in; each thread needs its own."""
-    most = MOST_ELEMENTS
-    return np.empty((12, most, 4)), np.empty((most, 15, 4)), np.empty((most, 8, 8))
-
-
 def check_frequencies(frequency_hz: np.ndarray) -> np.ndarray:
-    """Return frequencies as (n,) float64.
+    """Return frequencies as (n,) float64 in Hz.
+
+    Args:
+        frequency_hz: (n,) or a number.
 
     Raises:
-        ZooError: if one is not between 5 and 250 mHz.
+        ZooError: if one is not between 5 and 250 mHz, or there is none.
     """
     frequencies = np.atleast_1d(np.asarray(frequency_hz, np.float64))
     if frequencies.ndim != 1 or not frequencies.size:
@@ -74,20 +88,23 @@ def check_frequencies(frequency_hz: np.ndarray) -> np.ndarray:
     return frequencies
 
 
-def _solve(model, frequency_hz, refinement, cowling, with_group):
+def _solve(
+    model: EarthModel, frequency_hz: np.ndarray, refinement: float, cowling: bool, with_group: bool
+) -> np.ndarray:
+    """Return phase and group velocity (2, n) in km/s, in the order of the frequencies."""
     frequencies = check_frequencies(frequency_hz)
     order = np.argsort(frequencies)
     knots = np.stack([getattr(model, name) for name in COLUMNS])
     out = np.empty((2, frequencies.size))
-    kernels.dispersion(
-        knots, frequencies[order], model.reference_period_s, refinement, cowling, with_group, *work_arrays(), out
-    )
+    options = kernels.Options(float(model.reference_period_s), float(refinement), cowling, with_group)
+    kernels.dispersion(knots, frequencies[order], options, kernels.work_arrays(), out)
     lost = np.isnan(out[0])
     if lost.any():
         raise ZooError(
             f"{model.title} has no fundamental Rayleigh mode at {frequencies[order][lost][0] * 1e3:g} mHz "
             f"({int(lost.sum())} of {frequencies.size} frequencies): is its surface solid, or is a layer so slow "
-            "or so fine that no wave between 0.6 of its slowest velocity and 6.5 km/s exists?"
+            f"or so fine that no wave exists between {kernels.SLOWEST_PART} of its slowest velocity and "
+            f"{kernels.FASTEST_KM_S} km/s?"
         )
     result = np.empty_like(out)
     result[:, order] = out

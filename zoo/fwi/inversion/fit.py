@@ -20,6 +20,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.files import digest
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
+from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
 
 if TYPE_CHECKING:
     from zoo.fwi.models.inversion import WaveInversion
@@ -33,37 +34,25 @@ _LARGEST_NETWORK_RATE = 0.1
 
 @dataclass(frozen=True)
 class Settings:
-    """How to invert. The data are scaled to an rms of 1 first, so learning rates do not depend on their unit."""
+    """How to invert: a value for each of `zoo.fwi.settings.SETTINGS`, which say what they mean, in which unit.
 
-    optimizer: str = "adam"
-    """gd, momentum, adagrad, rmsprop or adam; or scipy's cg, l-bfgs-b or tnc."""
-    learning_rate: float = 40.0
-    """In m/s per update for adagrad, rmsprop, adam; in m/s per unit of gradient for gd, momentum; about 1e-3 with a
-    network, whose weights are not velocities. scipy's methods take none."""
-    iterations: int = 100
-    """Gradients of all shots, in all stages together; with scipy's methods, evaluations of misfit and gradient."""
-    misfit: str = "l2"
-    """l2, correlation or envelope."""
-    batch_size: int | None = None
-    """Shots per update; None is all of them. Shots that fill no batch are left out, others in each iteration."""
-    bands_hz: tuple[float, ...] = ()
-    """Low-pass corners of the stages before the last one, which takes all frequencies. Stages share the iterations."""
-    bounds: tuple[float, float] | None = None
-    """Lowest and highest velocity, m/s."""
-    taper_m: float = 0.0
-    """Radius around each source within which updates rise from nothing to their full size."""
-    freeze_water: bool = True
-    """Whether the water of the start stays as it is."""
-    network: bool = False
-    """Whether a SIREN of the coordinates gives the change of velocity; then its weights are trained."""
-    order: int = 4
-    """Order of the spatial differences: 2, 4 or 8."""
-    width: int = 14
-    """Width of the absorber, in cells."""
-    free_surface: bool = False
-    """Whether the top of the grid reflects."""
-    seed: int = 0
-    """Seed of the order of the shots and of a network's first weights."""
+    The data are scaled to an rms of 1 first, so learning rates do not depend on their unit.
+    """
+
+    optimizer: str = SETTINGS["optimizer"].default
+    learning_rate: float = SETTINGS["learning_rate"].default
+    iterations: int = SETTINGS["iterations"].default
+    misfit: str = SETTINGS["misfit"].default
+    batch_size: int | None = SETTINGS["batch_size"].default
+    bands_hz: tuple[float, ...] = SETTINGS["bands_hz"].default
+    bounds: tuple[float, float] | None = SETTINGS["bounds"].default
+    taper_m: float = SETTINGS["taper_m"].default
+    freeze_water: bool = SETTINGS["freeze_water"].default
+    network: bool = SETTINGS["network"].default
+    order: int = SETTINGS["order"].default
+    width: int = SETTINGS["width"].default
+    free_surface: bool = SETTINGS["free_surface"].default
+    seed: int = SETTINGS["seed"].default
 
     def stages(self) -> list[tuple[float | None, int]]:
         """Return the corner (None: all frequencies) and the number of iterations of each stage."""
@@ -85,11 +74,11 @@ class Settings:
             raise UsageError(f"{len(self.bands_hz) + 1} stages need as many iterations; received {self.iterations}.")
         if self.batch_size is not None and not 1 <= self.batch_size <= shots:
             raise UsageError(f"A batch has 1 to {shots} shots, all there are; received {self.batch_size}.")
-        if self.optimizer in fwi_optimizers.METHODS and self.batch_size not in (None, shots):
+        if self.optimizer in SCIPY_OPTIMIZERS and self.batch_size not in (None, shots):
             raise UsageError(f"{self.optimizer} needs the gradient of all shots: leave batch_size out.")
         if self.bounds is not None and not 0 < self.bounds[0] < self.bounds[1]:
             raise UsageError(f"Bounds are a lowest and a highest velocity in m/s; received {self.bounds}.")
-        if self.network and self.optimizer not in fwi_optimizers.METHODS and self.learning_rate > _LARGEST_NETWORK_RATE:
+        if self.network and self.optimizer not in SCIPY_OPTIMIZERS and self.learning_rate > _LARGEST_NETWORK_RATE:
             raise UsageError(
                 f"With a network the learning rate is that of its weights, about 1e-3; received {self.learning_rate}."
             )

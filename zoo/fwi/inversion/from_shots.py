@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.fit import Settings, fit_velocity
 from zoo.fwi.inversion.result import Inversion
@@ -26,8 +25,10 @@ from zoo.fwi.inversion.shots_on_grid import to_survey
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
+from zoo.fwi.settings import SETTINGS
 from zoo.fwi.shots import Shots, read_shots
 from zoo.progress import say
+from zoo.settings import read
 
 __all__ = ["Inversion", "invert", "read_model", "read_settings"]
 
@@ -155,40 +156,12 @@ def read_model(
 
 
 def read_settings(changes: Mapping[str, Any]) -> Settings:
-    """Return the default settings of an inversion with changes; texts are read according to the setting's type.
+    """Return the settings of an inversion, with changes as texts or values.
 
     Raises:
-        UsageError: there is no such setting, or the text is not a value of its type.
+        UsageError: there is no such setting, or a value is not allowed.
     """
-    kinds = typing.get_type_hints(Settings)
-    values = {}
-    for name, value in changes.items():
-        if name not in kinds:
-            raise UsageError(f"An inversion has no setting {name!r}.{did_you_mean(name, kinds)}")
-        try:
-            values[name] = _parsed(value, kinds[name]) if isinstance(value, str) else value
-        except (ValueError, KeyError) as error:
-            default = getattr(Settings(), name)
-            expected = {"bounds": "LOW,HIGH in m/s", "bands_hz": "corners in Hz like 3,6"}.get(name, f"like {default}")
-            raise UsageError(f"The setting {name} takes a value {expected}; received {value!r}.") from error
-    return dataclasses.replace(Settings(), **values)
-
-
-def _parsed(text: str, kind: Any) -> Any:
-    parts = typing.get_args(kind)
-    if type(None) in parts:
-        if text.lower() == "none":
-            return None
-        kind = next(part for part in parts if part is not type(None))
-        parts = typing.get_args(kind)
-    if parts:  # a tuple: with an ellipsis of any length, else of as many numbers
-        numbers = tuple(float(part) for part in text.split(",") if part.strip())
-        if Ellipsis not in parts and len(numbers) != len(parts):
-            raise ValueError(text)
-        return numbers
-    if kind is bool:
-        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    return kind(text)
+    return Settings(**read("An inversion", SETTINGS, changes))
 
 
 def _bounds(start: VelocityModel, survey: Survey, highest_m_s: float, order: int) -> tuple[float, float]:

@@ -229,8 +229,6 @@ class SeismicityClassifier(keras.Model):
     """
 
     answers = "seismicity.anomaly"
-
-    output_kind = "class"
     labels = ("background", "anomalous")
 
     def __init__(self, depth: int, width: int = 64, channels: int = 1, pixels: int = 64, **kwargs):

@@ -60,8 +60,10 @@ class MapTask:
             raise UsageError(f"centre is one of {', '.join(CENTRES)}; received {self.centre!r}.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(field.default, tuple) and (len(value) != 2 or not 0 <= value[0] <= value[1]):
-                raise UsageError(f"{field.name} is a range, lowest and highest, not below 0; received {value}.")
+            if isinstance(field.default, tuple) and (len(value) != 2 or not 0 <= value[0] <= value[1] < np.inf):
+                raise UsageError(
+                    f"{field.name} is a range, lowest and highest, not below 0 and finite; received {value}."
+                )
         for name in ("events", "smoothing_px", "past_windows"):
             if getattr(self, name)[0] <= 0:
                 raise UsageError(f"{name} begins above 0; received {getattr(self, name)}.")
@@ -111,6 +113,10 @@ def draw_maps(task: MapTask, count: int, rng: np.random.Generator, with_past: bo
 
     Raises:
         UsageError: if `count` is below 1.
+
+    >>> maps = draw_maps(TASKS["medium"], 4, np.random.default_rng(0))
+    >>> maps["counts"].shape, maps["label"].tolist(), maps["burst_events"].tolist()
+    ((4, 64, 64), [], [])
     """
     if count < 1:
         raise UsageError(f"The number of maps to draw must be 1 or more; received {count}.")

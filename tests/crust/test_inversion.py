@@ -13,8 +13,9 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.crust.crust_map import FLAGS
-from zoo.crust.invert import invert, match_periods, read_map, read_reference
+from zoo.crust.inversion import invert, read_map, read_reference
 from zoo.crust.maps import DispersionMap, ThicknessMap, read_thickness_map, regular_grid
+from zoo.crust.periods import match_periods
 from zoo.crust.physics.earth import prem
 from zoo.crust.physics.prior import EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import phase_velocity
@@ -47,9 +48,9 @@ def untrained(mini):
         settings = recipe.choose("", recipe.smoke)
         made = recipe.create(settings)
         records = datasets.arrays(DATASET, "train", mini)
-        recipe.adapt(made, records, settings, datasets.metadata(DATASET, mini))
-        if recipe.finish:
-            recipe.finish(made, records, settings)
+        recipe.before_fit(made, records, settings, datasets.metadata(DATASET, mini))
+        if recipe.measure:
+            recipe.measure(made, records, settings)
         return made
 
     return make
@@ -183,7 +184,7 @@ def test_periods_that_do_not_fit_say_which_commands_make_a_model_that_does(model
     assert recipe.choose("", {"dataset": "prem_dispersion/NAME"})["dataset"] == "prem_dispersion/NAME"
 
     fitting = registry.recipe_module("mdn_crust").MDNCrust(8, 1, 2)
-    fitting.place(1 / np.arange(40, 4, -1.0), (15, 80))
+    fitting.configure(1 / np.arange(40, 4, -1.0), (15, 80))
     zoo.save(fitting, tmp_path / "mdn_crust.fits", "A model of short periods.")
     with pytest.raises(ZooError, match="Use --model mdn_crust.fits"):
         invert(short, model)
@@ -329,7 +330,7 @@ def test_other_crust_models_answer_too(name, untrained, truth, tmp_path):
 def test_wrong_units_and_wrong_models_are_refused(model, truth):
     with pytest.raises(ZooError, match="divide by 1000"):
         invert(velocity_map(1000 * truth[0][:20]), model)
-    with pytest.raises(ZooError, match="does not invert phase velocities"):
+    with pytest.raises(ZooError, match="answers microseismic.traces; expected crust.thickness"):
         invert(velocity_map(truth[0][:20]), "cvae_emulator.marine")
     group = invert(velocity_map(0.65 * truth[0][:20]), model)
     assert any("group" in warning for warning in group.warnings)
