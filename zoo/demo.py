@@ -215,11 +215,10 @@ def waveform_archives(folder: Path) -> None:
     import shutil
 
     from zoo.data import datasets
-    from zoo.seismograms.archives.export import export
-    from zoo.seismograms.archives.show import show
+    from zoo.seismograms import export, show
 
     data, name = folder / "datasets", "local_seismograms/mini"
-    shutil.rmtree(folder, ignore_errors=True)  # of an earlier demo
+    shutil.rmtree(folder, ignore_errors=True)  # left by an earlier demo
     say("   Synthetic data: local earthquakes, explosions and noise, each with its P and S. Real archives (STEAD,")
     say("   LEN-DB, your own explosions by FDSN, any SeisBench set) are prepared by the same command.")
     say(f"   zoo prepare {name} --data-dir {data}")
@@ -243,10 +242,10 @@ def phase_picking(folder: Path) -> None:
 
     from zoo import registry
     from zoo.files import write_with
+    from zoo.seismograms import annotate_files
     from zoo.seismograms.physics.days import RATE_HZ, continuous
-    from zoo.seismograms.picking.annotate import annotate_files
 
-    shutil.rmtree(folder, ignore_errors=True)  # of an earlier demo
+    shutil.rmtree(folder, ignore_errors=True)  # left by an earlier demo
     name = registry.full_name("phase_picker")
     say(f"   zoo.load({name!r}): a U-Net that gives the probability of P and S at every sample")
     say("   Synthetic data: ten minutes of noise at three stations, each with five earthquakes of known P and S.")

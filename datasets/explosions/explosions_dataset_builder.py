@@ -22,7 +22,7 @@ from .sources import Recording, downloaded_recordings, folder_recordings, pnw_re
 from .splits import by_event
 
 COPIES = {"explosion": 10, "earthquake": 4}
-"""How often kong2021 cuts a record (Kong et al. 2021, section 3.3)."""
+"""Number of windows that kong2021 cuts from a record (Kong et al. 2021, section 3.3)."""
 _COLUMNS = (
     *("trace_name", "trace_category", "trace_start_time", "trace_channel", "trace_component_order"),
     *("trace_origin_sample", "station_network_code", "station_code", "station_location_code"),
@@ -43,7 +43,7 @@ class Builder(WaveformBuilder):
     BUILDER_CONFIGS = [
         ExplosionConfig(
             name="pnw",
-            description="Pacific Northwest, vertical, 50 Hz: hard cases of a classification study; by --manual-dir.",
+            description="Pacific Northwest, vertical, 50 Hz: hard cases of a classification study; needs --manual-dir.",
             components="Z",
             channels="*",
             sampling_rate_hz=50.0,
@@ -51,7 +51,7 @@ class Builder(WaveformBuilder):
         ),
         ExplosionConfig(
             name="pnw_kong2021",
-            description="The same cut as Kong et al. (2021) do, horizontals zero; by --manual-dir.",
+            description="The same, cut as in Kong et al. (2021), horizontals zero; needs --manual-dir.",
             channels="*",
             cut="kong2021",
             sampling_rate_hz=KONG_RATE_HZ,
@@ -132,7 +132,7 @@ class Builder(WaveformBuilder):
 
 
 def _cut(config: ExplosionConfig, recording: Recording) -> Problem | tuple[np.ndarray, dict[str, Any], tuple[str, ...]]:
-    """Return the windows (n, samples, components) of a recording, its columns, and what was mended."""
+    """Return the windows (n, samples, components) of a recording, their columns, and notes on what was filled."""
     event, station = recording.event, recording.station
     first_s, last_s = config.span_s
     piece = read_piece(

@@ -1,4 +1,4 @@
-"""Settings of a user's own dataset of explosions and earthquakes: text to config."""
+"""Settings of a user's own dataset of explosions and earthquakes, and its config."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ExplosionConfig(WaveformConfig):
 
 
 def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
-    """Return the config that `zoo prepare explosions/NAME --set ...` asks for."""
+    """Return the config for the settings of `zoo prepare explosions/NAME --set ...`."""
     chosen = {key: value for key, value in read("explosions", SETTINGS, settings).items() if value != ""}
     if "events" not in chosen:
         raise UsageError("events=TABLE is missing: a CSV or QuakeML file (datasets/explosions/README.md).")

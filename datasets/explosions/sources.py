@@ -30,7 +30,7 @@ _PNW_COLUMNS = {  # the table's name -> that of an event table
 
 
 class Recording(NamedTuple):
-    """An event at a station: what `_read` reads."""
+    """An event at a station, which `_read` reads."""
 
     name: str
     event: Event
@@ -41,7 +41,7 @@ class Recording(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What there is to read, what cannot be, and the tables that say so."""
+    """The recordings, what had to be left out, and the tables that list them."""
 
     recordings: list[Recording]
     left_out: list[Problem]
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 
 def pnw_recordings(folder: Path | None, config: ExplosionConfig) -> Found:
-    """Return the recordings of the study's folder, and rows that cannot be used."""
+    """Return the recordings in the study's folder, and the rows that cannot be used."""
     about = "it is the folder of a public classification study of the Pacific Northwest"
     table = manual_file(folder, f"explosions/{config.name}", ["metadata.csv"], about)
     recordings, problems = [], []
@@ -59,7 +59,7 @@ def pnw_recordings(folder: Path | None, config: ExplosionConfig) -> Found:
             name for name in ("file", "id", "snr_2_10hz", *_PNW_COLUMNS) if name not in (reader.fieldnames or ())
         ]
         if missing:
-            raise ZooError(f"{table} has no column {', '.join(missing)}: it is not the study's table, or cut short.")
+            raise ZooError(f"{table} has no column {', '.join(missing)}: it is not the study's table, or is cut short.")
         for row in reader:
             name = Path(row["file"] or f"line {reader.line_num}").stem
             event = parse_event({ours: row[theirs] or "" for theirs, ours in _PNW_COLUMNS.items()})
@@ -79,7 +79,7 @@ def pnw_recordings(folder: Path | None, config: ExplosionConfig) -> Found:
 
 
 def folder_recordings(config: ExplosionConfig) -> Found:
-    """Return the recordings in a user's folder of miniSEED, and what is not in it."""
+    """Return the recordings in a user's folder of miniSEED, and those that it lacks."""
     events, problems = read_events(config.events)
     spans, damaged = index_folder(Path(config.waveforms))
     problems += damaged
@@ -106,7 +106,7 @@ def folder_recordings(config: ExplosionConfig) -> Found:
 
 
 def downloaded_recordings(config: ExplosionConfig, downloads: Path) -> Found:
-    """Download what is missing; return the recordings, and what the service does not give."""
+    """Download what is missing; return the recordings, and those that the service does not give."""
     service = Service(config.fdsn)
     first_s, last_s = config.span_s
     more_s = around_s(config.sampling_rate_hz) + 1

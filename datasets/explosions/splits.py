@@ -1,4 +1,4 @@
-"""Which events train, validate and test: by event and class, so that no event is in two splits."""
+"""The splits: by event within each class, so that no event is in two of them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SPLITS = ("train", "validation", "test")
 def by_event(events: Iterable[Event], shares: tuple[float, float, float], seed: int) -> dict[str, str]:
     """Return the split of each event_id.
 
-    The events of a class stand in the order of a seeded hash of their event_id and are divided by the shares; every
-    split with a share gets at least one of each class that there is. (A hash threshold, which an added event would not
+    The events of each class are sorted by a seeded hash of their event_id and divided by the shares; every split with a
+    share gets at least one of each class. (A hash threshold, which an added event would not
     disturb, leaves small classes out of splits: there are 5 to 23 explosions in an experiment.)
 
     Args:
         events: with at least one record each.
-        shares: of train, validation, test; any positive sum.
-        seed: of the hash.
+        shares: shares of train, validation and test, of any positive sum.
+        seed: seed of the hash.
 
     Raises:
         ZooError: if a class has fewer events than there are splits with a share.

@@ -1,4 +1,4 @@
-"""LEN-DB.hdf5: traces and their attributes, read with h5py's low-level interface: attributes are most of the work."""
+"""LEN-DB.hdf5: traces and their attributes, read with h5py's low-level interface, because attributes take most time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE = {
     "az": "path_azimuth_deg",
     "baz": "path_back_azimuth_deg",
 }
-"""Attributes of a trace and of an earthquake's, and the columns they become; evdp and dist are in metres there."""
+"""Attributes of every trace, and of an earthquake's alone, with their columns; evdp and dist are in metres."""
 _TIMES = {"starttime", "otime"}
 
 
@@ -32,10 +32,10 @@ class Archive:
     """An open LEN-DB.hdf5.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        ZooError: if it is not there, cut short, or not LEN-DB.
+        ZooError: if it is missing, cut short, or not LEN-DB.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -58,14 +58,14 @@ class Archive:
         return self.traces.names(GROUPS[category])
 
     def read_into(self, category: str, name: str, out: np.ndarray) -> str | None:
-        """Read a trace into `out` (3, 540); return None or what is wrong."""
+        """Read a trace into `out` (3, 540); return None, or what is wrong with it."""
         return self.traces.read_into(f"{GROUPS[category]}/{name}", out)
 
     def numbers(self, category: str, name: str, attributes: tuple[str, ...]) -> list[float]:
         """Return attributes of a trace as numbers, times as seconds since 1970.
 
         Raises:
-            LookupError: if one is missing, or none that can be read as a number; its message says which.
+            LookupError: if one is missing or cannot be read as a number; the message says which.
         """
         try:
             dataset = h5d.open(self._groups[category], name.encode())
@@ -98,7 +98,7 @@ class Archive:
 
 
 def epoch_s(name: str) -> float:
-    """Return the time in a trace's name `NET_STA_epoch`, NaN where there is none."""
+    """Return the time (s since 1970) in a trace's name `NET_STA_epoch`; NaN if there is none."""
     try:
         return float(name.rsplit("_", 1)[1])
     except (IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""LEN-DB as TFDS: the archive's file as it is, or for telling earthquakes from noise."""
+"""LEN-DB as TFDS: the archive's traces as they are, or prepared for telling earthquakes from noise."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SAMPLES, RATE_HZ = 540, 20.0
 NOISE, EARTHQUAKE = "noise", "earthquake"
 P_SAMPLE = 80
 EARLIEST, LATEST = -60, P_SAMPLE - 1
-"""Shifts in samples: P at 20 to 159. The largest still mirrors no sample of P into the beginning."""
+"""Range of the shifts in samples: P at 20 to 159. Even the largest mirrors no sample of P into the beginning."""
 # SeisBench's borders (`seisbench/data/lendb.py`): train, validation, test.
 _BORDERS_S = tuple(float(np.datetime64(day, "s").astype(np.int64)) for day in ("2017-01-16", "2017-08-16"))
 _DAY_S = 86_400.0
@@ -63,10 +63,10 @@ _SETTINGS = {
 
 @dataclasses.dataclass
 class LenDbConfig(WaveformConfig):
-    """Which traces, and what becomes of them."""
+    """Which traces, and how they are changed."""
 
     most: int = 0
-    """About so many rows, evenly spread; 0: all."""
+    """Approximate number of rows, evenly spread; 0: all."""
     categories: tuple[str, ...] = (NOISE, EARTHQUAKE)
     normalise: bool = False
     shift: bool = False
@@ -164,8 +164,8 @@ class Builder(WaveformBuilder):
                 number += 1
                 if number * _GOLDEN % 1.0 >= share:
                     continue
-                # Opening every dataset for its time would double the work: far from the borders its name will do, and
-                # `_read` skips a trace whose time tells another split.
+                # Opening every dataset for its time would double the work. Far from the borders the time in its name
+                # is enough, and `_read` skips a trace whose time says another split.
                 start_s = archive.epoch_s(name)
                 if not all(abs(start_s - border) > _DAY_S for border in _BORDERS_S):
                     try:
@@ -241,11 +241,11 @@ def _columns(kept: list[tuple[str, str]], numbers: np.ndarray) -> dict[str, Any]
 
 
 def shifted(waveforms: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Shift traces in time; what becomes empty is filled with the mirrored beginning or end of the trace itself.
+    """Shift traces in time; the gap is filled with the mirrored beginning or end of the trace itself.
 
     Args:
         waveforms: (n, samples, components).
-        shifts: (n,) whole samples, positive: later; smaller than the number of samples.
+        shifts: (n,) whole samples, positive for later, smaller than the number of samples.
 
     Returns:
         (n, samples, components).

@@ -29,9 +29,9 @@ from zoo.seismograms.physics.seismograms import BLOCK, NUMBERS, seismograms
 from zoo.settings import Setting, read
 
 _MADE_HZ = 100.0
-"""Lower rates are made at this one and resampled, as recorded traces would be."""
+"""Records at lower rates are made at this one and resampled, as recorded traces would be."""
 _BESIDE_S = 1.0
-"""What is made beyond both ends of a window, for the low pass."""
+"""Length that is made beyond both ends of a window, for the low pass."""
 _USERS_SEED = 100
 _SIZES = "ours: as in most of the shipped configs"
 _KONG = {"sampling_rate_hz": 20.0, "samples": 540, "normalise": True, "complete": True}
@@ -81,14 +81,14 @@ _SETTINGS = {
 
 @dataclasses.dataclass
 class SeismogramConfig(WaveformConfig):
-    """How many records of which kind, and their shape."""
+    """Number, kinds and shape of the records."""
 
     train: int = 40_000
     validation: int = 4_000
     test: int = 8_000
     seed: int = _USERS_SEED
     kinds: tuple[str, ...] = ("earthquake",)
-    """They take turns, so that a dataset is balanced."""
+    """Categories, which take turns, so that a dataset is balanced."""
     sampling_rate_hz: float = 100.0
     samples: int = 6_000
     window: str = "p"
@@ -99,7 +99,7 @@ class SeismogramConfig(WaveformConfig):
     """Whether traces are divided by their largest absolute value."""
 
     def model(self) -> SeismogramModel:
-        """Return what is to be made; at a higher rate and longer than the records, where those are resampled."""
+        """Return the model of what is made; if records are resampled, at a higher rate and longer than them."""
         rate = max(self.sampling_rate_hz, _MADE_HZ)
         beside = 0 if rate == self.sampling_rate_hz else 2 * _BESIDE_S
         whole = {"vertical_only_share": 0.0} if self.complete else {}
@@ -195,7 +195,7 @@ class Builder(WaveformBuilder):
         config = SeismogramConfig(name=name, description="A user's own dataset; SYNTHETIC.", **chosen)
         if not (config.train or config.validation or config.test):
             raise UsageError("train, validation and test are all 0.")
-        config.model()  # which may find more wrong
+        config.model()  # refuses what does not fit together
         return config
 
     def _layout(self) -> Layout:

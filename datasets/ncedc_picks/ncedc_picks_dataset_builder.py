@@ -52,7 +52,7 @@ _SETTINGS = {
 
 @dataclasses.dataclass
 class PicksConfig(WaveformConfig):
-    """Which files, and how they are split."""
+    """Which files, and how they are divided into splits."""
 
     folder: str = ""
     """Where the .npz files are; empty: the one that --manual-dir names."""
@@ -177,7 +177,7 @@ class Builder(WaveformBuilder):
 
 
 def _station(path: Path) -> str:
-    """Return NETWORK_STATION of a file NETWORK_STATION_TIME.npz; of other names the first two parts there are."""
+    """Return NETWORK_STATION of a file NETWORK_STATION_TIME.npz; for other names, the first two parts."""
     return "_".join(path.stem.split("_")[:2])
 
 

@@ -27,10 +27,10 @@ Index = tuple[int | slice, ...]
 
 
 def read_format(chunks: Sequence[Chunk]) -> dict[str, Any]:
-    """Return the group `data_format` of a folder: texts and numbers (`component_order` empty where they do not say).
+    """Return the group `data_format` of a folder: texts and numbers (`component_order` empty if they do not say).
 
     Returns:
-        What the files say, with `dimension_order` "CW" or "WC" (CW where they do not say).
+        What the files say, with `dimension_order` "CW" or "WC" (CW if they do not say).
 
     Raises:
         ZooError: if a file is damaged, the chunks disagree, or dimensions are not components and samples.
@@ -62,7 +62,7 @@ def open_file(path: Path) -> h5py.File:
     """Open an HDF5 file of waveforms.
 
     Raises:
-        ZooError: if it is cut short or no HDF5, or has no group `data`.
+        ZooError: if it is cut short or not HDF5, or has no group `data`.
     """
     file = open_hdf5(path)
     if "data" not in file:
@@ -73,7 +73,7 @@ def open_file(path: Path) -> h5py.File:
 
 
 def parse_name(name: str) -> tuple[str, Index]:
-    """Return node and index of a trace's name; ValueError where its slices are none."""
+    """Return node and index of a trace's name; ValueError if its slices cannot be read."""
     node, dollar, location = name.partition("$")
     if not dollar:
         return node, ()
@@ -81,13 +81,13 @@ def parse_name(name: str) -> tuple[str, Index]:
     for part in location.replace(" ", "").split(","):
         ends = [int(end) if end else None for end in part.split(":")]
         if len(ends) > 3 or (len(ends) == 1 and ends[0] is None):
-            raise ValueError(f"{part!r} is no slice")
+            raise ValueError(f"{part!r} is not a slice")
         parts.append(ends[0] if len(ends) == 1 else slice(*ends))
     return node, tuple(parts)
 
 
 def shape_of(index: Index, shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of what an index takes of an array; IndexError where it reaches beyond it."""
+    """Return the shape of the part of an array at an index; IndexError if it reaches beyond the array."""
     if len(index) > len(shape):
         raise IndexError(f"{len(index)} slices for {len(shape)} dimensions")
     taken = []
@@ -105,8 +105,8 @@ class Waveforms:
     """An open file of waveforms.
 
     Args:
-        path: of the file.
-        dimension_order: "CW" or "WC", of a trace.
+        path: path of the file.
+        dimension_order: "CW" or "WC", the order of a trace's dimensions.
     """
 
     def __init__(self, path: Path, dimension_order: str):
@@ -124,7 +124,7 @@ class Waveforms:
         self._file.close()  # the map goes with the last array on it
 
     def lengths(self, names: Iterable[str]) -> list[int]:
-        """Return the samples of traces without reading them, 0 of those that are not there."""
+        """Return the lengths of traces in samples without reading them; 0 for those that are missing."""
         found = []
         for name in names:
             try:
@@ -139,7 +139,7 @@ class Waveforms:
         """Read traces.
 
         Args:
-            names: as in the metadata; those of a bucket best together.
+            names: as in the metadata; reading is fastest if those of a bucket are together.
 
         Returns:
             For each name an array (components, samples), perhaps a view of the file, or what is wrong with it.
@@ -186,7 +186,7 @@ class Waveforms:
                     found[row] = "damaged in waveforms.hdf5"
 
     def _view(self, data: h5py.Dataset) -> np.ndarray | None:
-        """Return an array on the file's own bytes; None where they are compressed, in pieces, or elsewhere."""
+        """Return an array on the file's own bytes; None if they are compressed, in chunks, or in another file."""
         offset = data.id.get_offset()
         plain = data.chunks is None and not data.external and not self._file.userblock_size
         if offset is None or not plain:
@@ -201,7 +201,7 @@ class Waveforms:
 
 
 def _by_slabs(data: h5py.Dataset, wanted: list[tuple[int, Index]]) -> Iterable[tuple[int, np.ndarray]]:
-    """Read pieces of a bucket whose first index is a number from slabs along it, others as they are."""
+    """Yield pieces of a bucket: those whose first index is a number from slabs along it, others one by one."""
     numbered = [(row, index) for row, index in wanted if index and isinstance(index[0], int)]
     single = sorted((index[0] % len(data), row, index[1:]) for row, index in numbered)
     most = max(1, _SLAB_BYTES // max(1, data.dtype.itemsize * int(np.prod(data.shape[1:]))))

@@ -1,4 +1,4 @@
-"""The folder of a SeisBench dataset: its chunks, its metadata as a stream of rows, what can be said of them all.
+"""The folder of a SeisBench dataset: its chunks, its metadata as a stream of rows, and a survey of all rows.
 
 The format is that of `seisbench.data.base` (Woollam et al. 2022): `metadata{chunk}.csv` beside `waveforms{chunk}.hdf5`,
 the names of the chunks in a file `chunks` or in the names of the files; without chunks the name is empty.
@@ -24,7 +24,7 @@ MISSING = {"", "nan", "NaN", "None", "none", "null", "NULL", "NaT", "<NA>"}
 RATE_TOLERANCE = 1e-4
 """Rates that differ by less, relatively, are the same: SeisBench's own tolerance."""
 _REMADE = {"split", "trace_sampling_rate_hz", "trace_dt_s", "trace_npts", "trace_chunk", "index"}
-"""Columns that say of the archive's trace what is different for the record, or that TFDS says."""
+"""Columns that hold for the archive's trace and not for the record, or that TFDS has itself."""
 _MOST_CATEGORIES = 32
 _SAMPLE = 2000
 
@@ -41,7 +41,7 @@ def find_chunks(folder: Path) -> list[Chunk]:
     """Return the chunks of a folder, sorted by name.
 
     Raises:
-        ZooError: if it is no folder of a SeisBench dataset, or half of a pair is missing.
+        ZooError: if it is not the folder of a SeisBench dataset, or half of a pair is missing.
     """
     if not folder.is_dir():
         raise ZooError(f"There is no folder {folder}; folder= names one with metadata.csv and waveforms.hdf5.")
@@ -105,7 +105,7 @@ class Table:
 def places_by_bucket(chunk: Chunk) -> np.ndarray:
     """Return the places of a chunk's rows, those of one bucket together, buckets in the order of their first rows.
 
-    So each bucket of the HDF5 file is read once, whatever the order of the metadata.
+    Thus each bucket of the HDF5 file is read once, whatever the order of the metadata.
     """
     places, ranks, first = [], [], {}
     with Table(chunk.metadata) as table:
@@ -130,22 +130,22 @@ def text(value: str) -> str:
 
 @dataclass
 class Survey:
-    """What all rows of a folder's metadata say together."""
+    """What all rows of a folder's metadata together say."""
 
     checksum: str
     rows: int = 0
     header: list[str] = field(default_factory=list)
     """All columns, in the order in which the files have them."""
     rates_hz: Counter[float] = field(default_factory=Counter)
-    """How many rows state which sampling rate; 0 for none."""
+    """Number of rows by the sampling rate that they state; 0 for none."""
     sample: list[tuple[str, str, float]] = field(default_factory=list)
-    """(chunk, trace_name, rate in Hz) of some rows all over the folder, whose lengths are to be looked at."""
+    """(chunk, trace_name, rate in Hz) of some rows from all over the folder, whose lengths will be looked up."""
     categories: Counter[str] = field(default_factory=Counter)
-    """How many rows have which trace_category; empty without that column."""
+    """Number of rows by trace_category; empty without that column."""
     filled: set[str] = field(default_factory=set)
-    """Columns with a value in some row."""
+    """Columns that have a value in some row."""
     texts: set[str] = field(default_factory=set)
-    """Columns of the folder's own in which some value is no number."""
+    """Columns of the folder's own in which some value is not a number."""
 
     def own_columns(self) -> dict[str, str]:
         """Return the kind of the columns that only this folder has: a number where every value is one."""
@@ -153,7 +153,7 @@ class Survey:
         return {name: "number" if name in self.filled - self.texts else "text" for name in own}
 
     def labels(self) -> tuple[str, ...]:
-        """Return the categories, sorted; none where rows lack one or there are more than 32."""
+        """Return the categories, sorted; none if a row lacks one or there are more than 32."""
         usable = "" not in self.categories and len(self.categories) <= _MOST_CATEGORIES
         return tuple(sorted(self.categories)) if usable else ()
 
@@ -206,7 +206,7 @@ def _survey_chunk(chunk: str, table: Table, found: Survey, advance: Callable[...
 
 
 def row_rate_hz(header: Sequence[str], fields: Sequence[str]) -> float:
-    """Return the sampling rate that a row states, 0 where it states none."""
+    """Return the sampling rate (Hz) that a row states, 0 if it states none."""
     for column, inverse in (("trace_sampling_rate_hz", False), ("trace_dt_s", True)):
         if column in header:
             try:

@@ -1,4 +1,4 @@
-"""From a trace of a SeisBench folder to a record: components, window, rate, and columns that follow the window."""
+"""From a trace in a SeisBench folder to a record: components, window, sampling rate, and fitting columns."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ARRIVALS = {
     )
     for phase in "ps"
 }
-"""Where a folder has no trace_p_arrival_sample, it is the earliest of P, P1, Pn, Pg; S likewise."""
+"""If a folder has no trace_p_arrival_sample, it is the earliest of P, P1, Pn, Pg; likewise for S."""
 FIRST_ARRIVAL_FROM, FIRST_ARRIVAL_TO = 0.1, 0.5
-"""Parts of a record between which the first arrival of a longer trace lies."""
+"""Shares of a record between which the first arrival of a longer trace lies."""
 _STANDS_FOR = {"1": "N", "2": "E", "3": "Z"}
 _MARGIN = 20  # samples of the lower rate beside a window: twice what the low pass of zoo.seismograms.signals reaches
 
@@ -42,7 +42,7 @@ def read(config: Any, chunks: Sequence[Chunk], rows: Sequence[tuple[int, list[st
 
     Args:
         config: a `FolderConfig`.
-        chunks: of the folder.
+        chunks: those of the folder.
         rows: (number of the chunk, fields of the metadata).
 
     Returns:
@@ -127,7 +127,7 @@ class _Part:
         return ""
 
     def _first_arrival(self, row: int) -> float:
-        """Return the input sample of the earliest arrival of any phase, else of the origin, NaN without both."""
+        """Return the input sample of the earliest arrival of any phase, else of the origin time; NaN without either."""
         found = [_number_or_nan(value) for key, value in self.metadata[row].items() if key.endswith("_arrival_sample")]
         origin = _number_or_nan(self.metadata[row].get("trace_origin_sample", ""))
         return min((value for value in found if value == value), default=origin)
@@ -180,13 +180,13 @@ class _Part:
             return np.nan
 
     def _sample(self, row: int, value: float) -> float:
-        """Return a sample of the archive's trace as one of the record; unchanged where nothing was cut."""
+        """Return a sample of the archive's trace as one of the record; unchanged if nothing was cut or resampled."""
         value = value - self.starts[row]
         rate_hz, to_hz = self.rates_hz[row], self.config.sampling_rate_hz
         return value if rate_hz == to_hz else value * to_hz / rate_hz
 
     def _shifted(self, values: list[str]) -> list[str]:
-        """Return start times moved to the windows; those of traces that begin where they began stay as they are."""
+        """Return the start times of the windows; those of traces that are not cut at the beginning stay as they are."""
         moved = []
         for row, value in zip(self.kept, values, strict=True):
             if self.starts[row] and value:
@@ -202,7 +202,7 @@ class _Part:
 
 
 def _sources(order: str) -> dict[int, int]:
-    """Return which component of a trace is which of ZNE: place in ZNE -> place in the trace."""
+    """Return where Z, N and E are in a trace: place in ZNE -> place in the trace."""
     found = {COMPONENTS.index(c): at for at, c in enumerate(order) if c in COMPONENTS}
     for at, component in enumerate(order):
         place = COMPONENTS.find(_STANDS_FOR.get(component, " "))
@@ -219,7 +219,7 @@ def _number_or_nan(value: str) -> float:
 
 
 def _three(value: str) -> np.ndarray:
-    """Return three numbers of a text like "[1. 2. 3.]" or "1|2|3"; what is not there is NaN."""
+    """Return three numbers from a text like "[1. 2. 3.]" or "1|2|3"; NaN for those that are missing."""
     found = np.full(3, np.nan)
     for place, item in enumerate(value.translate(str.maketrans("[](),|;", "       ")).split()[:3]):
         found[place] = _number_or_nan(item)

@@ -42,11 +42,11 @@ _SPLIT_RULE = "80 % of the events train, 10 % validate, 10 % test, by a hash of 
 
 @dataclasses.dataclass
 class FolderConfig(WaveformConfig):
-    """A folder, and what its records look like."""
+    """A folder, and the layout of its records."""
 
     folder: str = ""
     checksum: str = ""
-    """Of the metadata and the sizes of the waveform files, so that a changed folder is not taken for the old one."""
+    """Digest of metadata and sizes of the waveforms: a changed folder is not taken for the one that was prepared."""
     samples: int = 0
     """Length of a record."""
     sampling_rate_hz: float = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 _FLATTENING = 1 / 298.257223563
-_ITERATIONS = 20  # a local path needs three
+_ITERATIONS = 20  # local paths need three
 
 
 def back_azimuth_deg(

@@ -1,4 +1,4 @@
-"""STEAD's files: which are there, and where the others come from."""
+"""STEAD's files: finding them in a folder, or downloading them."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def find(folder: Path, config: str, chunk: int) -> list[tuple[Path, Path]]:
     Args:
         folder: the manual folder.
         config: `stead/NAME`, for errors.
-        chunk: 1 to 6, or 0 for all there is: merge.* or merged.*, else the chunks, else the one HDF5 that is there.
+        chunk: 1 to 6, or 0 for everything: merge.* or merged.*, else all chunks, else the only HDF5 in the folder.
 
     Raises:
-        ZooError: if they are not there, or it is not clear which CSV belongs to the HDF5.
+        ZooError: if they are missing, or it is not clear which CSV belongs to the HDF5.
     """
     stems = [f"chunk{chunk}"] if chunk else ["merge", "merged"]
     for stem in stems:
@@ -85,7 +85,7 @@ def _is_pair(stem: Path) -> bool:
 
 
 def _its_csv(hdf5: Path, csvs: list[Path]) -> Path:
-    """Return the CSV of an HDF5: the one of its name, the only one, or the one whose first names are in it."""
+    """Return the CSV of an HDF5: the one with its name, the only one, or the one whose first names are found in it."""
     if hdf5.with_suffix(".csv") in csvs:
         return hdf5.with_suffix(".csv")
     if len(csvs) == 1:
@@ -112,10 +112,10 @@ def _its_csv(hdf5: Path, csvs: list[Path]) -> Path:
 
 
 def download(folder: Path, chunk: int) -> list[tuple[Path, Path]]:
-    """Download and unpack a chunk, or all (chunk 0), from where STEAD's README links to; return the pair of files.
+    """Download and unpack a chunk, or everything (chunk 0), from the links in STEAD's README; return the pair of files.
 
     Raises:
-        ZooError: if it cannot be had.
+        ZooError: if the download fails, the disk is too full, or the link leads elsewhere.
     """
     name = f"chunk{chunk}" if chunk else "whole"
     here, url, size_gb = folder / name, f"https://rebrand.ly/{name}", _SIZE_GB[chunk]
@@ -126,7 +126,7 @@ def download(folder: Path, chunk: int) -> list[tuple[Path, Path]]:
         hours = size_gb * 1e3 / _MB_PER_S / 3600
         say(
             f"STEAD {name}: {size_gb:g} GB from {url}, {hours:.1f} hours at {_MB_PER_S:g} MB/s, and about "
-            "as much again unpacked. It goes on where it is interrupted; files at hand: --manual-dir."
+            "as much again unpacked. An interrupted download goes on. If you have the files: --manual-dir."
         )
         if free_gb + arrived_gb < 2 * size_gb:
             raise ZooError(
@@ -139,8 +139,8 @@ def download(folder: Path, chunk: int) -> list[tuple[Path, Path]]:
         if not begin.startswith(b"PK"):
             shutil.rmtree(here)  # with its pinned checksum
             raise ZooError(
-                f"{url} led to something that is no zip (it begins with {begin!r}), perhaps a page that asks to sign "
-                "in. Open it in a browser, unpack what it gives and name the folder with --manual-dir."
+                f"{url} led to something that is not a zip (it begins with {begin!r}), perhaps a page that asks to "
+                "sign in. Open it in a browser, unpack what it gives and name the folder with --manual-dir."
             )
         extract(archive, ["*.hdf5", "*.csv"], here)
         archive.unlink()
@@ -159,7 +159,7 @@ def test_list(manual: Path | None, folder: Path) -> Path:
     """Return EQTransformer's list of test traces: the user's, else downloaded.
 
     Raises:
-        ZooError: if it can be had from neither.
+        ZooError: if neither has it.
     """
     if manual is not None and (manual / TEST_LIST).is_file():
         return manual / TEST_LIST
@@ -176,7 +176,7 @@ def test_names(path: Path) -> set[str]:
     """Read the list of test traces.
 
     Raises:
-        ZooError: if it is no list of texts.
+        ZooError: if it is not a list of texts.
     """
     try:
         names = np.load(path, allow_pickle=False)

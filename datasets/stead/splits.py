@@ -16,7 +16,7 @@ _TEST, _VALIDATION = 0.10, 0.05
 
 
 def published(test: set[str]) -> Callable[[Sequence[str]], str]:
-    """Return SeisBench's rule (`seisbench/data/stead.py`): a function that is asked once of every row, in order.
+    """Return SeisBench's rule (`seisbench/data/stead.py`): a function to be called once for every row, in order.
 
     Args:
         test: names of EQTransformer's test traces.
@@ -35,9 +35,9 @@ def published(test: set[str]) -> Callable[[Sequence[str]], str]:
 
 
 def by_event(fields: Sequence[str]) -> str:
-    """Return the split of a row's event (of its station where it has none), whatever the other rows are."""
+    """Return the split of a row's event (of its station if it has none); it does not depend on the other rows."""
     if len(fields) != len(table.PLACE):
-        return "train"  # of a row that is skipped
+        return "train"  # the row will be skipped
     event = fields[table.PLACE["source_id"]]
     if event in ("", "None", "nan"):
         event = f"{fields[table.PLACE['network_code']]}.{fields[table.PLACE['receiver_code']]}"

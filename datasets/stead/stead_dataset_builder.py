@@ -1,4 +1,4 @@
-"""STEAD as TFDS: the archive's files as they are, whole traces or windows cut from them."""
+"""STEAD as TFDS, from the archive's own files: whole traces, or windows cut from them."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ class SteadConfig(WaveformConfig):
     """Which traces, and what is cut from them."""
 
     chunk: int = 0
-    """1 to 6: one of STEAD's chunks; 0: the whole, or what there is of it."""
+    """1 to 6: one of STEAD's chunks; 0: all of them, or those that exist."""
     most: int = 0
-    """About so many rows, evenly spread; 0: all."""
+    """Approximate number of rows, evenly spread; 0: all."""
     categories: tuple[str, ...] = (NOISE, EARTHQUAKE)
     min_magnitude: float | None = None
     max_distance_km: float | None = None
@@ -128,7 +128,7 @@ class Builder(WaveformBuilder):
     MANUAL_DOWNLOAD_INSTRUCTIONS = "A folder with STEAD's .hdf5 and .csv is read; without one they are downloaded."
     BUILDER_CONFIGS = [
         SteadConfig(
-            name="mini", most=3000, description="About 3,000 traces, spread over what there is, to try things."
+            name="mini", most=3000, description="About 3,000 traces, evenly spread over the files, to try things."
         ),
         SteadConfig(name="whole", description="All traces, 60 s at 100 Hz, counts."),
         SteadConfig(name="chunk1", chunk=1, description="Chunk 1: noise."),
@@ -268,7 +268,7 @@ class Builder(WaveformBuilder):
                         yield Skipped(name, problem)
 
     def _unselected(self, fields: Sequence[str]) -> str | None:
-        """Return None for an earthquake that is wanted, "" for one that is not, or what cannot be read of it."""
+        """Return None for an earthquake that is wanted, "" for one that is not, or what in its row cannot be read."""
         config = self.builder_config
         for limit, sign, column in (
             (config.min_magnitude, 1, "source_magnitude"),

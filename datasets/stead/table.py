@@ -50,18 +50,18 @@ FILE_COLUMNS = {
     "trace_category": "trace_category",
     "trace_name": "trace_name",
 }
-"""The file's columns and what they are called in a record (SeisBench's names)."""
+"""The file's columns, and their names in a record (SeisBench's)."""
 PLACE = {name: place for place, name in enumerate(FILE_COLUMNS)}
 _MISSING = {"", "none", "nan", "null", "na"}
 
 
 def rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the line number and the texts of each row, in the order of `FILE_COLUMNS` whatever the file's is.
+    """Yield the line number and the texts of each row, in the order of `FILE_COLUMNS`, whatever the order in the file.
 
-    A row with too few or too many fields is yielded as it is: its length is not that of `FILE_COLUMNS`.
+    A row with too few or too many fields is yielded unchanged, with a length other than that of `FILE_COLUMNS`.
 
     Raises:
-        ZooError: if the file is not there, empty, or lacks columns.
+        ZooError: if the file is missing, empty, or lacks columns.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
@@ -90,7 +90,7 @@ def number(text: str) -> float:
     """Return a number of the file, NaN where it is missing; brackets around it are dropped.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not a number.
     """
     bare = text.strip().strip("[]").strip()
     return math.nan if bare.lower() in _MISSING else float(bare)
@@ -103,8 +103,8 @@ def columns(block: Sequence[Sequence[str]]) -> tuple[dict[str, np.ndarray | list
         block: rows in the order of `FILE_COLUMNS`.
 
     Returns:
-        The columns under their record's names: lists of texts, float64 arrays (n,) and (n, 3); and by row what could
-        not be read in it (the value is NaN there).
+        The columns under their names in a record: lists of texts, float64 arrays (n,) and (n, 3); and, by row, what
+        could not be read (its value is NaN).
     """
     made: dict[str, np.ndarray | list[str]] = {}
     problems: dict[int, str] = {}

@@ -19,18 +19,18 @@ def starts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw where windows begin.
 
-    A window lies in its trace. It starts on one of the samples at which P is in the window, all equally probable (that
-    is, before P or on it); in noise anywhere.
+    A window lies in its trace. It starts on one of the samples for which P is in the window, all equally probable (that
+    is, before P or on it); a window of noise starts anywhere.
 
     Args:
         columns: with trace_name and trace_p_arrival_sample of n traces.
         noise: (n,) whether a trace is noise.
-        rate_hz: of the window.
-        samples: of the window at that rate.
-        seed: of the draws.
+        rate_hz: sampling rate of the window.
+        samples: length of the window at that rate.
+        seed: seed of the draws.
 
     Returns:
-        The samples of the file (n,) int64, and (n,) whether there is such a window: no where P is missing or too late.
+        The samples of the file (n,) int64, and whether there is such a window (n,): false if P is missing or too late.
     """
     last = SAMPLES - math.ceil(samples * RATE_HZ / rate_hz)
     reach = (samples - 1) * RATE_HZ / rate_hz
@@ -48,18 +48,18 @@ def cut(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Resample traces and cut records from them.
 
-    A constant component has nothing to tell, but at the ends of the trace the low pass would make a wave of its offset:
-    it becomes zero (in place). STEAD's traces have no mean to speak of; theirs is not removed.
+    A constant component becomes zero (in place): it holds no signal, but at the ends of the trace the low pass would
+    turn its offset into a wave. STEAD's traces have hardly any mean; it is not removed.
 
     Args:
         raw: (n, 6000, 3) float32 traces.
-        columns: theirs.
+        columns: columns of the traces.
         begin: (n,) the samples on which the records begin.
-        rate_hz: of the records.
-        samples: of the records.
+        rate_hz: sampling rate of the records.
+        samples: length of the records.
 
     Returns:
-        Records (n, samples, 3) and their columns: samples and time refer to the record.
+        Records (n, samples, 3) and their columns, in which samples and times refer to the record.
     """
     constant = (raw[:, 0] == raw[:, SAMPLES // 2]) & (raw[:, 0] == raw[:, -1])
     for row, component in zip(*np.nonzero(constant), strict=True):
@@ -82,7 +82,7 @@ def take(columns: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
 
 
 def _later(times: Sequence[str], samples: np.ndarray) -> list[str]:
-    """Return times so many samples later, in the file's form; one that is missing or none stays as it is."""
+    """Return times that are some samples later, in the file's form; a missing or unreadable one stays as it is."""
     try:
         parsed = np.array(times, "datetime64[us]")
     except ValueError:

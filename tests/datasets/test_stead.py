@@ -457,7 +457,7 @@ def test_downloaded_and_unpacked(folder, tmp_path, server, monkeypatch):
     monkeypatch.setenv("ZOO_MIRROR", server.url)
     files = module("files")
     monkeypatch.setitem(files._SIZE_GB, 2, 1e-3)
-    with pytest.raises(ZooError, match="no zip .it begins with b'<htm'.*--manual-dir"):
+    with pytest.raises(ZooError, match="not a zip .it begins with b'<htm'.*--manual-dir"):
         datasets.prepare("stead/chunk2", tmp_path, only_list)
     server.content, server.drop_after = zipped.getvalue(), 100_000
     datasets.prepare("stead/chunk2", tmp_path, only_list)
