@@ -24,32 +24,55 @@ _USERS_SEED = 100
 _MOST_EVENTS = 255  # in a pixel, as counts are stored
 
 
-def _range(default: tuple[float, float], meaning: str, unit: str, low: float = 0.0) -> Setting:
-    return Setting(default, f"{meaning}; default: the task's", "ours", unit=unit, low=low, separator=":", length=2)
+_OURS = "ours; the default is that of medium, other tasks have their own"
+
+
+def _range(field: str, meaning: str, unit: str, low: float = 0.0) -> Setting:
+    default = getattr(TASKS["medium"], field)
+    return Setting(default, meaning, _OURS, unit=unit, low=low, separator=":", length=2)
 
 
 _OF_TASK = {
-    "events": _range((50.0, 400.0), "least and most expected events of a window", "events"),
-    "burst_events": _range((10, 25), "least and most events of a burst", "events", low=1),
-    "burst_sd_px": _range((0.7, 2.0), "least and largest sd of a burst", "pixels"),
-    "smoothing_px": _range((5.0, 20.0), "least and largest smoothing of the background", "pixels"),
-    "log_sd": _range((0.5, 1.5), "least and largest sd of the background's logarithm", "1"),
-    "past_windows": _range((20.0, 400.0), "least and most windows of the known past", "windows"),
-    "centre": Setting("rate", "where bursts lie: where the background is, or anywhere", "ours", choices=CENTRES),
+    "events": _range("events", "fewest and most expected events of a window, log-uniform", "events"),
+    "burst_events": _range("burst_events", "fewest and most events of a burst, uniform", "events", low=1),
+    "burst_sd_px": _range("burst_sd_px", "smallest and largest standard deviation of a burst, uniform", "pixels"),
+    "smoothing_px": _range(
+        "smoothing_px",
+        "smallest and largest standard deviation of the Gaussian that smooths the background, uniform",
+        "pixels",
+    ),
+    "log_sd": _range(
+        "log_sd", "smallest and largest standard deviation of the background's natural logarithm, uniform", "1"
+    ),
+    "past_windows": _range("past_windows", "fewest and most windows that the known past has, log-uniform", "windows"),
+    "centre": Setting(
+        TASKS["medium"].centre,
+        "where bursts lie; rate: where the background puts them, uniform: anywhere",
+        _OURS,
+        choices=CENTRES,
+    ),
     "above": Setting(
-        0,
-        "0: a map with a burst is anomalous; else one with more events in some pixel",
-        "figure S1",
+        TASKS["medium"].above,
+        "a map is anomalous if some pixel holds more events than this; 0: if it has a burst",
+        "figure S1 (5); 0 is ours",
         unit="events",
         low=0,
     ),
 }
 _SETTINGS = {
-    "task": Setting("medium", "the kind of maps", "figure S1; ours", choices=(*TASKS, *KINDS)),
-    "train": Setting(4_000, "maps of the training split; recipes draw fresh ones", "ours", unit="maps", low=1),
+    "task": Setting(
+        "medium", "the kind of maps, which the other settings change", "figure S1; ours", choices=(*TASKS, *KINDS)
+    ),
+    "train": Setting(
+        4_000,
+        "maps of the training split",
+        "ours: few, as recipes draw fresh maps of the same task",
+        unit="maps",
+        low=1,
+    ),
     "validation": Setting(4_000, "maps of the validation split", "ours", unit="maps", low=1),
     "test": Setting(10_000, "maps of the test split", "ours", unit="maps", low=1),
-    "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
+    "seed": Setting(_USERS_SEED, "seed of the draws", "ours: none of the shipped configs'", low=0),
     **_OF_TASK,
 }
 
@@ -62,14 +85,13 @@ class MapsConfig(tfds.core.BuilderConfig):
     """One of `zoo.seismicity.physics.maps.TASKS` or `zoo.seismicity.physics.sequences.KINDS`."""
     changes: tuple[tuple[str, Any], ...] = ()
     """What is changed in the task: (field of `MapTask`, value) pairs."""
-    train: int = 4_000
-    """Few: recipes draw fresh maps of the same task for every epoch."""
-    validation: int = 4_000
-    test: int = 10_000
-    seed: int = _USERS_SEED
+    train: int = _SETTINGS["train"].default
+    validation: int = _SETTINGS["validation"].default
+    test: int = _SETTINGS["test"].default
+    seed: int = _SETTINGS["seed"].default
 
     def map_task(self) -> MapTask:
-        """Return the task with the changes of this config; there is none behind a kind of sequences."""
+        """Return the task with the changes of this config; kinds of sequences have none."""
         return dataclasses.replace(TASKS[self.task], **dict(self.changes))
 
     def about(self) -> str:
@@ -78,7 +100,7 @@ class MapsConfig(tfds.core.BuilderConfig):
 
 
 class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
-    """Event counts of a window on 64 x 64 pixels, the rate that the region's past suggests, and the truth."""
+    """Event counts of a window on 64 x 64 pixels, what the region's past leads one to expect, and the truth."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
@@ -121,8 +143,10 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `task` (default medium), `train`, `validation`, `test`, `seed`, and any range or choice of the
-                task: `events=50:400`, `burst_events=10:25`, `burst_sd_px=0.7:2`, `centre=uniform` ...
+            settings: any of `SETTINGS`, as text: `events=50:400`, `burst_events=10:25`, `centre=uniform` ...
+
+        Raises:
+            UsageError: if the name is taken, or a setting is not meant.
         """
         check_own_name("seismicity_maps", name, cls.builder_configs)
         chosen = read("seismicity_maps", cls.SETTINGS, settings)
@@ -171,8 +195,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "origin": "synthetic: maps drawn by zoo.seismicity.physics.maps and zoo.seismicity.physics.sequences",
             "units": {
                 "counts": "events of a window in each pixel; row 0 is south, column 0 is west",
-                "past": "events of a window expected from the region's past",
-                "expected": "events of a window truly expected from the background",
+                "past": "events of a window that the region's past leads one to expect",
+                "expected": "true expected events of the background in a window",
                 "label": "0 background, 1 anomalous",
                 "burst_events": "events that are not background",
                 "burst_row_px": "row of the burst's centre",

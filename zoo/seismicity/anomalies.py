@@ -83,6 +83,27 @@ def find_anomalies(
         ZooError: if the region has too few events, the catalogue is shorter than one window, `read_catalogue` refuses
             the file, or the model answers something else.
         UsageError: if a setting is out of its range.
+
+    Any model that says what it answers and predicts probabilities (n, 2) will do, here one that looks at the fullest
+    pixel. It finds 40 events in a day and a place, on a background of four a day:
+
+    >>> from zoo.seismicity import simulate
+    >>> from zoo.seismicity.catalogues import from_columns
+    >>> from zoo.seismicity.physics.sequences import burst
+    >>> class FullestPixel:
+    ...     name, answers, channels = "fullest pixel", "seismicity.anomaly", 1
+    ...     def predict(self, maps, **options):
+    ...         odds = np.exp(maps[..., 0].max(axis=(1, 2)) - 10.0)
+    ...         return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
+    >>> rng = np.random.default_rng(0)
+    >>> planted = burst(40, start_days=300, duration_days=1, x_px=20, y_px=30, sd_px=1, source=1, rng=rng)
+    >>> events = simulate(np.full((64, 64), 0.001), days=360, rng=rng, extra=(planted,))
+    >>> time = np.datetime64("2020-01-01") + np.round(24 * events["time_days"]).astype("timedelta64[h]")
+    >>> catalogue = from_columns({"time": time, "x_km": events["x_px"], "y_km": events["y_px"]})
+    >>> found = find_anomalies(catalogue, FullestPixel(), window_days=20.0)
+    >>> largest = max(found.sequences, key=lambda sequence: sequence.events)
+    >>> str(largest.start)[:10], bool(abs(largest.events - 40) < 5)
+    ('2020-10-27', True)
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
     network = NetworkScore(model, seed)

@@ -30,6 +30,12 @@ def read_periods(path: str | os.PathLike) -> list[Period]:
 
     Raises:
         ZooError: if there is no such file or no period in it, a line lacks a time, or an end is before its start.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "periods.csv"
+    >>> _ = file.write_text("start,end\\n2019-07-04,2019-07-06T12:00\\n")
+    >>> [(str(start), str(end)) for start, end in read_periods(file)]
+    [('2019-07-04T00:00:00.000', '2019-07-06T12:00:00.000')]
     """
     path = Path(path)
     try:

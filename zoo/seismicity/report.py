@@ -36,7 +36,7 @@ class Seismicity:
         method: name of the network.
         completeness: smallest magnitude, NaN where every event counts.
         false_alarms_per_year: alarms a year that ordinary times may give at each threshold.
-        manual: periods that a person marked, for comparison; may be set before `report` and `write`.
+        manual: periods marked by hand, for comparison; may be set before `report` and `write`.
     """
 
     catalogue: Catalogue

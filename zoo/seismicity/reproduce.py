@@ -1,7 +1,8 @@
 """How Zhang & Yang chose weight decay and learning rate: by the final validation loss (text S1, tables S1 to S6).
 
-Their maps are not published: losses can be compared along a table, less so between the paper's and ours. At width 16
-and 64,000 fresh maps a cell costs a minute or two for ResNet-18; `--set width=64` is the paper's network.
+Their maps are not published, so that losses can be compared within a table rather than between the paper's and ours.
+At width 16 and 64,000 fresh maps a cell costs a minute or two for ResNet-18; `--set width=64` gives the paper's
+network.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ PAPER_BY_RATE = {
 }
 """Those of tables S2, S4 and S6."""
 DECAY_STUDY_RATES = {18: 0.001, 34: 0.003, 101: 0.0007}
-"""The rate at which decays were compared. It is not stated: here the tables of a network have a loss in common."""
+"""The rate at which decays were compared; not stated, but at this one both tables of a network have the same loss."""
 RATE_STUDY_DECAY = 0.005
 _TABLES = {18: ("S1", "S2"), 34: ("S3", "S4"), 101: ("S5", "S6")}
 _EPOCH_MAPS = 8000

@@ -89,6 +89,13 @@ def read_catalogue(path: str | os.PathLike, columns: Mapping[str, str | int] | N
     Raises:
         ZooError: if there is no such file or no time or place in it, or if most of its rows cannot be used.
         UsageError: if `columns` names a column that is not there.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "events.csv"
+    >>> _ = file.write_text("when,E,N,M\\n2020-01-02T12:00:00,1500,200,0.9\\n2020-01-01T06:30:00,2500,250,1.2\\n")
+    >>> catalogue = read_catalogue(file, {"time": "when", "x_m": "E", "y_m": "N", "magnitude": "M"})
+    >>> catalogue.x_km.tolist(), catalogue.magnitude.tolist()
+    ([2.5, 1.5], [1.2, 0.9])
     """
     path = Path(path)
     if not path.is_file():

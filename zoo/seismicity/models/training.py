@@ -1,7 +1,7 @@
 """What the recipes of seismicity maps share: fresh maps in every step, the paper's training, scores, calibration.
 
-Text S1 and tables S1 to S6 of Zhang & Yang give the weight decays and learning rates, and that training stops early.
-Optimizer, batch and patience are ours: gradient descent with momentum 0.9, 32 maps, 10 epochs.
+Text S1 and tables S1 to S6 of Zhang & Yang give the weight decays and learning rates, and say that training stops
+early. Optimizer, batch and patience are ours: gradient descent with momentum 0.9, 32 maps, 10 epochs.
 """
 
 from __future__ import annotations
@@ -24,38 +24,61 @@ SCHEDULES = ("constant", "cosine")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PAPER_DECAY = 0.005
 PAPER_RATES = {18: 0.005, 34: 0.003, 101: 0.0007}
-"""Chosen values of tables S1 to S6; the rate by depth."""
+"""What tables S1 to S6 led the paper to; the rate by depth."""
 MOMENTUM = 0.9
+_WARM_UP = 1 / 20  # share of the updates in which the rate of the schedule cosine rises
+_STEPS_TOGETHER = 25  # updates between two returns to Python, at most: fewer returns train faster
 SETTINGS = {
     **data_settings("seismicity_maps/medium", "train[:1]"),  # one map, as maps are drawn anew
     "tasks": Setting(
-        ["medium"], "kinds of maps that are drawn; a batch holds as many of each", "ours", choices=list(TASKS)
+        ["medium"],
+        "kinds of maps that are drawn; a batch holds equally many of each",
+        "ours: the maps of figure S1 are told apart by a threshold",
+        choices=list(TASKS),
     ),
     "scored_on": Setting(
         ["validation", "test", "seismicity_maps/medium_uniform:test", "seismicity_maps/hard:test"],
-        "what the card's scores are measured on",
-        "ours",
+        "splits, and other datasets where they are prepared, that the card's scores are measured on",
+        "ours: bursts as in training, anywhere, and wider than in training",
     ),
-    "width": Setting(64, "channels of the first stage", "He et al. 2016", unit="channels", low=1),
+    "width": Setting(64, "channels of the first stage", "He et al. 2016, table 1", unit="channels", low=1),
     "channels": Setting(
-        1, "1: the map alone; 2: and the events that the past leads one to expect", "ours", low=1, high=2
+        1,
+        "1: the map alone; 2: beside it the events that the region's past leads one to expect",
+        "1: text S1; 2: ours",
+        unit="channels",
+        low=1,
+        high=2,
     ),
-    "grown_from": Setting("", "the shallower model whose weights training starts from; empty: random ones", "ours"),
+    "grown_from": Setting(
+        "",
+        "name or folder of a shallower model whose weights training starts from; empty: random weights",
+        "ours: it saves most of a deeper network's training",
+    ),
     "schedule": Setting(
         "constant",
-        "constant: one rate, and early stopping; cosine: it rises for a twentieth of the updates, then falls to zero",
-        "constant: text S1; cosine: ours",
+        "constant: one learning rate; cosine: it rises for a twentieth of the updates, then falls to zero",
+        "constant: tables S1 to S6; cosine: ours",
         choices=SCHEDULES,
     ),
-    **learning_rate(PAPER_RATES[18], "tables S1 to S6"),
-    "weight_decay": Setting(PAPER_DECAY, "decay of the weights, that of an L2 penalty", "tables S1 to S6", low=0.0),
-    "precision": Setting("float32", "precision of the convolutions in training", "ours", choices=list(PRECISIONS)),
-    **fit_settings(batch_size=32, epochs=1000, patience=10, source="ours: text S1 says early stopping"),
-    "steps_per_epoch": Setting(1000, "batches that are called an epoch", "ours", unit="updates", low=1),
+    **learning_rate(PAPER_RATES[18], "tables S2, S4 and S6"),
+    "weight_decay": Setting(PAPER_DECAY, "factor of the L2 penalty's gradient", "tables S1, S3 and S5", low=0.0),
+    "precision": Setting(
+        "float32",
+        "precision of the convolutions in training",
+        "float32: the usual one; bfloat16: ours, for speed",
+        choices=list(PRECISIONS),
+    ),
+    **fit_settings(
+        batch_size=32, epochs=1000, patience=10, source="text S1 says that training stops early; the number is ours"
+    ),
+    "steps_per_epoch": Setting(
+        1000, "updates that count as an epoch", "ours: maps are drawn without end", unit="updates", low=1
+    ),
 }
 """Settings of the recipes; the learning rate is that of ResNet-18."""
 TUNED = {"schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4, "precision": "bfloat16", "patience": 0}
-"""What trains in an hour of a CPU: a rate that rises, then falls to zero along a cosine, and half the precision."""
+"""Training in an hour of a CPU: a rate that rises, then falls to zero along a cosine, at half the precision."""
 
 
 class DecayedSGD(keras.optimizers.SGD):
@@ -74,9 +97,9 @@ class DecayedSGD(keras.optimizers.SGD):
 
 
 def builder(model_class: type[SeismicityClassifier]) -> Callable[..., SeismicityClassifier]:
-    """Return the `build` of a recipe: settings to the model that training begins with.
+    """Return the `build` of a recipe: a function of the settings that returns the model that training begins with.
 
-    `grown_from`, a checkpoint, gives its weights (`ResidualNetwork.grow`); "" gives random ones.
+    Its weights are those of the checkpoint `grown_from` (`ResidualNetwork.grow`), or random where that is empty.
     """
 
     def build(width: int, channels: int, grown_from: str) -> SeismicityClassifier:
@@ -104,7 +127,7 @@ def examples(model: SeismicityClassifier, records: Records, settings: Mapping[st
 
 
 def draws(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> Callable:
-    """Return what makes a batch: as many maps of each task, drawn by the generator it is given."""
+    """Return a function that draws a batch with equally many maps of each task, by the generator it is given."""
     tasks = [TASKS[name] for name in settings["tasks"]]
     sizes = [len(part) for part in np.array_split(np.arange(settings["batch_size"]), len(tasks))]
 
@@ -119,17 +142,17 @@ def draws(model: SeismicityClassifier, records: Records, settings: Mapping[str, 
 def compile_network(network: ResidualNetwork, settings: Mapping[str, Any], steps: int) -> None:
     """Compile with cross entropy, logged without the penalty, and gradient descent by one of two schedules.
 
-    `constant`: the paper's, and early stopping. `cosine`: up for a twentieth of the steps, then down to zero.
+    `constant`: the paper's. `cosine`: the rate rises for a twentieth of the steps, then falls to zero.
     """
     rate = settings["learning_rate"]
     if settings["schedule"] == "cosine":
-        rate = cosine(rate, steps, warm_up=steps // 20)
+        rate = cosine(rate, steps, warm_up=int(steps * _WARM_UP))
     network.compute_in(PRECISIONS[settings["precision"]])
     network.compile(
         DecayedSGD(rate, settings["weight_decay"]),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        steps_per_execution=min(settings["steps_per_epoch"], 25),
+        steps_per_execution=min(settings["steps_per_epoch"], _STEPS_TOGETHER),
         jit_compile=False,  # XLA's convolutions on a CPU are several times slower than oneDNN's
     )
 
@@ -187,12 +210,13 @@ def recipe(
 ) -> Recipe:
     """Return the recipe of a depth.
 
-    Its tags: `single`, one map; `history`, with the region's past; `paper`, one map by the paper's decay and rate.
+    Its tags: `single`, the map alone; `history`, beside it the region's past; `paper`, the map alone, trained at the
+    paper's decay and rate.
 
     Args:
         model_class: of the model.
         depth: of the network.
-        single, history: settings of these tags, beside `TUNED`.
+        single, history: what these tags set beside `TUNED`.
     """
     return Recipe(
         name=model_class.recipe_name,
