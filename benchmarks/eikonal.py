@@ -101,7 +101,7 @@ def picks(data_dir: str | None, events: int) -> None:
     distance_km = np.linalg.norm(places[:, np.newaxis] - RECEIVERS_KM, axis=-1)
     noise = np.random.default_rng(0).normal(scale=noise_sd, size=traces.shape)
     rows = []
-    for kind, sigma_s in (("pulse fitted", PULSE_SIGMA_S), ("onset (AIC)", None)):
+    for kind, sigma_s in (("pulse fitted", PULSE_SIGMA_S), ("onset (AIC)", "unknown")):
         start = time.process_time()
         found = [
             pick_arrivals(t, SAMPLING_RATE_HZ, RECEIVERS_KM, noise_sd, sigma_s) for t in traces.astype(float) + noise
@@ -133,7 +133,7 @@ def location(events: int) -> None:
     used = slice(1, 5)  # the paper's four receivers above the diagonal: all but the central one
     ways = {
         "gaussian, 5 ms": {},
-        "gaussian, sds estimated": {"pick_sd_s": None},
+        "gaussian, sds estimated": {"pick_sd_s": "auto"},
         "gaussian, 5 ms, unknown origin time": {"origin_time_known": False},
         "edt, 5 ms, N = 4": {"likelihood": "edt"},
         "edt, 5 ms, N = 1 (paper)": {"likelihood": "edt", "edt_power": 1.0},

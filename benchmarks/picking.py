@@ -79,7 +79,7 @@ def sta_lta(kind: str, on_ratio: float):
 
 def network(name: str):
     """Return a model of the zoo as a picker."""
-    return registry.recipe_module("phase_picker").probabilities(registry.load(name))
+    return registry.recipe_module("phase_picker").probabilities(registry.load(name, answering="seismograms.picks"))
 
 
 def with_noise(records: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:
@@ -176,7 +176,7 @@ def cross_validate(folds: int, picks: Path, data_dir: str | None, card: Path | N
             tuned = recipe.train(out=Path(folder) / f"fold.{fold}", settings=settings, data_dir=data_dir, seed=seed)
             data = datasets.arrays(dataset, "test", data_dir, recipe.recipe.features)
             say(f"Fold {fold} of {folds}: {len(data['waveform'])} records not shown")
-            for name, scored in ((recipe.hyperparameters["initial"], before), (str(tuned), after)):
+            for name, scored in ((recipe.settings["initial"], before), (str(tuned), after)):
                 scored.append(picking.residuals(network(name), data, SAMPLES, RATE_HZ))
     rows = {"before": picking.pooled(before), "fine-tuned, not shown": picking.pooled(after)}
     print_table(f"{NCEDC}, {folds} folds by station", HEADER, [row_of(name, s) for name, s in rows.items()])

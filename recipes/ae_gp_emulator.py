@@ -19,7 +19,6 @@ from zoo.microseismic.models.compression import FrameAutoencoder
 from zoo.microseismic.models.emulator import Emulator
 from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.settings import Setting
-from zoo.training.recipe import Stage
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -65,20 +64,17 @@ def fit_processes(model: AEGPEmulator, records: Mapping[str, np.ndarray], settin
     emulator_training.fit_code_processes(model, features, np.asarray(model.autoencoder.encoder(frames)), settings)
 
 
-def stages(settings: Mapping[str, Any]) -> list[Stage]:
-    """Return the training of the autoencoder, the only network."""
-    return [emulator_training.autoencoder_stage(settings["epochs"])]
-
-
 RECIPE = emulator_training.recipe(
     AEGPEmulator,
     {
         **emulator_training.FIT,
         "autoencoder_units": Setting([256, 128, 64], "units of the encoder's hidden layers", "figure 4", low=1),
         "latent": Setting(5, "numbers in a code", "section 2.2.5", low=1),
-        "code_points": Setting(512, "inducing points of the process of a number", "ours", low=2),
+        "code_points": Setting(
+            512, "inducing points of each Gaussian process of the code", "ours", unit="points", low=2
+        ),
     },
     before_fit=emulator_training.adapt,
-    stages=stages,
+    stages=[emulator_training.autoencoder_stage()],
     after_fit=fit_processes,
 )

@@ -60,7 +60,7 @@ class AENNEmulator(Emulator):
 def stages(settings: Mapping[str, Any]) -> list[Stage]:
     """Return the training of the autoencoder, then that of perceptron and decoder."""
     return [
-        emulator_training.autoencoder_stage(settings["autoencoder_epochs"]),
+        emulator_training.autoencoder_stage(epochs=settings["autoencoder_epochs"]),
         emulator_training.network_stage(),
     ]
 
@@ -68,11 +68,14 @@ def stages(settings: Mapping[str, Any]) -> list[Stage]:
 RECIPE = emulator_training.recipe(
     AENNEmulator,
     {
+        **emulator_training.NETWORK,
         **emulator_training.FIT,
         "units": Setting([64, 128, 256], "units of the perceptron's hidden layers", "section 2.2.4", low=1),
         "autoencoder_units": Setting([256, 128, 64], "units of the encoder's hidden layers", "figure 4", low=1),
         "latent": Setting(5, "numbers in a code", "section 2.2.4", low=1),
-        "autoencoder_epochs": Setting(150, "epochs of the autoencoder", "ours", unit="epochs", low=1),
+        "autoencoder_epochs": Setting(
+            150, "passes over the training records when the autoencoder is trained", "ours", unit="epochs", low=0
+        ),
     },
     before_fit=emulator_training.adapt,
     stages=stages,

@@ -117,6 +117,7 @@ def examples(
 RECIPE = emulator_training.recipe(
     CVAEEmulator,
     {
+        **emulator_training.NETWORK,
         **emulator_training.FIT,
         "units": Setting([64, 128, 256], "units of the decoder's hidden layers", "section 2.2.6", low=1),
         "latent": Setting(5, "dimension of the code", "section 2.2.6", low=1),

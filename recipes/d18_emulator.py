@@ -1,7 +1,7 @@
 """Emulator of microseismic traces: Gaussian processes of dominant samples, as in Das et al. (2018).
 
-Paper   Das et al. 2018, Geophysical Journal International 215, 1257 ("D18"), as Spurio Mancini et al. 2021,
-        Solid Earth 12, 1683, sum it up in their appendix A: R2D of about 0.89
+Paper   Das et al. 2018, Geophysical Journal International 215, 1257 ("D18"), as summarised by Spurio Mancini et al.
+        2021, Solid Earth 12, 1683, appendix A: R2D of about 0.89
 Data    microseismic/marine (datasets/microseismic), or the paper's traces (tag kwave2021)
 Cost    43 to 79 CPU-seconds for a receiver, all of them for Gaussian processes
 Run     zoo train d18_emulator
@@ -23,7 +23,7 @@ from zoo.microseismic.models.gp_regression import fit_gaussian_processes
 from zoo.settings import Setting, changed
 from zoo.training.recipe import draw_seed, seeds
 
-# What the hyperparameters of one of hundreds of processes are found on, and in how many steps.
+# There are hundreds of processes: the hyperparameters of each are found on so many examples, in so many steps.
 _EXAMPLES, _ITERATIONS = 400, 30
 
 
@@ -37,7 +37,7 @@ class D18Emulator(Emulator):
 
     Args:
         components: number of dominant samples.
-        **emulator: see `zoo.microseismic.models.emulator.Emulator`, without units.
+        **emulator: see `zoo.microseismic.models.emulator.Emulator`; `units` are not used.
     """
 
     recipe_name = "d18_emulator"
@@ -119,7 +119,7 @@ RECIPE = emulator_training.recipe(
     {
         **changed(
             emulator_training.SETTINGS,
-            features="paper",  # more of them fit what does not repeat: samples jump in and out of the dominant ones
+            features="paper",  # more would fit what does not repeat: samples jump in and out of the dominant ones
             inducing_points=128,
         ),
         "components": Setting(100, "dominant samples of a trace", "appendix A", unit="samples", low=1),

@@ -5,7 +5,7 @@ Data    local_seismograms/kong2021_explosion_earthquake (synthetic); the paper's
 Cost    105 CPU-seconds of training, with an autoencoder at hand
 Run     zoo train explosion_earthquake
 
-The synthetic explosions are of assumed physics: what this model finds in them need not be in real ones.
+The physics of the synthetic explosions is assumed: what this model finds in them need not be in real ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LABELS = ("explosion", "earthquake")
 
 @keras.saving.register_keras_serializable(package="zoo")
 class ExplosionEarthquake(WaveformClassifier):
-    """Windows (n, 540, 3) of 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): explosion, earthquake.
+    """Windows (n, 540, 3) at 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): explosion, earthquake.
 
     It takes the arguments of `WaveformClassifier`.
     """
@@ -38,14 +38,16 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> Explosio
 
 RECIPE = WaveformRecipe(
     name="explosion_earthquake",
-    summary="Says of 27 s of a seismogram whether they hold an earthquake or an explosion. As shipped: trained "
+    summary="Says whether 27 s of a seismogram hold an earthquake or an explosion. As shipped: trained "
     "on SYNTHETIC seismograms.",
     settings={
         **data_settings("local_seismograms/kong2021_explosion_earthquake"),
         **changed(waveform_training.APPLICATION, labels=0),
         **waveform_training.VERTICAL_ONLY,
         "scored_on": Setting(
-            ["validation", "test", "explosions/pnw_kong2021"], "what the card's scores are measured on", "ours"
+            ["validation", "test", "explosions/pnw_kong2021"],
+            "splits, and datasets where they are prepared, on which the card's scores are measured",
+            "ours: the synthetic splits, and real hard cases",
         ),
     },
     build=build,

@@ -3,7 +3,7 @@
 Paper   after Spurio Mancini et al. 2021, Solid Earth 12, 1683 (method B, components and a network), who take
         explosions alone; Piras et al. 2023, Geophys. J. Int. 232, 1219 add CLVD and double-couple sources
 Data    microseismic/marine_mechanisms (datasets/microseismic)
-Cost    41 CPU-seconds of training after 53 of what is learnt before it; 2 MB
+Cost    53 CPU-seconds of processes, amplitudes and components, then 41 of training; 2 MB
 Run     zoo train greens_emulator
 """
 
@@ -25,7 +25,7 @@ from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings, lear
 
 WAVES = ("p", "s")
 ERROR_BINS = 24  # of height, in which the emulator's errors are measured
-# The emulator's errors, of each receiver and height: a column for each wave, or one.
+# The emulator's errors at each receiver and height: a column for each wave, or one for both.
 ERRORS = {"timing_sd_s": len(WAVES), "log_amplitude_sd": len(WAVES), "shape_error": 1, "signal_error": 1}
 
 
@@ -57,14 +57,14 @@ class GreensEmulator(Emulator):
         self.frame_samples = -(-self.samples // self.frame_every)
         self.processes = GaussianProcess(self.inducing_points, outputs=waves)
         self.processes.build((None, receivers, self.source_features.smooth))
-        # One network for all receivers: a row of features and the number of the receiver
+        # One network for all receivers: its input is the features and which receiver they belong to.
         self.network = ReceiverPerceptrons([*self.units, waves * self.coefficients], name="network")
         self.network.build((None, 1, self.source_features.count + receivers))
         self.principal = [PrincipalFrames(len(COMPONENTS), self.frame_samples, name=f"principal_{w}") for w in WAVES]
         for layer in self.principal:
             layer.build((None, receivers, self.coefficients))
         self.shift_s = ShiftAndScale(0, self.frame_samples - 1)
-        # An arrival has `reference_sample` samples before it; one of a frame more for what lies between.
+        # An arrival has `reference_sample` samples before it; one more sample of a frame for what lies between.
         lowest = -(self.reference_sample // self.frame_every) - 1
         self.shift_and_scale = ShiftAndScale(lowest, self.frame_samples + lowest)
 
@@ -76,18 +76,18 @@ class GreensEmulator(Emulator):
         self.loudness = weight("loudness", (receivers, 1 + self.source_features.smooth))
 
     def network_inputs(self, features):
-        """Return what the network is told: features and number of the receiver, (n * receivers, 1, inputs)."""
+        """Return the network's inputs, features and a one-hot code of the receiver, (n * receivers, 1, inputs)."""
         receivers = len(self.receivers_km)
         which = ops.broadcast_to(ops.eye(receivers)[None], (ops.shape(features)[0], receivers, receivers))
         return ops.reshape(ops.concatenate([features, which], axis=-1), (-1, 1, features.shape[-1] + receivers))
 
     @property
     def emulator_error(self) -> dict[str, np.ndarray]:
-        """What validation measured, rms over all heights, as `errors_at` returns it."""
+        """Errors measured on validation events, rms over all heights, in the form of `errors_at`."""
         return self._by_name(np.sqrt(np.mean(ops.convert_to_numpy(self.height_errors) ** 2, axis=-1)))
 
     def errors_at(self, height_km: float) -> dict[str, np.ndarray]:
-        """Return what validation measured at a height z, between the middles of the bins.
+        """Return the errors measured on validation events at a height z, interpolated between the middles of the bins.
 
         Errors of time in s and log amplitude of P and S, each (receivers, 2), and the rms of the rest relative to the
         peak of the loudest receiver, (receivers,): in all, and in the directions of signals.
@@ -140,7 +140,7 @@ class GreensEmulator(Emulator):
         return self._at_arrival(ops.matmul(turn, ops.sum(frames, axis=2)), onset_s, amplitude)
 
     def waves(self, coordinates_km):
-        """Return what of the Green's functions is P and what is S, (n, receivers, 2, 6, samples)."""
+        """Return P and S of the Green's functions, (n, receivers, 2, 6, samples)."""
         frames, onset_s, amplitude, turn = self.frames(coordinates_km)
         parts = [self._at_arrival(ops.matmul(turn, frames[:, :, w]), onset_s, amplitude) for w in range(len(WAVES))]
         return ops.stack(parts, axis=2)
@@ -151,7 +151,7 @@ class GreensEmulator(Emulator):
         flat = ops.reshape(frames, (-1, receivers * components, samples))
         shift = ops.repeat(onset_s, components, axis=1) / (self.frame_every * self.time_step_s)
         amplitude = ops.repeat(amplitude, components, axis=1)
-        # Samples between those of the frames: the same frames, moved by less
+        # Samples between those of the frames: the same frames, moved by less.
         parts = [
             self.shift_and_scale(flat, shift - number / self.frame_every, amplitude)
             for number in range(self.frame_every)
@@ -176,7 +176,9 @@ RECIPE = Recipe(
         "units": Setting([128, 256, 256], "units of the network's hidden layers", "ours", low=1),
         "coefficients": Setting(100, "principal components of each wave", "ours", low=1),
         "depth_nodes": Setting(61, "depths whose nearness the network is told", "ours", unit="depths", low=2),
-        "inducing_points": Setting(512, "inducing points of the processes of time", "ours", low=2),
+        "inducing_points": Setting(
+            512, "inducing points of each Gaussian process of time", "ours", unit="points", low=2
+        ),
         **learning_rate(2e-3, "ours, falls to zero along a cosine"),
         **fit_settings(batch_size=128, epochs=250),
     },

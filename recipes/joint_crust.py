@@ -29,7 +29,7 @@ class JointCrust(MixtureCrustModel):
     normal distributions, of full covariance, of logit((thickness - low) / (high - low)) and the
     standardised velocities: at a depth near the Moho the velocity is a crust's or a mantle's, and which
     one depends on the thickness. Called, the model gives means for white noise of `noise_relative`.
-    Noise and arguments as of `mdn_crust`.
+    Noise and arguments as in `mdn_crust`.
     """
 
     recipe_name = "joint_crust"

@@ -36,7 +36,11 @@ class NNDirectEmulator(Emulator):
 
 RECIPE = emulator_training.recipe(
     NNDirectEmulator,
-    {**emulator_training.FIT, "units": Setting([64, 128, 256], "units of the hidden layers", "section 2.2.1", low=1)},
+    {
+        **emulator_training.NETWORK,
+        **emulator_training.FIT,
+        "units": Setting([64, 128, 256], "units of the hidden layers", "section 2.2.1", low=1),
+    },
     before_fit=emulator_training.adapt,
     stages=[emulator_training.network_stage()],
 )

@@ -13,7 +13,6 @@ import keras
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import WaveformClassifier
 from zoo.seismograms.models.training import WaveformRecipe
-from zoo.settings import Setting
 from zoo.training.recipe import data_settings
 
 LABELS = ("noise", "earthquake")
@@ -21,7 +20,7 @@ LABELS = ("noise", "earthquake")
 
 @keras.saving.register_keras_serializable(package="zoo")
 class NoiseEarthquake(WaveformClassifier):
-    """Windows (n, 540, 3) of 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): noise, earthquake.
+    """Windows (n, 540, 3) at 20 Hz, Z, N, E, any unit and offset, to probabilities (n, 2): noise, earthquake.
 
     It takes the arguments of `WaveformClassifier`.
     """
@@ -36,17 +35,13 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> NoiseEar
 
 RECIPE = WaveformRecipe(
     name="noise_earthquake",
-    summary="Says of 27 s of a seismogram whether they hold an earthquake or noise. As shipped: trained on SYNTHETIC "
+    summary="Says whether 27 s of a seismogram hold an earthquake or noise. As shipped: trained on SYNTHETIC "
     "seismograms.",
     settings={
         **data_settings("local_seismograms/kong2021_noise_earthquake"),
         **waveform_training.APPLICATION,
         **waveform_training.VERTICAL_ONLY,
-        "scored_on": Setting(
-            ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
-            "what the card's scores are measured on",
-            "ours",
-        ),
+        "scored_on": waveform_training.SCORED_ON,
     },
     build=build,
     card={

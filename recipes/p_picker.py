@@ -1,7 +1,7 @@
 """Where P arrives in a window: an encoder of seismograms with application layers that give one number.
 
-The paper's regression. A model that gives a probability in time (`phase_picker`) says where it is unsure, finds S, and
-works at the rate of the recording; this one shows what features of an autoencoder are worth.
+The paper's regression. A model that gives a probability at every sample (`phase_picker`) says where it is unsure, finds
+S, and works at the rate of the recording; this one shows what an autoencoder's features are worth.
 
 Paper   Kong et al. 2021, sections 3.4 and 4.2, figures 7 to 9
 Data    local_seismograms/kong2021_picking (synthetic); the paper's is stead/kong2021_picking
@@ -21,7 +21,7 @@ from zoo.seismograms.models import scores as waveform_scores
 from zoo.seismograms.models import training as waveform_training
 from zoo.seismograms.models.autoencoder import EncoderAndHead, WaveformModel
 from zoo.seismograms.models.training import WaveformRecipe
-from zoo.settings import Setting, changed
+from zoo.settings import changed
 from zoo.training.recipe import data_settings
 
 LOSS = "mean_absolute_error"  # table 1
@@ -29,10 +29,10 @@ LOSS = "mean_absolute_error"  # table 1
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PPicker(WaveformModel):
-    """Windows (n, 540, 3) of 20 Hz, components Z, N, E, any unit and offset, to the sample of P (n, 1).
+    """Windows (n, 540, 3) at 20 Hz, components Z, N, E, any unit and offset, to the sample of P (n, 1).
 
-    Every window gets an answer, also one without P. The output is a ReLU (section 2.3) of parts of a window, which
-    begins in the middle: one that begins at 0 may stay there.
+    Every window gets an answer, even one without P. The output is a ReLU (section 2.3) in parts of a window. Before
+    training it points at the middle: a ReLU that begins at 0 may stay there.
 
     Args:
         encoder: configuration of the `WaveformEncoder`.
@@ -74,28 +74,28 @@ def with_p(records: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def examples(
     model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return normalised windows of the labelled training records, and where P is in them, 0 to 1."""
+    """Return normalised windows of the labelled training records, and P's place in them, 0 to 1."""
     return _examples(model, waveform_training.training_subset(with_p(records), settings))
 
 
 def validation_examples(
     model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same of the labelled validation records."""
+    """Return the same for the labelled validation records."""
     return _examples(model, waveform_training.validation_subset(with_p(records), settings))
 
 
 def arrivals_s(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return P of the windows with P, labelled and found, in s after the window's start."""
+    """Return P in the windows that have it, as labelled and as found, in s after the window's start."""
     records = with_p(waveform_scores.windows(records, model, latest=1.0))
     found = model.outputs(records["waveform"])[:, 0]
     return np.asarray(records["trace_p_arrival_sample"]) / model.sampling_rate_hz, found / model.sampling_rate_hz
 
 
 def score(model: PPicker, records: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return errors in s, predicted less labelled, of the windows with P.
+    """Return errors (s, predicted minus labelled) in the windows with P.
 
-    `sd_of_absolute_s` is the measure of figure 7; `mae_of_median_s`: mean absolute error of always the median.
+    `sd_of_absolute_s` is the measure of figure 7; `mae_of_median_s`: mean absolute error of always giving the median.
     """
     true_s, found_s = arrivals_s(model, records)
     error_s = found_s - true_s
@@ -120,7 +120,7 @@ def windows_with_p(
 
 
 def unfreeze(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
-    """Let the encoder be trained again, by whoever goes on with the model."""
+    """Make the encoder trainable again, for whoever goes on with the model."""
     model.network.encoder.trainable = True
 
 
@@ -131,11 +131,7 @@ RECIPE = WaveformRecipe(
     settings={
         **data_settings("local_seismograms/kong2021_picking"),
         **changed(waveform_training.APPLICATION, labels=0, epochs=12),
-        "scored_on": Setting(
-            ["validation", "test", "ncedc_picks/at_20hz", "stead/sample_20hz"],
-            "what the card's scores are measured on",
-            "ours",
-        ),
+        "scored_on": waveform_training.SCORED_ON,
     },
     build=build,
     features=waveform_scores.FEATURES,
@@ -145,7 +141,7 @@ RECIPE = WaveformRecipe(
     golden=windows_with_p,
     card={
         "inputs": waveform_training.INPUTS,
-        "outputs": "(n, 1) float32: sample of P in the window (20 Hz); also where there is none",
+        "outputs": "(n, 1) float32: sample of P in the window (20 Hz), even if there is none",
         "licence": waveform_training.LICENCE,
         "citation": waveform_training.CITATION,
     },

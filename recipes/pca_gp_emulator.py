@@ -67,7 +67,9 @@ RECIPE = emulator_training.recipe(
     {
         **emulator_training.WEIGHTS,
         "components": Setting(20, "principal components", "section 2.2.3", low=1),
-        "code_points": Setting(256, "inducing points of the process of a component", "ours", low=2),
+        "code_points": Setting(
+            256, "inducing points of each component's Gaussian process", "ours", unit="points", low=2
+        ),
     },
     before_fit=emulator_training.adapt_components,
     stages=[],  # no network

@@ -52,6 +52,7 @@ class PCANNEmulator(Emulator):
 RECIPE = emulator_training.recipe(
     PCANNEmulator,
     {
+        **emulator_training.NETWORK,
         **emulator_training.FIT,
         "units": Setting([50, 50, 50], "units of the hidden layers", "section 2.2.2", low=1),
         "components": Setting(20, "principal components", "section 2.2.2", low=1),

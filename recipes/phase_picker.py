@@ -1,7 +1,7 @@
 """Probabilities of P, S and noise at every sample of a local seismogram.
 
 Paper   after Zhu & Beroza 2019 (PhaseNet: U-Net, labels about the picks); beyond Kong et al. 2021, whose picker gives
-        one arrival of a window at 20 Hz
+        one arrival in a window at 20 Hz
 Data    local_seismograms/local_100hz (synthetic); `phase_picker.ncedc` goes on with ncedc_picks/phasenet_demo (real)
 Cost    11 CPU-minutes on one core, 2 GB; fine-tuning half a minute
 Run     zoo train phase_picker
@@ -26,19 +26,20 @@ from zoo.training.schedules import cosine
 
 VALIDATION_BATCHES = 8
 GOLDEN_WINDOWS = 4
+SHARES = "ours: a picker copes best with what it has seen"
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 class PhasePicker(keras.Model):
     """Waveforms (n, samples, 3), Z N E, in any unit and with any offset, to probabilities (n, samples, 3).
 
-    The probabilities are those of `labels`, "P", "S" and "noise", and sum to one. A component that is not recorded is
-    zero. A causal high-pass of 1 Hz and the scaling of every component by its standard deviation are inside.
+    The probabilities of the labels "P", "S" and "noise" sum to one. A component that is not recorded is zero. A causal
+    high-pass at 1 Hz and the scaling of every component by its standard deviation are inside.
 
     Args:
-        sampling_rate_hz: of the waveforms.
-        samples: of the windows that it learnt from. It takes longer ones, which are scaled as a whole.
-        filters: of the levels of the U-Net, each four times as coarse as the one before.
+        sampling_rate_hz: sampling rate of the waveforms.
+        samples: length of the windows in training. Longer ones are taken, too, and scaled as a whole.
+        filters: channels of each level of the U-Net; a level is four times as coarse as the one before.
     """
 
     recipe_name = "phase_picker"
@@ -65,43 +66,43 @@ class PhasePicker(keras.Model):
 def begin(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
-    """Check the dataset's rate; begin with the weights of another picker, where settings name one."""
+    """Check the dataset's sampling rate; begin with the weights of another picker if the settings name one."""
     if about["sampling_rate_hz"] != model.sampling_rate_hz:
         raise ZooError(
             f"{settings['dataset']} is sampled at {about['sampling_rate_hz']:g} Hz, the model at "
-            f"{model.sampling_rate_hz:g} Hz: prepare a config of your own with --set sampling_rate_hz=..."
+            f"{model.sampling_rate_hz:g} Hz. Prepare a config of your own with --set sampling_rate_hz=..."
         )
     if settings["initial"]:
         from zoo import registry
 
-        model.set_weights(registry.load(settings["initial"]).get_weights())
+        model.set_weights(registry.load(settings["initial"], answering="seismograms.picks").get_weights())
 
 
 def draws(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> Callable[[np.random.Generator], tuple]:
-    """Return what draws a batch: windows of 30 s cut, mixed and damaged anew in every step."""
+    """Return a function that draws a batch: windows of 30 s, cut, mixed and damaged anew in every step."""
     return WindowDraws(records, model.samples, model.sampling_rate_hz, settings)
 
 
 def validation_examples(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, ...]:
-    """Return windows of held-out records, drawn likewise, always the same."""
+    """Return windows of held-out records, drawn in the same way but always the same."""
     draw = draws(model, records, settings)
     batches = [draw(np.random.default_rng(number)) for number in range(VALIDATION_BATCHES)]
     return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
 
 
 def compile(part: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
-    """Cross entropy at every sample, Adam, a learning rate that warms up and falls to zero as a cosine."""
+    """Compile with cross entropy at every sample, and Adam at a rate that warms up, then falls to zero as a cosine."""
     rate = cosine(settings["learning_rate"], steps, warm_up=min(50, steps // 10), start=1 / 50)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     part.compile(keras.optimizers.Adam(rate), loss)
 
 
 def score(model: PhasePicker, records: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return shares of P and S near the picks, residuals, and false picks in a minute: `picking.score`."""
+    """Return shares of P and S near the picks, residuals, and false picks per minute: `picking.score`."""
     return picking.score(picking.residuals(probabilities(model), records, model.samples, model.sampling_rate_hz))
 
 
@@ -113,7 +114,7 @@ def probabilities(model: PhasePicker) -> Callable[[np.ndarray], np.ndarray]:
 def windows_about_p(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Return some windows about P of held-out records, the picks, and the model's answer."""
+    """Return windows about P in some held-out records, the picks, and the model's answers."""
     p = np.asarray(records["trace_p_arrival_sample"])
     rows = np.flatnonzero(np.isfinite(p))[:GOLDEN_WINDOWS]
     last = records["waveform"].shape[1] - model.samples
@@ -133,23 +134,40 @@ RECIPE = Recipe(
     "SYNTHETIC seismograms, the tag ncedc fine-tuned on 40 real ones.",
     settings={
         **data_settings("local_seismograms/local_100hz"),
-        "initial": Setting("", "the picker whose weights training starts from; empty: random ones", "ours"),
-        "sampling_rate_hz": Setting(100.0, "sampling rate of the waveforms", "PhaseNet", unit="Hz", low=0.1),
-        "samples": Setting(3000, "length of a window", "PhaseNet", unit="samples", low=64),
-        "filters": Setting([8, 16, 24, 40, 56], "feature maps of the levels of the U-Net", "after PhaseNet", low=1),
-        "label_sd_s": Setting(0.1, "sd of the Gaussian about a pick that is the label", "PhaseNet", unit="s", low=1e-3),
-        "noise_share": Setting(0.15, "part of the windows with noise alone", "ours", low=0.0, high=1.0),
-        "mixed_share": Setting(
-            0.5, "part of the windows to which noise of another record is added", "ours", low=0.0, high=1.0
+        "initial": Setting(
+            "",
+            "picker from whose weights training starts, by name or folder; empty: random weights",
+            "ours: to fine-tune on few real traces",
         ),
-        "second_event_share": Setting(0.1, "part of the windows with a second event", "ours", low=0.0, high=1.0),
+        "sampling_rate_hz": Setting(
+            100.0, "sampling rate of the waveforms, that of the dataset", "PhaseNet", unit="Hz", low=0.1
+        ),
+        "samples": Setting(3000, "length of a window", "PhaseNet: 3001, 30 s", unit="samples", low=64),
+        "filters": Setting(
+            [8, 16, 24, 40, 56],
+            "channels of the levels of the U-Net, the finest first",
+            "ours; PhaseNet's figure 3 has others",
+            low=1,
+        ),
+        "label_sd_s": Setting(
+            0.1, "standard deviation of the Gaussian about a pick that is its label", "PhaseNet", unit="s", low=1e-3
+        ),
+        "noise_share": Setting(0.15, "share of windows with noise alone", SHARES, low=0.0, high=1.0),
+        "mixed_share": Setting(
+            0.5, "share of windows with events to which noise of another record is added", SHARES, low=0.0, high=1.0
+        ),
+        "second_event_share": Setting(
+            0.1, "share of windows with events to which a second one is added", SHARES, low=0.0, high=1.0
+        ),
         **learning_rate(3e-3, "ours; rises, then falls to zero along a cosine"),
-        **fit_settings(batch_size=48, epochs=38),
-        "steps_per_epoch": Setting(100, "batches that are called an epoch", "ours", unit="updates", low=1),
+        **fit_settings(batch_size=48, epochs=38, source="ours: 11 CPU-minutes"),
+        "steps_per_epoch": Setting(
+            100, "updates in an epoch", "ours: windows are drawn without end", unit="updates", low=1
+        ),
         "scored_on": Setting(
             ["validation", "test", "ncedc_picks/phasenet_demo", "stead/sample"],
-            "what the card's scores are measured on",
-            "ours",
+            "splits, and datasets where they are prepared, on which the card's scores are measured",
+            "ours: the synthetic splits, and real traces",
         ),
     },
     features=(
@@ -175,7 +193,7 @@ RECIPE = Recipe(
     },
     tags={
         "synthetic": {},
-        # All 40 traces are learnt: benchmarks/picking.py --cross-validation scores those that are not shown.
+        # It learns from all 40 traces: benchmarks/picking.py --cross-validation scores traces that were not shown.
         "ncedc": {
             "dataset": "ncedc_picks/phasenet_demo",
             "train_split": "test",

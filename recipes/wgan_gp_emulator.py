@@ -45,14 +45,14 @@ class Generator(keras.Model):
         self.mean = self.add_weight(shape=(), initializer="zeros", trainable=False, name="mean")
         self.sd = self.add_weight(shape=(), initializer="ones", trainable=False, name="sd")
         self.perceptrons.build((None, receivers, conditions + self.latent))
-        # Zero lies far from the codes that are drawn in so many dimensions. A generator that starts from
-        # listening to the code gives worse frames for zero than for those that it was trained with.
+        # In so many dimensions, zero lies far from the codes that are drawn. A generator that listens to the
+        # code from the start gives worse frames for zero than for the codes that it was trained with.
         first = self.perceptrons.kernels[0]
         first.assign(ops.concatenate([first[:, :conditions], ops.zeros_like(first[:, conditions:])], axis=1))
         self.built = True
 
     def standardise(self, frames: np.ndarray) -> None:
-        """Take one mean and sd over all samples of frames (n, receivers, samples) (section 2.2.7)."""
+        """Take mean and sd of all samples of frames (n, receivers, samples), one number each (section 2.2.7)."""
         self.mean.assign(frames.mean())
         self.sd.assign(frames.std())
 
@@ -163,7 +163,7 @@ class ConditionalWGAN(keras.Model):
 
     @property
     def variables(self):
-        """All state. An interrupted training goes on only if the critic's optimizer is a part of it."""
+        """All state, the critic's optimizer included: an interrupted training goes on from it."""
         optimizer = getattr(self, "critic_optimizer", None)
         return super().variables + (optimizer.variables if optimizer else [])
 
@@ -269,7 +269,7 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
         settings["critic_steps"],
         settings["gradient_penalty"],
         settings["average_decay"],
-        steps_per_execution=max(1, steps // settings["epochs"]),
+        steps_per_execution=max(1, steps // max(1, settings["epochs"])),
         jit_compile=True,
     )
 
@@ -277,7 +277,11 @@ def compile_networks(wgan: ConditionalWGAN, settings: Mapping[str, Any], steps: 
 RECIPE = emulator_training.recipe(
     WGANEmulator,
     {
+        **emulator_training.NETWORK,
         **changed(emulator_training.FIT, epochs=200),
+        "learning_rate": Setting(
+            1e-3, "learning rate of the generator, at its largest", "ours, falls to zero along a cosine", low=0.0
+        ),
         "units": Setting([64, 128, 256], "units of the generator's hidden layers", "section 2.2.7", low=1),
         "latent": Setting(64, "dimension of the code", "section 2.2.7", low=1),
         "gradient_penalty": Setting(10.0, "coefficient of the gradient penalty", "eq. 11", low=0.0),
@@ -288,9 +292,11 @@ RECIPE = emulator_training.recipe(
             unit="updates",
             low=1,
         ),
-        "critic_learning_rate": Setting(2e-3, "learning rate of the critic, at its largest", "ours", low=0.0),
+        "critic_learning_rate": Setting(
+            2e-3, "learning rate of the critic, at its largest", "ours, falls to zero along a cosine", low=0.0
+        ),
         "average_decay": Setting(
-            0.999, "decay, per update, of the average of the generator", "ours", low=0.0, high=1.0
+            0.999, "decay per update of the moving average of the generator's weights", "ours", low=0.0, high=1.0
         ),
     },
     before_fit=adapt,

@@ -14,6 +14,7 @@ class HomogeneousMedium:
     Stands for an emulator: maps coordinates_km (n, 3) to traces (n, receivers, 501), peak 1000 at 1 km.
     """
 
+    answers = "microseismic.traces"
     velocity_km_s = 2.0
     pulse_sd_s = 0.014
     time_step_s = 0.004

@@ -17,6 +17,7 @@ class HomogeneousGreens:
     as 1 / distance. Stands for an emulator of Green's functions.
     """
 
+    answers = "microseismic.greens_functions"
     time_step_s, samples, frame_every, unit = 0.004, 501, 2, "Pa per N m"
     pulse_sd_s, lead_s, level = 0.014, 0.16, 1e-9
 

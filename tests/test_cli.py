@@ -21,7 +21,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 def test_help_list_and_info_import_nothing_heavy():
     code = (
         "import sys, zoo.cli\n"
-        "commands = 'list', 'info cvae_emulator', 'datasets', 'where', 'reproduce', 'info microseismic'\n"
+        "commands = 'list', 'info cvae_emulator', 'datasets', 'where', 'reproduce', 'info microseismic', 'info fwi'\n"
         "for a in map(str.split, commands):\n"
         "    assert zoo.cli.main(a) == 0, a\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'obspy', 'matplotlib', 'numba'} & set(sys.modules)\n"
@@ -48,7 +48,7 @@ def test_import_zoo_imports_no_framework():
         (["train", "cvae_emulatr"], 1, "Did you mean cvae_emulator"),
         (["train", "cvae_emulator.mars"], 2, "no tag 'mars'"),
         (["train", "cvae_emulator", "--set", "learning_rat=1"], 2, "Did you mean learning_rate"),
-        (["train", "cvae_emulator", "--set", "learning_rate=fast"], 2, "takes a float"),
+        (["train", "cvae_emulator", "--set", "learning_rate=fast"], 2, "takes a number from 0; received 'fast'"),
         (["evaluate", "no_such_model"], 1, "no model"),
         (["locate", "no_such_file.npz", "--out", "x"], 1, "no_such_file.npz"),
         (["locate", "x.npz"], 2, "--out"),
@@ -84,6 +84,35 @@ def test_json_is_one_object_on_stdout():
     info = json.loads(run("info", "cvae_emulator", "--json").stdout)
     assert info["name"] == "cvae_emulator.marine"
     assert "microseismic" in [d["name"] for d in json.loads(run("datasets", "--json").stdout)]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("mdn_crust", "blocks"), ("prem_dispersion", "moho_km"), ("fwi", "bands_hz"), ("crust-table-1", None)],
+)
+def test_info_lists_settings_with_unit_meaning_and_source(capsys, name, setting):
+    assert cli.main(["info", name, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["settings_table"]
+    assert setting is None or setting in [row["setting"] for row in rows]
+    assert all(row["unit"] and row["meaning"] and row["source"] for row in rows)
+
+
+def test_models_are_listed_by_what_they_answer(capsys):
+    assert cli.main(["list", "--for", "crust", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {model["answers"] for model in found} == {"crust.thickness"}
+    assert cli.main(["list", "--for", "crst"]) == 1
+    assert "Did you mean crust" in capsys.readouterr().err
+
+
+def test_an_interruption_says_what_goes_on(capsys, monkeypatch):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    for command, said in (("where", "begins anew"), ("prepare", "goes on from here")):
+        monkeypatch.setattr(cli, f"_{command}", interrupted)
+        assert cli.main([command, *(["microseismic/marine"] if command == "prepare" else [])]) == 130
+        assert said in capsys.readouterr().err
 
 
 def test_reproduce_alone_lists_the_experiments():

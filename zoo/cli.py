@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from zoo import SYSTEMS
 from zoo.crust import commands as crust
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
@@ -48,10 +49,10 @@ def _list(args: argparse.Namespace) -> None:
     names = registry.list_models(args.pattern, getattr(args, "for"))
     if not names:
         everything = registry.list_models()
-        questions = sorted({str(registry.card(name).get("answers", "")) for name in everything} - {""})
+        questions = {str(registry.card(name).get("answers", "")) for name in everything} - {""}
         asked = getattr(args, "for")
         if asked and not registry.list_models(answering=asked):
-            raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, questions)}")
+            raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, {*questions, *SYSTEMS})}")
         raise ZooError(f"No model matches {args.pattern!r}.{did_you_mean(args.pattern.strip('*'), everything)}")
     cards = [registry.card(name) for name in names]
     if args.json:
@@ -64,15 +65,19 @@ def _list(args: argparse.Namespace) -> None:
 
 def _info(args: argparse.Namespace) -> None:
     from zoo import registry
+    from zoo.settings import schema, table
 
+    own = _own_settings(args.name)
     if args.schema:
-        print_json(registry.settings_schema(args.name))
+        print_json(schema(args.name, own["settings"]) if own else registry.settings_schema(args.name))
         return
-    info = registry.info(args.name)
+    if own:
+        own["settings_table"] = table(own.pop("settings"))
+    info = own or registry.info(args.name)
     if args.json:
         print_json(info)
         return
-    for key in ("kind", "name", "summary", "answers", "inputs", "outputs", "dataset", "configs", "prepared"):
+    for key in ("kind", "name", "summary", "paper", "answers", "inputs", "outputs", "dataset", "configs", "prepared"):
         if info.get(key):
             print_entry(key, info[key])
     for split, score in (info.get("scores") or {}).items():
@@ -86,6 +91,19 @@ def _info(args: argparse.Namespace) -> None:
         print()
         header = ("setting", "default", "unit", "takes", "meaning", "source")
         print_table(header, [[row[key] for key in header] for row in info["settings_table"]])
+
+
+def _own_settings(name: str) -> dict[str, Any]:
+    """Return what a command or an experiment says of itself and its settings; nothing for other names."""
+    from zoo import reproduce
+
+    for system in _SYSTEMS:
+        if name in getattr(system, "SETTINGS", {}):
+            return {"kind": "command", "name": f"zoo {name} --set", "settings": system.SETTINGS[name]}
+    if made := reproduce.experiments().get(name):
+        about = {"summary": made.title, "paper": made.paper, "cost": made.cost, "command": f"zoo reproduce {name}"}
+        return {"kind": "experiment", "name": name, **about, "settings": made.settings}
+    return {}
 
 
 def _datasets(args: argparse.Namespace) -> None:
@@ -199,7 +217,9 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add("list", _list, "list pretrained models")
     listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
     listing.add_argument("--for", default="", metavar="QUESTION", help="crust, crust.thickness, seismograms.picks ...")
-    info = commands.add("info", _info, "say what a model, a dataset or a recipe is, and what can be set")
+    info = commands.add(
+        "info", _info, "say what a model, dataset, recipe, experiment or command is, and what can be set"
+    )
     info.add_argument("name")
     info.add_argument("--schema", action="store_true", help="print the JSON schema of its settings")
     commands.add("datasets", _datasets, "list datasets and where they are prepared", data=True)

@@ -27,9 +27,8 @@ def microseismic(folder: Path) -> None:
 
     from zoo import registry
     from zoo.files import write_with
+    from zoo.microseismic import locate, marine_model, read_traces
     from zoo.microseismic.figures.earth import draw_elastic_model, draw_emulation
-    from zoo.microseismic.location.by_waveforms import locate, read_traces
-    from zoo.microseismic.physics.marine import marine_model
 
     name = registry.full_name("cvae_emulator")
     say(f"   zoo.load({name!r}): a network that stands for a simulator of elastic waves")
@@ -70,9 +69,8 @@ def microseismic(folder: Path) -> None:
 
 def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> None:
     """Locate the same event by its arrival times alone, and draw both posteriors."""
+    from zoo.microseismic import locate_by_arrivals, read_traces
     from zoo.microseismic.figures.emulators import draw_posteriors
-    from zoo.microseismic.location.by_arrivals import locate_by_arrivals
-    from zoo.microseismic.location.by_waveforms import read_traces
 
     if importlib.util.find_spec("skfmm") is None:
         say("   Location by arrival times is left out: it needs scikit-fmm (pip install 'seismic-zoo[eikonal]').")
@@ -86,7 +84,7 @@ def _compare_with_arrivals(folder: Path, observed: Path, by_waveforms: Any) -> N
 
 
 def _invert_source(folder: Path) -> None:
-    """Infer place and moment tensor of a held-out double couple together."""
+    """Infer location and moment tensor of a held-out double couple together."""
     import numpy as np
 
     from zoo import registry
@@ -209,7 +207,7 @@ def waveform_inversion(folder: Path) -> None:
         f"   zoo fwi {shots} --start {start_file} --wavelet ricker:6 --true {true_file} --out {out} --set iterations=40"
     )
     print(invert(shots, start_file, out, wavelet="ricker:6", truth=true_file, settings={"iterations": 40}).report())
-    say("   overview.png has start, inverted and true model on a page, shots.png the records.")
+    say("   overview.png has start, inverted and true model on a page, shots.png the traces.")
 
 
 def waveform_archives(folder: Path) -> None:

@@ -100,6 +100,8 @@ class Setting:
             parts = [part.strip() for part in value.split(self.separator) if part.strip()]
         if not isinstance(parts, Sequence) or self.length and len(parts) not in (0, self.length):
             raise self._refusal(key, value)
+        if not parts and self.default and (self.length or self.choices):  # none of the choices is no choice
+            raise self._refusal(key, value)
         read = [self._item(key, part, value) for part in parts]
         return tuple(read) if isinstance(self.default, tuple) or self.default is None else read
 
@@ -125,7 +127,9 @@ class Setting:
         except (TypeError, ValueError):
             raise self._refusal(key, received) from None
         whole = self.kind == "whole"
-        if isinstance(value, bool) or not self.low <= number <= self.high or whole and number != int(number):
+        if isinstance(value, bool) or not math.isfinite(number) or not self.low <= number <= self.high:
+            raise self._refusal(key, received)
+        if whole and number != int(number):
             raise self._refusal(key, received)
         return int(number) if whole else number
 
@@ -138,7 +142,7 @@ class Setting:
         words = {"flag": "true or false", "whole": "a whole number", "number": "a number", "text": "a text"}
         one = words.get(self.kind, f"the path of a {self.kind}")
         if self.choices:
-            one = f"one of {', '.join(self.choices)}"
+            one = f"one {'or more ' if self.several else ''}of {', '.join(self.choices)}"
         limits = f" from {self.low:g}" if math.isfinite(self.low) else ""
         limits += f"{' up' if not limits else ''} to {self.high:g}" if math.isfinite(self.high) else ""
         unit = f" in {self.unit}" if self.unit else ""

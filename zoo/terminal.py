@@ -100,11 +100,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def number_or(word: str) -> Callable[[str], float | None]:
-    """Return a reader of a number, or of a word that means None, as the `type` of an argument."""
+def number_or(word: str) -> Callable[[str], float | str]:
+    """Return a reader of a number, or of a word, as the `type` of an argument."""
 
-    def number(text: str) -> float | None:
-        return None if text == word else float(text)
+    def number(text: str) -> float | str:
+        return text if text == word else float(text)
 
     return number
 

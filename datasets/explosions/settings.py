@@ -17,52 +17,52 @@ _QUERY = "fdsn?"
 
 @dataclasses.dataclass
 class ExplosionConfig(WaveformConfig):
-    """Waveforms of explosions and earthquakes: from where, and how they are cut."""
+    """Waveforms of explosions and earthquakes: where they come from, and how they are cut."""
 
     events: str = ""
-    """A file, or `fdsn?QUERY`."""
+    """A table, or `fdsn?QUERY`."""
     stations: str = ""
     waveforms: str = ""
     """A folder of miniSEED."""
     fdsn: str = ""
     """A web service."""
     checksums: tuple[str, ...] = ()
-    """SHA-256 of the event table and the station list, so that changed ones are not taken for the prepared."""
+    """SHA-256 of the event table and the station list: changed ones are not taken for those that were prepared."""
     cut: str = "whole"
     components: str = "ZNE"
     sampling_rate_hz: float = 100.0
     window_s: tuple[float, ...] = (-30.0, 60.0)
-    """Relative to the origin."""
+    """Start and end relative to the origin time."""
     radius_km: float = 100.0
     channels: str = "HH? BH? EH? SH? EP? DP? GP?"
     """Patterns, the preferred first."""
     max_gap_s: float = 1.0
     shares: tuple[float, ...] = (70.0, 10.0, 20.0)
-    """Of the events of each class in train, validation and test."""
+    """Shares of the events of each class in train, validation and test."""
     seed: int = 0
 
     @property
     def event_query(self) -> str:
-        """What the service is asked for events; empty where they stand in a file."""
+        """The query for events that the service is sent; empty if they are in a table."""
         return self.events.removeprefix(_QUERY) if self.events.startswith(_QUERY) else ""
 
     @property
     def samples(self) -> int:
-        """Of a record."""
+        """Length of a record."""
         if self.cut == "kong2021":
             return KONG_SAMPLES
         return round((self.window_s[1] - self.window_s[0]) * self.sampling_rate_hz)
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """From the first to the last sample that a record can need, relative to the origin."""
+        """First and last sample that a record can need, in s relative to the origin time."""
         earliest, latest = (KONG_EARLIEST_S, 0.0) if self.cut == "kong2021" else (self.window_s[0],) * 2
         return earliest, latest + (self.samples - 1) / self.sampling_rate_hz
 
 
 def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
     """Return the config that `zoo prepare explosions/NAME --set ...` asks for."""
-    chosen = read("explosions", SETTINGS, settings)
+    chosen = {key: value for key, value in read("explosions", SETTINGS, settings).items() if value != ""}
     if "events" not in chosen:
         raise UsageError("events=TABLE is missing: a CSV or QuakeML file (datasets/explosions/README.md).")
     if ("waveforms" in chosen) == ("fdsn" in chosen):
@@ -87,7 +87,7 @@ def own_config(name: str, settings: dict[str, str]) -> ExplosionConfig:
 
 
 def _events(key: str, text: str) -> str:
-    return text if text.startswith(_QUERY) else _file(key, text)
+    return text if not text or text.startswith(_QUERY) else _file(key, text)
 
 
 def _file(key: str, text: str) -> str:
@@ -115,31 +115,67 @@ def _shares(key: str, text: str) -> tuple[float, ...]:
 
 
 SETTINGS = {
-    "events": Setting("", "event table (CSV, QuakeML), or fdsn?QUERY", "README.md", reader=_events),
-    "stations": Setting("", "station list (CSV, StationXML)", "README.md", kind="file"),
-    "waveforms": Setting("", "folder of miniSEED", "README.md", kind="folder"),
-    "fdsn": Setting("", "web service that waveforms come from", "FDSN"),
-    "cut": Setting("whole", "how records are cut", "kong2021: section 3.3", choices=("whole", "kong2021")),
-    "components": Setting("ZNE", "components of a record", "ours", choices=("ZNE", "Z")),
-    "sampling_rate_hz": Setting(100.0, "sampling rate of the records", "ours", unit="Hz", low=0.1, high=10_000.0),
+    "events": Setting(
+        "", "event table (CSV, QuakeML), or fdsn?QUERY for the service's events; needed", "README.md", reader=_events
+    ),
+    "stations": Setting(
+        "",
+        "station list (CSV, StationXML); empty: the service's stations, or those in the files",
+        "README.md",
+        kind="file",
+    ),
+    "waveforms": Setting("", "folder of miniSEED with the waveforms; or give fdsn", "README.md", kind="folder"),
+    "fdsn": Setting("", "web service with the waveforms, by ObsPy's name or its address", "FDSN"),
+    "cut": Setting(
+        "whole",
+        "whole: one record from window_s; kong2021: ten or four of 27 s at 20 Hz, begun at random before the origin",
+        "whole: ours; kong2021: Kong et al. 2021, section 3.3",
+        choices=("whole", "kong2021"),
+    ),
+    "components": Setting("ZNE", "components of a record", "Kong et al. 2021: three", choices=("ZNE", "Z")),
+    "sampling_rate_hz": Setting(
+        100.0, "sampling rate of the records, with cut=whole", "ours: as STEAD's", unit="Hz", low=0.1, high=10_000.0
+    ),
     "window_s": Setting(
-        (-30.0, 60.0), "start and end relative to the origin", "ours", unit="s", separator=":", length=2
+        (-30.0, 60.0),
+        "start and end of a record relative to the origin time, with cut=whole",
+        "ours: noise before P, and the coda of local events",
+        unit="s",
+        separator=":",
+        length=2,
     ),
-    "radius_km": Setting(100.0, "largest epicentral distance", "ours", unit="km", low=0.001, high=20_100.0),
+    "radius_km": Setting(
+        100.0,
+        "largest epicentral distance",
+        "ours: local; Kong et al. 2021, section 3.3, have 75 for iMUSH",
+        unit="km",
+        low=0.001,
+        high=20_100.0,
+    ),
     "channels": Setting(
-        "HH? BH? EH? SH? EP? DP? GP?", "patterns of channels, the preferred first", "ours", reader=_patterns
+        "HH? BH? EH? SH? EP? DP? GP?",
+        "patterns of channel codes, the preferred ones first",
+        "ours: broadband, then short-period, then geophones",
+        reader=_patterns,
     ),
-    "max_gap_s": Setting(1.0, "longest gap that is filled", "ours", unit="s", low=0.0, high=3600.0),
+    "max_gap_s": Setting(
+        1.0,
+        "longest gap that is filled by a straight line",
+        "ours: short against the window",
+        unit="s",
+        low=0.0,
+        high=3600.0,
+    ),
     **COMPLETE,
     "shares": Setting(
         (70.0, 10.0, 20.0),
         "shares of the events of each class in train, validation and test",
-        "ours",
+        "ours; the paper does not say",
         unit="%",
         low=0.0,
         separator=":",
         length=3,
         reader=_shares,
     ),
-    "seed": Setting(0, "seed of the splits", "ours", low=0),
+    "seed": Setting(0, "seed of the splits, and of the windows with cut=kong2021", "ours: any", low=0),
 }

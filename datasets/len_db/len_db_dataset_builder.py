@@ -46,13 +46,19 @@ _ATTRIBUTES = {NOISE: ("starttime", *archive.STATION)}
 _ATTRIBUTES[EARTHQUAKE] = (*_ATTRIBUTES[NOISE], "otime", *archive.SOURCE)
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTINGS = {
-    "categories": Setting([NOISE, EARTHQUAKE], "kinds of traces", "LEN-DB", choices=(NOISE, EARTHQUAKE)),
+    "categories": Setting(
+        [NOISE, EARTHQUAKE], "categories of the traces that are taken", "LEN-DB", choices=(NOISE, EARTHQUAKE)
+    ),
     **changed(NORMALISE, normalise=True),
-    "shift": Setting(True, "shift traces at random, so that P is not always at sample 80", "Kong et al. 2021"),
-    "seed": Setting(0, "seed of the shifts", "ours", low=0),
+    "shift": Setting(
+        True,
+        "whether traces are shifted at random by -60 to 79 samples; else P is always at sample 80",
+        "ours: a network may learn the position; Kong et al. 2021 do not say",
+    ),
+    "seed": Setting(0, "seed of the random shifts", "ours: any", low=0),
     **changed(COMPLETE, complete=True),
 }
-"""By default as in `kong2021_noise_earthquake`."""
+"""The defaults are those of `kong2021_noise_earthquake`."""
 
 
 @dataclasses.dataclass
@@ -66,7 +72,7 @@ class LenDbConfig(WaveformConfig):
     shift: bool = False
     """Whether traces are shifted at random, so that P is not always at sample 80."""
     seed: int = 0
-    """Of the shifts."""
+    """Seed of the shifts."""
 
 
 class Builder(WaveformBuilder):
@@ -94,7 +100,7 @@ class Builder(WaveformBuilder):
 
         Args:
             name: what to call it.
-            settings: `categories` (noise, earthquake), `normalise`, `shift`, `seed`, `complete`; default: as
+            settings: `categories` (noise, earthquake), `normalise`, `shift`, `seed`, `complete`; by default as in
                 `kong2021_noise_earthquake`.
         """
         check_own_name("len_db", name, cls.builder_configs)

@@ -33,21 +33,47 @@ _MADE_HZ = 100.0
 _BESIDE_S = 1.0
 """What is made beyond both ends of a window, for the low pass."""
 _USERS_SEED = 100
+_SIZES = "ours: as in most of the shipped configs"
 _KONG = {"sampling_rate_hz": 20.0, "samples": 540, "normalise": True, "complete": True}
 
 _SETTINGS = {
-    "train": Setting(40_000, "records of the training split", "ours", unit="records", low=0),
-    "validation": Setting(4_000, "records of the validation split", "ours", unit="records", low=0),
-    "test": Setting(8_000, "records of the test split", "ours", unit="records", low=0),
-    "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
-    "kinds": Setting(("earthquake",), "kinds of records, which take turns", "ours", choices=CATEGORIES),
-    "sampling_rate_hz": Setting(100.0, "sampling rate of the records", "ours", unit="Hz", low=1.0, high=500.0),
-    "samples": Setting(6_000, "length of a record", "ours", unit="samples", low=64),
-    "window": Setting("p", "where P lies in a record", "ours", choices=tuple(WINDOWS)),
-    "s_minus_p_s": Setting(
-        (0.25, 25.0), "least and largest time from P to S", "ours", unit="s", separator=":", length=2
+    "train": Setting(40_000, "records in the split train", _SIZES, unit="records", low=0),
+    "validation": Setting(4_000, "records in the split validation", _SIZES, unit="records", low=0),
+    "test": Setting(8_000, "records in the split test", _SIZES, unit="records", low=0),
+    "seed": Setting(_USERS_SEED, "seed of the random draws", "ours: no shipped config has this one", low=0),
+    "kinds": Setting(
+        ("earthquake",),
+        "categories of records, which take turns; one that is named twice has twice as many",
+        "ours: earthquakes alone, as for an autoencoder",
+        choices=CATEGORIES,
     ),
-    "snr_floor": Setting(3.0, "least signal-to-noise ratio of P", "ours", low=0.5, high=100.0),
+    "sampling_rate_hz": Setting(
+        100.0, "sampling rate of the records", "ours: as STEAD's", unit="Hz", low=1.0, high=500.0
+    ),
+    "samples": Setting(6_000, "length of a record", "ours: 60 s, as STEAD's", unit="samples", low=64),
+    "window": Setting(
+        "p",
+        "where P lies in a record: p, with S behind it if there is room; early, in the first third; anywhere; "
+        "origin, where a window that begins up to 22.5 s before the origin time has it",
+        "origin, anywhere: Kong et al. 2021, sections 3.3 and 3.4; the others: ours",
+        choices=tuple(WINDOWS),
+    ),
+    "s_minus_p_s": Setting(
+        (0.25, 25.0),
+        "smallest and largest time from P to S",
+        "ours: epicentral distances of some 2 to 200 km",
+        unit="s",
+        low=0.0,
+        separator=":",
+        length=2,
+    ),
+    "snr_floor": Setting(
+        3.0,
+        "smallest ratio of P's amplitude to that of the noise, in the best of three bands",
+        "ours: weaker ones are hardly seen",
+        low=0.5,
+        high=100.0,
+    ),
     **NORMALISE,
     **COMPLETE,
 }

@@ -22,20 +22,20 @@ MARINE_RECEIVERS_KM = tuple(tuple(float(v) for v in published.kilometres(r)) for
 
 @dataclasses.dataclass
 class SimulatedConfig(tfds.core.BuilderConfig):
-    """A dataset that is simulated here: an earth, receivers, sources, a sampling."""
+    """A dataset that is simulated here: earth, receivers, sources, pulse and sampling."""
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
-    """npz of `zoo.microseismic.physics.elastic.read_model`; empty takes the marine model on `spacing_m`."""
+    """npz that `zoo.microseismic.read_model` reads; empty: the marine model on a grid of `spacing_m`."""
     receivers_km: tuple[tuple[float, float, float], ...] = ()
     sources: int = 4000
-    """Half of them train, a quarter each validates and tests."""
+    """Half of them for training, a quarter each for validation and test."""
     seed: int = 0
     duration_s: float = 2.0
     sampling_interval_s: float = 0.004
     pulse_sigma_s: float = 0.014
     steps_per_sample: int = 5
-    """At least so many steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
+    """Least number of steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
     mechanisms: bool = False
     """Keep the traces of six elementary moment tensors (`greens`) instead of an explosion's (`traces`)."""
 
@@ -92,7 +92,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         ),
         SimulatedConfig(
             name="marine_mechanisms_small",
-            description="The same of marine_small; synthetic.",
+            description="The same for marine_small; synthetic.",
             spacing_m=(25.0, 25.0, 30.0),
             receivers_km=MARINE_RECEIVERS_KM[:1],
             sources=400,
@@ -107,26 +107,44 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     ]
     SETTINGS = {
         "velocity_model": Setting(
-            "", "npz of the earth; empty: the marine model", "zoo.microseismic.read_model", kind="file"
+            "",
+            "npz of the earth, as zoo.microseismic.read_model reads it; empty: the marine model",
+            "ours",
+            kind="file",
         ),
-        "receivers": Setting("", "CSV x_km,y_km,z_km; empty: those of marine", "figure 1", kind="file"),
+        "receivers": Setting(
+            "",
+            "CSV with the columns x_km,y_km,z_km; empty: the five of marine",
+            "ours: five of the 23 of Das et al. (2018)",
+            kind="file",
+        ),
         "spacing_m": Setting(
             marine.SPACING_M,
-            "grid spacing along x, y, z of the marine model",
+            "grid spacing of the marine model along x, y, z (a velocity model brings its own)",
             "section 2.1",
             unit="m",
             low=1.0,
             length=3,
         ),
-        "sources": Setting(4000, "sources; half train, a quarter each validates and tests", "section 2.1", low=4),
-        "seed": Setting(0, "seed of the sources", "ours", low=0),
+        "sources": Setting(
+            4000,
+            "sources; half of them train, a quarter each validates and tests",
+            "section 2.1",
+            unit="sources",
+            low=4,
+        ),
+        "seed": Setting(0, "seed of the sources' places", "ours", low=0),
         "duration_s": Setting(2.0, "length of a trace", "section 2.1", unit="s", low=0.01),
         "sampling_interval_s": Setting(0.004, "sampling interval of a trace", "section 2.1", unit="s", low=1e-5),
-        "pulse_sigma_s": Setting(0.014, "sigma of the source's pulse", "ours", unit="s", low=1e-4),
-        "steps_per_sample": Setting(
-            5, "least steps of the simulation in a sampling interval", "section 2.1", unit="steps", low=1
+        "pulse_sigma_s": Setting(
+            0.014, "sigma of the source's pulse", "ours: that of the published traces", unit="s", low=1e-4
         ),
-        "mechanisms": Setting(False, "keep the traces of six moment tensors instead of an explosion's", "ours"),
+        "steps_per_sample": Setting(
+            5, "steps of the simulation in a sampling interval, at least", "section 2.1", unit="steps", low=1
+        ),
+        "mechanisms": Setting(
+            False, "whether to keep the traces of six moment tensors instead of an explosion's", "ours"
+        ),
     }
 
     @classmethod
@@ -135,8 +153,10 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `receivers` (CSV with columns x_km,y_km,z_km), `velocity_model` (npz), `mechanisms`
-                (true or false), and any field of `SimulatedConfig` that is a number.
+            settings: texts or values of `SETTINGS`.
+
+        Raises:
+            UsageError: a setting is unknown or wrong, or a velocity model comes without receivers.
         """
         check_own_name("microseismic", name, cls.builder_configs)
         chosen = read("microseismic", cls.SETTINGS, settings)

@@ -27,11 +27,25 @@ _COLUMNS = (
 )
 _SECOND = ("trace_p2_arrival_sample", "trace_s2_arrival_sample")
 _SETTINGS = {
-    "folder": Setting("", "folder of the .npz; empty: the one that --manual-dir names", "ours"),
-    "samples": Setting(SAMPLES, "length of the files' traces", "PhaseNet's demo set", unit="samples", low=1),
-    "sampling_rate_hz": Setting(RATE_HZ, "sampling rate of the records", "PhaseNet", unit="Hz", low=0.1, high=RATE_HZ),
-    "folds": Setting(0, "parts that the stations are dealt into; 0: all records are test", "ours", unit="parts", low=0),
-    "fold": Setting(0, "the part that is test, from 1; the others are train", "ours", low=0),
+    "folder": Setting("", "folder of the .npz files; empty: the one that --manual-dir names", "PhaseNet's layout"),
+    "samples": Setting(
+        SAMPLES,
+        "length of the traces in the files, at 100 Hz; files of another length are skipped",
+        "PhaseNet's demo set",
+        unit="samples",
+        low=1,
+    ),
+    "sampling_rate_hz": Setting(
+        RATE_HZ, "sampling rate of the records", "PhaseNet's demo set", unit="Hz", low=0.1, high=RATE_HZ
+    ),
+    "folds": Setting(
+        0,
+        "parts into which the stations are dealt, 2 or more; 0: all records are test",
+        "ours: cross-validation by station",
+        unit="parts",
+        low=0,
+    ),
+    "fold": Setting(0, "the part that is test, from 1 to `folds`; the others are train", "ours: see folds", low=0),
     **COMPLETE,
 }
 
@@ -41,13 +55,13 @@ class PicksConfig(WaveformConfig):
     """Which files, and how they are split."""
 
     folder: str = ""
-    """Of the .npz; empty: the one that --manual-dir names."""
+    """Where the .npz files are; empty: the one that --manual-dir names."""
     samples: int = SAMPLES
-    """Of the files."""
+    """Length of the traces in the files."""
     sampling_rate_hz: float = RATE_HZ
-    """Of the records."""
+    """Sampling rate of the records."""
     folds: int = 0
-    """Into so many parts the stations are dealt; 0: all records are test."""
+    """Number of parts into which the stations are dealt; 0: all records are test."""
     fold: int = 0
     """The part that is test, from 1; the others are train."""
 
@@ -67,7 +81,7 @@ class Builder(WaveformBuilder):
 
         Args:
             name: what to call it.
-            settings: `folder` (of the .npz, instead of --manual-dir), `samples` (of the files: 9001),
+            settings: `folder` (with the .npz files, instead of --manual-dir), `samples` (length of their traces, 9001),
                 `sampling_rate_hz` (of the records, up to 100), `folds` and `fold` (stations are dealt into `folds`
                 parts, and part `fold` is test), `complete`.
         """
@@ -75,7 +89,9 @@ class Builder(WaveformBuilder):
         chosen = read("ncedc_picks", cls.SETTINGS, settings)
         config = PicksConfig(name=name, description="A user's own folder or split.", **chosen)
         if config.fold > config.folds or bool(config.fold) != bool(config.folds) or config.folds == 1:
-            raise UsageError(f"fold counts from 1 to folds; received fold={config.fold} folds={config.folds}.")
+            raise UsageError(
+                f"folds is 2 or more and fold counts from 1 to folds; received fold={config.fold} folds={config.folds}."
+            )
         signals.polyphase_filter(RATE_HZ, config.sampling_rate_hz)  # refuses what has no ratio of small numbers
         return config
 

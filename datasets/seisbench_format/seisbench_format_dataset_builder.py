@@ -22,11 +22,18 @@ from .folder import Chunk, Survey, Table, find_chunks, places_by_bucket, row_rat
 
 _SETTINGS = {
     "folder": Setting("", "folder with metadata.csv and waveforms.hdf5", "SeisBench's format"),
-    "samples": Setting(0, "length of a record; 0: the usual one of the folder", "ours", unit="samples", low=0),
-    "sampling_rate_hz": Setting(
-        0.0, "sampling rate of a record; 0: the usual one of the folder", "ours", unit="Hz", low=0.0, high=1e6
+    "samples": Setting(
+        0, "length of a record; 0: that of the traces in the folder", "ours: the median", unit="samples", low=0
     ),
-    "seed": Setting(0, "seed of where longer traces are cut", "ours", low=0),
+    "sampling_rate_hz": Setting(
+        0.0,
+        "sampling rate of a record; 0: that of most traces in the folder",
+        "ours: as few as possible are resampled",
+        unit="Hz",
+        low=0.0,
+        high=1e6,
+    ),
+    "seed": Setting(0, "seed of where longer traces are cut", "ours: any", low=0),
     **COMPLETE,
 }
 _SPLITS = {"train": "train", "dev": "validation", "validation": "validation", "test": "test"}
@@ -39,13 +46,13 @@ class FolderConfig(WaveformConfig):
 
     folder: str = ""
     checksum: str = ""
-    """Of the metadata and the sizes of the waveform files, so that a changed folder is not taken for the prepared."""
+    """Of the metadata and the sizes of the waveform files, so that a changed folder is not taken for the old one."""
     samples: int = 0
-    """Of a record."""
+    """Length of a record."""
     sampling_rate_hz: float = 0.0
-    """Of a record; other traces are resampled to it."""
+    """Sampling rate of a record; other traces are resampled to it."""
     seed: int = 0
-    """Of the places at which longer traces are cut."""
+    """Seed of the places at which longer traces are cut."""
     columns: tuple[str, ...] = ()
     own_columns: tuple[tuple[str, str], ...] = ()
     """(name, "number" or "text") of columns that only this folder has."""
@@ -54,7 +61,7 @@ class FolderConfig(WaveformConfig):
     dimension_order: str = "CW"
     component_order: str = ""
     folder_rate_hz: float = 0.0
-    """Of traces whose row states none."""
+    """Sampling rate of traces whose row states none."""
     unit: str = ""
     measurement: str = ""
     instrument_response: str = ""
@@ -79,7 +86,7 @@ class Builder(WaveformBuilder):
         """
         check_own_name("seisbench_format", name, cls.builder_configs)
         given = read("seisbench_format", cls.SETTINGS, settings)
-        if "folder" not in given:
+        if not given.get("folder"):
             raise UsageError("Which folder? zoo prepare seisbench_format/NAME --set folder=DIR")
         folder = Path(given.pop("folder")).expanduser().resolve()
         chunks = find_chunks(folder)

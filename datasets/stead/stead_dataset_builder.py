@@ -36,25 +36,48 @@ from .windows import RATE_HZ, SAMPLES
 EARTHQUAKE, NOISE = "earthquake_local", "noise"
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTINGS = {
-    "categories": Setting([NOISE, EARTHQUAKE], "kinds of traces", "STEAD", choices=(NOISE, EARTHQUAKE)),
-    "min_magnitude": Setting(None, "least magnitude", "ours", low=-5.0, high=10.0, kind="number", optional=True),
+    "categories": Setting(
+        [NOISE, EARTHQUAKE], "categories of the traces that are taken", "STEAD", choices=(NOISE, EARTHQUAKE)
+    ),
+    "min_magnitude": Setting(
+        None,
+        "smallest magnitude of an earthquake, included; none: any, and also those without one",
+        "Kong et al. 2021, section 3.4, for picking: 2",
+        low=-5.0,
+        high=10.0,
+        kind="number",
+        optional=True,
+    ),
     "max_distance_km": Setting(
-        None, "largest epicentral distance", "ours", unit="km", low=0.0, high=20_000.0, kind="number", optional=True
+        None,
+        "largest epicentral distance of an earthquake, included; none: any",
+        "Kong et al. 2021, section 3.4, for picking: 100",
+        unit="km",
+        low=0.0,
+        high=20_000.0,
+        kind="number",
+        optional=True,
     ),
     "sampling_rate_hz": Setting(RATE_HZ, "sampling rate of the records", "STEAD", unit="Hz", low=0.1, high=RATE_HZ),
-    "samples": Setting(SAMPLES, "length of a record; by default the whole trace's", "STEAD", unit="samples", low=1),
+    "samples": Setting(
+        SAMPLES,
+        "length of a record; at another sampling rate by default the whole trace's",
+        "STEAD: 60 s",
+        unit="samples",
+        low=1,
+    ),
     **NORMALISE,
     "window": Setting(
         "begin",
-        "begin: a record starts with the trace; before_p: at random before P",
-        "Kong et al. 2021, section 3.1",
+        "begin: a record starts with the trace; before_p: at random before P (noise: anywhere)",
+        "begin: ours; before_p: Kong et al. 2021, section 3.4",
         choices=("begin", "before_p"),
     ),
-    "seed": Setting(0, "seed of the windows", "ours", low=0),
+    "seed": Setting(0, "seed of where windows start, with before_p", "ours: any", low=0),
     "split": Setting(
         "published",
-        "published: EQTransformer's test set; event: by a hash of the event",
-        "ours",
+        "published: EQTransformer's test set, as in SeisBench; event: no event in two splits",
+        "published: EQTransformer; event: ours",
         choices=tuple(splits.SPLITS),
     ),
     **COMPLETE,
@@ -78,12 +101,12 @@ class SteadConfig(WaveformConfig):
     window: str = "begin"
     """Where a window starts: with the trace, or at random before P (noise: anywhere)."""
     seed: int = 0
-    """Of the windows."""
+    """Seed of where windows start."""
     split: str = "published"
 
     @property
     def cuts(self) -> bool:
-        """Whether records are anything else than whole traces."""
+        """Whether records are anything other than whole traces."""
         return (self.window, self.sampling_rate_hz, self.samples) != ("begin", RATE_HZ, SAMPLES)
 
 
@@ -134,8 +157,8 @@ class Builder(WaveformBuilder):
         **_SETTINGS,
         "like": Setting(
             "whole",
-            "the shipped config that stands behind the others",
-            "ours",
+            "the shipped config whose values hold where no other setting is given",
+            "ours: the archive as it is",
             choices=[c.name for c in BUILDER_CONFIGS],
         ),
     }
@@ -148,8 +171,8 @@ class Builder(WaveformBuilder):
             name: what to call it.
             settings: `categories` (earthquake_local, noise), `min_magnitude`, `max_distance_km` (of earthquakes),
                 `sampling_rate_hz` (up to 100; then `samples` are the whole trace's), `samples`, `normalise`, `window`
-                (begin, before_p), `seed`, `split` (published, event), `complete`; `like`, the shipped config that
-                stands behind the others, default `whole`.
+                (begin, before_p), `seed`, `split` (published, event), `complete`; `like`, the shipped config whose
+                values hold where no other setting is given, default `whole`.
         """
         check_own_name("stead", name, cls.builder_configs)
         chosen = read("stead", cls.SETTINGS, settings)

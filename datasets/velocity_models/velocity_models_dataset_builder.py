@@ -29,48 +29,74 @@ class ModelConfig(tfds.core.BuilderConfig):
     """A velocity model, what is done with its grid, and its start."""
 
     made_by: str = ""
-    """`layered_1d` or `folded`; or else a file is read:"""
+    """`layered_1d` or `folded`; empty: a file is read."""
     files: tuple[str, ...] = ()
-    """Names under which it may lie in the manual folder; the first that is there is read."""
+    """Names that the file may have in the manual folder; the first one that is there is read."""
     file: str = ""
     """A user's own file."""
     sha256: str = ""
-    """Of a user's own file, so that a changed file is not taken for the prepared one."""
+    """Digest of a user's own file, so that a changed file is not taken for the prepared one."""
     spacing_m: float = 0.0
-    """Of the file's grid; 0: the file states it."""
+    """Spacing of the file's grid; 0: the file states it."""
     shape: tuple[int, ...] = ()
-    """Of the file's grid, (down, across); (): the file states it."""
+    """Shape of the file's grid, (down, across); (): the file states it."""
     water_m_s: float = 0.0
-    """Nodes from the top that are not faster are water; 0: the file says, or there is none."""
+    """Nodes from the top that are not faster are water; 0: those that the file states, or none."""
     window_m: tuple[float, ...] = ()
-    """Depth from, to, distance from, to; (): all of it."""
+    """Top, bottom, left and right of what is kept, all of them included; (): everything."""
     resample_m: float = 0.0
     """Spacing of the record's grid; 0: the file's."""
     smooth_m: float = 200.0
     """Standard deviation of the Gaussian that makes the start; 0: a start linear in depth."""
     start_file: str = ""
-    """In the manual folder: a start on the file's grid, instead of a smoothed one."""
+    """A start on the file's grid, in the manual folder, in place of a smoothed one."""
     origin: str = "a user's own file"
+    """Where the model comes from, for the metadata."""
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """One record: velocity, a start for its inversion, how many rows of each column are water."""
+    """One record: velocity, a start for its inversion, and how many rows of each column are water."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
     SETTINGS = {
-        "file": Setting("", "a velocity model of any form that the zoo reads", "zoo.fwi.physics.velocity_files",
-        kind="file"), "spacing_m": Setting(0.0, "grid spacing, where the file does not state it", "the file's",
-        unit="m", low=0.0), "shape": Setting(
-            (), "cells down and across (174x500), where the file does not state them", "the file's",
-            unit="cells", low=1, kind="whole", separator="x", length=2,
+        "file": Setting("", "the velocity model: npz, SEG-Y, netCDF or raw; needed", "ours", kind="file"),
+        "spacing_m": Setting(0.0, "grid spacing of the file; 0: the file states it", "ours", unit="m", low=0.0),
+        "shape": Setting(
+            (),
+            "cells of a raw file, down and across; empty: the file states them",
+            "ours",
+            unit="cells",
+            low=1,
+            kind="whole",
+            separator="x",
+            length=2,
         ),
-        "water_m_s": Setting(0.0, "velocity at the top that is water; 0: none", "ours", unit="m/s", low=0.0),
-        "smooth_m": Setting(200.0, "sd of the Gaussian that makes the start; 0: linear in depth", "ours", unit="m",
-        low=0.0), "resample_m": Setting(0.0, "grid spacing to resample to; 0: the file's", "ours", unit="m", low=0.0),
-        "window_m": Setting((), "top:bottom:left:right of what is kept; empty: all", "ours", unit="m", low=0.0,
-        separator=":", length=4),
-    }  # fmt: skip
+        "water_m_s": Setting(
+            0.0,
+            "nodes from the top that are not faster are water; 0: those that the file states, or none",
+            "ours",
+            unit="m/s",
+            low=0.0,
+        ),
+        "window_m": Setting(
+            (),
+            "top, bottom, left and right of what is kept, all of them included; empty: everything",
+            "ours",
+            unit="m",
+            low=0.0,
+            separator=":",
+            length=4,
+        ),
+        "resample_m": Setting(0.0, "grid spacing of the record; 0: the file's", "ours", unit="m", low=0.0),
+        "smooth_m": Setting(
+            200.0,
+            "standard deviation of the Gaussian that makes the start; 0: a start linear in depth",
+            "ours",
+            unit="m",
+            low=0.0,
+        ),
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = "The Marmousi models need their files in --manual-dir: README.md says which."
     BUILDER_CONFIGS = [
         ModelConfig(
@@ -110,7 +136,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         ),
         ModelConfig(
             name="marmousi",
-            description="Marmousi as of 1994, 751 x 2301 nodes of 4 m. Unverified: the files were not at hand.",
+            description="Marmousi of 1994, 751 x 2301 nodes of 4 m. Unverified: the files were not at hand.",
             files=("marmousi_vp.bin", "marmousi.bin", "marmousi.vp", "marmousi.segy", "marmousi.sgy", "velocity.segy"),
             spacing_m=4.0,
             shape=(751, 2301),
@@ -128,14 +154,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
         Args:
             name: what to call it.
-            settings: `file`, anything that `zoo.fwi.physics.velocity_models.read_velocity_model` reads; `spacing_m` and
-                `shape` (down x across, 174x500) where the file does not state them; `water_m_s`, `smooth_m`,
-                `resample_m`, `window_m` (top:bottom:left:right) as in `ModelConfig`.
+            settings: values or texts of `SETTINGS`; `file` is anything that `read_velocity_model` reads.
         """
         check_own_name("velocity_models", name, cls.builder_configs)
         chosen = read("velocity_models", cls.SETTINGS, settings)
         if not chosen.get("file"):
-            raise UsageError("velocity_models/NAME is made of a file: zoo prepare ... --set file=MODEL.segy")
+            raise UsageError(
+                f"velocity_models/{name} is made of a file; none was given: zoo prepare ... --set file=MODEL.segy"
+            )
         chosen["sha256"] = sha256(Path(chosen["file"]))
         return ModelConfig(name=name, description="A user's own velocity model.", **chosen)
 

@@ -8,6 +8,7 @@ import pytest
 
 import zoo
 from zoo import registry
+from zoo.crust.models import training as crust_training
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.training import epochs
@@ -174,12 +175,12 @@ def test_the_sparsity_penalty_is_equation_3():
 
 def test_pretraining_trains_each_layer_in_turn(mini):
     recipe = zoo.recipe("ssae_crust")
-    stages = recipe.recipe.stages(recipe.recipe.choose("", recipe.recipe.smoke))
-    assert [stage.name for stage in stages] == ["layer-1", "layer-2", ""]
+    stages = recipe.recipe.stages_of(recipe.recipe.choose("", recipe.recipe.smoke))
+    assert [stage.name for stage in stages] == ["layer-1", "layer-2", "network"]
     records = datasets.arrays(DATASET, "train[:500]", mini)
     model = recipe.build(units=[20, 10])
-    recipe.recipe.adapt(model, records, {}, datasets.metadata(DATASET, mini))
-    settings = recipe.hyperparameters
+    recipe.recipe.before_fit(model, records, {}, datasets.metadata(DATASET, mini))
+    settings = recipe.settings
     codes, same = stages[1].examples(model, records, settings)
     assert codes is same and codes.shape == (500, 20)
     assert stages[0].trained_part(model).beta == 0.5 and stages[1].trained_part(model).beta == 0.0
@@ -191,19 +192,18 @@ def test_pretraining_trains_each_layer_in_turn(mini):
 def test_the_structures_of_table_1_are_presets():
     recipe = zoo.recipe("ssae_crust").recipe
     starred = recipe.choose("table1_10")
-    assert starred["units"] == recipe.settings["units"] and starred["sparsity_weight"] == 0.5
+    assert starred["units"] == recipe.settings["units"].default and starred["sparsity_weight"] == 0.5
     assert (starred["epochs"], starred["batch_size"], starred["schedule"]) == (100, 100, "literal")
     assert len([tag for tag in recipe.tags if tag.startswith("table1_")]) == 12
     assert recipe.choose("table1_01")["batch_size"] == 10_000
-    with pytest.raises(UsageError, match="stable or literal"):
-        part = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        recipe.compile(part, {**recipe.settings, "schedule": "cosine"}, 10)
+    with pytest.raises(UsageError, match="schedule knows no 'cosine'"):
+        recipe.choose("", {"schedule": "cosine"})
 
 
 def test_the_literal_schedule_is_gradient_descent_at_rate_one():
     recipe = zoo.recipe("ssae_crust.table1_03")
     part = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, use_bias=False)])
-    recipe.recipe.compile(part, recipe.hyperparameters, 10)
+    crust_training.compile_sigmoid(part, recipe.settings, 10)
     start = part.get_weights()[0]
     x, y = np.array([[1.0, 2.0]], np.float32), np.array([[0.1, 0.2, 0.3]], np.float32)
     part.fit(x, y, verbose=0)

@@ -13,8 +13,9 @@ import pytest
 import zoo
 from zoo import registry
 from zoo.crust.crust_map import FLAGS
-from zoo.crust.inversion import invert, match_periods, read_map, read_reference
+from zoo.crust.inversion import invert, read_map, read_reference
 from zoo.crust.maps import DispersionMap, ThicknessMap, read_thickness_map, regular_grid
+from zoo.crust.periods import match_periods
 from zoo.crust.physics.earth import prem
 from zoo.crust.physics.prior import EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import phase_velocity
@@ -47,9 +48,9 @@ def untrained(mini):
         settings = recipe.choose("", recipe.smoke)
         made = recipe.create(settings)
         records = datasets.arrays(DATASET, "train", mini)
-        recipe.adapt(made, records, settings, datasets.metadata(DATASET, mini))
-        if recipe.finish:
-            recipe.finish(made, records, settings)
+        recipe.before_fit(made, records, settings, datasets.metadata(DATASET, mini))
+        if recipe.measure:
+            recipe.measure(made, records, settings)
         return made
 
     return make
@@ -329,7 +330,7 @@ def test_other_crust_models_answer_too(name, untrained, truth, tmp_path):
 def test_wrong_units_and_wrong_models_are_refused(model, truth):
     with pytest.raises(ZooError, match="divide by 1000"):
         invert(velocity_map(1000 * truth[0][:20]), model)
-    with pytest.raises(ZooError, match="does not invert phase velocities"):
+    with pytest.raises(ZooError, match="answers microseismic.traces; expected crust.thickness"):
         invert(velocity_map(truth[0][:20]), "cvae_emulator.marine")
     group = invert(velocity_map(0.65 * truth[0][:20]), model)
     assert any("group" in warning for warning in group.warnings)

@@ -115,7 +115,7 @@ def test_bands_and_priors_of_ones_own():
         ({"moho": "20:80"}, "Did you mean moho_km"),
         ({"frequency_mhz": "10:20:1"}, "Did you mean frequencies_mhz"),
         ({"moho_km": "80:20"}, "low:high"),
-        ({"moho_km": "20"}, "low:high, like 20:100 of cheng2019"),
+        ({"moho_km": "20"}, "2 numbers, with ':' between them in km"),
         ({"moho_km": "1:20"}, "5 km or deeper"),
         ({"flat_moho": "yes"}, "true or false"),
         ({"layers": "1:2"}, "no setting 'layers'"),

@@ -126,14 +126,20 @@ def test_wrong_settings(tmp_path):
     for settings, message in (
         ({"fil": "x"}, "no setting 'fil'.*Did you mean file"),
         ({"smooth_m": "100"}, "made of a file"),
-        ({"file": str(path), "smooth_m": "wide"}, "smooth_m takes a number, not negative; received 'wide'"),
-        ({"file": str(path), "shape": "12x0"}, "shape takes 174x500"),
-        ({"file": str(path), "window_m": "0:100"}, "window_m takes top:bottom:left:right"),
+        ({"file": str(path), "smooth_m": "wide"}, "smooth_m takes a number in m from 0; received 'wide'"),
+        (
+            {"file": str(path), "shape": "12x0"},
+            "shape takes 2 whole numbers, with 'x' between them in cells from 1",
+        ),
+        (
+            {"file": str(path), "window_m": "0:100"},
+            "window_m takes 4 numbers, with ':' between them in m from 0; received",
+        ),
         ({"file": str(path), "window_m": "0:100:0:9000"}, "distance of 0 to 137.5 m"),
     ):
         with pytest.raises(UsageError, match=message):
             prepare(**settings)
     with pytest.raises(UsageError, match="name of its own"):
         prepare(FOLDED, file=str(path))
-    with pytest.raises(ZooError, match="There is no"):
+    with pytest.raises(ZooError, match="there is no such file"):
         prepare(file=str(Path(tmp_path) / "gone.npz"))

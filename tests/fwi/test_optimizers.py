@@ -8,7 +8,8 @@ import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.fwi.inversion import scipy_fit as fwi_scipy
-from zoo.fwi.inversion.optimizers import GRADIENT_NAMES, NAMES, BiasCorrectedMomentum, optimizer
+from zoo.fwi.inversion.optimizers import BiasCorrectedMomentum, optimizer
+from zoo.fwi.settings import GRADIENT_OPTIMIZERS, OPTIMIZERS, SCIPY_OPTIMIZERS
 
 
 def steps(name, gradients, learning_rate=2.0):
@@ -43,11 +44,11 @@ def test_adaptive_methods_begin_at_zero_and_ignore_the_size_of_gradients():
     np.testing.assert_allclose(steps("adam", GRADIENTS[:1])[0], [-2, 2], rtol=1e-3)
     np.testing.assert_allclose(steps("rmsprop", GRADIENTS[:1])[0], [-2 / np.sqrt(0.1), 2 / np.sqrt(0.1)], rtol=1e-2)
     # A cell that no wave reaches stays.
-    assert all((steps(name, 0 * GRADIENTS) == 0).all() for name in GRADIENT_NAMES)
+    assert all((steps(name, 0 * GRADIENTS) == 0).all() for name in GRADIENT_OPTIMIZERS)
 
 
 def test_names():
-    assert {fwi_scipy.ScipyMinimizer} == {type(optimizer(name, 1.0)) for name in NAMES[5:]}
+    assert {fwi_scipy.ScipyMinimizer} == {type(optimizer(name, 1.0)) for name in OPTIMIZERS[5:]}
     with pytest.raises(UsageError, match="Did you mean adam"):
         optimizer("adma", 1.0)
     with pytest.raises(UsageError, match="bfgs"):
@@ -95,7 +96,7 @@ def minimise(method, epochs, bounds=None, model=None, first=0, **arguments):
     return np.array(model.v), watch, model
 
 
-@pytest.mark.parametrize("method", fwi_scipy.METHODS)
+@pytest.mark.parametrize("method", SCIPY_OPTIMIZERS)
 def test_scipy_goes_down_and_counts_evaluations(method):
     found, watch, _ = minimise(method, 12)
     assert watch.epochs == list(range(12))
@@ -108,7 +109,7 @@ def test_scipy_goes_down_and_counts_evaluations(method):
     assert model.evaluate(x, x, verbose=0) <= watch.losses[-1] * (1 + 1e-5) + 1e-7
 
 
-@pytest.mark.parametrize("method", fwi_scipy.METHODS)
+@pytest.mark.parametrize("method", SCIPY_OPTIMIZERS)
 def test_bounds_hold_and_wild_trials_are_taken_back(method):
     found, watch, _ = minimise(method, 40, bounds=(1800.0, 3000.0))
     assert found.min() >= 1800 and found.max() <= 3000.5

@@ -9,6 +9,7 @@ import pytest
 
 from zoo import reproduce
 from zoo.errors import UsageError, ZooError
+from zoo.fwi.experiments import EXPERIMENTS
 from zoo.fwi.reproduce import claims as fwi_claims
 from zoo.fwi.reproduce import problem as fwi_problem
 from zoo.fwi.reproduce.problem import Run
@@ -65,15 +66,18 @@ def test_a_section(tmp_path, data):
 
 
 def test_settings_are_checked(tmp_path, data):
-    for settings, message in (({"iteration": 3}, "Did you mean iterations"), ({"iterations": "many"}, "takes a int")):
+    for settings, message in (
+        ({"iteration": 3}, "Did you mean iterations"),
+        ({"iterations": "many"}, "iterations takes a whole number in gradients from 1; received 'many'"),
+    ):
         with pytest.raises(UsageError, match=message):
             reproduce.run("fwi-1d", tmp_path, quick=True, data_dir=data, settings=settings)
 
 
-def test_settings_take_the_type_of_their_default(tmp_path):
-    workshop = Workshop(tmp_path, quick=True, settings={"tnc": "true", "iterations": "7"})
-    defaults = {"tnc": False, "iterations": 100, "dataset": ""}
-    assert fwi_problem.chosen(workshop, defaults, {"dataset": "a"}) == {"tnc": True, "iterations": 7, "dataset": "a"}
+def test_settings_take_the_type_of_their_default():
+    given = {"tnc": "true", "iterations": "7"}
+    own, rest = EXPERIMENTS["fwi-marmousi"].choose("fwi-marmousi", given, quick=True)
+    assert own == {"tnc": True, "iterations": 7, "dataset": "velocity_models/synthetic_folded"} and not rest
 
 
 def run(*losses, **more):

@@ -75,7 +75,7 @@ def test_polarity_unit_and_estimated_noise_do_not_matter():
 def test_onsets_need_no_pulse_but_are_late():
     errors, sds = [], []
     for seed in range(20):
-        picks = pick_arrivals(record(seed=seed), RATE_HZ, RECEIVERS_KM, 1.0, pulse_sigma_s=None)
+        picks = pick_arrivals(record(seed=seed), RATE_HZ, RECEIVERS_KM, 1.0, pulse_sigma_s="unknown")
         errors.append(picks.times_s - arrivals_s(SOURCE_KM))
         sds.append(picks.sds_s)
     assert 1.5 * PULSE_SIGMA_S < np.median(errors) < 4 * PULSE_SIGMA_S
@@ -110,7 +110,7 @@ def test_truth_is_recovered(rock, located):
     for seed in range(1, 6):
         source_km = np.random.default_rng(seed).uniform(0.2, 0.8, 3)
         result = locate_by_arrivals(
-            observe(source_km=source_km, seed=seed), rock, pick_sd_s=None, seed=seed, settings=SMALL
+            observe(source_km=source_km, seed=seed), rock, pick_sd_s="auto", seed=seed, settings=SMALL
         )
         assert result.converged, result.report()
         z_scores.append((result.mean_km - source_km) / result.sd_km)
@@ -147,7 +147,7 @@ def test_a_receiver_without_an_arrival_is_left_out(rock):
     traces[3] = np.random.default_rng(5).normal(size=301)
     result = locate_by_arrivals(Observation(traces, RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
     assert np.isnan(result.residuals_s[3]) and np.isfinite(result.predicted_s).all()
-    assert "receivers 3" in result.notes[0] and "none" in result.report()
+    assert any("receivers 3" in note for note in result.notes) and "none" in result.report()
     assert np.abs((result.mean_km - SOURCE_KM) / result.sd_km).max() < 3
     with pytest.raises(ZooError, match="0 of 5 receivers have a P arrival"):
         locate_by_arrivals(Observation(record(peak=0.0), RATE_HZ, RECEIVERS_KM, 1.0), rock, settings=SMALL)
@@ -167,6 +167,18 @@ def test_an_event_at_the_edge_of_the_rock_is_doubted(rock):
     assert any("lower edge of the velocity model's rock, y_km = 0" in warning for warning in at_the_edge.warnings)
 
 
+def test_values_of_the_marine_earth_are_named_where_another_earth_is_given(rock, located):
+    assert "0.005 s (pick_sd_s, --pick-sd" in located.notes[0] and "0.014 s (pulse_sigma_s" in located.notes[0]
+    assert located.notes[0] in located.report()
+    stated = locate_by_arrivals(observe(), rock, pick_sd_s=0.005, pulse_sigma_s=0.014, settings=SMALL)
+    assert stated.notes == ()
+    np.testing.assert_array_equal(stated.mean_km, located.mean_km)
+    half = locate_by_arrivals(located.picks, rock, settings=SMALL)
+    assert len(half.notes) == 1 and "pick_sd_s" in half.notes[0] and "pulse_sigma_s" not in half.notes[0]
+    estimated = locate_by_arrivals(observe(), rock, pick_sd_s="auto", settings=SMALL)
+    assert "pulse_sigma_s" in estimated.notes[0] and "pick_sd_s" not in estimated.notes[0]
+
+
 def test_no_doubt_about_an_event_amid_the_rock(located):
     assert not located.warnings
 
@@ -174,7 +186,8 @@ def test_no_doubt_about_an_event_amid_the_rock(located):
 def test_travel_times_are_distances_over_speed(rock):
     found = travel_times([SOURCE_KM, SOURCE_KM + 0.1], rock, RECEIVERS_KM)
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=3e-4)
+    # Fast marching is wrong by a few hundredths of the 20 ms that a wave takes across a cell.
+    np.testing.assert_allclose(found, [arrivals_s(SOURCE_KM), arrivals_s(SOURCE_KM + 0.1)], atol=0.03 * 0.020)
     with pytest.raises(ZooError, match=r"source at \(0.42, 0.55, 9\) km is outside the velocity model"):
         travel_times([[0.42, 0.55, 9.0]], rock, RECEIVERS_KM)
 
@@ -195,6 +208,8 @@ def test_write(located, tmp_path):
     [
         ({"likelihood": "gausian"}, "Did you mean gaussian"),
         ({"pick_sd_s": 0.0}, "positive number of seconds"),
+        ({"pick_sd_s": "automatic"}, "'automatic'; expected a positive number"),
+        ({"pulse_sigma_s": "short"}, "'short'; expected"),
         ({"edt_power": -1.0}, "edt_power"),
         ({"seed": -1}, "seed is -1"),
         ({"sampler": "mcmc"}, "no sampler"),

@@ -228,7 +228,8 @@ def test_a_negative_seed_is_refused(medium):
 
 
 def test_a_model_that_is_no_emulator_is_refused(medium):
-    with pytest.raises(ZooError, match="no emulator of traces"):
+    wanted = r"object\) answers no question .* expected microseismic.traces. Models that answer it: ae_gp_emulator"
+    with pytest.raises(ZooError, match=wanted):
         locate(record(medium), object(), settings=SMALL)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.microseismic.physics import eikonal
-from zoo.microseismic.physics.eikonal import receiver_times, travel_times
+from zoo.microseismic.physics.eikonal import node_times, receiver_times
 from zoo.microseismic.physics.marine import marine_model
 
 pytest.importorskip("skfmm")
@@ -31,7 +31,7 @@ def nodes_m():
 
 @pytest.mark.parametrize("source_m", SOURCES_M)
 def test_homogeneous(engine, source_m):
-    times = travel_times(np.full(SHAPE, 2000.0), SPACING_M, source_m, engine)
+    times = node_times(np.full(SHAPE, 2000.0), SPACING_M, source_m, engine)
     assert times.dtype == np.float32 and times.shape == SHAPE
     truth = np.linalg.norm(nodes_m() - source_m, axis=-1) / 2000.0
     assert np.abs(times - truth).max() < 0.4e-3
@@ -43,7 +43,7 @@ def test_constant_gradient(engine, source_m):
     at_source = 2500.0 - 1.5 * source_m[2]
     distance = np.linalg.norm(nodes_m() - source_m, axis=-1)
     truth = np.arccosh(1 + (1.5 * distance) ** 2 / (2 * at_source * speed)) / 1.5
-    assert np.abs(travel_times(speed, SPACING_M, source_m, engine) - truth).max() < 0.5e-3
+    assert np.abs(node_times(speed, SPACING_M, source_m, engine) - truth).max() < 0.5e-3
 
 
 def test_head_wave(engine):
@@ -51,7 +51,7 @@ def test_head_wave(engine):
     shape, spacing = (121, 21, 31), (10.0, 10.0, 10.0)
     speed = np.full(shape, 1500.0)
     speed[:, :, :15] = 3000.0
-    times = travel_times(speed, spacing, (0.0, 100.0, 250.0), engine)
+    times = node_times(speed, spacing, (0.0, 100.0, 250.0), engine)
     offset = np.arange(121) * 10.0
     height = 105.0  # the boundary is between two nodes
     head = offset / 3000.0 + 2 * height * np.sqrt(1 / 1500.0**2 - 1 / 3000.0**2)
@@ -64,10 +64,10 @@ def test_reciprocity_and_engines_in_the_marine_earth(engine):
     model = marine_model(spacing_m=(25.0, 25.0, 30.0))
     nodes = [(20, 20, 81), (3, 36, 10)]
     there, back = (
-        travel_times(model.vp_m_s, model.spacing_m, np.array(node) * model.spacing_m, engine) for node in nodes
+        node_times(model.vp_m_s, model.spacing_m, np.array(node) * model.spacing_m, engine) for node in nodes
     )
     assert abs(there[nodes[1]] - back[nodes[0]]) < 1e-3
-    other = travel_times(model.vp_m_s, model.spacing_m, np.array(nodes[0]) * model.spacing_m, "fmm")
+    other = node_times(model.vp_m_s, model.spacing_m, np.array(nodes[0]) * model.spacing_m, "fmm")
     assert np.abs(there - other).max() < 2e-3
 
 
@@ -76,14 +76,14 @@ def test_cache_serves_the_same_medium_only(tmp_path, monkeypatch):
     speed, receivers_m = np.full((12, 12, 12), 2000.0), [(0.0, 0.0, 0.0), (50.0, 60.0, 70.0)]
     first = receiver_times(speed, (10.0, 10.0, 10.0), receivers_m)
     assert first.shape == (2, 12, 12, 12)
-    np.testing.assert_array_equal(first[1], travel_times(speed, (10.0, 10.0, 10.0), receivers_m[1]))
+    np.testing.assert_array_equal(first[1], node_times(speed, (10.0, 10.0, 10.0), receivers_m[1]))
     faster = receiver_times(2 * speed, (10.0, 10.0, 10.0), receivers_m)
     np.testing.assert_allclose(faster, first / 2, rtol=1e-5)
 
     def refuse(*args):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(eikonal, "travel_times", refuse)
+    monkeypatch.setattr(eikonal, "node_times", refuse)
     np.testing.assert_array_equal(receiver_times(speed, (10.0, 10.0, 10.0), receivers_m[::-1]), first[::-1])
     with pytest.raises(AssertionError, match="again"):
         receiver_times(speed, (10.0, 10.0, 11.0), receivers_m)
@@ -97,19 +97,19 @@ def test_cache_serves_the_same_medium_only(tmp_path, monkeypatch):
 def test_unusable_input_is_refused(monkeypatch):
     speed = np.full((8, 8, 8), 2000.0)
     with pytest.raises(UsageError, match="pykonal"):
-        travel_times(speed, (1, 1, 1), (0, 0, 0), "pykonl")
+        node_times(speed, (1, 1, 1), (0, 0, 0), "pykonl")
     with pytest.raises(ZooError, match="outside the model"):
-        travel_times(speed, (1, 1, 1), (0, 0, 7.5))
+        node_times(speed, (1, 1, 1), (0, 0, 7.5))
     with pytest.raises(ZooError, match=r"speed_m_s\[1, 2, 3\] is 0"):
-        travel_times(np.where(np.arange(512).reshape(8, 8, 8) == 64 + 16 + 3, 0.0, speed), (1, 1, 1), (0, 0, 0))
+        node_times(np.where(np.arange(512).reshape(8, 8, 8) == 64 + 16 + 3, 0.0, speed), (1, 1, 1), (0, 0, 0))
     with pytest.raises(ZooError, match="at least 4 nodes"):
-        travel_times(speed[:3], (1, 1, 1), (0, 0, 0))
+        node_times(speed[:3], (1, 1, 1), (0, 0, 0))
     with pytest.raises(ZooError, match="three positive"):
-        travel_times(speed, (1, 1), (0, 0, 0))
+        node_times(speed, (1, 1), (0, 0, 0))
     for engine, module, extra in (("fmm", "skfmm", "eikonal"), ("pykonal", "pykonal", "gpl")):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ZooError, match=rf"seismic-zoo\[{extra}\]"):
-            travel_times(speed, (1, 1, 1), (0, 0, 0), engine)
+            node_times(speed, (1, 1, 1), (0, 0, 0), engine)
 
 
 def test_small_grids():
@@ -118,4 +118,4 @@ def test_small_grids():
     axes = np.meshgrid(*[np.arange(n) * 10.0 for n in speed.shape], indexing="ij")
     for source_m in ((15.0, 20.0, 25.0), (0.0, 0.0, 0.0), (30.0, 3.0, 50.0)):
         distance = np.sqrt(sum((axis - s) ** 2 for axis, s in zip(axes, source_m, strict=True)))
-        np.testing.assert_allclose(travel_times(speed, (10.0,) * 3, source_m), distance / 2000.0, atol=1e-3)
+        np.testing.assert_allclose(node_times(speed, (10.0,) * 3, source_m), distance / 2000.0, atol=1e-3)

@@ -176,7 +176,7 @@ def test_gather_names_its_own_points_and_strength_is_checked(sea_and_rock):
         elastic.receiver_gathers(sea_and_rock, [40, 1, 1], np.array([[2, 2, 2]]))
     with pytest.raises(ZooError, match="source number 0"):
         elastic.receiver_gathers(sea_and_rock, [1, 1, 1], np.array([[2, 2, 40]]))
-    with pytest.raises(ZooError, match='"volume" or "moment"; got \'force\''):
+    with pytest.raises(ZooError, match='"volume" or "moment"; received \'force\''):
         elastic.shot_gather(sea_and_rock, [1, 1, 1], np.array([[2, 2, 2]]), source_strength="force")
 
 

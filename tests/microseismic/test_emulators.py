@@ -44,11 +44,11 @@ def learnt(name, events=250, **changes):
     """Return an emulator with all that is learnt outside of `fit`."""
     keras.utils.set_random_seed(0)
     recipe = registry.recipe_module(name).RECIPE
-    settings = {**recipe.choose(), "inducing_points": 60, "depth_nodes": 5, **changes}
+    settings = {**recipe.choose(), "inducing_points": 60, "depth_nodes": 5, "seed": 0, **changes}
     model, records = recipe.create(settings), records_of(sources(events))
-    recipe.adapt(model, records, settings, ABOUT)
-    if recipe.conclude:
-        recipe.conclude(model, records, settings)
+    recipe.before_fit(model, records, settings, ABOUT)
+    if recipe.after_fit:
+        recipe.after_fit(model, records, settings)
     return model
 
 
@@ -110,8 +110,10 @@ def test_codes_of_an_autoencoder_are_learnt_from_what_its_encoder_gives():
 def test_the_code_network_of_ae_nn_ends_in_the_decoder_of_the_autoencoder():
     model = learnt("ae_nn_emulator")
     assert model.network.layers[-1] is model.autoencoder.decoder
-    (stage,) = emulator_training.autoencoder_stage({"epochs": 9, "autoencoder_epochs": 4})
+    recipe = registry.recipe_module("ae_nn_emulator").RECIPE
+    stage, last = recipe.stages_of({"epochs": 9, "autoencoder_epochs": 4})
     assert stage.trained_part(model) is model.autoencoder and stage.settings["epochs"] == 4
+    assert last.trained_part(model) is model.network and not last.settings
 
 
 def test_dominant_samples_are_the_largest_in_the_order_of_time():
@@ -174,12 +176,12 @@ def test_recipes_take_the_settings_of_every_emulator_and_their_own():
 def test_what_fit_trains():
     def stages(name):
         recipe = registry.recipe_module(name).RECIPE
-        return [stage.name for stage in recipe.stages(recipe.choose())]
+        return [stage.name for stage in recipe.stages_of(recipe.choose())]
 
     assert stages("pca_gp_emulator") == stages("d18_emulator") == []  # processes alone
     assert stages("ae_gp_emulator") == ["autoencoder"]
-    assert stages("ae_nn_emulator") == ["autoencoder", ""]
-    assert stages("pca_nn_emulator") == [""]
+    assert stages("ae_nn_emulator") == ["autoencoder", "network"]
+    assert stages("pca_nn_emulator") == ["network"]
 
 
 @pytest.mark.slow

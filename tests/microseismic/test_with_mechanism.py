@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from analytic_medium import HomogeneousMedium
 from greens_medium import HomogeneousGreens
 
 from zoo.errors import ZooError
@@ -67,9 +68,11 @@ def test_files_are_written(found, tmp_path):
 def test_what_does_not_fit_is_refused(medium, observation):
     with pytest.raises(ZooError, match="Convert them to Pa"):
         mechanism(Observation(observation.traces, unit="Pa per m3 of injected volume"), medium)
-    with pytest.raises(ZooError, match="greens_emulator"):
+    with pytest.raises(ZooError, match=r"object\) answers no question"):
         mechanism(observation, object())
-    with pytest.raises(ZooError, match="zoo mechanism"):
+    with pytest.raises(ZooError, match="answers microseismic.traces; expected .*: greens_emulator.marine"):
+        mechanism(observation, HomogeneousMedium())
+    with pytest.raises(ZooError, match="answers microseismic.greens_functions; expected .*: ae_gp_emulator.kwave2021"):
         locate(observation, medium)
     with pytest.raises(ZooError, match="seed"):
         mechanism(observation, medium, seed=-1)

@@ -27,7 +27,7 @@ class Energy(keras.Model):
     S where those of the horizontals have."""
 
     recipe_name = "energy"
-    component_order, labels, output_kind = "ZNE", ("P", "S", "noise"), "phases"
+    component_order, labels, answers = "ZNE", ("P", "S", "noise"), "seismograms.picks"
 
     def __init__(self, sampling_rate_hz=100.0, samples=1000, **kwargs):
         super().__init__(**kwargs)
@@ -58,7 +58,7 @@ class Loudness(keras.Model):
     """A classifier: is the largest amplitude more than eight times the mean one?"""
 
     recipe_name = "loudness"
-    component_order, labels, output_kind = "ZNE", ("noise", "earthquake"), "class"
+    component_order, labels, answers = "ZNE", ("noise", "earthquake"), "seismograms.class"
     sampling_rate_hz, samples = 50.0, 500
 
     def call(self, waveforms):
@@ -71,7 +71,7 @@ class Largest(keras.Model):
     """A model of one arrival: the first sample with half of the largest amplitude; in noise that is anywhere."""
 
     recipe_name = "largest"
-    component_order, labels, output_kind = "ZNE", ("P",), "arrival"
+    component_order, labels, answers = "ZNE", ("P",), "seismograms.arrival"
     sampling_rate_hz, samples = 20.0, 540
 
     def call(self, waveforms):
@@ -303,14 +303,23 @@ def test_an_arrival_is_what_overlapping_windows_agree_on():
 
 def test_what_is_no_picker_is_refused():
     class Copy(Largest):
-        output_kind = "reconstruction"
+        answers = "seismograms.features"
 
+    class Reversed(Largest):
+        component_order = "ENZ"
+
+    expected = (
+        "expected seismograms.picks or seismograms.class or seismograms.arrival. Models that answer it: .*p_picker"
+    )
     for model, message in (
-        (Copy(), "reconstructs"),
-        (keras.Sequential(name="plain"), "not a model of three-component"),
+        (Copy(), f"answers seismograms.features; {expected}"),
+        (keras.Sequential(name="plain"), f"The model plain .* answers no question .*; {expected}"),
+        ("mdn_crust", f"mdn_crust answers crust.thickness; {expected}"),
+        (Reversed(), "takes components ENZ; expected ZNE"),
     ):
-        with pytest.raises(UsageError, match=message):
-            annotate(record(), model)
+        for task in (annotate, classify):
+            with pytest.raises(ZooError, match=message):
+                task(record(), model)
     with pytest.raises(UsageError, match="does not pick 'Pn'"):
         classify(record(), Energy(), {"Pn": 0.5})
 
@@ -383,7 +392,7 @@ def test_command_line(models, tmp_path, capsys):
         (["notes.txt", "--model", "energy"], "ObsPy cannot read notes.txt"),
         (["horizontal.mseed", "--model", "energy"], "no vertical component among HHE, HHN"),
         (["one.mseed", "--model", "energy", "--threshold", "P=high"], "like 0.3, or P=0.3"),
-        (["one.mseed", "--model", "mdn_crust"], "not a model of three-component waveforms"),
+        (["one.mseed", "--model", "mdn_crust"], "answers crust.thickness; expected seismograms.picks"),
     ],
 )
 def test_errors_have_a_remedy(models, tmp_path, monkeypatch, capsys, arguments, message):

@@ -120,7 +120,7 @@ def test_temperature_divides_the_logits(windows):
     np.testing.assert_allclose(2 * odds(warm), odds(cold), atol=1e-5)
     np.testing.assert_allclose(warm.sum(1), 1, rtol=1e-6)
     assert not any(v is model.temperature for v in model.trainable_variables)
-    assert (model.output_kind, model.component_order, model.sampling_rate_hz) == ("class", "ZNE", 20.0)
+    assert (model.answers, model.component_order, model.sampling_rate_hz) == ("seismograms.class", "ZNE", 20.0)
     with pytest.raises(ZooError, match=r"\(n, 540, 3\) at 20 Hz"):
         model(windows[:, :500])
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))

@@ -59,7 +59,7 @@ def test_the_network_has_the_stated_size_and_keeps_any_length():
     model = zoo.recipe("phase_picker").build()
     # 7-tap convolutions of 8-16-24-40-56 maps: 109 k weights and what normalisation keeps.
     assert model.count_params() == 110_083
-    assert (model.output_kind, model.labels, model.samples) == ("phases", ("P", "S", "noise"), 3000)
+    assert (model.answers, model.labels, model.samples) == ("seismograms.picks", ("P", "S", "noise"), 3000)
     for samples in (3000, 2999, 1001):
         answer = np.asarray(model(np.random.default_rng(0).normal(size=(2, samples, 3)).astype(np.float32)))
         assert answer.shape == (2, samples, 3)

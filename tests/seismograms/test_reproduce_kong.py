@@ -6,7 +6,7 @@ import pytest
 
 from zoo import reproduce
 from zoo.data import datasets
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.seismograms import reproduce as kong
 
 
@@ -48,7 +48,7 @@ def test_scores_over_labels_are_kept_cell_by_cell(folder, encoder, tmp_path, mon
     capsys.readouterr()
     assert run() == rows
     assert capsys.readouterr().err.count("trained already") == 3
-    with pytest.raises(ZooError, match="no task 'picker'"):
+    with pytest.raises(UsageError, match="tasks knows no 'picker'. Did you mean p_picker"):
         run(tasks="picker")
 
 

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 from zoo.crust import mcmc_kernels as sampling
 from zoo.crust.mcmc_kernels import Blocks, Curve, Guide, Scratch, State, Target
 from zoo.crust.physics import prior_kernels as kernels
+from zoo.crust.physics import prior_tables as tables
 from zoo.crust.physics.earth import COLUMNS
 from zoo.crust.physics.prior import EarthPrior
 from zoo.crust.physics.prior_kernels import MOHO_DRAW, SEDIMENT_DRAW
@@ -270,13 +271,13 @@ def _blocks(prior: EarthPrior) -> Blocks:
     What the waves see (above 660 km, crust included), what only mass and inertia see (density below), everything.
     """
     draws = kernels.layout(prior.table().shape[0] - 1)
-    m = kernels.MANTLE_KNOTS
-    upper, lid = np.arange(kernels.UPPER_MANTLE, m), np.arange(kernels.LID, m)
+    m = tables.MANTLE_KNOTS
+    upper, lid = np.arange(tables.UPPER_MANTLE_KNOT, m), np.arange(tables.LID_KNOT, m)
     shallow = [[MOHO_DRAW], _SHALLOW_BOUNDARIES, [SEDIMENT_DRAW], np.arange(draws.shares, draws.density)]
     shallow += [draws.density + upper, np.arange(draws.crust_density, draws.vp)]
     shallow += [draws.vp + upper, draws.vp + m + lid]
     shallow += [draws.vs + upper, draws.vs + m + lid, draws.vs + 2 * m + lid, np.arange(draws.crust, draws.size)]
-    deep = [_DEEP_BOUNDARIES, np.arange(draws.density, draws.density + kernels.UPPER_MANTLE)]
+    deep = [_DEEP_BOUNDARIES, np.arange(draws.density, draws.density + tables.UPPER_MANTLE_KNOT)]
     blocks = [np.concatenate(shallow), np.concatenate(deep), np.arange(draws.size)]
     return Blocks(np.concatenate(blocks).astype(np.int64), np.cumsum([len(block) for block in blocks]))
 

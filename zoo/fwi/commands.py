@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from zoo.fwi.settings import SETTINGS as INVERSION
 from zoo.terminal import Commands, positive, print_answer, settings_of
+
+SETTINGS = {"fwi": INVERSION}
+"""Command -> what its --set takes."""
 
 EXAMPLES = """\
   zoo fwi line.segy --start smooth.npz --out line   which velocities explain these shots?
@@ -27,8 +31,10 @@ def add(commands: Commands) -> None:
     )
     fwi.add_argument("--out", required=True, metavar="DIR", help="folder for models, tables and figures")
     fwi.add_argument("--geometry", metavar="CSV", help="shot,source_x_m,source_depth_m,receiver_x_m,receiver_depth_m")
-    fwi.add_argument("--wavelet", metavar="FILE|ricker:HZ", help="default: the one with the shots, else estimated")
-    fwi.add_argument("--true", metavar="MODEL", help="the true model, likewise, to measure the error")
+    fwi.add_argument(
+        "--wavelet", metavar="FILE|ricker:HZ", help="default: the one stored with the shots, else estimated"
+    )
+    fwi.add_argument("--true", metavar="MODEL", help="the true model, in any of these forms, to measure the error")
     fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
 
 

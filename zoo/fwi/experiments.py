@@ -5,18 +5,25 @@ from __future__ import annotations
 from zoo.settings import Setting
 from zoo.training.experiment import Experiment
 
-# GD and momentum step in proportion to the gradient, which grows with the square of the data's amplitude, and the paper
-# gives none. With data of this rms its rates of GD lie about the limit of stability, 0.4 below it and 0.6 beyond.
+# Steps of GD and momentum are proportional to the gradient, which grows with the square of the data's amplitude; the
+# paper gives no amplitude. With data of this rms its rates of GD lie around the limit of stability: 0.4 below it, 0.6
+# above it.
 _AMPLITUDE = 75.0
 _ONE_DIMENSION = {
-    "iterations": Setting(1000, "gradients of the shot", "figures 6 to 15", unit="gradients", low=1),
+    "iterations": Setting(1000, "gradients of the shot in each inversion", "figures 6 to 15", unit="gradients", low=1),
     "amplitude": Setting(
         _AMPLITUDE,
-        "rms of the observed trace, to whose square the steps of gd and momentum are proportional",
-        "ours: the paper does not state it",
+        "rms of the observed trace; the steps of gd and momentum are proportional to its square",
+        "ours: the paper does not state it; this one puts the limit of stability between its rates 0.4 and 0.6",
         low=0.0,
     ),
-    "smooth_m": Setting(0.0, "width of the smoothing of the start; 0 takes the linear one", "ours", unit="m", low=0.0),
+    "smooth_m": Setting(
+        0.0,
+        "standard deviation of the Gaussian that makes the start out of the truth; 0: the dataset's linear start",
+        "ours: the paper does not say how its start was made",
+        unit="m",
+        low=0.0,
+    ),
 }
 
 EXPERIMENTS = {
@@ -42,9 +49,13 @@ EXPERIMENTS = {
         "four inversions, about 100 CPU-seconds each; Marmousi-II where velocity_models/marmousi2_fwi is prepared",
         "zoo.fwi.reproduce.fwi:marmousi",
         {
-            "dataset": Setting("", "the earth; empty: Marmousi-II where it is prepared, else a synthetic one", "ours"),
-            "iterations": Setting(100, "gradients of all shots", "figures 16 to 21", unit="gradients", low=1),
-            "tnc": Setting(False, "invert by TNC, too", "ours"),
+            "dataset": Setting(
+                "", "the prepared velocity model; empty: Marmousi-II where it is prepared, else a synthetic one", "ours"
+            ),
+            "iterations": Setting(
+                100, "gradients of all shots in each inversion", "figures 16 to 21", unit="gradients", low=1
+            ),
+            "tnc": Setting(False, "also invert by TNC", "ours"),
         },
         quick={"iterations": 4, "dataset": "velocity_models/synthetic_folded"},
     ),

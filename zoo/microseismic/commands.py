@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
     """Add the commands of this system."""
     locate = commands.add("locate", _locate, "locate an event by its waveforms or its arrival times")
     locate.add_argument("traces", help="npz, or any file that ObsPy reads")
-    locate.add_argument("--model", default="pca_gp_emulator", help="an emulator (default %(default)s)")
+    locate.add_argument("--model", default="pca_gp_emulator", help="emulator of traces (default %(default)s)")
     locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     locate.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
@@ -26,28 +26,28 @@ def add(commands: Commands) -> None:
         "--origin-time", choices=("known", "unknown"), default="known", help="known: it is the first sample (default)"
     )
     locate.add_argument("--by", choices=("waveforms", "arrivals"), default="waveforms", help="default waveforms")
-    locate.add_argument(
-        "--velocity-model", metavar="NPZ", help="by arrivals: the earth; default the marine model at its receivers"
-    )
+    locate.add_argument("--velocity-model", metavar="NPZ", help="by arrivals: the earth (default: the marine model)")
     locate.add_argument("--likelihood", default="gaussian", help="by arrivals: gaussian (default) or edt")
     locate.add_argument(
         "--pick-sd",
         type=number_or("auto"),
-        default=0.005,
         metavar="S|auto",
-        help="by arrivals: their error, default 0.005 (the paper's); auto takes it from the noise",
+        help="by arrivals: error of each, s; auto estimates it from the noise. The default, 0.005 (the paper's), is "
+        "right for the marine earth only: set it for another one",
     )
     locate.add_argument(
         "--pulse-sigma",
         type=number_or("unknown"),
-        default=0.014,
         metavar="S|unknown",
-        help="by arrivals: width of the source's pulse, default 0.014 (the marine dataset's); unknown picks onsets",
+        help="by arrivals: sigma of the source's pulse, s; unknown picks onsets. The default, 0.014, is right for the "
+        "marine dataset only: set it for other events",
     )
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     mechanism = commands.add("mechanism", _mechanism, "infer location and moment tensor of an event by its waveforms")
     mechanism.add_argument("traces", help="npz, or any file that ObsPy reads")
-    mechanism.add_argument("--model", default="greens_emulator", help="of Green's functions (default %(default)s)")
+    mechanism.add_argument(
+        "--model", default="greens_emulator", help="emulator of Green's functions (default %(default)s)"
+    )
     mechanism.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     mechanism.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
@@ -62,12 +62,11 @@ def _locate(args: argparse.Namespace) -> None:
         observation = dataclasses.replace(observation, noise_sd=args.noise_sd, noise=None)
     unknown = args.origin_time == "unknown"
     if args.by == "waveforms":
-        from zoo import registry
         from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, locate
 
         location = locate(
             observation,
-            registry.load(args.model),
+            args.model,
             seed=args.seed,
             sampler=args.sampler,
             origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
@@ -89,9 +88,8 @@ def _locate(args: argparse.Namespace) -> None:
 
 
 def _mechanism(args: argparse.Namespace) -> None:
-    from zoo import registry
     from zoo.microseismic import mechanism, read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    found = mechanism(observation, registry.load(args.model), noise_sd=args.noise_sd, seed=args.seed)
+    found = mechanism(observation, args.model, noise_sd=args.noise_sd, seed=args.seed)
     print_answer(found, args.json, f"posterior and figures are in {found.write(args.out)}")

@@ -23,8 +23,10 @@ EXPERIMENTS = {
         "a minute with the shipped checkpoints; with --train, 24 trainings of one to three CPU-minutes",
         "zoo.microseismic.reproduce:table_1",
         {
-            "methods": Setting(_METHODS, "recipes to compare", "table 1", choices=_METHODS),
-            "seeds": Setting(3, "trainings of each, with seeds 0, 1 ...", "ours", unit="trainings", low=1),
+            "methods": Setting(_METHODS, "recipes to compare, each a method of the paper", "table 1", choices=_METHODS),
+            "seeds": Setting(
+                3, "trainings of each recipe, with the seeds 0, 1 ... (--train only)", "ours", unit="trainings", low=1
+            ),
         },
         trains=True,
     ),
@@ -34,9 +36,14 @@ EXPERIMENTS = {
         "some CPU-minutes; fewer by --set events=5",
         "zoo.microseismic.reproduce_location:table_2",
         {
-            "events": Setting(20, "held-out events to locate", "ours; the paper has one", unit="events", low=1),
-            "d18_events": Setting(3, "events that D18, the slowest, locates", "ours", unit="events", low=0),
-            "pick_sd_s": Setting(0.005, "sd of the picks", "section 3.3", unit="s", low=1e-6),
+            "events": Setting(
+                20, "held-out events to locate", "ours; the paper locates one", unit="events", low=1, high=20
+            ),
+            "d18_events": Setting(
+                3, "how many of them D18 locates, too", "ours: a minute each", unit="events", low=1, high=20
+            ),
+            "pick_sd_s": Setting(0.005, "error of each arrival, as an sd", "section 3.3", unit="s", low=1e-6),
         },
+        quick={"events": 2, "d18_events": 1},
     ),
 }

@@ -19,7 +19,6 @@ from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.progress import say
 from zoo.training import trainer
-from zoo.training import trainer as training
 from zoo.training.experiment import Workshop
 
 DATASET, TAG = "microseismic/spurio_mancini_2021", "kwave2021"
@@ -125,7 +124,7 @@ def describe(name_or_folder: str | Path, data_dir: str | Path | None = None, qui
     try:
         if "test" in datasets.metadata(card["settings"]["dataset"], data_dir)["splits"]:
             split = "test"
-        scores, origin = training.evaluate(folder, split, data_dir), split
+        scores, origin = trainer.evaluate(folder, split, data_dir), split
     except ZooError:
         scores, origin = card["scores"][split]["metrics"], f"{split} (card)"
     model = registry.load(folder)

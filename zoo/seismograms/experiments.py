@@ -6,12 +6,31 @@ from zoo.settings import Setting
 from zoo.training.experiment import Experiment
 
 _TASKS = ["noise_earthquake", "explosion_earthquake", "p_picker"]
-_LABELS = {
-    "sizes": Setting([100, 500, 2_000], "numbers of labels", "figures 5 to 10", unit="labels", low=1),
-    "repeats": Setting(5, "trainings of each, with seeds 0, 1 ...", "figures 5 to 10", unit="trainings", low=1),
-    "tasks": Setting(_TASKS, "recipes to train", "figures 5 to 10", choices=_TASKS),
+_SIZES = {
+    "sizes": Setting(
+        [100, 500, 2_000],
+        "numbers of labels to train with, one after the other",
+        "ours: the few labels of figures 5 to 7, which go on to 100,000",
+        unit="labels",
+        low=1,
+    )
 }
-_WINDOWS = {"windows": Setting(8000, "training windows", "ours", unit="windows", low=1)}
+_STUDY = {
+    **_SIZES,
+    "repeats": Setting(
+        5,
+        "trainings for each number of labels and schema, with seeds 0, 1 ...",
+        "figures 8 and 10: five runs",
+        unit="trainings",
+        low=1,
+    ),
+    "tasks": Setting(_TASKS, "recipes to train", "sections 3.2 to 3.4", choices=_TASKS),
+}
+_WINDOWS = {
+    "windows": Setting(
+        8000, "windows to train on", "ours: minutes on a CPU; 576,434 in section 3.1", unit="windows", low=1
+    )
+}
 
 EXPERIMENTS = {
     "kong-figure-3": Experiment(
@@ -20,6 +39,7 @@ EXPERIMENTS = {
         "nine trainings on 8,000 windows (--set windows=N), half a CPU-minute to a minute each",
         "zoo.seismograms.reproduce:figure_3",
         _WINDOWS,
+        quick={"windows": 200},
         trains=True,
     ),
     "kong-figures-5-6-7": Experiment(
@@ -27,7 +47,8 @@ EXPERIMENTS = {
         "Kong et al. 2021, figures 5 to 7",
         "135 trainings of 10 to 20 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=noise_earthquake",
         "zoo.seismograms.reproduce:figures_5_6_7",
-        _LABELS,
+        _STUDY,
+        quick={"sizes": [100], "repeats": 1},
         trains=True,
     ),
     "kong-figure-9": Experiment(
@@ -35,7 +56,8 @@ EXPERIMENTS = {
         "Kong et al. 2021, figure 9",
         "nine trainings of 10 to 20 CPU-seconds (none in the folder of kong-figures-5-6-7)",
         "zoo.seismograms.reproduce:figure_9",
-        _LABELS,
+        _SIZES,
+        quick={"sizes": [100]},
         trains=True,
     ),
     "kong-figure-10": Experiment(
@@ -43,7 +65,8 @@ EXPERIMENTS = {
         "Kong et al. 2021, figure 10",
         "135 trainings of 5 to 60 CPU-seconds; fewer by --set sizes=100,500 repeats=2 tasks=p_picker",
         "zoo.seismograms.reproduce:figure_10",
-        _LABELS,
+        _STUDY,
+        quick={"sizes": [100], "repeats": 1},
         trains=True,
     ),
 }

@@ -1,7 +1,7 @@
 """The transfer study of Kong et al. (2021): is an autoencoder's encoder worth having when labels are few?
 
-Run on the archives' datasets where they are prepared, else on the synthetic stand-ins: the tables say which. Scores on
-synthetic test splits say nothing of real seismograms.
+It runs on the archives' datasets where they are prepared, else on the synthetic stand-ins: the tables say which. Scores
+on synthetic test splits say nothing about real seismograms.
 """
 
 from __future__ import annotations
@@ -18,33 +18,31 @@ from zoo.progress import say
 from zoo.training.experiment import Workshop, forget
 
 BOTTLENECKS, MAPS = (68, 34, 17), (8, 32, 128)
-LABELS, REPEATS = (100, 500, 2000), 5
 CONVERGENCE = {"schedule": "literal", "learning_rate": 1e-3, "batch_size": 256}
-"""Figure 10: equal batches, and a training ends when 20 epochs were no better; the paper's rate of 0.01 often fails."""
+"""Figure 10: equal batches; training ends after 20 epochs without improvement. The paper's rate of 0.01 often fails."""
 AUTOENCODER_DATASETS = ("stead/kong2021_autoencoder", "local_seismograms/earthquakes_20hz")
 TASKS = {
     "noise_earthquake": ("len_db/kong2021_noise_earthquake", "local_seismograms/kong2021_noise_earthquake"),
     "explosion_earthquake": ("local_seismograms/kong2021_explosion_earthquake",),
     "p_picker": ("stead/kong2021_picking", "local_seismograms/kong2021_picking"),
 }
-"""Recipe -> the datasets on which it may be run, the first that is prepared."""
+"""Recipe -> datasets; the first one that is prepared is taken."""
 MEASURES = {"noise_earthquake": "accuracy", "explosion_earthquake": "accuracy", "p_picker": "sd_of_absolute_s"}
 _UPDATES, _BATCH = 600, 32
 
 
 def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
-    """Train an autoencoder for each bottleneck and number of maps; `--set windows=N` are the training windows."""
+    """Train an autoencoder for each bottleneck and number of maps, on `windows` windows."""
     from zoo import checkpoint
     from zoo.seismograms.figures.kong import draw_reconstruction
     from zoo.seismograms.models.training import CollapsedRun
 
-    own = workshop.own
     dataset = _dataset(workshop, AUTOENCODER_DATASETS)
     rows = []
     for maps in MAPS[:1] if workshop.quick else MAPS:
         for bottleneck in BOTTLENECKS[:1] if workshop.quick else BOTTLENECKS:
-            windows = 200 if workshop.quick else own["windows"]
-            settings = {"dataset": dataset, "train_split": f"train[:{windows}]", "scored_on": ["test"]}
+            train_split = f"train[:{workshop.own['windows']}]"
+            settings = {"dataset": dataset, "train_split": train_split, "scored_on": ["test"]}
             # The undercomplete code needs no penalty (section 2.2).
             settings |= {"bottleneck": bottleneck, "maps": maps, "sparsity_weight": 0.0 if maps <= 8 else 1e-5}
             settings |= {"epochs": 2, "batch_size": 16} if workshop.quick else {"epochs": 10, "batch_size": 32}
@@ -72,16 +70,15 @@ def figure_3(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
-    """Train each task and schema with few and more labels, several times; `--set sizes=100,500 repeats=5 tasks=...`.
+    """Train each of `tasks` with each schema and each of `sizes`, `repeats` times.
 
-    Every repeat draws other labels and initial weights. A run has failed if its error is above 0.9 of that of the best
-    constant answer; failed runs are counted, and are in mean and standard deviation.
+    Every repeat draws other labels and initial weights. A run has failed if its error exceeds 0.9 times that of the
+    best constant answer; failed runs are counted, and are part of mean and standard deviation.
     """
     from zoo.seismograms.figures.kong import draw_learning
 
-    own = workshop.own
     rows = []
-    for what, cards in _cells(workshop, own, "", _by_updates):
+    for what, cards in _cells(workshop, "", _by_updates):
         found = [card["scores"]["test"]["metrics"] for card in cards]
         measure = MEASURES[what["task"]]
         values = [scores[measure] for scores in found]
@@ -99,9 +96,9 @@ def figures_5_6_7(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
-    """Return quantiles of P's errors on the test split over the number of labels; trains as figure 7 does, first seed.
+    """Return quantiles of P's errors on the test split for each of `sizes`, trained as for figure 7 with seed 0.
 
-    In the folder of figures 5 to 7 (`--out`) their trainings are found.
+    If `--out` is the folder of figures 5 to 7, their trainings are used.
     """
     from zoo import registry
     from zoo.data import datasets
@@ -109,12 +106,11 @@ def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
     from zoo.seismograms.models.scores import FEATURES
     from zoo.seismograms.models.training import SCHEMAS
 
-    own = workshop.own
     dataset = _dataset(workshop, TASKS["p_picker"])
     arrivals_s = registry.recipe_module("p_picker").arrivals_s
     records = datasets.arrays(dataset, "test", workshop.data_dir, FEATURES)
     rows, errors = [], {}
-    for labels in (100,) if workshop.quick else own["sizes"]:
+    for labels in workshop.own["sizes"]:
         for schema in SCHEMAS:
             settings = _by_updates(workshop, dataset, schema, labels)
             where = _trained(workshop, "p_picker", f"p_picker_{schema}_{labels}_0", settings, 0)
@@ -140,15 +136,14 @@ def figure_9(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def figure_10(workshop: Workshop) -> list[dict[str, Any]]:
-    """Return CPU-seconds and epochs until the validation loss has been no better for 20 epochs (`CONVERGENCE`).
+    """Return CPU-seconds and epochs until the validation loss has not improved for 20 epochs (`CONVERGENCE`).
 
-    `--set sizes=100,500 repeats=5 tasks=...`, as figures 5 to 7.
+    Tasks, sizes and repeats are as in `figures_5_6_7`.
     """
     from zoo.seismograms.figures.kong import draw_cost
 
-    own = workshop.own
     rows = []
-    for what, cards in _cells(workshop, own, "converged_", _to_convergence):
+    for what, cards in _cells(workshop, "converged_", _to_convergence):
         cost, epochs = (np.array([card[key] for card in cards], float) for key in ("training_cpu_s", "epochs"))
         rows.append(
             {
@@ -164,14 +159,14 @@ def figure_10(workshop: Workshop) -> list[dict[str, Any]]:
 
 
 def _cells(
-    workshop: Workshop, own: Mapping[str, Any], prefix: str, settings_of: Callable[[Workshop, str, str, int], dict]
+    workshop: Workshop, prefix: str, settings_of: Callable[[Workshop, str, str, int], dict]
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Train every task, schema and number of labels, and yield what a row begins with, and the cards."""
+    """Train every task, schema and number of labels; yield the first columns of a row, and the cards."""
     from zoo import checkpoint
     from zoo.seismograms.models.training import SCHEMAS
 
-    sizes, repeats = ((100,), 1) if workshop.quick else (own["sizes"], own["repeats"])
-    for task, schema, labels in itertools.product(own["tasks"], SCHEMAS, sizes):
+    own, repeats = workshop.own, workshop.own["repeats"]
+    for task, schema, labels in itertools.product(own["tasks"], SCHEMAS, own["sizes"]):
         dataset = _dataset(workshop, TASKS[task])
         settings = settings_of(workshop, dataset, schema, labels)
         keys = [f"{prefix}{task}_{schema}_{labels}_{seed}" for seed in range(repeats)]
@@ -185,7 +180,7 @@ def _to_convergence(workshop: Workshop, dataset: str, schema: str, labels: int) 
 
 
 def _by_updates(workshop: Workshop, dataset: str, schema: str, labels: int) -> dict[str, Any]:
-    """Return the settings of a training with so many labels: about equally many updates for any number of them."""
+    """Return the settings of a training with some labels, such that the updates are about as many for any number."""
     settings = {"dataset": dataset, "schema": schema, "labels": labels, "scored_on": ["test"]}
     if workshop.settings.get("schedule") == "literal":
         return settings

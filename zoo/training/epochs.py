@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -61,6 +62,24 @@ def drawn_batches(
 
     specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in draw(np.random.default_rng(seed)))
     return tf.data.Dataset.from_generator(made, output_signature=specs).prefetch(4)
+
+
+@contextlib.contextmanager
+def ordered_steps() -> Iterator[None]:
+    """Within it, a compiled step reads and writes variables in the order of the program, so two runs are the same.
+
+    TensorFlow makes the write of a weight wait for the reads before it, by control edges. Its dependency optimizer
+    removes such an edge where another path leads from the read to the write, and at the end splits a node that many of
+    these paths go through (the `IdentityN` that Keras's optimizers pass all gradients through). A weight on which its
+    own gradient does not depend, such as the last of a critic, may then be read before or after its update.
+    """
+    option = "dependency_optimization"
+    before = tf.config.optimizer.get_experimental_options().get(option)
+    tf.config.optimizer.set_experimental_options({option: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({option: before})
 
 
 class EpochState(keras.callbacks.Callback):

@@ -89,7 +89,7 @@ class Run:
         """Train one part, or restore it where an earlier run has trained it; `rows` are its epochs."""
         import keras
 
-        from zoo.training.epochs import EpochState, batches, drawn_batches
+        from zoo.training.epochs import EpochState, batches, drawn_batches, ordered_steps
 
         # What a stage draws outside of `fit` is the same whether or not an earlier run did those before it.
         seed = values["seed"]
@@ -114,17 +114,18 @@ class Run:
         first = state.resume(part)
         cpu, wall = time.process_time(), time.monotonic()
         if first < values["epochs"] and not state.stopped:
-            part.fit(
-                train_batches(first),
-                steps_per_epoch=steps,
-                initial_epoch=first,
-                epochs=values["epochs"],
-                validation_data=validation_data,
-                validation_batch_size=1024,
-                callbacks=[state, *callbacks],
-                shuffle=False,
-                verbose=0,
-            )
+            with ordered_steps():
+                part.fit(
+                    train_batches(first),
+                    steps_per_epoch=steps,
+                    initial_epoch=first,
+                    epochs=values["epochs"],
+                    validation_data=validation_data,
+                    validation_batch_size=1024,
+                    callbacks=[state, *callbacks],
+                    shuffle=False,
+                    verbose=0,
+                )
         state.finish(part)
         self.rows = state.rows
         self.fit_cpu_s += state.cpu_s_before + time.process_time() - cpu

@@ -30,7 +30,6 @@ SETTINGS = {
         0.005,
         "relative sd of the noise of a curve without error bars",
         "section 3.2",
-        unit="1 (of the velocity)",
         low=0.0,
     ),
 }

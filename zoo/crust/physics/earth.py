@@ -77,7 +77,7 @@ _MOHO_KM = (5.0, 200.0)  # where PREM's Moho can be put: above the 220 km discon
 # A Moho is a jump of vsv by 5 % or more, no deeper than this.
 _MOHO_JUMP, _DEEPEST_MOHO_KM = 0.95, 150.0
 # Integrals of density in g/cm3 over radius in km to kg and kg m2: 4 pi, and 8 pi / 3 for the distance from an axis.
-_TO_KG, _TO_KG_M2 = 4e12 * np.pi, 8e18 / 3 * np.pi
+TO_KG, TO_KG_M2 = 4e12 * np.pi, 8e18 / 3 * np.pi
 _LARGEST_VALUE = 100  # of a density in g/cm3 or a velocity in km/s
 
 
@@ -125,12 +125,12 @@ class EarthModel:
     @property
     def mass_kg(self) -> float:
         """Mass, with density linear between knots."""
-        return _TO_KG * _moment(self.radius_km, self.density_g_cm3, 2)
+        return TO_KG * _moment(self.radius_km, self.density_g_cm3, 2)
 
     @property
     def inertia_kg_m2(self) -> float:
         """Moment of inertia about an axis through the centre."""
-        return _TO_KG_M2 * _moment(self.radius_km, self.density_g_cm3, 4)
+        return TO_KG_M2 * _moment(self.radius_km, self.density_g_cm3, 4)
 
 
 def _moment(radius: np.ndarray, density: np.ndarray, power: int) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from zoo.crust.physics import prior_kernels as kernels
+from zoo.crust.physics import prior_tables as tables
 from zoo.crust.physics.earth import COLUMNS, EarthModel
 from zoo.crust.physics.rayleigh import check_frequencies
 from zoo.crust.physics.rayleigh_kernels import work_arrays
@@ -122,7 +123,7 @@ class EarthPrior:
     @property
     def knots(self) -> int:
         """Number of knots of a model."""
-        return kernels.MANTLE_KNOTS + sum(layer.knots for layer in self._layers)
+        return tables.MANTLE_KNOTS + sum(layer.knots for layer in self._layers)
 
     @property
     def _layers(self) -> tuple[CrustLayer, ...]:

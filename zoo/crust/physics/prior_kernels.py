@@ -1,8 +1,7 @@
 """Numba kernels of `zoo.crust.physics.prior`: uniform draws to knots of an Earth model, and whole datasets.
 
 A model is a function of a vector of uniform draws: first come those that decide radii and density (most vectors fail
-the test of mass and inertia), then the rest. `layout` says which draw is for what. Tables are those of de Wit, Kaeufl,
-Valentine & Trampert (2014).
+the test of mass and inertia), then the rest. `layout` says which draw is for what, `prior_tables` has the ranges.
 """
 
 from __future__ import annotations
@@ -13,14 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from zoo.crust.physics import prior_tables as tables
 from zoo.crust.physics.earth import (
     DENSITY,
     EARTH_RADIUS_KM,
     ETA,
-    PREM_REGIONS,
     QKAPPA,
     QMU,
     RADIUS,
+    TO_KG,
+    TO_KG_M2,
     VPH,
     VPV,
     VSH,
@@ -28,62 +29,6 @@ from zoo.crust.physics.earth import (
 )
 from zoo.crust.physics.rayleigh_kernels import Options, Work, dispersion
 
-# Regions below the Moho, from the centre: knots, bottom and top radius in PREM (km), the pieces of PREM_REGIONS.
-_REGIONS = (
-    ("inner core", 33, 0.0, 1221.5, (0,)),
-    ("outer core", 33, 1221.5, 3480.0, (1,)),
-    ("D''", 5, 3480.0, 3630.0, (2,)),
-    ("lower mantle", 59, 3630.0, 5701.0, (3, 4)),
-    ("transition zone", 9, 5701.0, 5971.0, (5, 6)),
-    ("410 to 220 km", 9, 5971.0, 6151.0, (7,)),
-    ("220 km to Moho", 9, 6151.0, 6346.6, (8,)),
-)
-_OUTER_CORE, _TRANSITION, _ABOVE_410, _LID = 1, 4, 5, 6
-_KNOTS = np.array([region[1] for region in _REGIONS])
-FIRST_KNOT = np.concatenate([[0], np.cumsum(_KNOTS)])
-"""First knot of each region; the last entry is where the crust begins."""
-MANTLE_KNOTS = int(FIRST_KNOT[-1])
-"""Knots below the Moho, those of the core included."""
-UPPER_MANTLE, LID = int(FIRST_KNOT[_TRANSITION]), int(FIRST_KNOT[_LID])
-"""First knots of the transition zone, and of the part of the mantle above 220 km."""
-# Table A.2: depths of the boundaries above inner core, outer core, D'', lower mantle, transition zone, 410-220.
-_DEPTHS_KM = np.array(
-    [[5129.5, 5169.5], [2871.0, 2911.0], [2721.0, 2761.0], [640.0, 700.0], [370.0, 430.0], [200.0, 240.0]]
-)
-# Table A.3: departure of the topmost knot from PREM, %; rows regions; (low, high) of density, vp, vs.
-_TOP = (
-    np.array(
-        [
-            [[-2, 2], [-2, 2], [-2, 2]],
-            [[-2, 2], [-2, 2], [0, 0]],
-            [[-3, 3], [-3, 3], [-3, 3]],
-            [[-2, 2], [-2, 2], [-2, 2]],
-            [[-5, 5], [-5, 5], [-5, 5]],
-            [[-10, 5], [-10, 2.5], [-10, 5]],
-            [[-7, 7], [-7, 7], [-7, 7]],
-        ],
-        np.float64,
-    )
-    / 100
-)
-_OF_DENSITY, _OF_VP, _OF_VS = 0, 1, 2
-_STEP = np.array([0.5, 0.5, 1.0, 0.5, 1.0, 1.0, 2.0]) / 100  # the same, of each knot below the topmost
-# Table A.4: log10 of Qmu and Qkappa. Rows of Qmu: inner core below and above 5760 km depth, mantle below 2157 km, to
-# 1428 km, to the transition zone, the transition zone, 410 to 220 km, to 80 km, above with the crust. Rows of Qkappa:
-# inner core, outer core, lower mantle, above.
-_QMU = np.log10(
-    np.array(
-        [[10, 300], [10, 300], [100, 1000], [100, 1000], [100, 1000], [50, 400], [50, 400], [20, 200], [10, 2200]],
-        np.float64,
-    )
-)
-_QKAPPA = np.log10(np.array([[300, 3e5], [300, 1e5], [300, 1e5], [300, 2e5]], np.float64))
-_SHEAR_QS, _BULK_QS = len(_QMU), len(_QKAPPA)
-_Q_INNER_CORE_KM, _Q_LOWER_KM, _Q_MIDDLE_KM, _Q_LID_KM = 5760.0, 2157.0, 1428.0, 80.0
-# Mass and moment of inertia of the Earth, and by how much a model's may differ.
-_MASS_KG, _INERTIA_KG_M2 = (5.9733e24, 0.0090e24), (8.018e37, 0.012e37)
-# 4 pi (the solid angle), 8 pi / 3 (the same over the squared distance from an axis), from g/cm3 and km to kg and m.
-_TO_KG, _TO_KG_M2 = 4e12 * math.pi, 8e18 / 3.0 * math.pi
 _THINNEST_KM = 1e-3  # of a sediment: a layer needs a thickness
 MOST_DRAWS = 100
 
@@ -142,37 +87,16 @@ class Block(NamedTuple):
     """(n,), models without a root that were drawn before."""
 
 
-def _prem_on_regions() -> np.ndarray:
-    """Return (6, mantle knots): density, vpv, vsv, vph, vsh, eta of PREM on equal steps of each region."""
-    columns = []
-    for _, knots, bottom, top, pieces in _REGIONS:
-        radius = np.linspace(bottom, top, knots)
-        x = radius / EARTH_RADIUS_KM
-        values = np.array(
-            [np.polynomial.polynomial.polyval(x, p) * np.ones(knots) for p in PREM_REGIONS[pieces[0]][1:7]]
-        )
-        for piece in pieces[1:]:
-            above = radius >= PREM_REGIONS[piece][0]
-            other = [np.polynomial.polynomial.polyval(x, p) * np.ones(knots) for p in PREM_REGIONS[piece][1:7]]
-            values[:, above] = np.array(other)[:, above]
-        columns.append(values)
-    return np.concatenate(columns, axis=1)
-
-
-_PREM = _prem_on_regions()
-_PREM_DENSITY, _PREM_VPV, _PREM_VSV, _PREM_VPH, _PREM_VSH, _PREM_ETA = range(6)
-
-
 @njit(cache=True)
 def layout(layers):
     """Return the `Layout` of the draws of a prior with so many layers in the crust, sediment included."""
     density = _SHARE_DRAWS + layers
-    crust_density = density + MANTLE_KNOTS
+    crust_density = density + tables.MANTLE_KNOTS
     vp = crust_density + layers
-    vs = vp + 2 * MANTLE_KNOTS
-    crust = vs + 3 * MANTLE_KNOTS
+    vs = vp + 2 * tables.MANTLE_KNOTS
+    crust = vs + 3 * tables.MANTLE_KNOTS
     q = crust + 2 * layers
-    return Layout(_SHARE_DRAWS, density, crust_density, vp, vs, crust, q, q + _SHEAR_QS + _BULK_QS)
+    return Layout(_SHARE_DRAWS, density, crust_density, vp, vs, crust, q, q + tables.SHEAR_QS + tables.BULK_QS)
 
 
 @njit(cache=True, nogil=True)
@@ -209,15 +133,16 @@ def _descend(region, prem, quantity, u, out):
     Args:
         region: number of the region.
         prem: (mantle knots,), PREM's values.
-        quantity: row of `_TOP`: the ranges of density, vp or vs.
+        quantity: row of `tables.TOP`: the ranges of density, vp or vs.
         u: (mantle knots,), the draws; those of a region are for its knots from above.
         out: (knots,), filled where the region is.
     """
-    at, top = FIRST_KNOT[region], FIRST_KNOT[region + 1] - 1
-    step = _STEP[region]
-    out[top] = prem[top] * (1.0 + _between(_TOP[region, quantity, 0], _TOP[region, quantity, 1], u[at]))
-    for i in range(top - 1, at - 1, -1):
-        out[i] = (out[i + 1] + prem[i] - prem[i + 1]) * (1.0 + step * (2.0 * u[at + top - i] - 1.0))
+    n, here = tables.KNOTS[region], slice(tables.FIRST_KNOT[region], tables.FIRST_KNOT[region + 1])
+    prem, u, out = prem[here], u[here], out[here]
+    low, high, step = tables.TOP[region, quantity, 0], tables.TOP[region, quantity, 1], tables.STEP[region]
+    out[n - 1] = prem[n - 1] * (1.0 + _between(low, high, u[0]))
+    for i in range(n - 2, -1, -1):
+        out[i] = (out[i + 1] + prem[i] - prem[i + 1]) * (1.0 + step * (2.0 * u[n - 1 - i] - 1.0))
 
 
 @njit(cache=True, nogil=True)
@@ -230,20 +155,24 @@ def fill_density(u, prior, knots):
         knots: (9, knots), rows as in `zoo.crust.physics.earth.COLUMNS`.
     """
     draws = layout(prior.shape[0] - 1)
-    edges = np.empty(len(_KNOTS) + 1)
+    edges = np.empty(len(tables.KNOTS) + 1)
     edges[0] = 0.0
-    for i in range(_DEPTHS_KM.shape[0]):
-        edges[1 + i] = EARTH_RADIUS_KM - _between(_DEPTHS_KM[i, 0], _DEPTHS_KM[i, 1], u[i])
+    for i in range(tables.DEPTHS_KM.shape[0]):
+        edges[1 + i] = EARTH_RADIUS_KM - _between(tables.DEPTHS_KM[i, 0], tables.DEPTHS_KM[i, 1], u[i])
     moho = _between(prior[0, _MOHO_LOW], prior[0, _MOHO_HIGH], u[MOHO_DRAW])
     edges[-1] = EARTH_RADIUS_KM - moho
-    for region in range(len(_KNOTS)):
-        n, at = _KNOTS[region], FIRST_KNOT[region]
+    prem, u_density, density = tables.PREM[tables.PREM_DENSITY], u[draws.density :], knots[DENSITY]
+    for region in range(len(tables.KNOTS)):
+        n, at = tables.KNOTS[region], tables.FIRST_KNOT[region]
         for i in range(n):
             knots[RADIUS, at + i] = edges[region] + (edges[region + 1] - edges[region]) * i / (n - 1)
-        _descend(region, _PREM[_PREM_DENSITY], _OF_DENSITY, u[draws.density :], knots[DENSITY])
+        _descend(region, prem, tables.OF_DENSITY, u_density, density)
     _fill_crust_density(u, draws, prior, moho, knots)
     mass, inertia = _mass_and_inertia(knots)
-    return abs(mass - _MASS_KG[0]) <= _MASS_KG[1] and abs(inertia - _INERTIA_KG_M2[0]) <= _INERTIA_KG_M2[1]
+    return (
+        abs(mass - tables.MASS_KG[0]) <= tables.MASS_KG[1]
+        and abs(inertia - tables.INERTIA_KG_M2[0]) <= tables.INERTIA_KG_M2[1]
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -289,7 +218,7 @@ def _mass_and_inertia(knots):
             base = knots[DENSITY, i - 1] - slope * r0
             mass += base * (r1**3 - r0**3) / 3.0 + slope * (r1**4 - r0**4) / 4.0
             inertia += base * (r1**5 - r0**5) / 5.0 + slope * (r1**6 - r0**6) / 6.0
-    return mass * _TO_KG, inertia * _TO_KG_M2
+    return mass * TO_KG, inertia * TO_KG_M2
 
 
 @njit(cache=True, nogil=True)
@@ -302,18 +231,18 @@ def fill_rest(u, prior, knots):
         knots: (9, knots), rows as in `zoo.crust.physics.earth.COLUMNS`.
     """
     draws = layout(prior.shape[0] - 1)
-    m = MANTLE_KNOTS
-    for region in range(len(_KNOTS)):
-        at, end = FIRST_KNOT[region], FIRST_KNOT[region + 1]
-        _descend(region, _PREM[_PREM_VPV], _OF_VP, u[draws.vp :], knots[VPV])
-        if region == _OUTER_CORE:
+    m = tables.MANTLE_KNOTS
+    for region in range(len(tables.KNOTS)):
+        at, end = tables.FIRST_KNOT[region], tables.FIRST_KNOT[region + 1]
+        _descend(region, tables.PREM[tables.PREM_VPV], tables.OF_VP, u[draws.vp :], knots[VPV])
+        if region == tables.OUTER_CORE_REGION:
             knots[VSV, at:end] = 0.0
         else:
-            _descend(region, _PREM[_PREM_VSV], _OF_VS, u[draws.vs :], knots[VSV])
-        if region == _LID:  # the one anisotropic region
-            _descend(region, _PREM[_PREM_VPH], _OF_VP, u[draws.vp + m :], knots[VPH])
-            _descend(region, _PREM[_PREM_VSH], _OF_VS, u[draws.vs + m :], knots[VSH])
-            _descend(region, _PREM[_PREM_ETA], _OF_VS, u[draws.vs + 2 * m :], knots[ETA])
+            _descend(region, tables.PREM[tables.PREM_VSV], tables.OF_VS, u[draws.vs :], knots[VSV])
+        if region == tables.LID_REGION:  # the one anisotropic region
+            _descend(region, tables.PREM[tables.PREM_VPH], tables.OF_VP, u[draws.vp + m :], knots[VPH])
+            _descend(region, tables.PREM[tables.PREM_VSH], tables.OF_VS, u[draws.vs + m :], knots[VSH])
+            _descend(region, tables.PREM[tables.PREM_ETA], tables.OF_VS, u[draws.vs + 2 * m :], knots[ETA])
         else:
             knots[VPH, at:end] = knots[VPV, at:end]
             knots[VSH, at:end] = knots[VSV, at:end]
@@ -344,20 +273,20 @@ def _fill_attenuation(u, knots):
     """Fill Qmu (0 in the outer core: infinite) and Qkappa, log-uniform in the ranges of table A.4."""
     for i in range(knots.shape[1]):
         depth = EARTH_RADIUS_KM - knots[RADIUS, i]
-        if i < FIRST_KNOT[_OUTER_CORE]:
-            shear, bulk = (0 if depth > _Q_INNER_CORE_KM else 1), 0
-        elif i < FIRST_KNOT[_OUTER_CORE + 1]:
+        if i < tables.FIRST_KNOT[tables.OUTER_CORE_REGION]:
+            shear, bulk = (0 if depth > tables.Q_INNER_CORE_KM else 1), 0
+        elif i < tables.FIRST_KNOT[tables.OUTER_CORE_REGION + 1]:
             shear, bulk = -1, 1
-        elif i < FIRST_KNOT[_TRANSITION]:
-            shear, bulk = (2 if depth > _Q_LOWER_KM else (3 if depth > _Q_MIDDLE_KM else 4)), 2
-        elif i < FIRST_KNOT[_ABOVE_410]:
+        elif i < tables.FIRST_KNOT[tables.TRANSITION_REGION]:
+            shear, bulk = (2 if depth > tables.Q_LOWER_KM else (3 if depth > tables.Q_MIDDLE_KM else 4)), 2
+        elif i < tables.FIRST_KNOT[tables.ABOVE_410_REGION]:
             shear, bulk = 5, 3
-        elif i < FIRST_KNOT[_LID]:
+        elif i < tables.FIRST_KNOT[tables.LID_REGION]:
             shear, bulk = 6, 3
         else:
-            shear, bulk = (7 if depth > _Q_LID_KM and i < MANTLE_KNOTS else 8), 3
-        knots[QMU, i] = 0.0 if shear < 0 else 10.0 ** _between(_QMU[shear, 0], _QMU[shear, 1], u[shear])
-        knots[QKAPPA, i] = 10.0 ** _between(_QKAPPA[bulk, 0], _QKAPPA[bulk, 1], u[_SHEAR_QS + bulk])
+            shear, bulk = (7 if depth > tables.Q_LID_KM and i < tables.MANTLE_KNOTS else 8), 3
+        knots[QMU, i] = 0.0 if shear < 0 else 10.0 ** _between(tables.QMU[shear, 0], tables.QMU[shear, 1], u[shear])
+        knots[QKAPPA, i] = 10.0 ** _between(tables.QKAPPA[bulk, 0], tables.QKAPPA[bulk, 1], u[tables.SHEAR_QS + bulk])
 
 
 @njit(cache=True, nogil=True)
@@ -430,5 +359,5 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
                 break
             block.failed[e] += 1
         block.curves[e] = out[0]
-        block.moho[e] = EARTH_RADIUS_KM - knots[RADIUS, MANTLE_KNOTS - 1]
+        block.moho[e] = EARTH_RADIUS_KM - knots[RADIUS, tables.MANTLE_KNOTS - 1]
         velocities_at(knots, depth_km, block.vp[e], block.vs[e])

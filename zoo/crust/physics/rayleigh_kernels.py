@@ -22,23 +22,22 @@ from zoo.crust.physics.rayleigh_matrices import (
     assemble,
     factor,
     quadratic,
+    self_gravitation,
     slope_times,
     solve,
 )
 from zoo.crust.physics.rayleigh_mesh import (
-    GRAVITY,
     MESH_ROWS,
     MOST_ELEMENTS,
     NODES,
     RADIUS,
     RHO,
-    WEIGHT,
     L,
     N,
     build_mesh,
     depth_needed,
-    mass_below,
 )
+from zoo.crust.physics.rayleigh_sea import sea_load
 
 _CONVERGED = 3e-6  # relative change of k; convergence is cubic, so the next one would be below rounding
 _MOST_ITERATIONS = 12
@@ -52,8 +51,6 @@ SLOWEST_PART, FASTEST_KM_S = 0.6, 6.5
 # nearly every model, the second separates modes that lie close together.
 _WIDTHS = (0.003, 1e-5)
 _LEAST_ABOVE = 4  # elements that stay in use at any frequency
-# A sea is integrated in so many Runge-Kutta steps a layer, and more where the wave is short.
-_SEA_STEPS, _SEA_STEPS_PER_RADIAN = 4, 8.0
 _SHORTEST_PERIOD_S = 1e-9  # in place of a reference period of 0, whose logarithm is multiplied by 0
 _OVERFLOW = 1e300  # a vector this large has lost its direction
 
@@ -100,100 +97,6 @@ def wavenumber(omega, radius, velocity):
 def _velocity(omega, radius, k):
     """Return the phase velocity of a wavenumber, the inverse of `wavenumber`."""
     return omega * radius / math.sqrt(k * k + 0.25)
-
-
-@njit(cache=True, nogil=True)
-def self_gravitation(mesh, problem, k, x):
-    """Return the energy that the Cowling approximation leaves out, for a mode of that approximation.
-
-    Poisson's equation is solved with the mode's density perturbation (Dahlen & Tromp 1998, eq. 8.55):
-    with P(r) put in, the integral of rho (U P' + k V P / r) r^2 is
-
-        -4 pi G integral rho^2 U^2 r^2  -  8 pi G / (2 l + 1) integral s_out(r) integral_0^r s_in,
-        s_in = rho (l U + k V) r^(l+1),  s_out = rho (k V - (l + 1) U) r^-l.
-
-    Args:
-        mesh: node arrays.
-        problem: the `Problem` of the frequency.
-        k: wavenumber of the mode.
-        x: the mode.
-    """
-    half = math.sqrt(k * k + 0.25)  # l + 1/2
-    degree = half - 0.5
-    local = double = 0.0
-    inner = 0.0  # r^-l times the inner integral, at the last node: r^l itself would overflow
-    r_last = mesh[RADIUS, problem.first, 0]
-    s_last = 0.0
-    for e in range(problem.first, problem.elements):
-        for q in range(NODES):
-            r, rho, w = mesh[RADIUS, e, q], mesh[RHO, e, q], mesh[WEIGHT, e, q]
-            u, v = x[OWN * e + 2 * q], x[OWN * e + 2 * q + 1]
-            s_in = rho * (degree * u + k * v) * r
-            if q > 0:
-                decay = math.exp(degree * math.log(r_last / r))
-                inner = inner * decay + 0.5 * (r - r_last) * (s_last * decay + s_in)
-            local += w * rho * rho * u * u * r * r
-            double += w * rho * (k * v - (degree + 1.0) * u) * inner
-            r_last, s_last = r, s_in
-    return -4.0 * math.pi * GRAVITY * (local + double / half)
-
-
-@njit(cache=True, nogil=True)
-def sea_load(knots, top, omega, k, log_factor):
-    """Return -r^2 R / U at the floor of a sea, and how often U vanishes in it.
-
-    U and the normal stress R are integrated from the surface (R = 0) downwards by Runge-Kutta steps of order 4; V
-    follows from them. The zeros of U are the sea's own modes above a rigid floor, which the pivots do not see
-    (Wittrick & Williams 1971).
-
-    Args:
-        knots: (9, knots) of the model.
-        top: first knot of the sea; without a sea the load is 0.
-        omega: angular frequency.
-        k: wavenumber.
-        log_factor: (2 / pi) ln(frequency x reference period).
-    """
-    count = knots.shape[1]
-    if top == count:
-        return 0.0, 0
-    inside = mass_below(knots[earth.RADIUS], knots[earth.DENSITY])
-    u, stress = 1.0, 0.0
-    zeros = 0
-    for i in range(count - 1, top, -1):
-        r1, r0 = knots[earth.RADIUS, i], knots[earth.RADIUS, i - 1]
-        if r1 == r0:
-            continue
-        speed = 0.5 * (knots[earth.VPV, i] + knots[earth.VPV, i - 1])
-        steps = _SEA_STEPS + int(_SEA_STEPS_PER_RADIAN * omega * (r1 - r0) / speed)
-        h = (r0 - r1) / steps
-        for step in range(steps):
-            du = dr = 0.0
-            ku = kr = 0.0
-            for stage in range(4):
-                ahead = 0.0 if stage == 0 else (1.0 if stage == 3 else 0.5)
-                r = r1 + (step + ahead) * h
-                # Properties between the knots: linear.
-                b = (r - r0) / (r1 - r0)
-                rho = (1.0 - b) * knots[earth.DENSITY, i - 1] + b * knots[earth.DENSITY, i]
-                vp = (1.0 - b) * knots[earth.VPV, i - 1] + b * knots[earth.VPV, i]
-                qk = 1.0 / knots[earth.QKAPPA, i - 1] if knots[earth.QKAPPA, i - 1] > 0 else 0.0
-                kappa = rho * vp * vp * (1.0 + log_factor * qk)
-                g = ((1.0 - b) * inside[i - 1] + b * inside[i]) / (r * r)
-                # U' and R' of a fluid (Dahlen & Tromp 1998, chapter 8).
-                uu, rr = u + ahead * h * ku, stress + ahead * h * kr
-                v = k * (rho * g * uu - rr) / (omega * omega * rho * r)
-                ku = rr / kappa - (2.0 * uu - k * v) / r
-                kr = rho * (4.0 * math.pi * GRAVITY * rho - 4.0 * g / r - omega * omega) * uu + k * rho * g * v / r
-                part = 1.0 / 6.0 if stage in (0, 3) else 1.0 / 3.0
-                du += part * ku
-                dr += part * kr
-            before = u
-            u += h * du
-            stress += h * dr
-            if before * u <= 0.0:
-                zeros += 1
-    r = knots[earth.RADIUS, top]
-    return -r * r * stress / u, zeros
 
 
 @njit(cache=True, nogil=True)

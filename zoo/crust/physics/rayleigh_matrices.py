@@ -147,8 +147,9 @@ def factor(problem, k, load):
     # What the elements below leave on the two unknowns that they share with the next: a symmetric 2 x 2 matrix.
     c00 = c11 = _RIGID
     c01 = 0.0
+    factors, matrices = problem.factors, problem.matrices
     for e in range(problem.first, problem.elements):
-        s, m = problem.factors[e], problem.matrices[e]
+        s, m = factors[e], matrices[e]
         for i in range(NODES):
             for j in range(i + 1):
                 s[2 * i, 2 * j] = m[K0_U + i, j]
@@ -186,16 +187,16 @@ def factor(problem, k, load):
 @njit(cache=True, nogil=True)
 def solve(problem, x):
     """Solve L D L' y = x in place; x (6 * elements + 2), element e begins at 6 e."""
-    first, elements = problem.first, problem.elements
+    first, elements, factors = problem.first, problem.elements, problem.factors
     for e in range(first, elements):
-        s = problem.factors[e]
+        s = factors[e]
         last = UNKNOWNS if e == elements - 1 else OWN
         for j in range(last):
             value = x[OWN * e + j]
             for i in range(j + 1, UNKNOWNS):
                 x[OWN * e + i] -= s[i, j] * value
     for e in range(elements - 1, first - 1, -1):
-        s = problem.factors[e]
+        s = factors[e]
         last = UNKNOWNS if e == elements - 1 else OWN
         for j in range(last - 1, -1, -1):
             value = x[OWN * e + j] / s[j, j]
@@ -208,18 +209,18 @@ def solve(problem, x):
 def quadratic(problem, x):
     """Return x'K0x, x'K1x, x'K2x and x'Mx."""
     q0 = q1 = q2 = qm = 0.0
+    matrices = problem.matrices
     for e in range(problem.first, problem.elements):
-        m = problem.matrices[e]
         for i in range(NODES):
             u, v = x[OWN * e + 2 * i], x[OWN * e + 2 * i + 1]
-            q2 += m[K2_U, i] * u * u + m[K2_V, i] * v * v
-            qm += m[MASS, i] * (u * u + v * v)
+            q2 += matrices[e, K2_U, i] * u * u + matrices[e, K2_V, i] * v * v
+            qm += matrices[e, MASS, i] * (u * u + v * v)
             s0u = s0v = s1 = 0.0
             for j in range(NODES):
                 uj, vj = x[OWN * e + 2 * j], x[OWN * e + 2 * j + 1]
-                s0u += m[K0_U + i, j] * uj
-                s0v += m[K0_V + i, j] * vj
-                s1 += m[K1 + i, j] * vj
+                s0u += matrices[e, K0_U + i, j] * uj
+                s0v += matrices[e, K0_V + i, j] * vj
+                s1 += matrices[e, K1 + i, j] * vj
             q0 += u * s0u + v * s0v
             q1 += 2.0 * u * s1
     return q0, q1, q2, qm
@@ -230,12 +231,48 @@ def slope_times(problem, k, x, out):
     """Fill out = T'(k) x = K1 x + 2 k K2 x."""
     for i in range(OWN * problem.first, OWN * problem.elements + 2):
         out[i] = 0.0
+    matrices = problem.matrices
     for e in range(problem.first, problem.elements):
-        m = problem.matrices[e]
         for i in range(NODES):
             u, v = x[OWN * e + 2 * i], x[OWN * e + 2 * i + 1]
-            out[OWN * e + 2 * i] += 2.0 * k * m[K2_U, i] * u
-            out[OWN * e + 2 * i + 1] += 2.0 * k * m[K2_V, i] * v
+            out[OWN * e + 2 * i] += 2.0 * k * matrices[e, K2_U, i] * u
+            out[OWN * e + 2 * i + 1] += 2.0 * k * matrices[e, K2_V, i] * v
             for j in range(NODES):
-                out[OWN * e + 2 * i] += m[K1 + i, j] * x[OWN * e + 2 * j + 1]
-                out[OWN * e + 2 * j + 1] += m[K1 + i, j] * u
+                out[OWN * e + 2 * i] += matrices[e, K1 + i, j] * x[OWN * e + 2 * j + 1]
+                out[OWN * e + 2 * j + 1] += matrices[e, K1 + i, j] * u
+
+
+@njit(cache=True, nogil=True)
+def self_gravitation(mesh, problem, k, x):
+    """Return the energy that the Cowling approximation leaves out, for a mode of that approximation.
+
+    Poisson's equation is solved with the mode's density perturbation (Dahlen & Tromp 1998, eq. 8.55):
+    with P(r) put in, the integral of rho (U P' + k V P / r) r^2 is
+
+        -4 pi G integral rho^2 U^2 r^2  -  8 pi G / (2 l + 1) integral s_out(r) integral_0^r s_in,
+        s_in = rho (l U + k V) r^(l+1),  s_out = rho (k V - (l + 1) U) r^-l.
+
+    Args:
+        mesh: node arrays.
+        problem: the `Problem` of the frequency.
+        k: wavenumber of the mode.
+        x: the mode.
+    """
+    half = math.sqrt(k * k + 0.25)  # l + 1/2
+    degree = half - 0.5
+    local = double = 0.0
+    inner = 0.0  # r^-l times the inner integral, at the last node: r^l itself would overflow
+    r_last = mesh[RADIUS, problem.first, 0]
+    s_last = 0.0
+    for e in range(problem.first, problem.elements):
+        for q in range(NODES):
+            r, rho, w = mesh[RADIUS, e, q], mesh[RHO, e, q], mesh[WEIGHT, e, q]
+            u, v = x[OWN * e + 2 * q], x[OWN * e + 2 * q + 1]
+            s_in = rho * (degree * u + k * v) * r
+            if q > 0:
+                decay = math.exp(degree * math.log(r_last / r))
+                inner = inner * decay + 0.5 * (r - r_last) * (s_last * decay + s_in)
+            local += w * rho * rho * u * u * r * r
+            double += w * rho * (k * v - (degree + 1.0) * u) * inner
+            r_last, s_last = r, s_in
+    return -4.0 * math.pi * GRAVITY * (local + double / half)

@@ -20,7 +20,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.files import digest
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
-from zoo.fwi.settings import SETTINGS
+from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
 
 if TYPE_CHECKING:
     from zoo.fwi.models.inversion import WaveInversion
@@ -74,11 +74,11 @@ class Settings:
             raise UsageError(f"{len(self.bands_hz) + 1} stages need as many iterations; received {self.iterations}.")
         if self.batch_size is not None and not 1 <= self.batch_size <= shots:
             raise UsageError(f"A batch has 1 to {shots} shots, all there are; received {self.batch_size}.")
-        if self.optimizer in fwi_optimizers.METHODS and self.batch_size not in (None, shots):
+        if self.optimizer in SCIPY_OPTIMIZERS and self.batch_size not in (None, shots):
             raise UsageError(f"{self.optimizer} needs the gradient of all shots: leave batch_size out.")
         if self.bounds is not None and not 0 < self.bounds[0] < self.bounds[1]:
             raise UsageError(f"Bounds are a lowest and a highest velocity in m/s; received {self.bounds}.")
-        if self.network and self.optimizer not in fwi_optimizers.METHODS and self.learning_rate > _LARGEST_NETWORK_RATE:
+        if self.network and self.optimizer not in SCIPY_OPTIMIZERS and self.learning_rate > _LARGEST_NETWORK_RATE:
             raise UsageError(
                 f"With a network the learning rate is that of its weights, about 1e-3; received {self.learning_rate}."
             )

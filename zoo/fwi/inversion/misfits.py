@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError, did_you_mean
+from zoo.fwi.settings import MISFITS
 
 # The envelope's square root is rounded off below this part of a trace's largest observed amplitude.
 _ENVELOPE_FLOOR = 1e-3
@@ -76,11 +77,11 @@ def hilbert(trace):
     return ops.irfft((imaginary * passed, -real * passed), fft_length=samples)
 
 
-MISFITS = {"l2": L2Misfit, "correlation": CorrelationMisfit, "envelope": EnvelopeMisfit}
+_LOSSES = dict(zip(MISFITS, (L2Misfit, CorrelationMisfit, EnvelopeMisfit), strict=True))
 
 
 def misfit(name: str) -> keras.losses.Loss:
     """Return the misfit `l2`, `correlation` or `envelope`; refuse other names (UsageError)."""
-    if name not in MISFITS:
+    if name not in _LOSSES:
         raise UsageError(f"There is no misfit {name!r}.{did_you_mean(name, MISFITS)}")
-    return MISFITS[name]()
+    return _LOSSES[name]()

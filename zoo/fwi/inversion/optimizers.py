@@ -6,10 +6,9 @@ import keras
 from keras import ops
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.fwi.inversion.scipy_fit import METHODS, ScipyMinimizer
+from zoo.fwi.inversion.scipy_fit import ScipyMinimizer
+from zoo.fwi.settings import OPTIMIZERS, SCIPY_OPTIMIZERS
 
-GRADIENT_NAMES = ("gd", "momentum", "adagrad", "rmsprop", "adam")
-NAMES = (*GRADIENT_NAMES, *METHODS)
 _EPSILON = 1e-8  # appendix B
 
 
@@ -58,7 +57,9 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     Raises:
         UsageError: another name.
     """
-    if name in METHODS:
+    if name not in OPTIMIZERS:
+        raise UsageError(f"There is no optimizer {name!r}.{did_you_mean(name, OPTIMIZERS)}")
+    if name in SCIPY_OPTIMIZERS:
         return ScipyMinimizer(name)
     learning_rate = float(learning_rate)  # Keras takes no whole numbers
     makers = {
@@ -68,6 +69,4 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
         "rmsprop": lambda: keras.optimizers.RMSprop(learning_rate, rho=0.9, epsilon=_EPSILON),
         "adam": lambda: keras.optimizers.Adam(learning_rate, epsilon=_EPSILON),
     }
-    if name not in makers:
-        raise UsageError(f"There is no optimizer {name!r}.{did_you_mean(name, NAMES)}")
     return makers[name]()

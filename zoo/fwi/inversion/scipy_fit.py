@@ -14,9 +14,9 @@ import keras
 import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.fwi.settings import SCIPY_OPTIMIZERS
 from zoo.progress import say
 
-METHODS = ("cg", "l-bfgs-b", "tnc")
 # scipy is given velocities in km/s: with values of thousands TNC stalls, and the others start with steps of 1 m/s.
 VELOCITY_UNIT_M_S = 1000.0
 # The loss that a line search is told for a model whose field grows without bound, over the worst finite loss.
@@ -28,8 +28,9 @@ class ScipyMinimizer(keras.optimizers.Optimizer):
     """Keeps gradients for a method of scipy (`cg`, `l-bfgs-b`, `tnc`) and leaves the variables as they are."""
 
     def __init__(self, method: str, name: str = "scipy", **kwargs):
-        if method not in METHODS:
-            raise UsageError(f"scipy's method is {', '.join(METHODS)}.{did_you_mean(method, METHODS)}")
+        if method not in SCIPY_OPTIMIZERS:
+            known = ", ".join(SCIPY_OPTIMIZERS)
+            raise UsageError(f"scipy's method is {known}.{did_you_mean(method, SCIPY_OPTIMIZERS)}")
         super().__init__(learning_rate=kwargs.pop("learning_rate", 1.0), name=name, **kwargs)
         self.method = method
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import read_npz, write_with
-from zoo.fwi.inversion.scipy_fit import METHODS
+from zoo.fwi.settings import SCIPY_OPTIMIZERS
 from zoo.progress import bar, say
 from zoo.training.metrics import rms_difference
 
@@ -78,7 +78,7 @@ class InversionState(keras.callbacks.Callback):
         self.rows, self.stage, self._cpu_before_s = note["rows"], note["stage"], note["cpu_s"]
         self.snapshots, self._now = snapshots, self.inversion.velocity_m_s
         self._good = self._now
-        memory = ", without its memory of earlier gradients" if self.settings.optimizer in METHODS else ""
+        memory = ", without its memory of earlier gradients" if self.settings.optimizer in SCIPY_OPTIMIZERS else ""
         say(f"Resuming after iteration {len(self.rows)} of {self.settings.iterations}{memory}.")
 
     def begin_stage(self, number: int) -> int:

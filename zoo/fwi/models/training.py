@@ -19,6 +19,7 @@ from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.models.inversion import WaveInversion
 from zoo.fwi.models.wave import WaveRNN
 from zoo.fwi.physics import acoustic
+from zoo.fwi.settings import SCIPY_OPTIMIZERS
 from zoo.fwi.settings import SETTINGS as INVERSION
 from zoo.settings import Setting
 from zoo.training.metrics import rms_difference
@@ -26,7 +27,9 @@ from zoo.training.recipe import Records, Stage, data_settings, fit_settings
 
 # The time step leaves room for velocities above the true ones, without bounds.
 _FASTER = 1.2
-# Below the highest frequency that the grid carries: a short wavelet's spectrum is known to 1 / duration.
+# Stays below the longest stable time step, whose simulations do not decay.
+_STABLE = 0.9
+# Stays below the highest frequency that the grid carries: a short wavelet's spectrum is known to 1 / duration.
 _BELOW = 0.9
 
 _SHARED = (
@@ -37,25 +40,31 @@ ACQUISITION = {
     "shots": Setting(
         12, "shots, evenly over the width", "section 'The synthetic example of Marmousi'", unit="shots", low=1
     ),
-    "validation_shots": Setting(2, "held-out shots midway between the others", "ours", unit="shots", low=0),
-    "source_row": Setting(1, "row of the sources", "ours", unit="cells", low=0),
-    "receiver_row": Setting(1, "row of the receivers", "ours", unit="cells", low=0),
+    "validation_shots": Setting(
+        2,
+        "held-out shots midway between the others; 0: training is watched on its own shots, as where there is only one",
+        "ours",
+        unit="shots",
+        low=0,
+    ),
+    "source_row": Setting(1, "row of the sources, 0 at the top", "ours", unit="cells", low=0),
+    "receiver_row": Setting(1, "row of the receivers, 0 at the top", "ours", unit="cells", low=0),
     "receiver_every": Setting(1, "columns from one receiver to the next", "ours", unit="cells", low=1),
     "peak_hz": Setting(
         0.0,
-        "peak frequency of the Ricker wavelet; 0: 0.9 of what the dataset says its grid carries",
+        "peak frequency of the Ricker wavelet; 0: 0.9 times the highest that the dataset's grid carries",
         "ours",
         unit="Hz",
         low=0.0,
     ),
-    "time_step_s": Setting(0.0, "time step; 0: 0.9 of the longest stable one", "ours", unit="s", low=0.0),
+    "time_step_s": Setting(0.0, "time step; 0: 0.9 times the longest stable one", "ours", unit="s", low=0.0),
     "time_samples": Setting(700, "length of a record", "ours", unit="samples", low=1),
 }
 SETTINGS = {
     **data_settings("velocity_models/synthetic_folded", "model", "model"),
     **ACQUISITION,
     **{key: INVERSION[key] for key in _SHARED},
-    "band_epochs": Setting(25, "gradients of each stage of bands_hz", "ours", unit="gradients", low=1),
+    "band_epochs": Setting(25, "gradients of all shots in each stage of bands_hz", "ours", unit="gradients", low=1),
     **fit_settings(batch_size=12, epochs=100, source="figure 16: all shots to an update, 100 gradients"),
 }
 CARD = {
@@ -73,7 +82,7 @@ def acquire(model: WaveInversion, records: Records, settings: Mapping[str, Any],
     dimensions = 1 if true.shape[1] == 1 else 2
     fastest_m_s = max(_FASTER * true.max(), bounds[1] if bounds else 0)
     longest_s = acoustic.longest_time_step_s(fastest_m_s, spacing_m, order, dimensions)
-    time_step_s = settings["time_step_s"] or 0.9 * longest_s
+    time_step_s = settings["time_step_s"] or _STABLE * longest_s
     peak_hz = settings["peak_hz"] or _BELOW * about["ricker_peak_hz"]
     wavelet = acoustic.ricker(peak_hz, time_step_s, settings["time_samples"])
     sources = shot_cells(true.shape[1], settings["shots"], settings["source_row"])
@@ -153,7 +162,7 @@ def stages(compile: Callable) -> Callable[[Mapping[str, Any]], list[Stage]]:
 
 def optimizer(settings: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     """Return the optimizer; scipy's, which compare misfits, need the gradient of all shots at once."""
-    if settings["optimizer"] in fwi_optimizers.METHODS and settings["batch_size"] < settings["shots"]:
+    if settings["optimizer"] in SCIPY_OPTIMIZERS and settings["batch_size"] < settings["shots"]:
         raise UsageError(f"{settings['optimizer']} needs the gradient of all shots: batch_size={settings['shots']}.")
     return fwi_optimizers.optimizer(settings["optimizer"], settings["learning_rate"])
 

@@ -1,1 +1,1 @@
-"""Reproduce of fwi."""
+"""The experiments of Sun et al., repeated."""

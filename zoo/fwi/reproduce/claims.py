@@ -1,4 +1,4 @@
-"""What Sun et al. claim of each run, in our words, and how the numbers of a table judge it.
+"""What Sun et al. claim of each run, in our words, and how it is judged by the numbers of a table.
 
 "Fitted" is a loss of at most 1 % of the first one. "Near the truth" is a model that shows the three interfaces, on
 average within 50 m, and has a lower RMSE than the start. (One cell between an interface and where it should be is an

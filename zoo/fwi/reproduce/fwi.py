@@ -5,12 +5,12 @@ while the model gets worse, so every table has both, the model's error as RMSE a
 the last loss is that before the last step; of scipy's methods, which evaluate trial models, the lowest so far.
 
 A column `paper` says in our words what the paper claims of a run; `loss_agrees` and `model_agrees` whether our numbers
-bear it out, `agrees` whether all does (`zoo.fwi.reproduce.claims` says how it is judged).
+bear it out, `agrees` whether all does (`zoo.fwi.reproduce.claims` says how this is judged).
 
 On the four layers the start of the dataset is linear in depth. From it every optimizer that fits the trace ends further
-from the truth than the start: the first layer too fast on average, the interfaces 140 m too deep. Reflections at the
-surface do not hold the trend of the velocity. `--set smooth_m=100` starts from the truth, smoothed, instead, and there
-the interfaces are found where they are; the paper does not say how its start was made.
+from the truth than the start: the first layer is too fast on average, the interfaces 140 m too deep. Reflections
+recorded at the surface do not hold the trend of the velocity. `--set smooth_m=100` starts from the smoothed truth
+instead, and from there the interfaces are found where they are; the paper does not say how its start was made.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ _QUICK_2D = {"time_samples": 200, "shots": 2}
 def learning_rates(workshop: Workshop) -> list[dict[str, Any]]:
     """Invert four layers by five optimizers with the paper's learning rates (figures 6 to 11).
 
-    Settings: `iterations` (1000); `amplitude`, the rms of the observed trace, to whose square the steps of gd and
-    momentum are proportional, while the other optimizers do not feel it; `smooth_m` (0: the start of the dataset), the
-    standard deviation of the Gaussian that makes the start out of the truth.
+    Its settings are in `zoo.fwi.experiments`; `amplitude` matters to gd and momentum alone.
     """
     from zoo.fwi.figures.runs import draw_runs_1d
 
@@ -76,7 +74,7 @@ def learning_rates(workshop: Workshop) -> list[dict[str, Any]]:
 def one_dimension(workshop: Workshop) -> list[dict[str, Any]]:
     """Invert four layers by CG, L-BFGS-B and TNC beside GD 0.4 and Adam 40, with equal gradients (figures 12 to 15).
 
-    Settings: as in `learning_rates`.
+    Its settings are those of `learning_rates`.
     """
     from zoo.fwi.figures.runs import draw_runs_1d
 
@@ -107,8 +105,7 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
     The paper gives CG 1420 and L-BFGS 1000 gradients beside Adam's 100. "practice" is the recipe's tag practice100: the
     same gradients in batches of 3 shots, four updates from each, and bounds; on Marmousi-II also a longer record.
 
-    Settings: `dataset`, by default Marmousi-II where it is prepared and else the synthetic section; `iterations` (100),
-    gradients of all shots; `tnc` (False) adds TNC.
+    Its settings are in `zoo.fwi.experiments`.
     """
     from zoo.data import datasets
 

@@ -1,5 +1,4 @@
-"""Inversions whose answer is known, and runs of them that are kept: what the experiments of zoo.fwi.reproduce.fwi
-share."""
+"""Inversions whose answer is known, and runs of them that are kept: shared by all experiments of this package."""
 
 from __future__ import annotations
 
@@ -20,12 +19,15 @@ from zoo.progress import say
 from zoo.training.experiment import Workshop, forget
 
 _KEPT = "run.npz"
+# A rise of the loss by this part of the first loss shows in the paper's figures.
 _OSCILLATED = 0.05
+# How far from the true one a step of a layered column is looked for, and over what depth it must rise (ours).
+_WITHIN_M, _RISE_M = 250, 50
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Truth, start, a survey with the records of the truth, and the settings of the recipe that it is from."""
+    """Truth, start, a survey with the traces of the truth, and the settings of the recipe that it comes from."""
 
     truth: VelocityModel
     start: VelocityModel
@@ -38,7 +40,7 @@ class Run:
     """What an inversion did.
 
     Args:
-        velocity_m_s: (Z, X), the last model; of a run that diverged the last one with a finite loss.
+        velocity_m_s: (Z, X), the last model; in a run that diverged, the last one with a finite loss.
         history: a row per iteration, as in `zoo.fwi.inversion.fit.Result`.
         snapshots: iteration -> (Z, X); 0 is the start.
         diverged: whether a loss was not finite, which ended the run.
@@ -96,14 +98,14 @@ class Run:
 def interfaces(found: np.ndarray, true: np.ndarray, spacing_m: float) -> tuple[int, float]:
     """Return how many steps of a layered column a model shows, and how much too deep they lie on average, in m.
 
-    A step shows if within 250 m of the true one the velocity rises, in 50 m, by at least half of the true rise. Where
-    none shows, the depth is 0.
+    A step shows if, within 250 m of the true one, the velocity rises over 50 m by at least half of the true rise.
+    Where none shows, the depth is 0.
 
     Args:
         found, true: (Z,) m/s.
         spacing_m: of both.
     """
-    within, rise = round(250 / spacing_m), max(round(50 / spacing_m), 1)
+    within, rise = round(_WITHIN_M / spacing_m), max(round(_RISE_M / spacing_m), 1)
     shifts = []
     for at in np.flatnonzero(np.diff(true)):
         tops = np.arange(max(at - within, 0), min(at + within, len(true) - rise - 1))

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -136,10 +136,10 @@ def locate_by_arrivals(
     data: Observation | Picks,
     velocity_model: ElasticModel | str | os.PathLike | None = None,
     likelihood: str = "gaussian",
-    pick_sd_s: float | None = PICK_SD_S,
+    pick_sd_s: float | Literal["auto"] | None = None,
     origin_time_known: bool = True,
     edt_power: float | None = None,
-    pulse_sigma_s: float | None = PULSE_SIGMA_S,
+    pulse_sigma_s: float | Literal["unknown"] | None = None,
     seed: int = 0,
     settings: Settings = SETTINGS,
     sampler: str = "smc",
@@ -154,12 +154,14 @@ def locate_by_arrivals(
         velocity_model: the earth, or an npz of it (`zoo.microseismic.physics.elastic_model.read_model`). None: the
             marine model, if all receivers are among those of that model.
         likelihood: "gaussian", or "edt" (the paper's equation 14).
-        pick_sd_s: error of each arrival, of pick and travel time together, s. None: each receiver has its own, from
-            the pick's signal-to-noise ratio and `TRAVEL_TIME_ERROR`.
+        pick_sd_s: error of each arrival, of pick and travel time together, s. "auto": each receiver has its own, from
+            the pick's signal-to-noise ratio and `TRAVEL_TIME_ERROR`. None: `PICK_SD_S`, right for the marine earth; a
+            note says so where another one is given.
         origin_time_known: the first sample is at the origin time. False: it may be any (gaussian; for edt it always
             may).
         edt_power: N of equation 14; None: the number of picks.
-        pulse_sigma_s: of the source's pulse, see `zoo.microseismic.location.picks.pick_arrivals`.
+        pulse_sigma_s: of the source's pulse, s, or "unknown", see `zoo.microseismic.location.picks.pick_arrivals`.
+            None: `PULSE_SIGMA_S`, that of the marine dataset; a note says so where another earth is given.
         seed: the same seed gives the same answer.
         settings: size of each of the two runs of the sampler (edt, which is sampled by an oct-tree, has its own).
         sampler: name, see `zoo.sampling.samplers`.
@@ -177,11 +179,15 @@ def locate_by_arrivals(
     if likelihood not in LIKELIHOODS:
         raise UsageError(f"There is no likelihood of arrivals '{likelihood}'.{did_you_mean(likelihood, LIKELIHOODS)}")
     check_seed(seed)
-    if pick_sd_s is not None and not (np.isfinite(pick_sd_s) and pick_sd_s > 0):
-        raise ZooError(f"pick_sd_s is {pick_sd_s}; expected a positive number of seconds, e.g. {PICK_SD_S}.")
+    notes = _marine_values(pick_sd_s, pulse_sigma_s, isinstance(data, Picks)) if velocity_model is not None else []
+    pick_sd_s = PICK_SD_S if pick_sd_s is None else pick_sd_s
+    pulse_sigma_s = PULSE_SIGMA_S if pulse_sigma_s is None else pulse_sigma_s
+    if pick_sd_s != "auto" and (isinstance(pick_sd_s, str) or not 0 < pick_sd_s < np.inf):
+        raise ZooError(
+            f"pick_sd_s is {pick_sd_s!r}; expected a positive number of seconds, e.g. {PICK_SD_S}, or 'auto'."
+        )
     if edt_power is not None and not (np.isfinite(edt_power) and edt_power > 0):
         raise ZooError(f"edt_power is {edt_power}; expected a positive number, or None for the number of picks.")
-    notes: list[str] = []
     if isinstance(data, Observation):
         picks, observation = _picked(data, pulse_sigma_s), data
     else:
@@ -195,7 +201,7 @@ def locate_by_arrivals(
     if used.size < len(picks.times_s):
         missing = ", ".join(str(index) for index in np.setdiff1d(np.arange(len(picks.times_s)), used))
         notes.append(f"No arrival was found at receivers {missing}; the others locate the event.")
-    if pick_sd_s is None:
+    if pick_sd_s == "auto":
         arrival_sds_s = np.hypot(picks.sds_s, TRAVEL_TIME_ERROR * picks.times_s)
         notes.append("The errors of the arrivals were estimated from the traces and the scattering in the earth.")
     else:
@@ -226,6 +232,18 @@ def locate_by_arrivals(
         warnings=tuple(_warnings(samples, engine, picks.times_s - predicted_s, arrival_sds_s)),
         seed=seed,
     )
+
+
+def _marine_values(pick_sd_s: Any, pulse_sigma_s: Any, picked: bool) -> list[str]:
+    """Return a note on the values that are not set: they are those of the marine earth, but another one is given."""
+    values = []
+    if pick_sd_s is None:
+        values.append(f"an error of each arrival of {PICK_SD_S:g} s (pick_sd_s, --pick-sd; 'auto' estimates it)")
+    if pulse_sigma_s is None and not picked:
+        values.append(f"a pulse with sigma {PULSE_SIGMA_S:g} s (pulse_sigma_s, --pulse-sigma; 'unknown' picks onsets)")
+    if not values:
+        return []
+    return [f"Assumed, as in the marine earth, because it was not set: {'; '.join(values)}. Set it for this earth."]
 
 
 @dataclass(frozen=True)
@@ -293,7 +311,7 @@ def _compiled(model: ElasticModel, receivers_km: np.ndarray, form: _Form, settin
     return cached(model, ("arrivals", fingerprint(model), receivers_km.tobytes(), form, settings), make)
 
 
-def _picked(observation: Observation, pulse_sigma_s: float | None) -> Picks:
+def _picked(observation: Observation, pulse_sigma_s: float | Literal["unknown"]) -> Picks:
     """Return the arrivals picked on the traces of an observation."""
     if observation.receivers_km is None or observation.sampling_rate_hz is None:
         raise ZooError(

@@ -13,11 +13,13 @@ which the paper assumes to be known, may be inferred.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import registry
 from zoo.errors import ZooError
 from zoo.files import digest
 from zoo.microseismic.location.noise import stated_noise
@@ -31,6 +33,7 @@ from zoo.sampling.samplers import check_name, check_seed, sample
 from zoo.sampling.smc import Sampler, Settings
 
 if TYPE_CHECKING:
+    import keras
     from matplotlib.figure import Figure
 
 __all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "locate", "read_traces"]
@@ -120,7 +123,7 @@ class Location(Posterior):
 
 def locate(
     traces: np.ndarray | Observation,
-    model: Any,
+    model: keras.Model | str | os.PathLike,
     noise_sd: np.ndarray | float | None = None,
     receivers_km: np.ndarray | None = None,
     sampling_rate_hz: float | None = None,
@@ -131,12 +134,13 @@ def locate(
 ) -> Location:
     """Locate one event from its traces.
 
-    The first call for a model compiles the sampler; later events at the same receivers reuse it.
+    The first call for a model compiles the sampler, which the model keeps for later events at the same receivers: for
+    many events, load the model once.
 
     Args:
         traces: (receivers, time) from the origin time on, in the emulator's unit; or an Observation,
             whose fields are used where the arguments below are None.
-        model: emulator of traces, e.g. `zoo.load("cvae_emulator")`.
+        model: emulator of traces ("microseismic.traces"), or the name or folder of one.
         noise_sd: standard deviation of white noise, scalar or (receivers,). None: the covariance of the
             observation's noise before the event, if there is some; otherwise its noise_sd; otherwise an
             estimate from the samples before the arrivals.
@@ -153,18 +157,14 @@ def locate(
         The posterior of the location, and of the origin time if that is unknown.
 
     Raises:
-        ZooError: the traces do not fit the emulator or cannot be used.
+        ZooError: the model answers something else, or the traces do not fit it or cannot be used.
         UsageError: there is no sampler of that name.
 
     Source: Spurio Mancini et al. (2021), section 3.2.2.
     """
     check_name(sampler)
     check_seed(seed)
-    if hasattr(model, "frame_every"):
-        raise ZooError(
-            "This emulator gives Green's functions, not traces of explosions: infer location and mechanism with it "
-            "(`zoo mechanism`), or locate with another, e.g. pca_gp_emulator."
-        )
+    model, _ = registry.model_for(model, "microseismic.traces")
     observation = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
     matched = match(observation, model)
     noise, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise)

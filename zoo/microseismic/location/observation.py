@@ -83,17 +83,11 @@ def match(observation: Observation, model: Any) -> Matched:
 
     Args:
         observation: traces, and what is known about them.
-        model: emulator of traces.
+        model: emulator of traces or Green's functions.
 
     Raises:
         ZooError: shapes, sampling rate, unit or receivers do not fit, or the traces are unusable.
     """
-    for name in ("receivers_km", "time_step_s", "samples", "lower_km", "upper_km"):
-        if getattr(model, name, None) is None:
-            raise ZooError(
-                f"This model has no `{name}`, so it is no emulator of traces. Locate with "
-                "`cvae_emulator` or `nn_direct_emulator` (`zoo list '*emulator*'` lists all)."
-            )
     traces = np.asarray(observation.traces)
     if traces.ndim != 2 or not np.issubdtype(traces.dtype, np.number):
         raise ZooError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def pick_arrivals(
     sampling_rate_hz: float,
     receivers_km: np.ndarray,
     noise_sd: np.ndarray | float | None = None,
-    pulse_sigma_s: float | None = PULSE_SIGMA_S,
+    pulse_sigma_s: float | Literal["unknown"] = PULSE_SIGMA_S,
 ) -> Picks:
     """Pick the P arrival of each trace.
 
@@ -87,9 +88,8 @@ def pick_arrivals(
         receivers_km: (receivers, 3) x, y, z, km.
         noise_sd: scalar or (receivers,) in the unit of the traces; None: estimated from the samples before the arrival.
         pulse_sigma_s: the source sends `zoo.microseismic.physics.elastic.gaussian_derivative` of this sigma, whose zero
-            is five sigma late; the pick is the time at which a pulse without that delay would arrive. None: the pulse
-            is unknown, and the pick is the onset, which is late by about the time that the pulse takes to rise above
-            the noise.
+            is five sigma late; the pick is the time at which a pulse without that delay would arrive. "unknown": the
+            pick is the onset, which is late by about the time that the pulse takes to rise above the noise.
 
     Returns:
         The picks; NaN where nothing is `MIN_SIGNAL_TO_NOISE` times as strong as the noise.
@@ -114,6 +114,11 @@ def pick_arrivals(
         )
     if not (sampling_rate_hz and math.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
         raise ZooError(f"sampling_rate_hz is {sampling_rate_hz}; arrival times need a positive number, e.g. 250.")
+    if pulse_sigma_s != "unknown" and (isinstance(pulse_sigma_s, str) or not 0 < pulse_sigma_s < math.inf):
+        raise ZooError(
+            f"pulse_sigma_s is {pulse_sigma_s!r}; expected a positive number of seconds, e.g. {PULSE_SIGMA_S}, or "
+            "'unknown'."
+        )
     for index, trace in enumerate(traces):
         if not np.all(np.isfinite(trace)) or not np.any(trace):
             raise ZooError(
@@ -128,7 +133,7 @@ def pick_arrivals(
         )
     noise = np.broadcast_to(given, (len(traces),))
     step_s = 1.0 / sampling_rate_hz
-    if pulse_sigma_s is None:
+    if pulse_sigma_s == "unknown":
         found = [_onset(trace, sd, step_s) for trace, sd in zip(traces, noise, strict=True)]
     else:
         pulse = gaussian_derivative(np.arange(0.0, _PULSE_END_SIGMA * pulse_sigma_s, step_s), pulse_sigma_s)

@@ -13,11 +13,13 @@ white), and the prior of the location is uniform over the emulator's training vo
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo import registry
 from zoo.errors import ZooError
 from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood
 from zoo.microseismic.location.noise import stated_noise
@@ -30,6 +32,7 @@ from zoo.sampling.samplers import check_seed
 from zoo.sampling.smc import Sampler, Settings
 
 if TYPE_CHECKING:
+    import keras
     from matplotlib.figure import Figure
 
 # Smaller screens and batches than those of `by_waveforms`: each likelihood costs more time and memory.
@@ -175,7 +178,7 @@ class Mechanism(Posterior):
 
 def mechanism(
     traces: np.ndarray | Observation,
-    model: Any,
+    model: keras.Model | str | os.PathLike,
     noise_sd: np.ndarray | float | None = None,
     receivers_km: np.ndarray | None = None,
     sampling_rate_hz: float | None = None,
@@ -185,12 +188,13 @@ def mechanism(
 ) -> Mechanism:
     """Infer the location and the moment tensor of one event from its traces.
 
-    The first call for a model compiles the sampler; later events at the same receivers reuse it.
+    The first call for a model compiles the sampler, which the model keeps for later events at the same receivers: for
+    many events, load the model once.
 
     Args:
         traces: (receivers, time) in Pa from the origin time on; or an Observation, whose fields are used where the
             arguments below are None.
-        model: emulator of Green's functions, e.g. `zoo.load("greens_emulator")`.
+        model: emulator of Green's functions ("microseismic.greens_functions"), or the name or folder of one.
         noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: that of the observation's
             noise before the event, if there is some; otherwise its noise_sd; otherwise an estimate from the samples
             before the arrivals.
@@ -204,13 +208,10 @@ def mechanism(
         The posterior of location and moment tensor.
 
     Raises:
-        ZooError: the traces do not fit the emulator or cannot be used.
+        ZooError: the model answers something else, or the traces do not fit it or cannot be used.
     """
     check_seed(seed)
-    if not hasattr(model, "frame_every"):
-        raise ZooError(
-            "The mechanism needs an emulator of Green's functions, e.g. greens_emulator; this model does not give any."
-        )
+    model, _ = registry.model_for(model, "microseismic.greens_functions")
     given = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
     if given.unit and given.unit.strip() != _UNIT:
         raise ZooError(

@@ -24,32 +24,77 @@ from zoo.training.metrics import score_traces
 from zoo.training.recipe import Recipe, Stage, data_settings, draw_seed, fit_settings, learning_rate, seeds
 from zoo.training.schedules import cosine
 
-# Where the peak of a frame lies: early, so that little of a frame is cut off, yet late
-# enough for the onset of the pulse.
+# Where the peak of a frame lies: early, so that little of a frame is cut off, yet late enough for the onset of the
+# pulse.
 _REFERENCE_S = 0.16
-# Of the paper's noise (sigma = 250, section 3.2.2) to the median peak of its traces.
+# The paper's noise (sigma = 250, section 3.2.2) divided by the median peak of its traces.
 NOISE_TO_PEAK = 0.082
+# Sources emulated at a time.
 _BATCH = 1000
+# Held-out events that travel with a model.
+_GOLDEN_EVENTS = 20
 
-
-# The emulators of the paper differ in what makes the frames alone: datasets, cards and optimizer are one.
+# The emulators of the paper differ only in what makes the frames: datasets, cards and optimizer are the same.
 SETTINGS = {
     **data_settings("microseismic/marine"),
-    "features": Setting("physics", "what a network is told of a source", "paper: section 2.1", choices=KINDS),
-    "depth_nodes": Setting(61, "depths whose nearness physics features hold", "ours", unit="depths", low=2),
-    "inducing_points": Setting(512, "inducing points of the processes of time and amplitude", "ours", low=2),
-    "uniform_along_y": Setting(False, "whether the earth does not change along y", "the paper's traces"),
+    "features": Setting(
+        "physics",
+        "what networks and processes are told of a source: the paper's offsets and distance, or more",
+        "paper: section 2.1; physics: ours, after the layers of the earth",
+        choices=KINDS,
+    ),
+    "inducing_points": Setting(
+        512,
+        "inducing points of each Gaussian process of time or amplitude",
+        "ours; the paper's processes are not sparse",
+        unit="points",
+        low=2,
+    ),
+    "uniform_along_y": Setting(
+        False,
+        "whether the earth is the same all along y, so that sources mirrored in y have equal traces",
+        "ours: true for the published traces",
+    ),
     "periodic_spacing_km": Setting(
         [],
-        "spacing x, y, z of a simulation's periodic grid; empty if it is not periodic",
-        "the paper's traces",
+        "spacing along x, y, z of a simulation's periodic grid; empty if it is not periodic",
+        "ours: k-Wave's grid, section 2.1, for the published traces",
         unit="km",
+        low=1e-6,
+        length=3,
     ),
-    "periodic_nodes": Setting([], "nodes x, y, z of that grid", "the paper's traces", kind="whole"),
-    "share_traces": Setting(True, "whether the licence lets held-out traces travel with the model", "the dataset"),
+    "periodic_nodes": Setting(
+        [],
+        "nodes of that grid along x, y, z",
+        "ours: k-Wave's grid, section 2.1, for the published traces",
+        kind="whole",
+        unit="nodes",
+        low=3,
+        length=3,
+    ),
+    "share_traces": Setting(
+        True,
+        "whether held-out traces travel with the model; their licence must permit it",
+        "ours: the published traces state no licence",
+    ),
+}
+# For emulators with a network that is told of the source; Gaussian processes see the smooth features alone.
+NETWORK = {
+    "depth_nodes": Setting(
+        61,
+        "depths whose nearness a network is told (features=physics only)",
+        "ours: about four in a layer of the marine earth",
+        unit="depths",
+        low=2,
+    ),
 }
 WEIGHTS = {
-    "amplitude_weight": Setting(1.0, "power of its amplitude that a frame weighs in a fit", "ours; the paper's is 0")
+    "amplitude_weight": Setting(
+        1.0,
+        "power of a trace's amplitude with which its frame is weighted",
+        "ours, towards R2D (eq. 12); 0 is the paper's loss (eq. 6)",
+        low=0.0,
+    )
 }
 FIT = {
     **WEIGHTS,
@@ -79,7 +124,7 @@ _CARD = {
 def recipe(
     model_class: type[Emulator],
     settings: Mapping[str, Setting],
-    stages: Sequence[Stage],
+    stages: Sequence[Stage] | Callable,
     before_fit: Callable,
     after_fit: Callable | None = None,
     smoke: Mapping[str, Any] | None = None,
@@ -146,19 +191,19 @@ def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: in
     network.compile(
         keras.optimizers.Adam(cosine(settings["learning_rate"], steps)),
         loss="mse",
-        steps_per_execution=max(1, steps // settings["epochs"]),
+        steps_per_execution=max(1, steps // max(1, settings["epochs"])),
         jit_compile=True,
     )
 
 
 def usable(model: Emulator, records: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return (n,) bool: events to learn from. Those on faces only if the features tell them apart."""
+    """Return (n,) bool: events to learn from; those on faces only where the features tell them apart."""
     inside = ~records["on_boundary_face"]
     source_features = model.source_features
     if source_features.knows_faces:
         return np.ones(len(inside), bool)
     if source_features.periodic:
-        # Of the faces, the floor alone has features of its own: it is heard from above the ceiling.
+        # Among the faces, only the floor has features of its own: it is heard from above the ceiling.
         coordinates = records["coordinates_km"]
         heard_km = model.receivers_km[0, 2] + np.asarray(source_features.dz_km(coordinates))[:, 0]
         return inside | (heard_km > model.upper_km[2])
@@ -270,8 +315,12 @@ def fit_code_processes(model: Emulator, features: np.ndarray, codes: np.ndarray,
             model.code_processes.assign(receiver, output, process)
 
 
-def autoencoder_stage(epochs: int) -> Stage:
-    """Return the stage that trains `model.autoencoder` on the frames alone, before anything looks at the source."""
+def autoencoder_stage(**settings: Any) -> Stage:
+    """Return the stage that trains `model.autoencoder` on the frames alone, before anything looks at the source.
+
+    Args:
+        **settings: values that differ from the recipe's, such as epochs.
+    """
 
     def examples(model, records, settings):
         _, aligned, weights = frames(model, records, settings)
@@ -282,7 +331,7 @@ def autoencoder_stage(epochs: int) -> Stage:
         examples,
         compile_network,
         trained_part=lambda model: model.autoencoder,
-        settings={"epochs": epochs},
+        settings=settings,
     )
 
 
@@ -331,7 +380,7 @@ def held_out_events(
 
     `noise_sd`, in the unit of the traces, is the paper's noise relative to the amplitude.
     """
-    chosen = np.flatnonzero(~records["on_boundary_face"])[:20]
+    chosen = np.flatnonzero(~records["on_boundary_face"])[:_GOLDEN_EVENTS]
     coordinates = records["coordinates_km"][chosen].astype(np.float32)
     peak = np.abs(records["traces"]).max(axis=-1)
     events = {

@@ -25,20 +25,21 @@ from zoo.training.schedules import cosine
 
 # Where the peak of the explosion's trace lies in a frame.
 _REFERENCE_S = 0.16
-# P is over after so long; S is picked where the square of its envelope is at least so much of that of P; what belongs
-# to S begins so long before its peak, with a taper.
+# How long P lasts; the least square of S's envelope, relative to that of P, at which S is picked; how long before its
+# peak S begins, and the taper of that beginning.
 _P_LENGTH_S, _S_TO_P, _S_LEAD_S, _S_TAPER_S = 0.12, 0.05, 0.12, 0.06
 _BATCH = 250
-# Tensors of each kind that an event is scored and measured with.
+# Tensors of each kind with which an event is scored and measured.
 _TENSORS = 2
-# Errors that are expected at most, which keep multiples of columns that are alike from growing: of time, log amplitude,
-# and of one sample relative to the peak.
+# The largest errors to be expected, of time, of log amplitude, and of one sample relative to the peak: they keep the
+# multiples of columns that are alike from growing.
 _RIDGE_TIMING_S, _RIDGE_LOG_AMPLITUDE, _RIDGE_ERROR = 5e-3, 0.3, 0.03
-# Directions of the space of signals with less than so much of the strongest's energy are not heard.
+# Directions in the space of signals with less energy than this, relative to the strongest, are not heard.
 _STRONG = 2.5e-3
 _TINY = 1e-30
-_SAMPLE_EVENTS = 20
-_SAMPLE_MOMENT_N_M = 1e12  # Mw 1.9
+# Held-out events that travel with the model, and their scalar moment.
+_GOLDEN_EVENTS = 20
+_GOLDEN_MOMENT_N_M = 1e12  # Mw 1.9
 
 
 def adapt(
@@ -143,7 +144,7 @@ def compile_network(network: keras.Model, settings: Mapping[str, Any], steps: in
     network.compile(
         keras.optimizers.Adam(cosine(settings["learning_rate"], steps)),
         loss="mse",
-        steps_per_execution=max(1, steps // settings["epochs"]),
+        steps_per_execution=max(1, steps // max(1, settings["epochs"])),
         jit_compile=True,
     )
 
@@ -236,7 +237,7 @@ def _error_sums(waves: np.ndarray, greens: np.ndarray, moments: np.ndarray, time
     values, vectors = np.linalg.eigh(signals @ np.swapaxes(signals, -1, -2))
     strong = values > _STRONG * values[..., -1:]
     along = np.einsum("nrik,nrit,nrt->nrk", vectors, signals, rest) ** 2 / np.where(strong, values, np.inf)
-    # What the columns took is not there any more; where no S is heard they took less, and this errs to the safe side
+    # What the columns took is gone. Where no S is heard they took less, so this errs on the safe side.
     free = np.maximum(strong.sum(axis=-1) - columns.shape[2], 1)
     ones = np.ones((*rest.shape[:2], 1))
     squares = [multiples**2 * energy, np.mean(rest**2, -1, keepdims=True), along.sum(-1, keepdims=True)]
@@ -248,18 +249,18 @@ def _error_sums(waves: np.ndarray, greens: np.ndarray, moments: np.ndarray, time
 def held_out_events(
     model: keras.Model, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Return 20 held-out events: places, tensors (double couple, CLVD, any, in turn), true and emulated traces.
+    """Return 20 held-out events: locations, tensors (double couple, CLVD, any, in turn), true and emulated traces.
 
-    All have one scalar moment. `noise_sd` (20,) is the paper's noise relative to the amplitude of each: the traces of
-    one moment are a hundred times louder near the seabed than at the floor.
+    All have the same scalar moment. `noise_sd` (20,) is the paper's noise relative to the amplitude of each: the
+    traces of one moment are a hundred times louder near the seabed than at the floor.
     """
-    coordinates = records["coordinates_km"][:_SAMPLE_EVENTS].astype(np.float32)
+    coordinates = records["coordinates_km"][:_GOLDEN_EVENTS].astype(np.float32)
     rng = np.random.default_rng(0)
     kinds = ("double couple", "clvd", "general")
-    tensors = _SAMPLE_MOMENT_N_M * np.concatenate(
+    tensors = _GOLDEN_MOMENT_N_M * np.concatenate(
         [moment_tensor.draw(kinds[n % len(kinds)], 1, rng) for n in range(len(coordinates))]
     )
-    traces = np.einsum("nc,nrct->nrt", tensors, records["greens"][:_SAMPLE_EVENTS])
+    traces = np.einsum("nc,nrct->nrt", tensors, records["greens"][:_GOLDEN_EVENTS])
     return {
         "coordinates_km": coordinates,
         "moment_tensor_n_m": tensors.astype(np.float32),

@@ -66,6 +66,11 @@ class SourceFeatures(keras.layers.Layer):
         super().__init__(trainable=False, **kwargs)
         if kind not in KINDS:
             raise ZooError(f"features is {kind!r}; expected one of {', '.join(KINDS)}.")
+        if bool(len(periodic_spacing_km)) != bool(len(periodic_nodes)):
+            raise ZooError(
+                f"periodic_spacing_km is {list(periodic_spacing_km)} and periodic_nodes is {list(periodic_nodes)}; "
+                "expected three numbers each for a periodic grid, or neither."
+            )
         self.receivers_km = tuple(tuple(float(v) for v in receiver) for receiver in receivers_km)
         self.lower_km = tuple(float(v) for v in lower_km)
         self.upper_km = tuple(float(v) for v in upper_km)

@@ -42,6 +42,14 @@ def export(
 ) -> Path:
     """Write a prepared dataset of waveforms as a SeisBench dataset.
 
+    >>> import tempfile
+    >>> from zoo.data.datasets import prepare
+    >>> with tempfile.TemporaryDirectory() as data_dir:
+    ...     _ = prepare("local_seismograms/mini", data_dir, limit=16)
+    ...     made = export("local_seismograms/mini", f"{data_dir}/seisbench", ["train"], data_dir)
+    ...     sorted(path.name for path in made.iterdir())
+    ['about.json', 'metadata.csv', 'waveforms.hdf5']
+
     Args:
         name: `dataset/config`.
         folder: a new or empty folder; it appears only when it is complete.

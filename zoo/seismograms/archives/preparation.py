@@ -137,11 +137,21 @@ class WaveformConfig(tfds.core.BuilderConfig):
     """Whether records with a flat component, or with equal ones, are skipped: `zoo.seismograms.archives.checks`."""
 
 
-COMPLETE = {"complete": Setting(False, "skip records with a flat component, or with two equal ones", "ours")}
-NORMALISE = {
-    "normalise": Setting(False, "divide each trace by its largest absolute value", "Kong et al. 2021, section 2.1")
+COMPLETE = {
+    "complete": Setting(
+        False,
+        "whether records with a flat component, or with components that are all equal, are skipped",
+        "ours: real stations have such records",
+    )
 }
-"""Settings of several builders of waveforms."""
+NORMALISE = {
+    "normalise": Setting(
+        False,
+        "whether the mean of each component is removed, and a record divided by its largest absolute value",
+        "false: the archive's unit; true: Kong et al. 2021, section 3.1",
+    )
+}
+"""Settings that several builders of waveforms share."""
 
 
 class WaveformBuilder(FileReaderBuilder, skip_registration=True):

@@ -45,6 +45,13 @@ def show(
 ) -> Path:
     """Draw a grid of waveforms of a prepared dataset with their picks.
 
+    >>> import tempfile
+    >>> from zoo.data.datasets import prepare
+    >>> with tempfile.TemporaryDirectory() as data_dir:
+    ...     _ = prepare("local_seismograms/mini", data_dir, limit=16)
+    ...     show("local_seismograms/mini", f"{data_dir}/some.png", count=4, data_dir=data_dir).name
+    'some.png'
+
     Args:
         name: `dataset/config`.
         out: picture to write; the suffix chooses the format.

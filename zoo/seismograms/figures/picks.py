@@ -24,6 +24,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from zoo.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, save_figure, style
+from zoo.seismograms.picking.windows import ARRIVAL, CLASS
 from zoo.seismograms.signals import bandpass
 
 _PHASES = {"P": BLUE, "S": VERMILLION}
@@ -70,7 +71,7 @@ def strongest_events(result: Any) -> list[Event]:
     They are the minutes with the largest sum of probabilities, in which the most probable pick of each phase counts at
     each station. For a classifier they are its surest windows that are not noise (or not of the commonest label).
     """
-    if result.shape.kind == "class":
+    if result.shape.answers == CLASS:
         return _labelled_events(result)
     picks = sorted(result.picks, key=lambda pick: pick.time.ns)
     times = np.array([pick.time.ns for pick in picks]) / 1e9
@@ -118,7 +119,7 @@ def overview_figure(result: Any) -> Figure:
 
     A record that was analysed is grey; picks are strokes, windows bars in the colour of their label.
     """
-    labelled = result.shape.kind == "class"
+    labelled = result.shape.answers == CLASS
     colours = _colours(result)
     items = [
         (_code(i), i.label if labelled else i.phase, i.start if labelled else i.time, i.probability)
@@ -238,7 +239,7 @@ def _draw_components(axes: Axes, result: Any, event: Event, stream: Any, code: s
 
 
 def _draw_probabilities(axes: Axes, result: Any, event: Event, stream: Any, first: bool) -> None:
-    labelled = result.shape.kind == "class"
+    labelled = result.shape.answers == CLASS
     for name, colour in _colours(result).items():
         for trace in stream.select(channel=name[:3].upper()):
             time_s = trace.times() + (trace.stats.starttime - event.start)
@@ -249,7 +250,7 @@ def _draw_probabilities(axes: Axes, result: Any, event: Event, stream: Any, firs
             axes.axhline(result.thresholds[name], color=colour, lw=0.6, ls=":")
     axes.set(ylim=(0, 1.05), yticks=[0, 1])
     if first:
-        axes.set_ylabel("agreement" if result.shape.kind == "arrival" else "probability", fontsize=8)
+        axes.set_ylabel("agreement" if result.shape.answers == ARRIVAL else "probability", fontsize=8)
 
 
 def _components(result: Any, stream: Any, code: str, event: Event) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -296,7 +297,7 @@ def _picks(result: Any, code: str, event: Event) -> list[Any]:
 
 
 def _colours(result: Any) -> dict[str, str]:
-    if result.shape.kind != "class":
+    if result.shape.answers != CLASS:
         return {phase: _PHASES.get(phase, GREEN) for phase in result.thresholds}
     others = [label for label in result.shape.labels if label != "noise"]
     colours = dict(zip(others, _LABELS, strict=False))

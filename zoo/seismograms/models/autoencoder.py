@@ -226,7 +226,7 @@ class WaveformModel(keras.Model):
 
     Windows are (n, samples, 3) in any unit with any offset, components Z, N, E at `sampling_rate_hz`; a component of
     zeros was not recorded. A subclass makes `self.network`, which `fit` trains on normalised windows, and turns its
-    output into that of the model in `answer`.
+    output into that of the model in `answer`; it says in `answers` which question that output answers.
 
     Args:
         samples: length of a window.
@@ -235,7 +235,6 @@ class WaveformModel(keras.Model):
         high_pass_hz: corner of a causal high-pass before normalisation; 0 for none, as in the paper.
     """
 
-    output_kind = ""
     component_order = COMPONENT_ORDER
 
     def __init__(
@@ -303,8 +302,6 @@ class WaveformClassifier(WaveformModel):
     """
 
     answers = "seismograms.class"
-
-    output_kind = "class"
 
     def __init__(self, encoder: dict, head: str = "cnn", **window):
         super().__init__(**window)

@@ -33,7 +33,7 @@ from zoo.seismograms.picking.results import (
     write_windows,
 )
 from zoo.seismograms.picking.segments import MAX_GAP_S, Segment, instruments, segments
-from zoo.seismograms.picking.windows import Answer, Shape, answers, shape_of
+from zoo.seismograms.picking.windows import ARRIVAL, CLASS, PICKS, Answer, Shape, answers, model_and_shape
 
 if TYPE_CHECKING:
     from obspy import Stream, UTCDateTime
@@ -49,6 +49,11 @@ def annotate(
 ) -> Stream:
     """Return a model's probabilities as traces, one for each label and each stretch without a gap.
 
+    >>> import obspy
+    >>> stream = obspy.read()  # ObsPy's example: an earthquake at BW.RJOB, three components
+    >>> [trace.id for trace in annotate(stream, "phase_picker")]
+    ['BW.RJOB..phase_picker_P', 'BW.RJOB..phase_picker_S', 'BW.RJOB..phase_picker_noise']
+
     Args:
         stream: waveforms of any stations, in any unit; left unchanged.
         model: a waveform model, or the name or folder of its checkpoint.
@@ -61,13 +66,12 @@ def annotate(
         windows that agree on an arrival there.
 
     Raises:
-        ZooError: if there is no vertical component, if nothing is as long as half a window, or if a record cannot be
-            resampled to the model's rate.
-        UsageError: if it is not a model that annotates waveforms.
+        ZooError: if the model does not annotate waveforms, if there is no vertical component, if nothing is as long as
+            half a window, or if a record cannot be resampled to the model's rate.
     """
     from obspy import Stream
 
-    model, shape = _loaded(model)
+    model, shape = model_and_shape(model)
     made, done = Stream(), Done()
     for answer in _answers(stream, model, shape, done, overlap, max_gap_s):
         made += Stream(traces_of(answer))
@@ -85,6 +89,12 @@ def classify(
 ) -> list[Pick] | list[Window]:
     """Return picks (models of phases or of one arrival) or labelled windows (classifiers), by station and time.
 
+    >>> import obspy
+    >>> [(pick.phase_hint, pick.time.strftime("%H:%M:%S")) for pick in classify(obspy.read(), "phase_picker")]
+    [('P', '00:20:07'), ('S', '00:20:08')]
+    >>> [window.label for window in classify(obspy.read(), "noise_earthquake")]
+    ['earthquake', 'earthquake']
+
     Args:
         stream, model, overlap, max_gap_s: as in `annotate`.
         thresholds: least probability of a pick, for all phases or by phase; default 0.3, and for models of one arrival
@@ -96,15 +106,15 @@ def classify(
 
     Raises:
         ZooError: as in `annotate`.
-        UsageError: as in `annotate`, or if a threshold is not a probability, or is for a phase that is not picked.
+        UsageError: if a threshold is not a probability, or is for a phase that is not picked.
     """
-    model, shape = _loaded(model)
+    model, shape = model_and_shape(model)
     thresholds = _thresholds(thresholds, shape)
     found, done = [], Done()
     for answer in _answers(stream, model, shape, done, overlap, max_gap_s):
-        found += windows_of(answer) if shape.kind == "class" else picks_of(answer, thresholds)
+        found += windows_of(answer) if shape.answers == CLASS else picks_of(answer, thresholds)
     done.check(shape)
-    return found if shape.kind == "class" else [pick.as_pick(shape.method) for pick in found]
+    return found if shape.answers == CLASS else [pick.as_pick(shape.method) for pick in found]
 
 
 def annotate_files(
@@ -116,6 +126,12 @@ def annotate_files(
     """Annotate files and write picks or labelled windows, probabilities and figures to a folder.
 
     Only the files of one station (and of others that share files with it) are in memory at a time.
+
+    >>> import obspy, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     obspy.read().write(f"{folder}/day.mseed", format="MSEED")
+    ...     annotate_files([f"{folder}/day.mseed"], "phase_picker", f"{folder}/picked").summary()["picks"]
+    {'P': 1, 'S': 1}
 
     Args:
         files: files that ObsPy reads, folders (searched with all below them) and wildcards.
@@ -133,14 +149,15 @@ def annotate_files(
     from zoo.seismograms.figures.picks import draw_all
 
     paths = find(files)
-    model, shape = _loaded(model)
+    model, shape = model_and_shape(model)
     result = Annotated(shape, _thresholds(thresholds, shape), Path(out))
     headers, unread = read_headers(paths)
     result.notes.extend(unread)
     together = groups(headers)
     for old in ("summary.json", "picks.csv", "picks.xml", "windows.csv"):  # from an earlier run, maybe of another model
         (result.folder / old).unlink(missing_ok=True)
-    with bar(f"Annotating {len(headers)} files", sum(h.seconds for group in together for h in group)) as advance:
+    seconds = sum(h.seconds for group in together for h in group)
+    with bar(f"Annotating {len(headers)} file{'s' * (len(headers) != 1)}", seconds) as advance:
         for group in together:
             left = sum(h.seconds for h in group)
 
@@ -156,7 +173,7 @@ def annotate_files(
     result.done.check(shape, aloud=False)
     result.picks.sort(key=lambda pick: (pick.network, pick.station, pick.time.ns))
     result.windows.sort(key=lambda window: (window.network, window.station, window.start.ns))
-    if shape.kind == "class":
+    if shape.answers == CLASS:
         write_windows(result.windows, shape.labels, result.folder)
     else:
         write_picks(result.picks, shape.method, result.folder)
@@ -188,9 +205,9 @@ def _annotate_group(stream: Stream, model: Any, result: Annotated, advance: Call
             write()
             code = answer.segment.instrument.code
         traces += traces_of(answer)
-        if result.shape.kind == "phases":  # that of noise is 1 less the others
+        if result.shape.answers == PICKS:  # that of noise is 1 less the others
             traces[:] = [trace for trace in traces if not trace.stats.channel.endswith("_noise")]
-        if result.shape.kind == "class":
+        if result.shape.answers == CLASS:
             result.windows += windows_of(answer)
         else:
             result.picks += picks_of(answer, result.thresholds)
@@ -238,17 +255,6 @@ def _answers(
     yield from answers(long_enough(), model, shape, overlap=overlap, advance=advance)
 
 
-def _loaded(model: Any) -> tuple[Any, Shape]:
-    """Return a model, loaded if a name or a folder is given, and what it takes and gives."""
-    if not isinstance(model, str | os.PathLike):
-        return model, shape_of(model)
-    from zoo import registry
-
-    name = registry.find(model).name
-    loaded = registry.load(model)
-    return loaded, shape_of(loaded)._replace(method=name)
-
-
 def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -> dict[str, float]:
     """Return the least probability of a pick by phase; an empty dict for a classifier.
 
@@ -257,7 +263,7 @@ def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -
     """
     from zoo.seismograms.picking.picks import THRESHOLD
 
-    if shape.kind == "class":
+    if shape.answers == CLASS:
         if given is not None:
             raise UsageError(f"{shape.name} labels windows and lists all their probabilities: it has no threshold.")
         return {}
@@ -272,7 +278,7 @@ def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -
         except ValueError:
             raise UsageError(f"Thresholds look like 0.3, or P=0.3,S=0.3; received {given!r}.") from None
     if given is None:
-        given = _AGREEMENT if shape.kind == "arrival" else THRESHOLD
+        given = _AGREEMENT if shape.answers == ARRIVAL else THRESHOLD
     if not isinstance(given, Mapping):
         given = dict.fromkeys(phases, float(given))
     for phase, value in given.items():

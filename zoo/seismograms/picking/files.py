@@ -118,6 +118,12 @@ def read(
 ) -> Stream:
     """Read seismograms from files into one stream.
 
+    >>> import obspy, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     obspy.read().write(f"{folder}/day.mseed", format="MSEED")  # ObsPy's example
+    ...     [trace.id for trace in read(folder)]
+    ['BW.RJOB..EHZ', 'BW.RJOB..EHN', 'BW.RJOB..EHE']
+
     Args:
         files: one or several: files that ObsPy reads, folders (searched with all below them) and wildcards. In folders,
             files that are not waveforms are skipped, with a note.

@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.progress import say
 from zoo.seismograms.picking.results import StationPick, Window
 from zoo.seismograms.picking.segments import Segment
-from zoo.seismograms.picking.windows import Shape
+from zoo.seismograms.picking.windows import CLASS, Shape
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -116,8 +116,8 @@ class Annotated:
         }
 
     def _counts(self, code: str | None = None) -> dict[str, dict[str, int]]:
-        kind, found = ("picks", self.picks) if self.shape.kind != "class" else ("windows", self.windows)
-        labels = [label for label in self.shape.labels if self.shape.kind == "class" or label in self.thresholds]
+        kind, found = ("picks", self.picks) if self.shape.answers != CLASS else ("windows", self.windows)
+        labels = [label for label in self.shape.labels if self.shape.answers == CLASS or label in self.thresholds]
         chosen = [item for item in found if code in (None, f"{item.network}.{item.station}")]
         return {
             kind: {name: sum((i.label if kind == "windows" else i.phase) == name for i in chosen) for name in labels}

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.files import write_with
 from zoo.seismograms.picking.segments import Segment
-from zoo.seismograms.picking.windows import PIECE_S, Answer, consensus
+from zoo.seismograms.picking.windows import ARRIVAL, PIECE_S, Answer, consensus
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
@@ -72,7 +72,7 @@ def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPic
 
     segment, shape = answer.segment, answer.shape
     rate, labels = shape.sampling_rate_hz, shape.labels
-    if shape.kind == "arrival":
+    if shape.answers == ARRIVAL:
         return [_pick(segment, "P", at, share, rate) for at, share in consensus(answer, thresholds["P"])]
     found = []
     piece, around = round(PIECE_S * rate), round(_AROUND_S * rate)

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zoo.errors import UsageError, ZooError
+from zoo import registry
+from zoo.errors import ZooError
 from zoo.seismograms.picking.segments import COMPONENTS, Segment
 
-OVERLAP = {"phases": 0.5, "class": 0.5, "arrival": 0.9}
-"""Share of a window that overlaps with the next one, by what a model gives."""
+PICKS, CLASS, ARRIVAL = "seismograms.picks", "seismograms.class", "seismograms.arrival"
+"""What a model may answer: probabilities of phases in time, a label of a window, one arrival in a window."""
+OVERLAP = {PICKS: 0.5, CLASS: 0.5, ARRIVAL: 0.9}
+"""Share of a window that overlaps with the next one, by what the model answers."""
 PIECE_S = 600.0
 """Segments are read in pieces of this length: memory does not grow with them."""
 _BATCHES = (1, 8, 64)  # sizes for which a model is compiled; a batch is filled up with zeros to the next one
@@ -31,8 +34,8 @@ _FEWEST_WINDOWS = 3
 class Shape(NamedTuple):
     """What a waveform model takes and gives."""
 
-    kind: str
-    """"phases", "class" or "arrival"."""
+    answers: str
+    """`PICKS`, `CLASS` or `ARRIVAL`."""
     sampling_rate_hz: float
     samples: int
     """Length of a window."""
@@ -43,20 +46,24 @@ class Shape(NamedTuple):
     """Name of the checkpoint, with its tag."""
 
 
-def shape_of(model: Any) -> Shape:
-    """Return what a model takes and gives.
+def model_and_shape(model: Any) -> tuple[Any, Shape]:
+    """Return a model that annotates waveforms, and what it takes and gives.
+
+    Args:
+        model: a model, or the name or folder of its checkpoint.
 
     Raises:
-        UsageError: if it is not a model that annotates waveforms.
+        ZooError: if it answers another question, or takes its components in another order.
     """
-    name = getattr(model, "recipe_name", None) or getattr(model, "name", type(model).__name__)
-    kind = getattr(model, "output_kind", None)
-    if kind == "reconstruction":
-        raise UsageError(f"{name} reconstructs waveforms; it neither picks nor classifies. Use phase_picker.")
-    if kind not in OVERLAP or getattr(model, "component_order", None) != COMPONENTS:
-        raise UsageError(f"{name} is not a model of three-component waveforms. Use phase_picker, or see `zoo list`.")
-    labels = ("P",) if kind == "arrival" else tuple(model.labels)
-    return Shape(kind, float(model.sampling_rate_hz), int(model.samples), labels, name, name)
+    found, method = registry.model_for(model, tuple(OVERLAP))
+    # Keras numbers its models (phase_picker_1); channels and picks are called after the recipe.
+    name = getattr(found, "recipe_name", None) or found.name
+    if found is model:
+        method = name
+    if found.component_order != COMPONENTS:
+        raise ZooError(f"{name} takes components {found.component_order}; expected {COMPONENTS}.")
+    labels = ("P",) if found.answers == ARRIVAL else tuple(found.labels)
+    return found, Shape(found.answers, float(found.sampling_rate_hz), int(found.samples), labels, name, method)
 
 
 @dataclass(eq=False)
@@ -70,9 +77,9 @@ class Answer:
     hop: int
     """Samples from one window to the next."""
     values: np.ndarray | None
-    """(windows, labels) probabilities ("class"), or (windows, 1) samples of P in the segment ("arrival")."""
+    """(windows, labels) probabilities (`CLASS`), or (windows, 1) samples of P in the segment (`ARRIVAL`)."""
     probabilities: np.ndarray | None
-    """(samples, labels) in time ("phases"); for "arrival", the share of windows that agree on an arrival there."""
+    """(samples, labels) in time (`PICKS`); for `ARRIVAL`, the share of windows that agree on an arrival there."""
 
 
 def window_starts(length: int, samples: int, overlap: float) -> tuple[np.ndarray, int]:
@@ -110,7 +117,7 @@ def answers(
     Raises:
         ZooError: if the overlap is not between 0 and 1, or a record cannot be resampled to the model's rate.
     """
-    overlap = OVERLAP[shape.kind] if overlap is None else overlap
+    overlap = OVERLAP[shape.answers] if overlap is None else overlap
     if not 0 <= overlap < 1:
         raise ZooError(f"The overlap is {overlap:g}; expected a share of a window, from 0 to less than 1.")
     collecting: list[_Collector] = []
@@ -169,7 +176,7 @@ class _Collector:
         self.segment, self.shape, self.starts, self.hop = segment, shape, starts, hop
         self.length, self.left = segment.length(shape.sampling_rate_hz), len(starts)
         self.seconds_a_window = segment.samples / segment.rate_hz / len(starts)
-        if shape.kind == "phases":
+        if shape.answers == PICKS:
             self.sums = np.zeros((len(shape.labels), self.length), np.float32)  # labels first: contiguous traces
             self.weights, self.taper = np.zeros(self.length, np.float32), taper(shape.samples)
         else:
@@ -181,7 +188,7 @@ class _Collector:
 
     def add(self, number: int, value: np.ndarray) -> None:
         self.left -= 1
-        if self.shape.kind != "phases":
+        if self.shape.answers != PICKS:
             self.values[number] = value
             return
         start = self.starts[number]
@@ -192,12 +199,12 @@ class _Collector:
 
     def answer(self) -> Answer:
         values = probabilities = None
-        if self.shape.kind == "phases":
+        if self.shape.answers == PICKS:
             self.sums /= self.weights
             probabilities = self.sums.T
         else:
             values = self.values
-            if self.shape.kind == "arrival":
+            if self.shape.answers == ARRIVAL:
                 inside = (values >= _UNTRUSTED * self.shape.samples) & (values <= (1 - _UNTRUSTED) * self.shape.samples)
                 values = np.where(inside, values + self.starts[:, np.newaxis], np.nan)
                 probabilities = agreement(values[:, 0], self.starts, self.shape, self.length)[:, np.newaxis]

@@ -44,6 +44,15 @@ def test_examples_run(module):
     assert found.attempted and not found.failed
 
 
+@pytest.mark.parametrize("name", [n for n in zoo.seismograms.__all__ if n[0].islower()])
+def test_the_examples_of_the_face_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function = getattr(zoo.seismograms, name)
+    (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs=dict(function.__globals__))
+    found = doctest.DocTestRunner().run(example)
+    assert found.attempted and not found.failed
+
+
 def test_simulated_records_are_those_of_the_seed():
     model = SeismogramModel(samples=600)
     made = zoo.seismograms.simulate(3, model, seed=4)
