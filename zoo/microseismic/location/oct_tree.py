@@ -13,11 +13,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.ndimage import uniform_filter
+from scipy.special import logsumexp
 
 from zoo.sampling.smc import MIN_EFFICIENCY, Sampler, Samples
 
 # Rounds of splitting, and cells split in each: half a million likelihoods in all.
 _SPLITS, _CELLS_SPLIT = 16, 4_096
+# Share of a cell's likelihood that is its neighbours' mean: a thin sheet may cross a cell and miss its one point.
+_FROM_NEIGHBOURS = 0.3
 
 
 class OctTreeSampler(Sampler):
@@ -36,6 +40,7 @@ class OctTreeSampler(Sampler):
         screened = points, values
         corners, width = self._cells(len(points))
         widths = np.broadcast_to(width, corners.shape)
+        values = _smoothed(values, _mean_of_grid(values, self._counts(len(values))))
         octants = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(8, 3)
         for _ in range(_SPLITS):
             # The probability of a cell is taken to be its volume times the likelihood at its one random point.
@@ -44,6 +49,7 @@ class OctTreeSampler(Sampler):
             half = np.repeat(0.5 * widths[chosen], 8, axis=0)
             new = np.repeat(corners[chosen], 8, axis=0) + np.tile(octants, (len(chosen), 1)) * half
             found = self.evaluate(new + random.uniform(size=new.shape) * half, data)
+            found = _smoothed(found, np.repeat(logsumexp(found.reshape(-1, 8), axis=1) - math.log(8), 8))
             corners = np.concatenate([np.delete(corners, chosen, axis=0), new])
             widths = np.concatenate([np.delete(widths, chosen, axis=0), half])
             values = np.concatenate([np.delete(values, chosen), found])
@@ -78,12 +84,29 @@ class OctTreeSampler(Sampler):
 
     def _cells(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower corners (size, 3) of equal, nearly cubic cells of the box, and their width."""
-        side = self.upper - self.lower
-        count = np.ones(3, np.int64)
-        for _ in range(int(math.log2(size))):
-            count[np.argmax(side / count)] *= 2
+        side, count = self.upper - self.lower, self._counts(size)
         index = np.stack(np.meshgrid(*[np.arange(n) for n in count], indexing="ij"), axis=-1).reshape(-1, 3)
         return self.lower + index * side / count, side / count
+
+    def _counts(self, size: int) -> np.ndarray:
+        """Return how many of `size` cells lie along each axis, so that they are nearly cubic."""
+        side, count = self.upper - self.lower, np.ones(3, np.int64)
+        for _ in range(int(math.log2(size))):
+            count[np.argmax(side / count)] *= 2
+        return count
+
+
+def _smoothed(own: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+    """Return log-likelihoods (n,) of cells, mixed with the means of their neighbours'."""
+    return np.logaddexp(math.log1p(-_FROM_NEIGHBOURS) + own, math.log(_FROM_NEIGHBOURS) + neighbours)
+
+
+def _mean_of_grid(log_likelihood: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the mean likelihood of each cell (n,) of a grid and the 26 around it."""
+    largest = log_likelihood.max()
+    likelihood = np.exp(log_likelihood - largest).reshape(counts)
+    mean = uniform_filter(likelihood, size=3, mode="nearest").ravel()
+    return largest + np.log(np.maximum(mean, np.finfo(float).tiny))
 
 
 def _systematic(weight: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
