@@ -1,33 +1,11 @@
-"""The face of the system: lazy, unambiguous, and with examples that run."""
+"""Examples in docstrings beside those of the face, which tests/test_faces.py runs."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
-import subprocess
-import sys
 
 import pytest
-
-from zoo import microseismic
-
-
-def test_names_are_the_functions_whatever_was_imported_before():
-    for name, module in microseismic._FACE.items():
-        defined = getattr(importlib.import_module(module), name)
-        assert getattr(microseismic, name) is defined
-        assert defined.__module__ == module and defined.__doc__
-    assert set(microseismic.__all__) <= set(dir(microseismic))
-    with pytest.raises(AttributeError, match="no attribute 'locatee'"):
-        microseismic.locatee  # noqa: B018
-
-
-def test_importing_it_imports_no_heavy_library():
-    code = (
-        "import sys, zoo.microseismic; "
-        "print(sorted({'tensorflow', 'keras', 'numba', 'scipy', 'obspy'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(
