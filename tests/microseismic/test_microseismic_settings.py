@@ -19,7 +19,12 @@ from zoo.microseismic.models import emulator_training, gp_regression, greens_tra
 from zoo.settings import Setting
 from zoo.training.recipe import ALWAYS, OF_STAGES
 
-RECIPES = [name for name in registry.list_recipes() if name.endswith("_emulator")]
+QUICK = ("nn_direct_emulator", "pca_gp_emulator")  # the others in `make test-all`
+RECIPES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in registry.list_recipes()
+    if name.endswith("_emulator")
+]
 RECEIVER_KM = [0.3, 0.4, 0.9]
 RATE_HZ, SAMPLES, EVENTS = 250.0, 150, 24
 # Of the smallest models and trainings; each recipe takes those that it has.

@@ -33,6 +33,7 @@ def encoder(folder, tmp_path_factory):
     return out / "checkpoints-quick" / "bottleneck_68_maps_8"
 
 
+@pytest.mark.slow
 def test_scores_over_labels_are_kept_cell_by_cell(folder, encoder, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(kong.TASKS, "noise_earthquake", ("len_db/none", "local_seismograms/both"))
     settings = {"encoder": str(encoder), "tasks": "noise_earthquake"}
@@ -52,6 +53,7 @@ def test_scores_over_labels_are_kept_cell_by_cell(folder, encoder, tmp_path, mon
         run(tasks="picker")
 
 
+@pytest.mark.slow
 def test_errors_and_costs_of_trainings(folder, encoder, tmp_path, monkeypatch):
     monkeypatch.setitem(kong.TASKS, "p_picker", ("stead/none", "local_seismograms/quakes"))
     run = lambda name, **more: reproduce.run(  # noqa: E731
