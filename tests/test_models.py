@@ -17,8 +17,9 @@ from zoo import checkpoint, registry
 NAMES = registry.list_models()
 # What models take, under the names in golden.npz; several are taken as a tuple.
 INPUTS = (("waveform",), ("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"), ("seismicity_map",))
-# Where two of D18's dominant samples meet, their mean counts; whether they meet, the last digit may decide.
-JUMPS = {"d18_emulator": 1e-3}
+# D18's processes give the positions of samples in float32, and where two of them meet, their mean counts: on another
+# processor 0.2 % of the samples jump, and the traces differ by 0.6 %.
+LOOSE = {"d18_emulator": (0.01, 1e-2)}
 
 
 def sample_of(name):
@@ -61,8 +62,9 @@ def test_golden_output(name):
     found = np.asarray(model(x))
     # Builds of TensorFlow round differently, by 5 microseconds of arrival time: 0.3 % of a peak on a steep flank.
     moved = np.abs(found - stored) >= 0.01 * np.abs(stored).max(-1, keepdims=True)
-    assert moved.mean() <= JUMPS.get(name.split(".")[0], 0.0)
-    assert np.linalg.norm((found - stored)[~moved]) < 2e-3 * np.linalg.norm(stored)
+    share, error = LOOSE.get(name.split(".")[0], (0.0, 2e-3))
+    assert moved.mean() <= share
+    assert np.linalg.norm(found - stored) < error * np.linalg.norm(stored)
     assert found.dtype == np.float32
 
 
