@@ -90,7 +90,7 @@ def test_an_unknown_experiment_is_named(tmp_path):
 
 
 def test_every_experiment_has_its_function():
-    for made in reproduce.REPRODUCTIONS.values():
+    for made in reproduce.experiments().values():
         module, function = made.function.split(":")
-        assert callable(getattr(importlib.import_module(f"zoo.{module}"), function))
+        assert callable(getattr(importlib.import_module(module), function))
         assert made.cost and made.paper and made.title
