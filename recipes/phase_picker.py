@@ -2,9 +2,10 @@
 
 Paper   after Zhu & Beroza 2019 (PhaseNet: U-Net, labels about the picks); beyond Kong et al. 2021, whose picker gives
         one arrival in a window at 20 Hz
-Data    local_seismograms/local_100hz (synthetic); `phase_picker.ncedc` goes on with ncedc_picks/phasenet_demo (real)
-Cost    11 CPU-minutes on one core, 2 GB; fine-tuning half a minute
-Run     zoo train phase_picker
+Data    local_seismograms/regional_100hz (synthetic); `phase_picker.local` goes on with real noise and real events
+        beside it: picked_streams/pnw_stations, picked_streams/esec, ncedc_picks/phasenet_demo
+Cost    COST
+Run     zoo train phase_picker.synthetic --out checkpoints/phase_picker/synthetic, then zoo train phase_picker.local
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data import datasets
 from zoo.errors import ZooError
 from zoo.seismograms.models.picking_network import PickingNetwork
+from zoo.seismograms.picking import calibration, continuous
 from zoo.seismograms.picking import picks as picking
+from zoo.seismograms.picking.labelled import FEATURES, labelled
 from zoo.seismograms.picking.windows_training import WindowDraws
 from zoo.settings import Setting
 from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings, learning_rate
@@ -34,12 +38,14 @@ class PhasePicker(keras.Model):
     """Waveforms (n, samples, 3), Z N E, in any unit and with any offset, to probabilities (n, samples, 3).
 
     The probabilities of the labels "P", "S" and "noise" sum to one. A component that is not recorded is zero. A causal
-    high-pass at 1 Hz and the scaling of every component by its standard deviation are inside.
+    high-pass at 1 Hz and the scaling of every component by its standard deviation are inside. What a peak means on
+    continuous data stands in the weight `calibration`: `zoo.seismograms.picking.calibration.Calibration.of(model)`.
 
     Args:
         sampling_rate_hz: sampling rate of the waveforms.
         samples: length of the windows in training. Longer ones are taken, too, and scaled as a whole.
         filters: channels of each level of the U-Net; a level is four times as coarse as the one before.
+        stride: samples for which the finest level gives one output.
     """
 
     recipe_name = "phase_picker"
@@ -48,19 +54,32 @@ class PhasePicker(keras.Model):
     labels = ("P", "S", "noise")
 
     def __init__(
-        self, sampling_rate_hz: float = 100.0, samples: int = 3000, filters: Sequence[int] = (8, 16, 24, 40, 56)
+        self,
+        sampling_rate_hz: float = 100.0,
+        samples: int = 6000,
+        filters: Sequence[int] = (16, 24, 32, 48, 64, 80),
+        stride: int = 2,
     ):
         super().__init__()
-        self.sampling_rate_hz, self.samples, self.filters = float(sampling_rate_hz), samples, list(filters)
-        self.network = PickingNetwork(self.sampling_rate_hz, self.filters, len(self.labels))
+        self.sampling_rate_hz, self.samples = float(sampling_rate_hz), samples
+        self.filters, self.stride = list(filters), stride
+        self.network = PickingNetwork(self.sampling_rate_hz, self.filters, len(self.labels), stride=stride)
         self.network.build((None, samples, 3))
+        self.calibration = self.add_weight(
+            shape=(2, calibration.SIZE), initializer="zeros", trainable=False, name="calibration"
+        )
         self.built = True
 
     def call(self, waveforms, training=False):
         return ops.softmax(self.network(waveforms, training=training))
 
     def get_config(self):
-        return {"sampling_rate_hz": self.sampling_rate_hz, "samples": self.samples, "filters": self.filters}
+        return {
+            "sampling_rate_hz": self.sampling_rate_hz,
+            "samples": self.samples,
+            "filters": self.filters,
+            "stride": self.stride,
+        }
 
 
 def begin(
@@ -75,21 +94,26 @@ def begin(
     if settings["initial"]:
         from zoo import registry
 
-        model.set_weights(registry.load(settings["initial"], answering="seismograms.picks").get_weights())
+        other = registry.load(settings["initial"], answering="seismograms.picks")
+        model.network.set_weights(other.network.get_weights())
 
 
 def draws(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> Callable[[np.random.Generator], tuple]:
-    """Return a function that draws a batch: windows of 30 s, cut, mixed and damaged anew in every step."""
-    return WindowDraws(records, model.samples, model.sampling_rate_hz, settings)
+    """Return a function that draws a batch: windows of 60 s, cut, mixed and damaged anew in every step."""
+    rate = model.sampling_rate_hz
+    sources = [labelled(records, rate)]
+    sources += [labelled(_read(name, settings), rate) for name in settings["beside"]]
+    return WindowDraws(sources, model.samples, rate, settings)
 
 
 def validation_examples(
     model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, ...]:
-    """Return windows of held-out records, drawn in the same way but always the same."""
-    draw = draws(model, records, settings)
+    """Return windows of held-out records of the recipe's own dataset, drawn in the same way but always the same."""
+    alone = {**settings, "source_shares": [1.0]}
+    draw = WindowDraws([labelled(records, model.sampling_rate_hz)], model.samples, model.sampling_rate_hz, alone)
     batches = [draw(np.random.default_rng(number)) for number in range(VALIDATION_BATCHES)]
     return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
 
@@ -101,9 +125,36 @@ def compile(part: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     part.compile(keras.optimizers.Adam(rate), loss)
 
 
+def calibrate(model: PhasePicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
+    """Measure on held-out real records what peaks mean on continuous data; timing on those that an analyst picked."""
+    measured, timed = [], []
+    for name in settings["calibrated_on"]:
+        found = continuous.measure(probabilities(model), _read(name, settings), model.samples, model.sampling_rate_hz)
+        measured.append(found)
+        if name in settings["timed_on"]:
+            timed.append(found)
+    if measured:
+        made = continuous.calibrated(continuous.pooled(measured), continuous.pooled(timed))
+        model.calibration.assign(made.pack())
+
+
 def score(model: PhasePicker, records: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return shares of P and S near the picks, residuals, and false picks per minute: `picking.score`."""
-    return picking.score(picking.residuals(probabilities(model), records, model.samples, model.sampling_rate_hz))
+    """Return shares of P and S near an analyst's picks (`picking.score`), or what continuous records show.
+
+    Records with another picker's picks (`trace_picks`) are annotated whole: false picks a minute, and the share of that
+    picker's arrivals that is found (`continuous.score`), at the default thresholds.
+    """
+    known, rate = calibration.Calibration.of(model), model.sampling_rate_hz
+    thresholds = {phase: known.threshold(phase) if known else picking.THRESHOLD for phase in calibration.PHASES}
+    if "trace_picks" in records:
+        return continuous.score(continuous.measure(probabilities(model), records, model.samples, rate), thresholds)
+    return picking.score(picking.residuals(probabilities(model), records, model.samples, rate), thresholds["P"])
+
+
+def _read(name: str, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the records of NAME/CONFIG:SPLIT."""
+    dataset, _, split = name.partition(":")
+    return datasets.arrays(dataset, split or "all", settings["data_dir"], FEATURES)
 
 
 def probabilities(model: PhasePicker) -> Callable[[np.ndarray], np.ndarray]:
@@ -130,24 +181,42 @@ def windows_about_p(
 
 RECIPE = Recipe(
     name="phase_picker",
-    summary="Gives the probability of P, S and noise at every sample of a local seismogram. As shipped: trained on "
-    "SYNTHETIC seismograms, the tag ncedc fine-tuned on 40 real ones.",
+    summary="Gives the probability of P, S and noise at every sample of a local seismogram. The default was trained on "
+    "synthetic events and on real noise and events; the tag synthetic saw no real trace.",
     settings={
-        **data_settings("local_seismograms/local_100hz"),
+        **data_settings("local_seismograms/regional_100hz"),
+        "beside": Setting(
+            [],
+            "further datasets to learn from, NAME/CONFIG:SPLIT, where real traces come from",
+            "ours: real noise",
+            kind="text",
+        ),
+        "source_shares": Setting(
+            [1.0],
+            "share of the windows that begins with each dataset, the recipe's own first, then those beside it",
+            SHARES,
+            low=0.0,
+            high=1.0,
+        ),
         "initial": Setting(
             "",
             "picker from whose weights training starts, by name or folder; empty: random weights",
-            "ours: to fine-tune on few real traces",
+            "ours: to go on with real traces",
         ),
         "sampling_rate_hz": Setting(
             100.0, "sampling rate of the waveforms, that of the dataset", "PhaseNet", unit="Hz", low=0.1
         ),
-        "samples": Setting(3000, "length of a window", "PhaseNet: 3001, 30 s", unit="samples", low=64),
+        "samples": Setting(
+            6000, "length of a window", "ours: S up to 45 s after P; PhaseNet's is 30 s", unit="samples", low=64
+        ),
         "filters": Setting(
-            [8, 16, 24, 40, 56],
+            [16, 24, 32, 48, 64, 80],
             "channels of the levels of the U-Net, the finest first",
             "ours; PhaseNet's figure 3 has others",
             low=1,
+        ),
+        "stride": Setting(
+            2, "samples for which the finest level gives one output", "ours: half the cost", unit="samples", low=1
         ),
         "label_sd_s": Setting(
             0.1, "standard deviation of the Gaussian about a pick that is its label", "PhaseNet", unit="s", low=1e-3
@@ -160,9 +229,19 @@ RECIPE = Recipe(
             0.1, "share of windows with events to which a second one is added", SHARES, low=0.0, high=1.0
         ),
         **learning_rate(3e-3, "ours; rises, then falls to zero along a cosine"),
-        **fit_settings(batch_size=48, epochs=38, source="ours: 11 CPU-minutes"),
+        **fit_settings(batch_size=24, epochs=30, source="ours"),
         "steps_per_epoch": Setting(
             100, "updates in an epoch", "ours: windows are drawn without end", unit="updates", low=1
+        ),
+        "calibrated_on": Setting(
+            [],
+            "held-out real records, NAME/CONFIG:SPLIT, on which it is measured what a peak means on continuous data; "
+            "none: probabilities are the network's",
+            "ours: zoo.seismograms.picking.calibration",
+            kind="text",
+        ),
+        "timed_on": Setting(
+            [], "those of calibrated_on whose picks give the uncertainty in seconds", "ours: an analyst's", kind="text"
         ),
         "scored_on": Setting(
             ["validation", "test", "ncedc_picks/phasenet_demo", "stead/sample"],
@@ -170,40 +249,38 @@ RECIPE = Recipe(
             "ours: the synthetic splits, and real traces",
         ),
     },
-    features=(
-        "waveform",
-        "trace_p_arrival_sample",
-        "trace_s_arrival_sample",
-        "trace_p2_arrival_sample",
-        "trace_s2_arrival_sample",
-        "trace_s_snr_db",
-    ),
+    features=FEATURES,
     build=PhasePicker,
     before_fit=begin,
     stages=[Stage("network", validation_examples, compile, trained_part=lambda model: model.network, draws=draws)],
+    measure=calibrate,
     score=score,
     golden=windows_about_p,
     card={
-        "inputs": "(n, 3000, 3) float32: Z, N, E at 100 Hz, counts or m/s, zeros where a component is not recorded",
-        "outputs": "(n, 3000, 3) float32: probabilities of P, S and noise at every sample",
+        "inputs": "(n, 6000, 3) float32: Z, N, E at 100 Hz, counts or m/s, zeros where a component is not recorded",
+        "outputs": "(n, 6000, 3) float32: probabilities of P, S and noise at every sample",
         "licence": "weights: Apache-2.0; synthetic dataset, whose generator's ranges were set with the 40 NCEDC "
-        "traces, STEAD's sample and PNW's in view; phase_picker.ncedc is fine-tuned on the 40 (MIT)",
+        "traces, STEAD's sample and PNW's in view; phase_picker.local also learned from real traces (MIT)",
         "citation": "Zhu, W. and Beroza, G. C. (2019), PhaseNet: a deep-neural-network-based seismic arrival-time "
         "picking method, Geophysical Journal International 216, 261-273",
     },
     tags={
-        "synthetic": {},
-        # It learns from all 40 traces: benchmarks/picking.py --cross-validation scores traces that were not shown.
-        "ncedc": {
-            "dataset": "ncedc_picks/phasenet_demo",
-            "train_split": "test",
-            "validation_split": "test",
+        "local": {
+            "beside": [
+                "picked_streams/pnw_stations:train",
+                "picked_streams/esec:train",
+                "ncedc_picks/phasenet_demo:test",
+            ],
+            "source_shares": [0.4, 0.35, 0.1, 0.15],
+            "noise_share": 0.35,
             "initial": "phase_picker.synthetic",
-            "learning_rate": 1e-4,
-            "steps_per_epoch": 20,
-            "epochs": 6,
-            "scored_on": ["stead/sample"],
+            "learning_rate": 1e-3,
+            "epochs": 25,
+            "calibrated_on": ["picked_streams/pnw_stations:test", "picked_streams/esec:test", "stead/sample"],
+            "timed_on": ["stead/sample"],
+            "scored_on": ["validation", "picked_streams/pnw_stations:test", "picked_streams/esec:test", "stead/sample"],
         },
+        "synthetic": {},
     },
     smoke={
         "dataset": "local_seismograms/mini",
@@ -212,5 +289,10 @@ RECIPE = Recipe(
         "epochs": 2,
         "steps_per_epoch": 2,
         "batch_size": 8,
+        "beside": [],
+        "source_shares": [1.0],
+        "initial": "",
+        "calibrated_on": [],
+        "timed_on": [],
     },
 )

@@ -170,6 +170,17 @@ class Builder(WaveformBuilder):
             test=3_000,
         ),
         SeismogramConfig(
+            name="regional_100hz",
+            description="SYNTHETIC: like local_100hz, 90 s, with S up to 45 s after P.",
+            seed=7,
+            kinds=CATEGORIES,
+            samples=9_000,
+            s_minus_p_s=(0.25, 45.0),
+            train=12_000,
+            validation=1_000,
+            test=2_000,
+        ),
+        SeismogramConfig(
             name="mini",
             description="SYNTHETIC: 1,000 records of local_100hz's kind, 30 s, to try things.",
             seed=6,

@@ -57,21 +57,22 @@ def test_scaling_takes_any_unit_and_leaves_zeros():
 
 def test_the_network_has_the_stated_size_and_keeps_any_length():
     model = zoo.recipe("phase_picker").build()
-    # 7-tap convolutions of 8-16-24-40-56 maps: 109 k weights and what normalisation keeps.
-    assert model.count_params() == 110_083
-    assert (model.answers, model.labels, model.samples) == ("seismograms.picks", ("P", "S", "noise"), 3000)
+    # 7-tap convolutions of 16-24-32-48-64-80 maps, what normalisation keeps, and 26 numbers of the calibration.
+    assert model.count_params() == 314_134 + 26
+    assert (model.answers, model.labels, model.samples) == ("seismograms.picks", ("P", "S", "noise"), 6000)
     for samples in (3000, 2999, 1001):
         answer = np.asarray(model(np.random.default_rng(0).normal(size=(2, samples, 3)).astype(np.float32)))
         assert answer.shape == (2, samples, 3)
         np.testing.assert_allclose(answer.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_outputs_lie_on_the_inputs_samples(monkeypatch):
+@pytest.mark.parametrize("stride", [1, 2])
+def test_outputs_lie_on_the_inputs_samples(monkeypatch, stride):
     """A window cut 256 samples later gives the same answer 256 samples earlier: nothing drifts between the levels."""
     for layer in (CausalHighPass, ChannelScaling):  # these see the whole window
         monkeypatch.setattr(layer, "call", lambda self, x: x)
     keras.utils.set_random_seed(0)
-    network = PickingNetwork(100.0, [4, 4, 4])
+    network = PickingNetwork(100.0, [4, 4, 4], stride=stride)
     network.build((None, 1600, 3))
     x = np.random.default_rng(0).normal(size=(1, 1600, 3)).astype(np.float32)
     one, later = np.asarray(network(x)), np.asarray(network(x[:, 256:]))
@@ -115,7 +116,7 @@ def test_fine_tuning_begins_with_another_picker_and_scores_nothing_learnt(traine
         "epochs": 1,
         "scored_on": ["test", DATASET, "ncedc_picks/nowhere"],
     }
-    tuned = zoo.recipe("phase_picker.ncedc").train(out=tmp_path / "tuned.x", settings=settings, data_dir=mini)
+    tuned = zoo.recipe("phase_picker.synthetic").train(out=tmp_path / "tuned.x", settings=settings, data_dir=mini)
     for a, b in zip(zoo.load(tuned).trainable_weights, zoo.load(trained).trainable_weights, strict=True):
         np.testing.assert_array_equal(a, b)
     scores = zoo.info(str(tuned))["scores"]

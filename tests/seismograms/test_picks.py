@@ -7,6 +7,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.seismograms.picking import picks as picking
+from zoo.seismograms.picking.labelled import labelled
 from zoo.seismograms.picking.windows_training import WindowDraws, labels
 
 RATE_HZ = 100.0
@@ -173,7 +174,7 @@ def test_picks_move_with_the_window():
     """Where the label is, the amplitude jumps: P by 30, in every undisturbed window."""
     records = records_with_picks()
     plain = {**DRAWN, "mixed_share": 0.0, "second_event_share": 0.0}
-    windows, made, weight = WindowDraws(records, 3000, RATE_HZ, plain)(np.random.default_rng(0))
+    windows, made, weight = WindowDraws([labelled(records, RATE_HZ)], 3000, RATE_HZ, plain)(np.random.default_rng(0))
     assert windows.shape == made.shape == (64, 3000, 3) and windows.dtype == made.dtype == np.float32
     assert weight.shape == (64, 3000) and weight.min() == 1
     places = []
@@ -190,7 +191,7 @@ def test_picks_move_with_the_window():
 
 
 def test_a_generator_decides_what_is_drawn():
-    draw = WindowDraws(records_with_picks(), 1500, RATE_HZ, DRAWN)
+    draw = WindowDraws([labelled(records_with_picks(), RATE_HZ)], 1500, RATE_HZ, DRAWN)
     one, again, other = (draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
     for a, b in zip(one, again, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -200,11 +201,11 @@ def test_a_generator_decides_what_is_drawn():
 def test_noise_and_second_events_are_mixed_in_and_labelled():
     records = records_with_picks()
     mixed = {**DRAWN, "noise_share": 0.0, "second_event_share": 1.0, "mixed_share": 0.0}
-    _, made, _ = WindowDraws(records, 3000, RATE_HZ, mixed)(np.random.default_rng(3))
+    _, made, _ = WindowDraws([labelled(records, RATE_HZ)], 3000, RATE_HZ, mixed)(np.random.default_rng(3))
     peaks = [len(picking.picks(label[None], None, RATE_HZ, {"P": 0.5, "S": 2.0})) for label in made]
     assert np.mean(np.array(peaks) == 2) > 0.4
     noisy = {**mixed, "second_event_share": 0.0, "mixed_share": 1.0}
-    windows, made, weight = WindowDraws(records, 3000, RATE_HZ, noisy)(np.random.default_rng(3))
+    windows, made, weight = WindowDraws([labelled(records, RATE_HZ)], 3000, RATE_HZ, noisy)(np.random.default_rng(3))
     # P is 30 times the noise in the records; with noise added 1.5 to 20 times.
     ratios = []
     for window, label in zip(windows, made, strict=True):
@@ -219,7 +220,7 @@ def test_noise_and_second_events_are_mixed_in_and_labelled():
 def test_a_faint_s_is_masked_in_the_loss():
     records = {**records_with_picks(), "trace_s_snr_db": np.full(40, -5.0)}
     plain = {**DRAWN, "mixed_share": 0.0, "second_event_share": 0.0, "noise_share": 0.0}
-    _, made, weight = WindowDraws(records, 3000, RATE_HZ, plain)(np.random.default_rng(0))
+    _, made, weight = WindowDraws([labelled(records, RATE_HZ)], 3000, RATE_HZ, plain)(np.random.default_rng(0))
     clear = made[..., 1] > 0.5
     assert clear.any() and (weight[clear] == 0).all() and 0.8 < weight.mean() < 1
 
@@ -228,4 +229,4 @@ def test_without_any_p_there_is_nothing_to_learn():
     records = records_with_picks()
     records["trace_p_arrival_sample"][:] = np.nan
     with pytest.raises(ZooError, match="no record|No record"):
-        WindowDraws(records, 3000, RATE_HZ, DRAWN)
+        WindowDraws([labelled(records, RATE_HZ)], 3000, RATE_HZ, DRAWN)

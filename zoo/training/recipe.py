@@ -10,7 +10,8 @@ A recipe reads like its paper's method section. What runs it is `zoo.training.tr
     score(model, records)                the figures of the card
     golden(model, held_out, ...)         examples with the model's answers, which every later version must repeat
 
-Settings reach every hook as a dict of values, together with "seed", the seed of the training.
+Settings reach every hook as a dict of values, together with "seed", the seed of the training, and "data_dir", where
+prepared datasets lie.
 """
 
 from __future__ import annotations

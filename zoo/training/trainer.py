@@ -158,7 +158,7 @@ def train(
     read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
     records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
     run = Run.open(out, {"recipe": named.name, "settings": chosen, "seed": seed})
-    values = {**chosen, "seed": seed}
+    values = {**chosen, "seed": seed, "data_dir": data_dir}
 
     keras.utils.set_random_seed(seed)
     model = run.prepared_model()

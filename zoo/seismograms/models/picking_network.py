@@ -93,19 +93,28 @@ class PickingNetwork(keras.Model):
         filters: channels of each level; a level is 4 times as coarse in time as the one above it.
         labels: how many outputs each sample has.
         corner_hz: corner of the high-pass.
+        stride: samples between two outputs of the finest level, each of which answers for so many samples. The whole
+            network costs a `stride`-th; the convolution that makes the step sees every sample.
     """
 
-    def __init__(self, sampling_rate_hz: float, filters: Sequence[int], labels: int = 3, corner_hz: float = 1.0):
+    def __init__(
+        self,
+        sampling_rate_hz: float,
+        filters: Sequence[int],
+        labels: int = 3,
+        corner_hz: float = 1.0,
+        stride: int = 1,
+    ):
         super().__init__()
         self.sampling_rate_hz, self.filters = sampling_rate_hz, list(filters)
-        self.labels, self.corner_hz = labels, corner_hz
+        self.labels, self.corner_hz, self.stride = labels, corner_hz, stride
         self.high_pass = CausalHighPass(corner_hz, sampling_rate_hz)
         self.scaling = ChannelScaling()
-        self.stem = ConvolutionBlock(self.filters[0])
+        self.stem = ConvolutionBlock(self.filters[0], stride)
         self.down = [ConvolutionBlock(count, _STRIDE) for count in self.filters[1:]]
         self.level = [ConvolutionBlock(count) for count in self.filters[1:]]
         self.up = [ConvolutionBlock(count) for count in self.filters[:-1]]
-        self.logits = keras.layers.Conv1D(labels, 1)
+        self.logits = keras.layers.Conv1D(stride * labels, 1)
 
     def build(self, shape):
         self.stem.build((None, None, shape[-1]))
@@ -125,7 +134,11 @@ class PickingNetwork(keras.Model):
             beside = finer.pop()
             x = ops.repeat(x, _STRIDE, axis=1)[:, : beside.shape[1]]
             x = up(ops.concatenate([x, beside], axis=-1), training=training)
-        return self.logits(x)
+        logits = self.logits(x)
+        if self.stride == 1:
+            return logits
+        # The outputs of one step are the samples that it stands for, in order of time.
+        return ops.reshape(logits, (-1, logits.shape[1] * self.stride, self.labels))[:, : waveforms.shape[1]]
 
     def get_config(self):
         return {
@@ -133,4 +146,5 @@ class PickingNetwork(keras.Model):
             "filters": self.filters,
             "labels": self.labels,
             "corner_hz": self.corner_hz,
+            "stride": self.stride,
         }

@@ -33,12 +33,14 @@ _AT_ONCE = 128
 
 
 class Pick(NamedTuple):
-    """A pick: the row of its waveform, "P" or "S", its sample (a float), its probability."""
+    """A pick: the row of its waveform, "P" or "S", its sample (a float), its probability, the width of its peak."""
 
     row: int
     phase: str
     sample: float
     probability: float
+    width_s: float = 0.0
+    """At half of the peak."""
 
 
 def picks(
@@ -54,7 +56,7 @@ def picks(
     >>> probabilities = np.zeros((1, 500, 3))
     >>> probabilities[0, 200, 0] = 0.9
     >>> picks(probabilities, None, 100.0)
-    [Pick(row=0, phase='P', sample=200.0, probability=0.9)]
+    [Pick(row=0, phase='P', sample=200.0, probability=0.9, width_s=0.01)]
 
     Args:
         probabilities: (n, samples, len(labels)), 0 to 1.
@@ -77,8 +79,13 @@ def picks(
             trace = probabilities[row, :, column]
             # A border of zeros: a peak may lie on the first or last sample.
             distance = max(1, round(apart_s * sampling_rate_hz))
-            at, _ = scipy.signal.find_peaks(np.pad(trace, 1), height=threshold, distance=distance)
-            found += [Pick(int(row), phase, float(sample), float(trace[sample])) for sample in at - 1]
+            bordered = np.pad(trace, 1)
+            at, _ = scipy.signal.find_peaks(bordered, height=threshold, distance=distance)
+            widths = scipy.signal.peak_widths(bordered, at)[0] / sampling_rate_hz
+            found += [
+                Pick(int(row), phase, float(sample), float(trace[sample]), float(width))
+                for sample, width in zip(at - 1, widths, strict=True)
+            ]
     if waveforms is not None:
         onsets = [number for number, pick in enumerate(found) if pick.phase == "P"]
         rows, samples = (np.array([found[number][field] for number in onsets], int) for field in (0, 2))

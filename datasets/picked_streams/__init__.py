@@ -1,0 +1,1 @@
+"""Waveform files with a table of picks beside them."""
