@@ -54,9 +54,45 @@ def test_what_lies_above_the_new_nyquist_is_gone():
         assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(passed, abs=2e-3)
 
 
-def test_rates_without_a_ratio_are_refused():
+@pytest.mark.parametrize("from_hz", [75.19, 100.02, 31.2511, 99.98, 333.0007, 20.0007])
+@pytest.mark.parametrize("to_hz", [20.0, 100.0])
+def test_any_rate_is_resampled(from_hz, to_hz):
+    def wave(time_s):
+        waves = sum(np.sin(2 * np.pi * hertz * time_s + hertz) for hertz in (0.7, 3.3, 5.1))
+        return np.exp(-(((time_s - 10) / 4) ** 2)) * waves
+
+    trace = wave(np.arange(round(20 * from_hz)) / from_hz).astype(np.float32)[None, :, None]
+    made = signals.resample(trace, from_hz, to_hz)[0, :, 0]
+    assert abs(len(made) - 20 * to_hz) <= 1 + to_hz / from_hz
+    np.testing.assert_allclose(made, wave(np.arange(len(made)) / to_hz), atol=0.01)
+
+
+@pytest.mark.parametrize("step", [1.25, 0.4, 5.0])
+def test_interpolation_has_the_low_pass_of_the_polyphase_filter(step):
+    trace = np.random.default_rng(0).normal(size=(4000, 2)).astype(np.float32)
+    made = signals.interpolate(trace, 0.0, step, int(4000 / step))
+    wanted = signals.resample(trace[None], 100 * step, 100)[0][: len(made)]
+    edge = round(12 / min(1, step))
+    np.testing.assert_allclose(made[edge:-edge], wanted[edge:-edge], atol=3e-3)
+
+
+def test_interpolated_pieces_are_the_interpolated_whole():
+    trace = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    whole = signals.interpolate(trace, 40.3, 0.7519, 3000)
+    np.testing.assert_allclose(
+        signals.interpolate(trace[500:2000], 40.3 + 700 * 0.7519 - 500, 0.7519, 500), whole[700:1200], atol=1e-5
+    )
+
+
+def test_what_lies_above_the_new_nyquist_is_gone_at_any_ratio():
+    time = np.arange(6000) / 100.03
+    tone = np.sin(2 * np.pi * 12 * time).astype(np.float32)[None, :, None]
+    assert np.abs(signals.resample(tone, 100.03, 20)[0, 100:1000]).max() < 5e-3
+
+
+def test_rates_that_are_none_are_refused():
     with pytest.raises(ZooError, match="no ratio of whole numbers"):
-        signals.resample(np.zeros((1, 10, 1), np.float32), 100, 19.99993)
+        signals.polyphase_filter(100, 19.99993)
     with pytest.raises(ZooError, match="must be positive"):
         signals.resample(np.zeros((1, 10, 1), np.float32), 0, 20)
     with pytest.raises(ZooError, match="n starts"):

@@ -1,7 +1,8 @@
 """Seismograms as arrays: resampling, filters, normalisation, and random numbers tied to a trace.
 
 Arrays are (n, time, channels) float32. Filtering and decimation are one polyphase step that leaves arrivals where they
-are: output sample 0 lies on an input sample, and beyond the ends lie zeros (not a library's idea of padding).
+are: output sample 0 lies on an input sample, and beyond the ends lie zeros (not a library's idea of padding). Rates
+without a ratio of small whole numbers go through the same low-pass, evaluated at the time of each output sample.
 """
 
 from __future__ import annotations
@@ -23,6 +24,27 @@ _HALF_LENGTH, _KAISER_BETA = 10, 5.0
 """Half of the filter's length in samples of the lower rate, and its window: as in scipy.signal.resample_poly."""
 _LARGEST_FACTOR = 1000
 """The largest whole number by which a rate is multiplied or divided: more would make the filter slow to apply."""
+_RATIO_TOLERANCE = 1e-6
+_TABLE = 1024  # points of the continuous filter between two samples of the lower rate; linear between them
+
+
+@functools.lru_cache(maxsize=256)
+def ratio_of(from_hz: float, to_hz: float) -> Fraction | None:
+    """Return `to_hz / from_hz` as a ratio of whole numbers up to 1000, or None where there is none within 1e-6.
+
+    >>> ratio_of(125.0, 100.0)
+    Fraction(4, 5)
+    >>> ratio_of(75.19, 100.0) is None
+    True
+
+    Raises:
+        ZooError: if a rate is not positive.
+    """
+    if not (0 < from_hz < np.inf and 0 < to_hz < np.inf):
+        raise ZooError(f"Sampling rates must be positive; received {from_hz:g} and {to_hz:g} Hz.")
+    ratio = Fraction(to_hz / from_hz).limit_denominator(_LARGEST_FACTOR)
+    near = abs(float(ratio) * from_hz / to_hz - 1) <= _RATIO_TOLERANCE
+    return ratio if near and max(ratio.numerator, ratio.denominator) <= _LARGEST_FACTOR else None
 
 
 @functools.lru_cache(maxsize=64)
@@ -36,10 +58,8 @@ def polyphase_filter(from_hz: float, to_hz: float) -> tuple[int, int, np.ndarray
     Raises:
         ZooError: if the rates have no ratio of small whole numbers.
     """
-    if not (0 < from_hz < np.inf and 0 < to_hz < np.inf):
-        raise ZooError(f"Sampling rates must be positive; received {from_hz:g} and {to_hz:g} Hz.")
-    ratio = Fraction(to_hz / from_hz).limit_denominator(_LARGEST_FACTOR)
-    if abs(float(ratio) * from_hz / to_hz - 1) > 1e-6 or max(ratio.numerator, ratio.denominator) > _LARGEST_FACTOR:
+    ratio = ratio_of(float(from_hz), float(to_hz))
+    if ratio is None:
         raise ZooError(
             f"Cannot resample from {from_hz:g} to {to_hz:g} Hz: no ratio of whole numbers up to {_LARGEST_FACTOR}."
         )
@@ -57,10 +77,12 @@ def resample(
     starts: np.ndarray | None = None,
     samples: int | None = None,
 ) -> np.ndarray:
-    """Low-pass, resample and cut traces; zero phase.
+    """Low-pass, resample and cut traces; zero phase. Rates without a ratio of small numbers go through `interpolate`.
 
     >>> resample(np.ones((2, 1000, 3)), from_hz=100.0, to_hz=20.0).shape
     (2, 200, 3)
+    >>> resample(np.ones((2, 1000, 3)), from_hz=75.19, to_hz=100.0).shape
+    (2, 1329, 3)
 
     Args:
         traces: (n, time, channels).
@@ -73,12 +95,17 @@ def resample(
         (n, samples, channels) float32. What lies beyond the input counts as zero.
 
     Raises:
-        ZooError: if shapes do not fit, or the rates have no ratio of small whole numbers.
+        ZooError: if shapes do not fit, or a rate is not positive.
     """
     traces = np.ascontiguousarray(traces, dtype=np.float32)
     starts = np.zeros(len(traces), np.int64) if starts is None else np.asarray(starts, np.int64)
     if traces.ndim != 3 or starts.shape != traces.shape[:1]:
         raise ZooError(f"Traces are (n, time, channels) with n starts; received {traces.shape} and {starts.shape}.")
+    if ratio_of(float(from_hz), float(to_hz)) is None:
+        step = from_hz / to_hz
+        samples = int((traces.shape[1] - 1) / step) + 1 if samples is None else samples
+        rows = [interpolate(trace, float(start), step, samples) for trace, start in zip(traces, starts, strict=True)]
+        return np.stack(rows) if rows else np.zeros((0, samples, traces.shape[2]), np.float32)
     up, down, taps = polyphase_filter(float(from_hz), float(to_hz))
     if samples is None:
         samples = -(-traces.shape[1] * up // down)
@@ -94,6 +121,60 @@ def resample(
         phases = np.where((tap >= 0) & (tap < len(taps)), up * taps[np.clip(tap, 0, len(taps) - 1)], 0)
         _polyphase(traces, starts, up, down, phases.astype(np.float32), before, out)
     return out
+
+
+@functools.lru_cache(maxsize=1)
+def _continuous_filter() -> np.ndarray:
+    """Return the low-pass of `polyphase_filter` at `_TABLE` points per sample of the lower rate, from its middle on."""
+    x = np.arange(_HALF_LENGTH * _TABLE + 2) / _TABLE
+    window = np.i0(_KAISER_BETA * np.sqrt(np.clip(1 - (x / _HALF_LENGTH) ** 2, 0, None))) / np.i0(_KAISER_BETA)
+    return np.where(x <= _HALF_LENGTH, PASSED * np.sinc(PASSED * x) * window, 0)
+
+
+def interpolate(trace: np.ndarray, start: float, step: float, samples: int) -> np.ndarray:
+    """Low-pass and evaluate a trace at evenly spaced positions between its samples; zero phase, band-limited.
+
+    The filter is that of `polyphase_filter`, as a continuous function of time, so any ratio of rates will do. (ObsPy's
+    `lanczos_interpolation` takes no positions beyond the ends, and no low-pass for a rate that falls.)
+
+    >>> wave = np.sin(2 * np.pi * 3 * np.arange(500) / 75.19)[:, np.newaxis]  # 3 Hz at 75.19 Hz
+    >>> made = interpolate(wave, 100.0, 0.7519, 300)[:, 0]                     # 100 Hz, from input sample 100 on
+    >>> bool(abs(made - np.sin(2 * np.pi * 3 * (100 / 75.19 + np.arange(300) / 100))).max() < 2e-3)
+    True
+
+    Args:
+        trace: (time, channels).
+        start: position of the first output sample, in samples of the trace; may be negative.
+        step: from one output sample to the next, in samples of the trace; above 1 the rate falls.
+        samples: how many to return.
+
+    Returns:
+        (samples, channels) float32. What lies beyond the trace counts as zero.
+    """
+    trace = np.ascontiguousarray(trace, dtype=np.float32)
+    out = np.empty((samples, trace.shape[1]), np.float32)
+    _interpolate(trace, float(start), float(step), max(1.0, float(step)), _continuous_filter(), out)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _interpolate(trace, start, step, scale, table, out):
+    """Fill `out` (samples, channels); `scale` is the number of input samples in one of the lower rate."""
+    reach = _HALF_LENGTH * scale
+    for sample in range(out.shape[0]):
+        position = start + sample * step
+        total = 0.0
+        out[sample] = 0
+        for k in range(int(np.ceil(position - reach)), int(np.floor(position + reach)) + 1):
+            x = abs(position - k) / scale * _TABLE
+            at = int(x)
+            weight = table[at] + (x - at) * (table[at + 1] - table[at])
+            total += weight
+            if 0 <= k < trace.shape[0]:
+                for c in range(out.shape[1]):
+                    out[sample, c] += np.float32(weight) * trace[k, c]
+        for c in range(out.shape[1]):
+            out[sample, c] /= total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -199,9 +280,17 @@ def bandpass(
     edges = [edge for edge in (low_hz, high_hz) if edge is not None]
     if not edges or not all(0 < edge < sampling_rate_hz / 2 for edge in edges) or edges != sorted(edges):
         raise ZooError(f"Corners must rise between 0 and {sampling_rate_hz / 2:g} Hz; received {low_hz} and {high_hz}.")
+    return scipy.signal.sosfilt(_butterworth(low_hz, high_hz, corners, sampling_rate_hz), traces, axis=1).astype(
+        np.float32
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _butterworth(low_hz: float | None, high_hz: float | None, corners: int, sampling_rate_hz: float) -> np.ndarray:
+    """Return the second-order sections of a filter."""
+    edges = [edge for edge in (low_hz, high_hz) if edge is not None]
     kind = "bandpass" if len(edges) == 2 else "highpass" if high_hz is None else "lowpass"
-    sos = scipy.signal.butter(corners, edges if len(edges) == 2 else edges[0], kind, fs=sampling_rate_hz, output="sos")
-    return scipy.signal.sosfilt(sos, traces, axis=1).astype(np.float32)
+    return scipy.signal.butter(corners, edges if len(edges) == 2 else edges[0], kind, fs=sampling_rate_hz, output="sos")
 
 
 def draws(names: Sequence[str], seed: int, count: int = 1) -> np.ndarray:

@@ -31,6 +31,7 @@ _PHASES = {"P": BLUE, "S": VERMILLION}
 _LABELS = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE)
 _EVENTS, _SECTION_STATIONS, _PANEL_STATIONS, _ROWS = 4, 30, 6, 60  # the most that fit into a picture
 _EVENT_S, _BEFORE_S, _AFTER_S, _SHORTEST_S = 60.0, 5.0, 12.0, 20.0
+_PANELS, _FAR = 5, 10.0
 _HIGH_PASS_HZ = 1.0
 _DAY_S = 86400.0
 
@@ -117,7 +118,8 @@ def _labelled_events(result: Any) -> list[Event]:
 def overview_figure(result: Any) -> Figure:
     """Draw stations against time, and above them how many picks or windows there are.
 
-    A record that was analysed is grey; picks are strokes, windows bars in the colour of their label.
+    A record that was analysed is grey; picks are strokes, windows bars in the colour of their label. Times far from
+    each other, as those of records of several years, have panels of their own.
     """
     labelled = result.shape.answers == CLASS
     colours = _colours(result)
@@ -126,50 +128,94 @@ def overview_figure(result: Any) -> Figure:
         for i in (result.windows if labelled else result.picks)
     ]
     codes = _rows(result, items)
-    spans = [span for station in result.stations.values() for span in station.spans]
-    begin, end = min(s for s, _ in spans), max(e for _, e in spans)
+    every = _stretches([(s.ns / 1e9, e.ns / 1e9) for station in result.stations.values() for s, e in station.spans])
+    shown = _busiest(every, items)
+    drawn = [label for label in colours if not labelled or label != "noise"]
     with style():
         height = 0.34 * len(codes) if len(codes) < 12 else 0.22 * len(codes)
         figure = Figure(figsize=(9.0, 2.4 + max(0.6, height)))
-        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1.1, max(0.6, height)])
-        edges = np.linspace(_days(begin), _days(end), 49)
-        drawn = [label for label in colours if not labelled or label != "noise"]
-        at = [[_days(time) for _, label, time, _ in items if label == name] for name in drawn]
-        top.hist(at, edges, stacked=True, color=[colours[name] for name in drawn], alpha=0.85)
-        top.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        top.set_ylabel(f"{'windows' if labelled else 'picks'}\nin {_duration((end - begin) / 48)}")
-        for row, code in enumerate(codes):
-            for start, stop in result.stations[code].spans:
-                bottom.barh(row, (stop - start) / _DAY_S, left=_days(start), height=0.84, color="0.92", lw=0)
-        length_s = result.shape.samples / result.shape.sampling_rate_hz
-        for name in drawn:
-            own = [
-                (codes.index(code), _days(time), p) for code, label, time, p in items if label == name and code in codes
-            ]
-            if not own:
-                continue
-            row, x, probability = np.array(own).T
-            if labelled:
-                bottom.barh(row, length_s / _DAY_S, left=x, height=0.6, color=colours[name], lw=0, alpha=0.7)
-            else:  # the height of a stroke shows the probability
-                half = 0.42 * probability
-                bottom.vlines(x, row - half, row + half, color=colours[name], lw=1.1 if len(items) < 400 else 0.6)
-        bottom.set_yticks(range(len(codes)), codes, fontsize=8.5 if len(codes) < 30 else 7)
-        bottom.set_ylim(len(codes) - 0.4, -0.6)
-        bottom.set_xlim(_days(begin), _days(end))
-        locator = AutoDateLocator()
-        bottom.xaxis.set_major_locator(locator)
-        bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        bottom.set_xlabel("time (UTC)")
-        bottom.tick_params(axis="y", length=0)
+        ratios = [1.1, max(0.6, height)]
+        panels = figure.subplots(2, len(shown), sharex="col", sharey="row", height_ratios=ratios, squeeze=False)
+        for number, (top, bottom) in enumerate(panels.T):
+            begin_s, end_s = shown[number]
+            inside = [item for item in items if begin_s <= item[2].ns / 1e9 <= end_s]
+            at = [[_days(time) for _, label, time, _ in inside if label == name] for name in drawn]
+            edges = np.linspace(begin_s / _DAY_S, end_s / _DAY_S, 49)
+            top.hist(at, edges, stacked=True, color=[colours[name] for name in drawn], alpha=0.85)
+            top.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+            if len(shown) > 1:
+                top.set_title(f"{_duration(end_s - begin_s)}", fontsize=8, loc="left")
+            _draw_rows(bottom, result, codes, inside, drawn, begin_s, end_s)
+        panels[0, 0].set_ylabel(
+            f"{'windows' if labelled else 'picks'}\nin {_duration((shown[0][1] - shown[0][0]) / 48)}"
+        )
+        if len(shown) > 1:
+            panels[0, 0].set_ylabel(f"{'windows' if labelled else 'picks'}\nin 1/48")
         keys = [Patch(color=colours[name], label=name) for name in drawn]
         keys.append(Patch(color="0.88", label="analysed"))
         figure.legend(handles=keys, loc="outside upper right", ncols=len(keys), fontsize="small")
-        hidden = len(result.stations) - len(codes)
+        hidden = len([1 for station in result.stations.values() if station.spans]) - len(codes)
         more = f" ({hidden} of {len(result.stations)} stations not shown)" if hidden else ""
+        if len(shown) < len(every):
+            more += f" ({len(every) - len(shown)} of {len(every)} stretches of time not shown)"
         text = f"{result.shape.method}: {_counted(items, drawn)}{more}"
         figure.suptitle(text, x=0.01, ha="left", fontsize="medium")
     return figure
+
+
+def _draw_rows(
+    axes: Axes, result: Any, codes: list[str], items: list[tuple], drawn: list[str], begin_s: float, end_s: float
+) -> None:
+    """Draw what was analysed and found at each station in a stretch of time."""
+    labelled, colours = result.shape.answers == CLASS, _colours(result)
+    for row, code in enumerate(codes):
+        for start, stop in result.stations[code].spans:
+            if start.ns / 1e9 <= end_s and stop.ns / 1e9 >= begin_s:
+                axes.barh(row, (stop - start) / _DAY_S, left=_days(start), height=0.84, color="0.92", lw=0)
+    length_s = result.shape.samples / result.shape.sampling_rate_hz
+    for name in drawn:
+        own = [(codes.index(code), _days(time), p) for code, label, time, p in items if label == name and code in codes]
+        if not own:
+            continue
+        row, x, probability = np.array(own).T
+        if labelled:
+            axes.barh(row, length_s / _DAY_S, left=x, height=0.6, color=colours[name], lw=0, alpha=0.7)
+        else:  # the height of a stroke shows the probability
+            half = 0.42 * probability
+            axes.vlines(x, row - half, row + half, color=colours[name], lw=1.1 if len(items) < 400 else 0.6)
+    axes.set_yticks(range(len(codes)), codes, fontsize=8.5 if len(codes) < 30 else 7)
+    axes.set_ylim(len(codes) - 0.4, -0.6)
+    axes.set_xlim(begin_s / _DAY_S, end_s / _DAY_S)
+    locator = AutoDateLocator(maxticks=5 if end_s - begin_s < 1 else None)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.set_xlabel("time (UTC)")
+    axes.tick_params(axis="y", length=0)
+
+
+def _stretches(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return stretches of time (s), parted where nothing was analysed for ten times as long as all that was."""
+    joined: list[list[float]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1][1] = max(end, joined[-1][1])
+        else:
+            joined.append([begin, end])
+    apart = _FAR * max(60.0, sum(end - begin for begin, end in joined))
+    made: list[list[float]] = []
+    for begin, end in joined:
+        if made and begin - made[-1][1] < apart:
+            made[-1][1] = end
+        else:
+            made.append([begin, end])
+    return [(begin, end) for begin, end in made]
+
+
+def _busiest(stretches: list[tuple[float, float]], items: Sequence[tuple]) -> list[tuple[float, float]]:
+    """Return the stretches with most items, in order of time, as many as fit into a picture."""
+    times = np.sort([item[2].ns / 1e9 for item in items])
+    count = [-(np.searchsorted(times, end, "right") - np.searchsorted(times, begin)) for begin, end in stretches]
+    return sorted(stretches[number] for number in np.argsort(count, kind="stable")[:_PANELS])
 
 
 def section_figure(result: Any, event: Event, stream: Any) -> Figure:
@@ -180,8 +226,8 @@ def section_figure(result: Any, event: Event, stream: Any) -> Figure:
         axes = figure.subplots()
         for row, code in enumerate(codes):
             components = _components(result, stream, code, event)
-            if "Z" in components:
-                time_s, trace = components["Z"]
+            if components:
+                time_s, trace = next(iter(components.values()))
                 scale = np.abs(trace).max() or 1.0
                 axes.plot(time_s, row - 0.55 * trace / scale, color=BLACK, lw=0.5)
             for pick in _picks(result, code, event):
@@ -254,14 +300,30 @@ def _draw_probabilities(axes: Axes, result: Any, event: Event, stream: Any, firs
 
 
 def _components(result: Any, stream: Any, code: str, event: Event) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the time (s after the event's start) and the high-passed values of each component that was annotated."""
+    """Return the time (s after the event's start) and the high-passed values of each component that was annotated.
+
+    They are as they were recorded, the vertical first.
+    """
+    from obspy import Stream
+
     network, station = code.split(".", 1)
-    location, band = result.stations[code].instrument.rsplit(".", 1)
     found = {}
-    for letter in "Z1N2E3":
-        traces = stream.select(network, station, location, band + letter).copy()
-        if not traces:
+    for component, used in result.stations[code].channels.items():
+        for location, channel in used:  # a second instrument where the first has no data
+            of_one = [
+                trace.copy()
+                for trace in stream
+                if (trace.stats.network, trace.stats.station) == (network, station)
+                and (trace.stats.location, trace.stats.channel) == (location, channel)
+                and trace.stats.endtime > event.start
+            ]
+            if of_one:
+                break
+        else:
             continue
+        rates = [trace.stats.sampling_rate for trace in of_one]
+        traces = Stream([trace for trace in of_one if trace.stats.sampling_rate == max(rates, key=rates.count)])
+        letter = component if channel[-1:].upper() in ("N", "E", "Z") or len(channel) < 2 else channel[-1]
         traces.merge(method=1)
         trace = traces[0]
         rate = trace.stats.sampling_rate

@@ -6,8 +6,9 @@
     print(annotate_files(["day.mseed"], "phase_picker", "picked").report())
 
 Streams may hold any number of stations with one or three components, at any sampling rate, with gaps and different
-start times. The rules are in `zoo.seismograms.picking.segments` (which instrument, what a gap is),
-`zoo.seismograms.picking.windows` (overlap) and `zoo.seismograms.picking.picks` (picks).
+start times. The rules are in `zoo.seismograms.picking.instruments` (which instrument), `.components` (which channel is
+which component), `.segments` (what a gap is), `.windows` (overlap), `.picks` (picks) and `.measures` (polarity and
+amplitude). What fails at one station becomes a note with its name; the others are picked.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import UsageError, did_you_mean
 from zoo.files import write_json
 from zoo.progress import bar
+from zoo.seismograms.picking.components import COMPONENTS, components_of
 from zoo.seismograms.picking.files import find, groups, read_headers, stream_of
+from zoo.seismograms.picking.instruments import LEAST_RATE_HZ, instruments
+from zoo.seismograms.picking.measures import Responses
+from zoo.seismograms.picking.options import Options, inventory_of, thresholds_of, traces_in
+from zoo.seismograms.picking.pick_list import Picks
 from zoo.seismograms.picking.report import Annotated, Done, Station
 from zoo.seismograms.picking.results import (
+    StationPick,
     Window,
     picks_of,
     read_probabilities,
@@ -32,20 +38,32 @@ from zoo.seismograms.picking.results import (
     write_probabilities,
     write_windows,
 )
-from zoo.seismograms.picking.segments import MAX_GAP_S, Segment, instruments, segments
-from zoo.seismograms.picking.windows import ARRIVAL, CLASS, PICKS, Answer, Shape, answers, model_and_shape
+from zoo.seismograms.picking.segments import MAX_GAP_S, Segment, station_segments
+from zoo.seismograms.picking.windows import (
+    CLASS,
+    PICKS,
+    Answer,
+    Shape,
+    answers,
+    least_samples,
+    model_and_shape,
+)
 
 if TYPE_CHECKING:
-    from obspy import Stream, UTCDateTime
-    from obspy.core.event import Pick
+    from obspy import Inventory, Stream, Trace, UTCDateTime
 
 __all__ = ["Annotated", "Window", "annotate", "annotate_files", "classify"]
 
-_AGREEMENT = 0.5  # share of windows that agree on an arrival, where a caller names no threshold
+_PASSBAND = 5.0  # least rate of a record, in corners of the model's high-pass
 
 
 def annotate(
-    stream: Stream, model: Any = "phase_picker", *, overlap: float | None = None, max_gap_s: float = MAX_GAP_S
+    stream: Stream | Trace,
+    model: Any = "phase_picker",
+    *,
+    overlap: float | None = None,
+    max_gap_s: float = MAX_GAP_S,
+    components: Mapping[str, str] | str | None = None,
 ) -> Stream:
     """Return a model's probabilities as traces, one for each label and each stretch without a gap.
 
@@ -55,10 +73,12 @@ def annotate(
     ['BW.RJOB..phase_picker_P', 'BW.RJOB..phase_picker_S', 'BW.RJOB..phase_picker_noise']
 
     Args:
-        stream: waveforms of any stations, in any unit; left unchanged.
+        stream: waveforms of any stations, in any unit; left unchanged. One trace will do.
         model: a waveform model, or the name or folder of its checkpoint.
         overlap: share of a window that overlaps with the next one, default 0.5 (0.9 for models of one arrival).
         max_gap_s: gaps up to this length are filled by straight lines; longer ones are not bridged.
+        components: which channel is which component, where the names do not say so: channel codes or their last
+            letters, like `{"0": "Z", "1": "N", "2": "E"}` or `"UD=Z,NS=N,EW=E"`.
 
     Returns:
         Traces with channels `MODEL_LABEL` (`phase_picker_P`). Pickers: 0 to 1 in time, at the model's sampling rate.
@@ -66,27 +86,31 @@ def annotate(
         windows that agree on an arrival there.
 
     Raises:
-        ZooError: if the model does not annotate waveforms, if there is no vertical component, if nothing is as long as
-            half a window, or if a record cannot be resampled to the model's rate.
+        ZooError: if the model does not annotate waveforms, or if nothing could be annotated: no vertical component, a
+            rate too low, or pieces too short. Where one station of several fails, a note says so.
+        UsageError: if `components` does not say Z, N or E of a channel.
     """
     from obspy import Stream
 
     model, shape = model_and_shape(model)
     made, done = Stream(), Done()
-    for answer in _answers(stream, model, shape, done, overlap, max_gap_s):
+    options = Options(overlap, max_gap_s, components_of(components))
+    for answer in _answers(traces_in(stream), model, shape, done, options):
         made += Stream(traces_of(answer))
     done.check(shape)
     return made
 
 
 def classify(
-    stream: Stream,
+    stream: Stream | Trace,
     model: Any = "phase_picker",
     thresholds: Mapping[str, float] | float | None = None,
     *,
     overlap: float | None = None,
     max_gap_s: float = MAX_GAP_S,
-) -> list[Pick] | list[Window]:
+    components: Mapping[str, str] | str | None = None,
+    inventory: Inventory | None = None,
+) -> Picks | list[Window]:
     """Return picks (models of phases or of one arrival) or labelled windows (classifiers), by station and time.
 
     >>> import obspy
@@ -96,25 +120,29 @@ def classify(
     ['earthquake', 'earthquake']
 
     Args:
-        stream, model, overlap, max_gap_s: as in `annotate`.
+        stream, model, overlap, max_gap_s, components: as in `annotate`.
         thresholds: least probability of a pick, for all phases or by phase; default 0.3, and for models of one arrival
             0.5, the share of windows that agree.
+        inventory: of the stations (`obspy.read_inventory`): amplitudes are in metres then.
 
     Returns:
-        `obspy.core.event.Pick`s with phase_hint, time, waveform_id, method_id (the model) and the probability in a
-        comment; or `Window`s with codes, start, end, label and probability.
+        `Picks`, a list of `obspy.core.event.Pick` with phase_hint, time, waveform_id, method_id (the model), polarity,
+        and the probability and amplitude in comments; it has `select`, `to_dataframe` and `to_catalog`. Or `Window`s
+        with codes, start, end, label and probability.
 
     Raises:
         ZooError: as in `annotate`.
-        UsageError: if a threshold is not a probability, or is for a phase that is not picked.
+        UsageError: if a threshold is not a probability, or is for a phase that is not picked; as in `annotate`.
     """
     model, shape = model_and_shape(model)
-    thresholds = _thresholds(thresholds, shape)
+    thresholds = thresholds_of(thresholds, shape)
     found, done = [], Done()
-    for answer in _answers(stream, model, shape, done, overlap, max_gap_s):
-        found += windows_of(answer) if shape.answers == CLASS else picks_of(answer, thresholds)
+    responses, options = Responses(inventory), Options(overlap, max_gap_s, components_of(components))
+    for answer in _answers(traces_in(stream), model, shape, done, options):
+        found += _found(answer, thresholds, responses, done)
+    done.notes += responses.notes
     done.check(shape)
-    return found if shape.answers == CLASS else [pick.as_pick(shape.method) for pick in found]
+    return found if shape.answers == CLASS else Picks(pick.as_pick(shape.method) for pick in found)
 
 
 def annotate_files(
@@ -122,6 +150,11 @@ def annotate_files(
     model: Any = "phase_picker",
     out: str | os.PathLike = "annotated",
     thresholds: Mapping[str, float] | float | str | None = None,
+    *,
+    overlap: float | None = None,
+    max_gap_s: float = MAX_GAP_S,
+    components: Mapping[str, str] | str | None = None,
+    inventory: Inventory | str | os.PathLike | None = None,
 ) -> Annotated:
     """Annotate files and write picks or labelled windows, probabilities and figures to a folder.
 
@@ -135,22 +168,25 @@ def annotate_files(
 
     Args:
         files: files that ObsPy reads, folders (searched with all below them) and wildcards.
-        model: as in `annotate`.
+        model, overlap, max_gap_s, components: as in `annotate`.
         out: folder for picks.csv and picks.xml, or windows.csv; probabilities/NET.STA.mseed; figures; summary.json.
         thresholds: as in `classify`, or a text like "P=0.3,S=0.3".
+        inventory: as in `classify`, or a file that ObsPy reads (StationXML, dataless SEED ...).
 
     Returns:
         What was found; `report()` gives it as a text.
 
     Raises:
-        ZooError: if there is no file, or one that ObsPy cannot read, and as in `annotate`.
+        ZooError: if there is no file, or none that ObsPy can read, and as in `annotate`.
         UsageError: as in `classify`.
     """
     from zoo.seismograms.figures.picks import draw_all
 
+    options = Options(overlap, max_gap_s, components_of(components))
+    responses = Responses(inventory_of(inventory))
     paths = find(files)
     model, shape = model_and_shape(model)
-    result = Annotated(shape, _thresholds(thresholds, shape), Path(out))
+    result = Annotated(shape, thresholds_of(thresholds, shape), Path(out))
     headers, unread = read_headers(paths)
     result.notes.extend(unread)
     together = groups(headers)
@@ -166,10 +202,11 @@ def annotate_files(
                 advance(min(seconds, left))
                 left -= min(seconds, left)
 
-            stream = stream_of(h.path for h in group)
-            _annotate_group(stream, model, result, passed)
+            stream = stream_of(group, notes=result.notes)
+            _annotate_group(stream, model, result, options, responses, passed)
             advance(left)
             del stream
+    result.notes.extend(responses.notes)
     result.done.check(shape, aloud=False)
     result.picks.sort(key=lambda pick: (pick.network, pick.station, pick.time.ns))
     result.windows.sort(key=lambda window: (window.network, window.station, window.start.ns))
@@ -179,8 +216,8 @@ def annotate_files(
         write_picks(result.picks, shape.method, result.folder)
 
     def waveforms(start: UTCDateTime, end: UTCDateTime) -> Stream:
-        inside = [h.path for h in headers if h.begins <= end and h.ends >= start]
-        return stream_of(inside, start, end)
+        inside = [h for h in headers if h.begins <= end and h.ends >= start]
+        return stream_of(inside, start, end, notes=[])
 
     def probabilities(code: str, start: UTCDateTime, end: UTCDateTime) -> Stream:
         return read_probabilities(result.folder / "probabilities" / f"{code}.mseed", start, end)
@@ -190,7 +227,32 @@ def annotate_files(
     return result
 
 
-def _annotate_group(stream: Stream, model: Any, result: Annotated, advance: Callable[[float], None]) -> None:
+def _found(
+    answer: Answer, thresholds: Mapping[str, float], responses: Responses, done: Done
+) -> list[StationPick] | list[Window]:
+    """Return the picks or windows of a segment; enter in `done` what was left out, and what failed."""
+    code = answer.segment.instrument.code
+    try:
+        if answer.shape.answers == CLASS:
+            return windows_of(answer)
+        found, masked = picks_of(answer, thresholds, responses)
+    except Exception as error:  # one odd station never ends a run
+        done.notes.append(
+            f"{code}: {type(error).__name__}: {error}; its picks are lost from {answer.segment.time(0, 1)}."
+        )
+        return []
+    done.stations[code].masked += masked
+    return found
+
+
+def _annotate_group(
+    stream: Stream,
+    model: Any,
+    result: Annotated,
+    options: Options,
+    responses: Responses,
+    advance: Callable[[float], None],
+) -> None:
     """Annotate a stream and write its probabilities, station by station."""
     traces: list = []
     code = None
@@ -200,90 +262,71 @@ def _annotate_group(stream: Stream, model: Any, result: Annotated, advance: Call
             write_probabilities(traces, result.folder / "probabilities" / f"{code}.mseed")
             traces.clear()
 
-    for answer in _answers(stream, model, result.shape, result.done, advance=advance):
+    for answer in _answers(stream, model, result.shape, result.done, options, advance=advance):
         if answer.segment.instrument.code != code:
             write()
             code = answer.segment.instrument.code
         traces += traces_of(answer)
         if result.shape.answers == PICKS:  # that of noise is 1 less the others
             traces[:] = [trace for trace in traces if not trace.stats.channel.endswith("_noise")]
-        if result.shape.answers == CLASS:
-            result.windows += windows_of(answer)
-        else:
-            result.picks += picks_of(answer, result.thresholds)
+        found = _found(answer, result.thresholds, responses, result.done)
+        (result.windows if result.shape.answers == CLASS else result.picks).extend(found)
     write()
 
 
 def _answers(
-    stream: Stream,
+    stream: Sequence[Trace],
     model: Any,
     shape: Shape,
     done: Done,
-    overlap: float | None = None,
-    max_gap_s: float = MAX_GAP_S,
+    options: Options,
     advance: Callable[[float], Any] = lambda seconds: None,
 ) -> Iterator[Answer]:
     """Yield the answers for a stream, station by station; enter in `done` what was annotated."""
-    half_s = shape.samples / shape.sampling_rate_hz / 2
-    chosen, notes = instruments(stream)
+    least = least_samples(shape)
+    least_s, window_s = least / shape.sampling_rate_hz, shape.samples / shape.sampling_rate_hz
+    least_rate_hz = max(LEAST_RATE_HZ, _PASSBAND * float(getattr(model, "high_pass_hz", 0) or 0))
+    chosen, notes = instruments(stream, options.components, least_rate_hz)
     done.notes += notes
+
+    def failed(segment: Segment, error: Exception) -> None:
+        code = segment.instrument.code
+        done.notes.append(f"{code}: {type(error).__name__}: {error}; passed over.")
+        done.stations[code].lose(segment)
 
     def long_enough() -> Iterator[Segment]:
         for instrument in chosen:
-            found, notes = segments(instrument, max_gap_s)
-            station = Station(instrument.code, f"{instrument.location}.{instrument.band}", "".join(instrument.parts))
+            place = f"{instrument.location}.{instrument.band}"
+            station = Station(instrument.code, place, "".join(c for c in COMPONENTS if c in instrument.parts))
             done.stations[instrument.code] = station
-            long = [2 * segment.length(shape.sampling_rate_hz) >= shape.samples for segment in found]
-            short = [segment for segment, enough in zip(found, long, strict=True) if not enough]
+            try:
+                found, notes = station_segments(instrument, options.max_gap_s)
+                lengths = [segment.length(shape.sampling_rate_hz) for segment in found]
+            except Exception as error:  # one odd station never ends a run
+                done.notes.append(f"{instrument.code}: {type(error).__name__}: {error}; passed over.")
+                continue
+            short = [segment for segment, length in zip(found, lengths, strict=True) if length < least]
             if short:
                 seconds = sum(s.samples / s.rate_hz for s in short)
-                notes.append(
-                    f"{instrument.code}: {len(short)} pieces shorter than half a window ({half_s:g} s) skipped, "
-                    f"{seconds:.3g} s in all."
-                )
+                limit = f"half a window ({least_s:g} s)" if 2 * least >= shape.samples else f"{least_s:g} s"
+                what = f"{len(short)} piece{'s' * (len(short) > 1)} shorter than {limit} passed over"
+                notes.append(f"{instrument.code}: {what}, {seconds:.3g} s in all.")
+            mirrored = [length for length in lengths if least <= length < shape.samples]
+            if mirrored:
+                seconds = sum(mirrored) / shape.sampling_rate_hz
+                what = f"{len(mirrored)} piece{'s' * (len(mirrored) > 1)} shorter than a window ({window_s:g} s)"
+                notes.append(f"{instrument.code}: {what} continued by mirror images, {seconds:.3g} s in all.")
             if found and found[0].rate_hz < 0.99 * shape.sampling_rate_hz:
                 notes.append(
                     f"{instrument.code}: {found[0].rate_hz:g} Hz resampled to the model's {shape.sampling_rate_hz:g} "
                     "Hz: high frequencies are missing that the model was trained on."
                 )
             done.notes += notes
-            for segment, enough in zip(found, long, strict=True):
-                station.take(segment, enough)
-                if enough:
+            for segment, length in zip(found, lengths, strict=True):
+                station.take(segment, length >= least)
+                if length >= least:
                     yield segment
 
-    yield from answers(long_enough(), model, shape, overlap=overlap, advance=advance)
-
-
-def _thresholds(given: Mapping[str, float] | float | str | None, shape: Shape) -> dict[str, float]:
-    """Return the least probability of a pick by phase; an empty dict for a classifier.
-
-    Raises:
-        UsageError: if a phase is not picked, a value is not a probability, or the model is a classifier.
-    """
-    from zoo.seismograms.picking.picks import THRESHOLD
-
-    if shape.answers == CLASS:
-        if given is not None:
-            raise UsageError(f"{shape.name} labels windows and lists all their probabilities: it has no threshold.")
-        return {}
-    phases = [label for label in shape.labels if label != "noise"]
-    if isinstance(given, str):
-        pairs = [part.partition("=") for part in given.split(",")]
-        try:
-            if len(pairs) == 1 and not pairs[0][1]:
-                given = float(given)
-            else:
-                given = {phase.strip(): float(value) for phase, _, value in pairs}
-        except ValueError:
-            raise UsageError(f"Thresholds look like 0.3, or P=0.3,S=0.3; received {given!r}.") from None
-    if given is None:
-        given = _AGREEMENT if shape.answers == ARRIVAL else THRESHOLD
-    if not isinstance(given, Mapping):
-        given = dict.fromkeys(phases, float(given))
-    for phase, value in given.items():
-        if phase not in phases:
-            raise UsageError(f"{shape.name} does not pick {phase!r}.{did_you_mean(phase, phases)}")
-        if not 0 < value <= 1:
-            raise UsageError(f"The threshold of {phase} is {value:g}; expected a probability like 0.3.")
-    return {phase: float(given.get(phase, THRESHOLD)) for phase in phases}
+    yield from answers(long_enough(), model, shape, overlap=options.overlap, advance=advance, failed=failed)
+    for station in done.stations.values():
+        station.say_masked(done.notes)

@@ -19,10 +19,12 @@ _LOOKED_AT, _STEPS, _FEWEST = 200_000, 20_000, 100  # samples from which the med
 
 
 class Chain:
-    """Pieces of one channel on one grid without holes: first samples and values; `filled` samples were missing."""
+    """Pieces of one channel on one grid without holes: first samples and values; some were missing and are filled."""
 
     def __init__(self, start_ns: int, values: np.ndarray):
-        self.start_ns, self.firsts, self.pieces, self.samples, self.filled = start_ns, [0], [values], len(values), 0
+        self.start_ns, self.firsts, self.pieces, self.samples = start_ns, [0], [values], len(values)
+        self.filled: list[tuple[int, int]] = []
+        """First sample, and the one behind the last, of each gap that was filled."""
 
     def append(self, values: np.ndarray) -> None:
         """Add samples at the end."""
@@ -118,8 +120,8 @@ def join(runs: list[tuple[int, np.ndarray]], step_ns: float, longest: int) -> li
             if gap <= longest:
                 values = values[max(0, -gap) :]  # one sample at most: a clock between two grids
                 if gap > 0:
+                    chain.filled.append((chain.samples, chain.samples + gap))
                     chain.append(np.linspace(float(chain.pieces[-1][-1]), float(values[0]), gap + 2)[1:-1])
-                    chain.filled += gap
                 if len(values):
                     chain.append(values)
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,8 @@ class Header(NamedTuple):
     begins: float
     ends: float
     seconds: float
+    name: str
+    """What a station without a code in this file is called."""
 
 
 def find(files: Sequence[str | os.PathLike]) -> dict[Path, bool]:
@@ -53,36 +56,60 @@ def find(files: Sequence[str | os.PathLike]) -> dict[Path, bool]:
 
 
 def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
-    """Return what waveform files hold, and a note on files in folders that are not waveforms.
+    """Return what waveform files hold, and notes on files that are not waveforms and on stations without codes.
 
     Raises:
-        ZooError: if a file that was given by name cannot be read, or none can.
+        ZooError: if none can be read.
     """
     import obspy
 
-    headers, others = [], []
+    headers, others, notes = [], [], []
+    names: dict[str, int] = {}
+    nameless = []
     for path, named in files.items():
         try:
             stream = obspy.read(glob.escape(str(path)), headonly=True)
+            usable = [trace.stats for trace in stream if 0 < trace.stats.sampling_rate < float("inf")]
+            begins = min((stats.starttime.timestamp for stats in usable), default=0.0)
+            ends = max((stats.endtime.timestamp for stats in usable), default=0.0)
+            channels = len({(s.network, s.station, s.location, s.channel) for s in usable})
+            seconds = sum(s.npts / s.sampling_rate for s in usable) / max(1, channels)
         except Exception as error:  # ObsPy raises whatever a format's library leads to
-            if named:
+            if named and len(files) == 1:
                 raise ZooError(f"ObsPy cannot read {path} ({error}). Give it miniSEED, SAC, GSE2 ...") from error
-            others.append(path.name)
+            if named:
+                notes.append(f"{path.name}: ObsPy cannot read it ({error}); skipped.")
+            else:
+                others.append(path.name)
             continue
-        headers.append(
-            Header(
-                path,
-                frozenset(f"{trace.stats.network}.{trace.stats.station}" for trace in stream),
-                min(trace.stats.starttime.timestamp for trace in stream),
-                max(trace.stats.endtime.timestamp for trace in stream),
-                sum(t.stats.npts / t.stats.sampling_rate for t in stream) / len({t.stats.channel for t in stream}),
-            )
-        )
+        name = re.sub(r"\W", "_", path.name, flags=re.ASCII)
+        names[name] = names.get(name, 0) + 1
+        if names[name] > 1:  # files of one name in several folders
+            name = f"{name}_{names[name]}"
+        codes = frozenset(code_of(trace.stats.network, trace.stats.station, name) for trace in stream)
+        if any(not is_code(trace.stats.station) for trace in stream):
+            nameless.append(name)
+        headers.append(Header(path, codes, begins, ends, seconds, name))
     if not headers:
-        raise ZooError(f"ObsPy can read none of {len(files)} files as waveforms, {others[0]} for example.")
-    which = "1 file that is not a waveform" if len(others) == 1 else f"{len(others)} files that are not waveforms"
-    shown = ", ".join(others[:3]) + (" ..." if len(others) > 3 else "")
-    return headers, [f"{which} skipped: {shown}"] if others else []
+        example = others[0] if others else notes[0]
+        raise ZooError(f"ObsPy can read none of {len(files)} files as waveforms, {example} for example.")
+    if nameless:
+        shown = ", ".join(nameless[:3]) + (" ..." if len(nameless) > 3 else "")
+        notes.append(f"files without station codes: each is a station with the file's name: {shown}")
+    if others:
+        which = "1 file that is not a waveform" if len(others) == 1 else f"{len(others)} files that are not waveforms"
+        notes.append(f"{which} skipped: {', '.join(others[:3])}{' ...' if len(others) > 3 else ''}")
+    return headers, notes
+
+
+def is_code(station: str) -> bool:
+    """Return whether a text is a station's code, and not empty or what is left of an empty header."""
+    return bool(station.strip(" \0?"))
+
+
+def code_of(network: str, station: str, name: str) -> str:
+    """Return `NET.STA`; the station's code is the name of its file where it has none."""
+    return f"{network}.{station if is_code(station) else name}"
 
 
 def groups(headers: Sequence[Header]) -> list[list[Header]]:
@@ -101,13 +128,34 @@ def groups(headers: Sequence[Header]) -> list[list[Header]]:
     return [members for _, members in sorted(joined, key=lambda group: min(group[0]))]
 
 
-def stream_of(paths: Iterable[Path], start: UTCDateTime | None = None, end: UTCDateTime | None = None) -> Stream:
-    """Return what files hold, all or between two times."""
+def stream_of(
+    headers: Iterable[Header],
+    start: UTCDateTime | None = None,
+    end: UTCDateTime | None = None,
+    notes: list[str] | None = None,
+) -> Stream:
+    """Return what files hold, all or between two times.
+
+    Args:
+        headers: of the files.
+        start, end: times, default all.
+        notes: takes a note on each file that cannot be read after all; default: that is raised.
+    """
     import obspy
 
     stream = obspy.Stream()
-    for path in paths:
-        stream += obspy.read(glob.escape(str(path)), starttime=start, endtime=end)
+    for header in headers:
+        try:
+            found = obspy.read(glob.escape(str(header.path)), starttime=start, endtime=end)
+        except Exception as error:  # ObsPy raises whatever a format's library leads to
+            if notes is None:
+                raise ZooError(f"ObsPy cannot read {header.path} ({error}).") from error
+            notes.append(f"{header.path.name}: ObsPy cannot read its samples ({error}); skipped.")
+            continue
+        for trace in found:
+            if not is_code(trace.stats.station):
+                trace.stats.station = header.name
+        stream += found
     return stream
 
 
@@ -125,8 +173,8 @@ def read(
     ['BW.RJOB..EHZ', 'BW.RJOB..EHN', 'BW.RJOB..EHE']
 
     Args:
-        files: one or several: files that ObsPy reads, folders (searched with all below them) and wildcards. In folders,
-            files that are not waveforms are skipped, with a note.
+        files: one or several: files that ObsPy reads, folders (searched with all below them) and wildcards. What is not
+            a waveform is skipped, with a note. A station without a code is called after its file.
         start: where the stream begins; default where the files do.
         end: where it ends.
 
@@ -134,9 +182,14 @@ def read(
         An `obspy.Stream`, for `annotate` and `classify`.
 
     Raises:
-        ZooError: if there is no file, or one that was given by name is not a waveform file.
+        ZooError: if there is no file, or none that ObsPy can read.
     """
     headers, notes = read_headers(find([files] if isinstance(files, str | os.PathLike) else files))
     for note in notes:
         say(f"zoo: {note}")
-    return stream_of((header.path for header in headers), start, end)
+    stream = stream_of(headers, start, end, failed := [])
+    if not stream and failed:
+        raise ZooError(" ".join(failed))
+    for note in failed:
+        say(f"zoo: {note}")
+    return stream

@@ -11,7 +11,7 @@ from zoo.errors import ZooError
 from zoo.progress import say
 from zoo.seismograms.picking.results import StationPick, Window
 from zoo.seismograms.picking.segments import Segment
-from zoo.seismograms.picking.windows import CLASS, Shape
+from zoo.seismograms.picking.windows import CLASS, Shape, least_samples
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -29,16 +29,37 @@ class Station:
     """Location and band, like `00.HH`."""
     components: str
     """Those that were recorded, like `ZNE`."""
+    channels: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """By component: location and channel code of each that was used, the first instrument's first."""
     spans: list[tuple[UTCDateTime, UTCDateTime]] = field(default_factory=list)
     recorded_s: float = 0.0
     annotated_s: float = 0.0
+    masked: int = 0
+    """Picks that were left out because they lay in gaps that were filled."""
 
     def take(self, segment: Segment, annotated: bool) -> None:
         """Add a segment to what was recorded and, perhaps, annotated."""
+        for component, channel in segment.channels.items():
+            known = self.channels.setdefault(component, [])
+            if (segment.instrument.location, channel) not in known:
+                known.append((segment.instrument.location, channel))
         self.recorded_s += segment.samples / segment.rate_hz
         if annotated:
             self.annotated_s += segment.samples / segment.rate_hz
             self.spans.append((segment.time(0, segment.rate_hz), segment.time(segment.samples, segment.rate_hz)))
+
+    def lose(self, segment: Segment) -> None:
+        """Take a segment out of what was annotated: the model has no answer for it."""
+        self.annotated_s -= segment.samples / segment.rate_hz
+        start = segment.time(0, segment.rate_hz)
+        self.spans[:] = [span for span in self.spans if span[0] != start]
+
+    def say_masked(self, notes: list[str]) -> None:
+        """Add a note on the picks that were left out, once."""
+        if self.masked:
+            what = f"{self.masked} pick{'s' * (self.masked > 1)} within gaps that were filled"
+            notes.append(f"{self.code}: {what} left out.")
+            self.masked = 0
 
 
 @dataclass
@@ -54,11 +75,12 @@ class Done:
         Raises:
             ZooError: if nothing was annotated.
         """
-        if not any(station.annotated_s for station in self.stations.values()):
-            half_s = shape.samples / shape.sampling_rate_hz / 2
+        if not any(station.spans for station in self.stations.values()):
+            least_s = least_samples(shape) / shape.sampling_rate_hz
             raise ZooError(
                 f"Nothing to annotate. {' '.join(self.notes)} {shape.name} needs the vertical of a station (a channel "
-                f"code that ends in Z, or in 1 beside 2 and 3) over {half_s:g} s or more without a gap."
+                f"code that ends in Z, in U, V or D without Z, or in 1 beside 2 and 3; or what `components` says) over "
+                f"{least_s:g} s or more without a gap."
             )
         for note in self.notes if aloud else ():
             say(f"zoo: {note}")

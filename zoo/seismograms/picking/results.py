@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zoo.files import write_with
-from zoo.seismograms.picking.segments import Segment
+from zoo.seismograms.picking.measures import Responses, measure
+from zoo.seismograms.picking.pick_list import catalog_of
 from zoo.seismograms.picking.windows import ARRIVAL, PIECE_S, Answer, consensus
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
-    from obspy.core.event import Catalog, Pick
+    from obspy.core.event import Pick
 
 _AROUND_S = 10.0  # read on both sides of a piece that is searched for picks: more than a pick depends on
 
@@ -30,21 +32,38 @@ class StationPick(NamedTuple):
     phase: str
     time: UTCDateTime
     probability: float
+    polarity: str = ""
+    """First motion of P on the vertical: "up", "down", or "" where it is not clear."""
+    amplitude: float | None = None
+    """Peak displacement between 1 and 20 Hz (`zoo.seismograms.picking.measures`); None where it was not measured."""
+    amplitude_unit: str = ""
+    """ "m", or without an inventory the record's unit times seconds, "counts s" ("counts s2" for accelerometers)."""
+    uncertainty_s: float | None = None
+    """Standard deviation of the time, s; None where it is not known."""
 
     def as_pick(self, method: str) -> Pick:
-        """Return it as a pick of ObsPy, with the name of the model as method and the probability in a comment."""
-        from obspy.core.event import Comment, Pick, ResourceIdentifier, WaveformStreamID
+        """Return it as a pick of ObsPy.
+
+        The name of the model is its method; probability and amplitude stand in its comments.
+        """
+        from obspy.core.event import Comment, Pick, QuantityError, ResourceIdentifier, WaveformStreamID
 
         where = self.network, self.station, self.location, self.channel
         name = "/".join((*where[:3], self.channel, self.phase, self.time.strftime("%Y%m%dT%H%M%S.%f")))
+        name = re.sub(r"[^\w.*()+?~'=,;/&-]", "_", name.replace("//", "/--/"))  # what QuakeML allows
+        texts = [f"probability={self.probability:.4f}"]
+        if self.amplitude is not None:
+            texts.append(f"amplitude={self.amplitude:.6g} {self.amplitude_unit}")
         return Pick(
-            resource_id=ResourceIdentifier(f"smi:local/pick/{method}/{name.replace('//', '/--/')}"),
+            resource_id=ResourceIdentifier(f"smi:local/pick/{method}/{name}"),
             time=self.time,
+            time_errors=QuantityError(uncertainty=self.uncertainty_s),
             phase_hint=self.phase,
+            polarity={"up": "positive", "down": "negative"}.get(self.polarity),
             waveform_id=WaveformStreamID(*where[:2], location_code=self.location, channel_code=self.channel),
             evaluation_mode="automatic",
             method_id=ResourceIdentifier(f"smi:local/zoo/{method}"),
-            comments=[Comment(text=f"probability={self.probability:.4f}", force_resource_id=False)],
+            comments=[Comment(text=text, force_resource_id=False) for text in texts],
         )
 
 
@@ -62,18 +81,52 @@ class Window(NamedTuple):
     probabilities: dict[str, float]
 
 
-def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPick]:
-    """Return the picks of a segment in order of time.
+def picks_of(
+    answer: Answer, thresholds: Mapping[str, float], responses: Responses | None = None
+) -> tuple[list[StationPick], int]:
+    """Return the picks of a segment in order of time, and how many were left out because they lay in filled gaps.
 
     They are peaks of probability, with P at its onset (`zoo.seismograms.picking.picks`), or arrivals that overlapping
     windows agree on.
+
+    Args:
+        answer: what the model says of the segment.
+        thresholds: least probability by phase.
+        responses: sensitivities of an inventory; amplitudes are in metres then.
     """
+    segment, rate = answer.segment, answer.shape.sampling_rate_hz
+    found, masked = [], 0
+    for pick in _peaks(answer, thresholds):
+        time_ns = segment.time_ns(pick[1], rate)
+        components = "Z" if pick[0] == "P" else segment.channels
+        if any(segment.is_filled(component, time_ns) for component in components):
+            masked += 1
+        else:
+            found.append(pick)
+    native = [segment.position(sample, rate) for _, sample, _ in found]
+    made = []
+    for number, (phase, sample, probability) in enumerate(found):
+        until = None
+        if phase == "P":
+            later = zip(found[number + 1 :], native[number + 1 :], strict=True)
+            until = next((at for (other, _, _), at in later if other == "S"), None)
+        order = "NEZ" if phase == "S" else "Z"
+        channel = next(segment.channels[component] for component in order if component in segment.channels)
+        instrument = segment.instrument
+        codes = instrument.network, instrument.station, instrument.location
+        measured = measure(segment, native[number], until, phase, responses or Responses(None))
+        made.append(StationPick(*codes, channel, phase, segment.time(sample, rate), float(probability), *measured))
+    return made, masked
+
+
+def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[tuple[str, float, float]]:
+    """Return phase, sample at the model's rate, and probability of the picks of a segment, in order."""
     from zoo.seismograms.picking.picks import picks
 
     segment, shape = answer.segment, answer.shape
     rate, labels = shape.sampling_rate_hz, shape.labels
     if shape.answers == ARRIVAL:
-        return [_pick(segment, "P", at, share, rate) for at, share in consensus(answer, thresholds["P"])]
+        return [("P", at, share) for at, share in consensus(answer, thresholds["P"])]
     found = []
     piece, around = round(PIECE_S * rate), round(_AROUND_S * rate)
     columns = {label: labels.index(label) for label in thresholds}
@@ -87,17 +140,8 @@ def picks_of(answer: Answer, thresholds: Mapping[str, float]) -> list[StationPic
         waveform = segment.resampled(low, high - low, rate)[np.newaxis]
         for pick in picks(answer.probabilities[np.newaxis, low:high], waveform, rate, thresholds, labels):
             if first <= low + pick.sample < behind:
-                found.append(_pick(segment, pick.phase, low + pick.sample, pick.probability, rate))
+                found.append((pick.phase, low + pick.sample, pick.probability))
     return found
-
-
-def _pick(segment: Segment, phase: str, sample: float, probability: float, rate_hz: float) -> StationPick:
-    """Return the pick at a sample, at `rate_hz`, of a segment."""
-    order = "NEZ" if phase == "S" else "Z"
-    channel = next(segment.channels[component] for component in order if component in segment.channels)
-    instrument = segment.instrument
-    codes = instrument.network, instrument.station, instrument.location
-    return StationPick(*codes, channel, phase, segment.time(sample, rate_hz), float(probability))
 
 
 def windows_of(answer: Answer) -> list[Window]:
@@ -148,28 +192,20 @@ def traces_of(answer: Answer) -> list[Trace]:
     ]
 
 
-def catalog(picks: Sequence[StationPick], method: str) -> Catalog:
-    """Return picks as a catalogue; QuakeML needs an event around them, whose comment says that it is not one."""
-    from obspy.core.event import Catalog, Comment, Event, ResourceIdentifier
-
-    text = f"Picks by {method}, not associated: this element is their container, not one event."
-    return Catalog(
-        [
-            Event(
-                resource_id=ResourceIdentifier(f"smi:local/picks/{method}"),
-                picks=[pick.as_pick(method) for pick in picks],
-                comments=[Comment(text=text, force_resource_id=False)],
-            )
-        ],
-        resource_id=ResourceIdentifier(f"smi:local/catalog/{method}"),
-    )
-
-
 def write_picks(picks: Sequence[StationPick], method: str, folder: Path) -> None:
     """Write picks.csv and picks.xml (QuakeML)."""
-    rows = [(*pick[:5], _time(pick.time), f"{pick.probability:.4f}") for pick in picks]
+    rows = [
+        (
+            *pick[:5],
+            *(_time(pick.time), f"{pick.probability:.4f}", pick.polarity),
+            *("" if pick.amplitude is None else f"{pick.amplitude:.6g}", pick.amplitude_unit),
+            "" if pick.uncertainty_s is None else f"{pick.uncertainty_s:.3f}",
+        )
+        for pick in picks
+    ]
     _write_csv(folder / "picks.csv", StationPick._fields, rows)
-    write_with(folder / "picks.xml", lambda path: catalog(picks, method).write(str(path), format="QUAKEML"))
+    made = catalog_of([pick.as_pick(method) for pick in picks], method)
+    write_with(folder / "picks.xml", lambda path: made.write(str(path), format="QUAKEML"))
 
 
 def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path) -> None:

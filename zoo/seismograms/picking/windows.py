@@ -3,7 +3,7 @@
 Windows are cut from each segment every half a window (every tenth for models that give one arrival), and one more ends
 with the segment. Where windows overlap, probabilities in time are averaged with the weight sin^2 of the position in the
 window: its middle is trusted, its ends, where half of the context is missing, hardly at all. A segment shorter than a
-window is continued by its mirror image, and skipped if it is shorter than half a window.
+window is continued by its mirror image, and skipped if it is shorter than 5 s (or half a window, if that is less).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _LEAST_WEIGHT = 1e-3  # so that samples which only the end of a window holds hav
 _AGREE_S = 0.5
 _UNTRUSTED = 0.05  # share of a window at either end in which an arrival is not believed
 _FEWEST_WINDOWS = 3
+_LEAST_S = 5.0
 
 
 class Shape(NamedTuple):
@@ -66,6 +67,11 @@ def model_and_shape(model: Any) -> tuple[Any, Shape]:
     return found, Shape(found.answers, float(found.sampling_rate_hz), int(found.samples), labels, name, method)
 
 
+def least_samples(shape: Shape) -> int:
+    """Return the least length, in samples at the model's rate, of a segment that is annotated."""
+    return min(-(-shape.samples // 2), round(_LEAST_S * shape.sampling_rate_hz))
+
+
 @dataclass(eq=False)
 class Answer:
     """What a model says about one segment."""
@@ -82,11 +88,18 @@ class Answer:
     """(samples, labels) in time (`PICKS`); for `ARRIVAL`, the share of windows that agree on an arrival there."""
 
 
-def window_starts(length: int, samples: int, overlap: float) -> tuple[np.ndarray, int]:
-    """Return the first samples (windows,) of a segment's windows, and the samples from one window to the next."""
+def window_starts(length: int, samples: int, overlap: float, least: int) -> tuple[np.ndarray, int]:
+    """Return the first samples (windows,) of a segment's windows, and the samples from one window to the next.
+
+    Args:
+        length: samples of the segment.
+        samples: length of a window.
+        overlap: share of a window that overlaps with the next one.
+        least: a shorter segment has no window.
+    """
     hop = max(1, round(samples * (1 - overlap)))
     if length < samples:
-        return np.zeros(int(2 * length >= samples), np.int64), hop
+        return np.zeros(int(length >= least), np.int64), hop
     starts = np.arange(0, length - samples + 1, hop)
     last = length - samples
     return (starts if starts[-1] == last else np.append(starts, last)), hop
@@ -104,6 +117,7 @@ def answers(
     *,
     overlap: float | None = None,
     advance: Callable[[float], Any] = lambda seconds: None,
+    failed: Callable[[Segment, Exception], Any] | None = None,
 ) -> Iterator[Answer]:
     """Yield the model's answer for each segment that has a window, in order.
 
@@ -113,9 +127,10 @@ def answers(
         shape: what the model takes and gives.
         overlap: share of a window that overlaps with the next one, default `OVERLAP`.
         advance: called with the seconds of record that are done.
+        failed: called with a segment that cannot be read, and why; it has no answer. Default: that is raised.
 
     Raises:
-        ZooError: if the overlap is not between 0 and 1, or a record cannot be resampled to the model's rate.
+        ZooError: if the overlap is not between 0 and 1.
     """
     overlap = OVERLAP[shape.answers] if overlap is None else overlap
     if not 0 <= overlap < 1:
@@ -138,17 +153,33 @@ def answers(
             yield collecting.pop(0).answer()
 
     for segment in segments:
-        starts, hop = window_starts(segment.length(shape.sampling_rate_hz), shape.samples, overlap)
+        length, least = segment.length(shape.sampling_rate_hz), least_samples(shape)
+        starts, hop = window_starts(length, shape.samples, overlap, least)
         if not len(starts):
             advance(segment.samples / segment.rate_hz)
             continue
-        collecting.append(_Collector(segment, shape, starts, hop))
-        for number, window in _windows(segment, shape, starts):
-            batch.append((collecting[-1], number, window))
+        collector = _Collector(segment, shape, starts, hop)
+        collecting.append(collector)
+        windows = _windows(segment, shape, starts)
+        while True:
+            try:
+                number, window = next(windows, (None, None))
+            except Exception as error:  # one odd station never ends a run
+                if failed is None:
+                    raise
+                collecting.remove(collector)
+                batch[:] = [row for row in batch if row[0] is not collector]
+                failed(segment, error)
+                break
+            if number is None:
+                break
+            batch.append((collector, number, window))
             if len(batch) == _BATCHES[-1]:
                 yield from through()
     if batch:
         yield from through()
+    while collecting and collecting[0].complete:  # behind one that failed
+        yield collecting.pop(0).answer()
 
 
 def _windows(segment: Segment, shape: Shape, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,0 +1,78 @@
+"""What a user may say to `annotate`, `classify` and `annotate_files`, brought into one form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.seismograms.picking.picks import THRESHOLD
+from zoo.seismograms.picking.segments import MAX_GAP_S
+from zoo.seismograms.picking.windows import ARRIVAL, CLASS, Shape
+
+if TYPE_CHECKING:
+    from obspy import Inventory, Stream, Trace
+
+_AGREEMENT = 0.5  # share of windows that agree on an arrival, where a caller names no threshold
+
+
+class Options(NamedTuple):
+    """What a user may choose of how a stream is annotated, as in `annotate`."""
+
+    overlap: float | None = None
+    max_gap_s: float = MAX_GAP_S
+    components: Mapping[str, str] | None = None
+
+
+def traces_in(stream: Stream | Trace | Sequence[Trace]) -> Sequence[Trace]:
+    """Return the traces of a stream, or the one trace."""
+    return [stream] if hasattr(stream, "stats") else list(stream)
+
+
+def inventory_of(given: Inventory | str | os.PathLike | None) -> Inventory | None:
+    """Return an inventory, read from its file if it is one.
+
+    Raises:
+        ZooError: if ObsPy cannot read it.
+    """
+    if not isinstance(given, (str, os.PathLike)):
+        return given
+    import obspy
+
+    try:
+        return obspy.read_inventory(str(given))
+    except Exception as error:  # ObsPy raises whatever a format's library leads to
+        raise ZooError(f"ObsPy cannot read {given} as an inventory ({error}). Give it StationXML.") from error
+
+
+def thresholds_of(given: Mapping[str, float] | float | str | None, shape: Shape) -> dict[str, float]:
+    """Return the least probability of a pick by phase; an empty dict for a classifier.
+
+    Raises:
+        UsageError: if a phase is not picked, a value is not a probability, or the model is a classifier.
+    """
+    if shape.answers == CLASS:
+        if given is not None:
+            raise UsageError(f"{shape.name} labels windows and lists all their probabilities: it has no threshold.")
+        return {}
+    phases = [label for label in shape.labels if label != "noise"]
+    if isinstance(given, str):
+        pairs = [part.partition("=") for part in given.split(",")]
+        try:
+            if len(pairs) == 1 and not pairs[0][1]:
+                given = float(given)
+            else:
+                given = {phase.strip(): float(value) for phase, _, value in pairs}
+        except ValueError:
+            raise UsageError(f"Thresholds look like 0.3, or P=0.3,S=0.3; received {given!r}.") from None
+    if given is None:
+        given = _AGREEMENT if shape.answers == ARRIVAL else THRESHOLD
+    if not isinstance(given, Mapping):
+        given = dict.fromkeys(phases, float(given))
+    for phase, value in given.items():
+        if phase not in phases:
+            raise UsageError(f"{shape.name} does not pick {phase!r}.{did_you_mean(phase, phases)}")
+        if not 0 < value <= 1:
+            raise UsageError(f"The threshold of {phase} is {value:g}; expected a probability like 0.3.")
+    return {phase: float(given.get(phase, THRESHOLD)) for phase in phases}
