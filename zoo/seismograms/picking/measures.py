@@ -22,7 +22,7 @@ P_WINDOW_S, S_WINDOW_S = 3.0, 6.0
 """The amplitude of P is the largest in its first 3 s, or until S; that of S in its first 6 s."""
 _BEFORE_S = 6.0  # of record read before a pick: the filter settles, and the noise is measured
 _NOISE_S, _GUARD_S = 2.0, 0.1  # what precedes a pick by 0.1 to 2.1 s is noise
-_EARLY_S, _LATE_S = 0.05, 0.12  # of the onset, within which the first motion rises above the noise
+_EARLY_S, _LATE_S = 0.05, 0.05  # of the onset, within which the first motion rises above the noise
 _RISES, _CLEAR = 4.0, 8.0  # sd of the noise that first motion rises above, and that its half-cycle reaches
 _OVER_NOISE = 2.0  # least height of that half-cycle in largest values of the noise
 _SHARE = 0.1  # least height of that half-cycle in largest values of the first 0.5 s
@@ -113,8 +113,8 @@ def measure(segment: Segment, sample: float, until: float | None, phase: str, re
 def polarity(vertical: np.ndarray, onset: int, sampling_rate_hz: float) -> str:
     """Return the direction of the first motion: "up", "down", or "" where it is not clear.
 
-    The first half-cycle that rises above four standard deviations of the noise decides, if it does so within -0.05 to
-    0.12 s of the onset, and reaches eight of them, twice the largest value of the noise, and a tenth of what follows
+    The first half-cycle that rises above four standard deviations of the noise decides, if it does so within 0.05 s
+    of the onset, and reaches eight of them, twice the largest value of the noise, and a tenth of what follows
     within half a second.
 
     >>> motion = np.sin(2 * np.pi * np.arange(100) / 20) * (1e3, -1e3)[1]

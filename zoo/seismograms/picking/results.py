@@ -225,14 +225,17 @@ def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path
 def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
     """Write traces of probability as miniSEED (float32).
 
-    Its channel codes have three letters at most: the first ones of the label (P, S, NOI, EAR ...).
+    Its codes are as long as SEED allows: channels are the first three letters of the label (P, S, NOI, EAR ...), and of
+    a longer station code, as that of a file without one, the first five remain. The file's name has all of it.
     """
     from obspy import Stream, Trace
 
     stream = Stream()
     for trace in traces:
         label = trace.stats.channel.rpartition("_")[2]
-        stream.append(Trace(trace.data, {**trace.stats, "channel": label[:3].upper()}))
+        lengths = {"network": 2, "station": 5, "location": 2}
+        cut = {key: trace.stats[key].encode("ascii", "replace").decode()[:most] for key, most in lengths.items()}
+        stream.append(Trace(trace.data, {**trace.stats, **cut, "channel": label[:3].upper()}))
     write_with(path, lambda temporary: stream.write(str(temporary), format="MSEED", encoding="FLOAT32"))
 
 
