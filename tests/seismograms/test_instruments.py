@@ -290,3 +290,18 @@ def test_many_short_gaps_are_bridged_and_hold_no_pick(energy, capsys):
     (segment,), _ = segments(instruments(pieces)[0][0])
     inside = (UTCDateTime(START) + 61.2).ns
     assert segment.is_filled("Z", inside) and not segment.is_filled("Z", inside + 10**9)
+
+
+def test_headers_that_hardly_differ_are_one_rate(energy):
+    stream = record(seconds=120.0, events=((20.0, 3.0), (90.0, 3.0)))
+    parts = stream.slice(endtime=START + 49.99) + stream.slice(START + 50)
+    for trace in parts[3:]:
+        trace.stats.sampling_rate = 99.9999996
+    picks = classify(parts, energy)
+    assert times(picks, "P") == pytest.approx([20.0, 90.0], abs=0.03)
+    (segment,), _ = station_segments(instruments(parts)[0][0])
+    assert segment.samples == 12000
+    for trace in parts[3:]:
+        trace.stats.sampling_rate = 99.95
+    assert len(station_segments(instruments(parts)[0][0])[0]) == 2
+    assert times(classify(parts, energy), "P") == pytest.approx([20.0, 90.0], abs=0.05)

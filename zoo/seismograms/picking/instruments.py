@@ -38,7 +38,7 @@ def nominal(rate_hz: float) -> float:
 
 @dataclass(eq=False)
 class Instrument:
-    """An instrument of a station, with its traces by component (Z, N, E), all those of a component at one rate."""
+    """An instrument of a station, with its traces by component (Z, N, E)."""
 
     network: str
     station: str
@@ -48,6 +48,8 @@ class Instrument:
     rate_hz: float
     """That of the vertical, by its header."""
     parts: dict[str, list[Trace]]
+    rates_hz: dict[str, float]
+    """By component; of traces that differ by less than half a sample at their ends, the commonest."""
     matrix: np.ndarray | None = None
     """(3, 3) that makes Z, N, E of the components; None if they stay as they are."""
     notes: list[str] = field(default_factory=list)
@@ -151,22 +153,21 @@ def _of_station(
             continue
         by_role = {component: _by_rate(by_letter[letter]) for component, letter in known.letters.items()}
         for rate_hz, verticals in by_role["Z"].items():
-            parts, own = {"Z": verticals}, [known.note] if known.note else []
+            parts, rates_hz = {"Z": verticals}, {"Z": rate_hz}
+            own = [known.note] if known.note else []
             for component in "NE":
                 if component in by_role:
                     rates = by_role[component]
                     best = max(rates, key=lambda rate: (rate == rate_hz, _seconds(rates[rate])))  # noqa: B023
-                    parts[component] = rates[best]
+                    parts[component], rates_hz[component] = rates[best], best
             matrix = matrix_of(known.turn, parts)
             if known.turn == "radial" and matrix is not None:
                 own = ["components R and T are rotated to N and E by the back-azimuth of their headers."]
-            apart = {
-                c: ts[0].stats for c, ts in parts.items() if nominal(ts[0].stats.sampling_rate) != nominal(rate_hz)
-            }
+            apart = [c for c, rate in rates_hz.items() if nominal(rate) != nominal(rate_hz)]
             if apart:
-                names = " and ".join(f"{s.channel} at {s.sampling_rate:g} Hz" for s in apart.values())
+                names = " and ".join(f"{parts[c][0].stats.channel} at {rates_hz[c]:g} Hz" for c in apart)
                 own.append(f"{names} joined to {verticals[0].stats.channel} at {rate_hz:g} Hz, resampled.")
-            found.append(Instrument(*codes, location, band, rate_hz, parts, matrix, own))
+            found.append(Instrument(*codes, location, band, rate_hz, parts, rates_hz, matrix, own))
     if not found:
         if by_band:
             names = sorted(
@@ -211,10 +212,16 @@ def _ranked(found: Sequence[Instrument]) -> list[Instrument]:
 
 
 def _by_rate(traces: Sequence[Trace]) -> dict[float, list[Trace]]:
-    """Return traces by the rate of their header."""
+    """Return traces by the rate of their header; those that end within half a sample at a commoner rate are with it."""
+    samples: dict[float, int] = {}
+    for trace in traces:
+        rate = trace.stats.sampling_rate
+        samples[rate] = samples.get(rate, 0) + trace.stats.npts
+    common = sorted(samples, key=lambda rate: -samples[rate])
     found: dict[float, list[Trace]] = {}
     for trace in traces:
-        found.setdefault(trace.stats.sampling_rate, []).append(trace)
+        rate, npts = trace.stats.sampling_rate, trace.stats.npts
+        found.setdefault(next(other for other in common if npts * abs(rate / other - 1) < 0.5), []).append(trace)
     return found
 
 

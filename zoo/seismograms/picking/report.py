@@ -123,6 +123,7 @@ class Annotated:
             by_station[code] = {
                 "instrument": station.instrument,
                 "components": station.components,
+                "channels": {c: [f"{where}.{name}" for where, name in used] for c, used in station.channels.items()},
                 "recorded_s": round(station.recorded_s, 3),
                 "annotated_s": round(station.annotated_s, 3),
                 **self._counts(code),

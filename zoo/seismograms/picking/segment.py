@@ -20,6 +20,7 @@ from zoo.seismograms.signals import interpolate, polyphase_filter, ratio_of, res
 
 MARGIN = 12
 """Samples of the lower rate read on either side of a stretch that is resampled: more than the filter's half."""
+_AFTER_GAP_NS = 100_000_000
 
 
 class Track:
@@ -151,10 +152,10 @@ class Segment:
         return UTCDateTime(ns=self.time_ns(sample, to_hz))
 
     def is_filled(self, component: str, time_ns: int) -> bool:
-        """Return whether a component was not recorded at a time, and filled by a straight line."""
+        """Return whether a component was not recorded at a time, or within 0.1 s before it: noise sets in there."""
         gaps = self.filled.get(component, [])
         number = bisect_right(gaps, (time_ns, math.inf)) - 1
-        return number >= 0 and time_ns <= gaps[number][1]
+        return number >= 0 and time_ns <= gaps[number][1] + _AFTER_GAP_NS
 
     def read(self, first: int, count: int) -> np.ndarray:
         """Return (count, 3) float32 from sample `first` on, without offsets; beyond the ends, the nearest sample.

@@ -9,7 +9,7 @@ The rules; the notes say where one was applied. `zoo.seismograms.picking.instrum
 | masked samples, NaN, infinities | a gap |
 | one value for 1 s or longer, in a channel of which less than half is like that | a gap (someone has filled it with a constant) |
 | pieces of a channel that overlap | joined; a gap from the first to the last sample where they differ |
-| a gap, or components that end at different times, up to `max_gap_s` (1 s) | filled: a straight line, at the ends the nearest sample; no pick within it |
+| a gap, or components that end at different times, up to `max_gap_s` (1 s) | filled: a straight line, at the ends the nearest sample; no pick within it or 0.1 s after it |
 | a longer gap in the vertical | no window bridges it: another segment begins after it |
 | a longer gap in the instrument, and another one recorded | that one serves (`zoo.seismograms.picking.instruments`) |
 | a horizontal that ends or begins within a record of the vertical | another segment begins there, with or without it |
@@ -67,7 +67,7 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
     notes: list[str] = []
     chains: dict[str, list[Chain]] = {}
     for component, traces in instrument.parts.items():
-        rate_hz = traces[0].stats.sampling_rate
+        rate_hz = instrument.rates_hz[component]
         step_ns, longest = 1e9 / rate_hz, math.floor(max_gap_s * rate_hz + 1e-6)
         name = f"{instrument.code} {traces[0].stats.channel}"
         chains[component] = []
@@ -107,13 +107,14 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
         )
     found: list[Segment] = []
     ends = {c: [chain.end_ns(_step_ns(instrument, c)) for chain in chains[c]] for c in COMPONENTS[1:] if c in chains}
+    fills = {component: _fills(instrument, component, of_one) for component, of_one in chains.items()}
     for vertical in chains.get("Z", []):
         near = {}
         for component, their_ends in ends.items():
             low = bisect_right(their_ends, vertical.start_ns)
             high = bisect_left(chains[component], vertical.end_ns(step_ns), key=lambda chain: chain.start_ns)
             near[component] = chains[component][low:high]
-        found += _common(instrument, vertical, near, step_ns, math.floor(max_gap_s * instrument.rate_hz + 1e-6))
+        found += _common(instrument, vertical, near, fills, step_ns, math.floor(max_gap_s * instrument.rate_hz + 1e-6))
     if instrument.matrix is not None and instrument.matrix[0, 1]:  # the vertical is a sum of three axes
         whole = [segment for segment in found if len(segment.tracks) == len(COMPONENTS)]
         seconds = (
@@ -126,64 +127,75 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
 
 
 def _common(
-    instrument: Instrument, vertical: Chain, others: dict[str, list[Chain]], step_ns: float, longest: int
+    instrument: Instrument,
+    vertical: Chain,
+    others: dict[str, list[Chain]],
+    fills: dict[str, list[tuple[int, int]]],
+    step_ns: float,
+    longest: int,
 ) -> list[Segment]:
     """Return the segments of one chain of the vertical, which is cut where a horizontal begins or ends."""
-    spans = []
+    spans: dict[str, list[tuple[int, int, Chain]]] = {"Z": [(0, vertical.samples, vertical)]}
     for component, chains in others.items():
         times = _step_ns(instrument, component) / step_ns
-        for chain in chains:
-            low = round((chain.start_ns - vertical.start_ns) / step_ns)
-            high = low + round(chain.samples * times)
-            if low < vertical.samples and high > 0:
-                spans.append((component, chain, low, high))
+        lows = [round((chain.start_ns - vertical.start_ns) / step_ns) for chain in chains]
+        ends = [low + round(chain.samples * times) for low, chain in zip(lows, chains, strict=True)]
+        inside = [span for span in zip(lows, ends, chains, strict=True) if span[0] < vertical.samples and span[1] > 0]
+        if inside:
+            spans[component] = inside
     cuts = [0]
-    for cut in sorted({edge for _, _, low, high in spans for edge in (low, high)}):
+    for cut in sorted({edge for c in spans if c != "Z" for low, high, _ in spans[c] for edge in (low, high)}):
         if cut - cuts[-1] > longest and vertical.samples - cut > longest:
             cuts.append(cut)
     cuts.append(vertical.samples)
     made = []
     for low, high in zip(cuts, cuts[1:], strict=False):
         start_ns = vertical.start_ns + round(low * step_ns)
-        present = {"Z": (vertical, 0)}
-        for component, chain, begins, ends in spans:
-            if begins <= low + longest and ends >= high - longest:
-                present[component] = (chain, begins)
+        end_ns = start_ns + round((high - low) * step_ns)
         tracks, filled = {}, {}
-        for component in (c for c in COMPONENTS if c in present):
-            chain, begins = present[component]
+        for component in (c for c in COMPONENTS if c in spans):
+            # Of the chains that begin early enough the last one ends latest.
+            number = bisect_right(spans[component], low + longest, key=lambda span: span[0]) - 1
+            if number < 0 or spans[component][number][1] < high - longest:
+                continue
+            begins, _, chain = spans[component][number]
             tracks[component] = _track(instrument, component, chain, begins - low, high - low, start_ns)
-            if chain.filled:
-                own_ns = _step_ns(instrument, component)
-                gaps = [
-                    (chain.start_ns + round(a * own_ns), chain.start_ns + round(b * own_ns)) for a, b in chain.filled
-                ]
-                end_ns = start_ns + round((high - low) * step_ns)
-                filled[component] = gaps[max(0, bisect_left(gaps, (start_ns, 0)) - 1) : bisect_left(gaps, (end_ns, 0))]
+            gaps = fills[component]
+            filled[component] = gaps[max(0, bisect_left(gaps, (start_ns, 0)) - 1) : bisect_left(gaps, (end_ns, 0))]
         made.append(Segment(instrument, start_ns, high - low, tracks, filled))
     return made
 
 
+def _fills(instrument: Instrument, component: str, chains: list[Chain]) -> list[tuple[int, int]]:
+    """Return begin and end (ns) of the gaps that were filled in chains of a component."""
+    step_ns = _step_ns(instrument, component)
+    return [
+        (chain.start_ns + round(first * step_ns), chain.start_ns + round(behind * step_ns))
+        for chain in chains
+        for first, behind in chain.filled
+    ]
+
+
 def _track(instrument: Instrument, component: str, chain: Chain, shift: int, samples: int, start_ns: int) -> Track:
     """Return what a chain holds of a segment that begins at `start_ns`, `shift` samples of the vertical before it."""
-    stats = instrument.parts[component][0].stats
-    if stats.sampling_rate == instrument.rate_hz:
+    rate_hz, channel = instrument.rates_hz[component], instrument.channels[component]
+    if rate_hz == instrument.rate_hz:
         low, high = -shift, samples - shift
     else:
-        low = math.floor((start_ns - chain.start_ns) * stats.sampling_rate / 1e9) - MARGIN
-        high = low + math.ceil(samples * stats.sampling_rate / instrument.rate_hz) + 2 * MARGIN
+        low = math.floor((start_ns - chain.start_ns) * rate_hz / 1e9) - MARGIN
+        high = low + math.ceil(samples * rate_hz / instrument.rate_hz) + 2 * MARGIN
         shift = 0
     first = max(0, bisect_right(chain.firsts, low) - 1)
     last = max(first + 1, bisect_left(chain.firsts, high))
     firsts = [at + shift for at in chain.firsts[first:last]]
-    begins_ns = start_ns if stats.sampling_rate == instrument.rate_hz else chain.start_ns
-    track = Track(stats.channel, stats.sampling_rate, begins_ns, firsts, chain.pieces[first:last])
+    begins_ns = start_ns if rate_hz == instrument.rate_hz else chain.start_ns
+    track = Track(channel, rate_hz, begins_ns, firsts, chain.pieces[first:last])
     track.find_mean(low + shift, high + shift)
     return track
 
 
 def _step_ns(instrument: Instrument, component: str) -> float:
-    return 1e9 / instrument.parts[component][0].stats.sampling_rate
+    return 1e9 / instrument.rates_hz[component]
 
 
 def _text(time_ns: int) -> str:
