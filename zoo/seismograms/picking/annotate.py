@@ -24,7 +24,7 @@ from zoo.seismograms.picking.components import COMPONENTS, components_of
 from zoo.seismograms.picking.files import find, groups, read_headers, stream_of
 from zoo.seismograms.picking.instruments import LEAST_RATE_HZ, instruments
 from zoo.seismograms.picking.measures import Responses
-from zoo.seismograms.picking.options import Options, inventory_of, thresholds_of, traces_in
+from zoo.seismograms.picking.options import inventory_of, thresholds_of, traces_in
 from zoo.seismograms.picking.pick_list import Picks
 from zoo.seismograms.picking.report import Annotated, Done, Station
 from zoo.seismograms.picking.results import (
@@ -94,8 +94,8 @@ def annotate(
 
     model, shape = model_and_shape(model)
     made, done = Stream(), Done()
-    options = Options(overlap, max_gap_s, components_of(components))
-    for answer in _answers(traces_in(stream), model, shape, done, options):
+    said = components_of(components)
+    for answer in answers_of(traces_in(stream), model, shape, done, overlap, max_gap_s, said):
         made += Stream(traces_of(answer))
     done.check(shape)
     return made
@@ -137,8 +137,8 @@ def classify(
     model, shape = model_and_shape(model)
     thresholds = thresholds_of(thresholds, shape)
     found, done = [], Done()
-    responses, options = Responses(inventory), Options(overlap, max_gap_s, components_of(components))
-    for answer in _answers(traces_in(stream), model, shape, done, options):
+    responses, said = Responses(inventory), components_of(components)
+    for answer in answers_of(traces_in(stream), model, shape, done, overlap, max_gap_s, said):
         found += _found(answer, thresholds, responses, done)
     done.notes += responses.notes
     done.check(shape)
@@ -182,7 +182,7 @@ def annotate_files(
     """
     from zoo.seismograms.figures.picks import draw_all
 
-    options = Options(overlap, max_gap_s, components_of(components))
+    options = {"overlap": overlap, "max_gap_s": max_gap_s, "components": components_of(components)}
     responses = Responses(inventory_of(inventory))
     paths = find(files)
     model, shape = model_and_shape(model)
@@ -235,21 +235,19 @@ def _found(
     try:
         if answer.shape.answers == CLASS:
             return windows_of(answer)
-        found, masked = picks_of(answer, thresholds, responses)
+        return picks_of(answer, thresholds, responses, done.stations[code].leave_out)
     except Exception as error:  # one odd station never ends a run
         done.notes.append(
             f"{code}: {type(error).__name__}: {error}; its picks are lost from {answer.segment.time(0, 1)}."
         )
         return []
-    done.stations[code].masked += masked
-    return found
 
 
 def _annotate_group(
     stream: Stream,
     model: Any,
     result: Annotated,
-    options: Options,
+    options: Mapping[str, Any],
     responses: Responses,
     advance: Callable[[float], None],
 ) -> None:
@@ -262,7 +260,7 @@ def _annotate_group(
             write_probabilities(traces, result.folder / "probabilities" / f"{code}.mseed")
             traces.clear()
 
-    for answer in _answers(stream, model, result.shape, result.done, options, advance=advance):
+    for answer in answers_of(stream, model, result.shape, result.done, advance=advance, **options):
         if answer.segment.instrument.code != code:
             write()
             code = answer.segment.instrument.code
@@ -274,19 +272,21 @@ def _annotate_group(
     write()
 
 
-def _answers(
-    stream: Sequence[Trace],
+def answers_of(
+    stream: Sequence[Trace] | Stream,
     model: Any,
     shape: Shape,
     done: Done,
-    options: Options,
+    overlap: float | None = None,
+    max_gap_s: float = MAX_GAP_S,
+    components: Mapping[str, str] | None = None,
     advance: Callable[[float], Any] = lambda seconds: None,
 ) -> Iterator[Answer]:
     """Yield the answers for a stream, station by station; enter in `done` what was annotated."""
     least = least_samples(shape)
     least_s, window_s = least / shape.sampling_rate_hz, shape.samples / shape.sampling_rate_hz
     least_rate_hz = max(LEAST_RATE_HZ, _PASSBAND * float(getattr(model, "high_pass_hz", 0) or 0))
-    chosen, notes = instruments(stream, options.components, least_rate_hz)
+    chosen, notes = instruments(stream, components, least_rate_hz)
     done.notes += notes
 
     def failed(segment: Segment, error: Exception) -> None:
@@ -300,7 +300,7 @@ def _answers(
             station = Station(instrument.code, place, "".join(c for c in COMPONENTS if c in instrument.parts))
             done.stations[instrument.code] = station
             try:
-                found, notes = station_segments(instrument, options.max_gap_s)
+                found, notes = station_segments(instrument, max_gap_s)
                 lengths = [segment.length(shape.sampling_rate_hz) for segment in found]
             except Exception as error:  # one odd station never ends a run
                 done.notes.append(f"{instrument.code}: {type(error).__name__}: {error}; passed over.")
@@ -327,6 +327,6 @@ def _answers(
                 if length >= least:
                     yield segment
 
-    yield from answers(long_enough(), model, shape, overlap=options.overlap, advance=advance, failed=failed)
+    yield from answers(long_enough(), model, shape, overlap=overlap, advance=advance, failed=failed)
     for station in done.stations.values():
         station.say_masked(done.notes)

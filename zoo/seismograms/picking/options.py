@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.seismograms.picking.picks import THRESHOLD
-from zoo.seismograms.picking.segments import MAX_GAP_S
 from zoo.seismograms.picking.windows import ARRIVAL, CLASS, Shape
 
 if TYPE_CHECKING:
     from obspy import Inventory, Stream, Trace
 
 _AGREEMENT = 0.5  # share of windows that agree on an arrival, where a caller names no threshold
-
-
-class Options(NamedTuple):
-    """What a user may choose of how a stream is annotated, as in `annotate`."""
-
-    overlap: float | None = None
-    max_gap_s: float = MAX_GAP_S
-    components: Mapping[str, str] | None = None
 
 
 def traces_in(stream: Stream | Trace | Sequence[Trace]) -> Sequence[Trace]:

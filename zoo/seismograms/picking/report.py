@@ -54,6 +54,10 @@ class Station:
         start = segment.time(0, segment.rate_hz)
         self.spans[:] = [span for span in self.spans if span[0] != start]
 
+    def leave_out(self, picks: int) -> None:
+        """Count picks that lie in gaps that were filled."""
+        self.masked += picks
+
     def say_masked(self, notes: list[str]) -> None:
         """Add a note on the picks that were left out, once."""
         if self.masked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -82,9 +82,12 @@ class Window(NamedTuple):
 
 
 def picks_of(
-    answer: Answer, thresholds: Mapping[str, float], responses: Responses | None = None
-) -> tuple[list[StationPick], int]:
-    """Return the picks of a segment in order of time, and how many were left out because they lay in filled gaps.
+    answer: Answer,
+    thresholds: Mapping[str, float],
+    responses: Responses | None = None,
+    left_out: Callable[[int], Any] = lambda picks: None,
+) -> list[StationPick]:
+    """Return the picks of a segment in order of time.
 
     They are peaks of probability, with P at its onset (`zoo.seismograms.picking.picks`), or arrivals that overlapping
     windows agree on.
@@ -93,6 +96,7 @@ def picks_of(
         answer: what the model says of the segment.
         thresholds: least probability by phase.
         responses: sensitivities of an inventory; amplitudes are in metres then.
+        left_out: called with the number of picks that lie in gaps that were filled, and are left out.
     """
     segment, rate = answer.segment, answer.shape.sampling_rate_hz
     found, masked = [], 0
@@ -116,7 +120,8 @@ def picks_of(
         codes = instrument.network, instrument.station, instrument.location
         measured = measure(segment, native[number], until, phase, responses or Responses(None))
         made.append(StationPick(*codes, channel, phase, segment.time(sample, rate), float(probability), *measured))
-    return made, masked
+    left_out(masked)
+    return made
 
 
 def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[tuple[str, float, float]]:

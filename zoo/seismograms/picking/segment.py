@@ -60,10 +60,10 @@ class Track:
 class Grid(NamedTuple):
     """Where the samples of a segment lie at another rate."""
 
-    ratio: Fraction | None
-    """Of the new rate to the old one; None if it is not one of small whole numbers."""
     first: int
     """Number of the first sample, counted from 1970."""
+    ratio: Fraction | None
+    """Of the new rate to the old one; None if it is not one of small whole numbers."""
     origin: Fraction
     """Its position, in samples of the record from the first one on."""
     step: Fraction
@@ -121,7 +121,7 @@ class Segment:
             first = math.ceil(number * ratio)
             origin, step = first / ratio - number, 1 / ratio
         length = math.floor((self.samples - 1 - origin) / step) + 1
-        self._grids[to_hz] = Grid(ratio, first, origin, step, max(0, length))
+        self._grids[to_hz] = Grid(first, ratio, origin, step, max(0, length))
         return self._grids[to_hz]
 
     def first(self, to_hz: float) -> int:
