@@ -62,7 +62,8 @@ def test_names_of_the_field(energy, codes, channels):
 
 
 @pytest.mark.parametrize(
-    "letters", [{"1", "2"}, {"1"}, {"0", "1", "2"}, {"N", "E"}, {"2", "3"}, {"3"}, {"R", "T"}, {"L"}]
+    "letters",
+    [{"1", "2"}, {"1"}, {"0", "1", "2"}, set("012345"), set("1234"), {"N", "E"}, {"2", "3"}, {"3"}, {"R", "T"}, {"L"}],
 )
 def test_what_is_no_vertical(letters):
     assert roles(letters) is None

@@ -12,6 +12,7 @@ Waveforms are high-passed causally at 1 Hz: onsets stay where they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,6 +131,9 @@ def overview_figure(result: Any) -> Figure:
     codes = _rows(result, items)
     every = _stretches([(s.ns / 1e9, e.ns / 1e9) for station in result.stations.values() for s, e in station.spans])
     shown = _busiest(every, items)
+    codes = [
+        code for code in codes if any(b <= s.ns / 1e9 <= e for s, _ in result.stations[code].spans for b, e in shown)
+    ]
     drawn = [label for label in colours if not labelled or label != "noise"]
     with style():
         height = 0.34 * len(codes) if len(codes) < 12 else 0.22 * len(codes)
@@ -144,8 +148,9 @@ def overview_figure(result: Any) -> Figure:
             top.hist(at, edges, stacked=True, color=[colours[name] for name in drawn], alpha=0.85)
             top.yaxis.set_major_locator(MaxNLocator(4, integer=True))
             if len(shown) > 1:
-                top.set_title(f"{_duration(end_s - begin_s)}", fontsize=8, loc="left")
-            _draw_rows(bottom, result, codes, inside, drawn, begin_s, end_s)
+                day = f"{datetime.fromtimestamp(begin_s, UTC):%Y-%m-%d}"
+                top.set_title(f"{day}\n{_duration(end_s - begin_s)}", fontsize=8, loc="left")
+            _draw_rows(bottom, result, codes, inside, drawn, (begin_s, end_s), len(shown))
         panels[0, 0].set_ylabel(
             f"{'windows' if labelled else 'picks'}\nin {_duration((shown[0][1] - shown[0][0]) / 48)}"
         )
@@ -154,7 +159,7 @@ def overview_figure(result: Any) -> Figure:
         keys = [Patch(color=colours[name], label=name) for name in drawn]
         keys.append(Patch(color="0.88", label="analysed"))
         figure.legend(handles=keys, loc="outside upper right", ncols=len(keys), fontsize="small")
-        hidden = len([1 for station in result.stations.values() if station.spans]) - len(codes)
+        hidden = sum(bool(station.spans) for station in result.stations.values()) - len(codes)
         more = f" ({hidden} of {len(result.stations)} stations not shown)" if hidden else ""
         if len(shown) < len(every):
             more += f" ({len(every) - len(shown)} of {len(every)} stretches of time not shown)"
@@ -164,9 +169,16 @@ def overview_figure(result: Any) -> Figure:
 
 
 def _draw_rows(
-    axes: Axes, result: Any, codes: list[str], items: list[tuple], drawn: list[str], begin_s: float, end_s: float
+    axes: Axes,
+    result: Any,
+    codes: list[str],
+    items: list[tuple],
+    drawn: list[str],
+    stretch: tuple[float, float],
+    panels: int,
 ) -> None:
-    """Draw what was analysed and found at each station in a stretch of time."""
+    """Draw what was analysed and found at each station in a stretch of time (s), one of several side by side."""
+    begin_s, end_s = stretch
     labelled, colours = result.shape.answers == CLASS, _colours(result)
     for row, code in enumerate(codes):
         for start, stop in result.stations[code].spans:
@@ -186,9 +198,9 @@ def _draw_rows(
     axes.set_yticks(range(len(codes)), codes, fontsize=8.5 if len(codes) < 30 else 7)
     axes.set_ylim(len(codes) - 0.4, -0.6)
     axes.set_xlim(begin_s / _DAY_S, end_s / _DAY_S)
-    locator = AutoDateLocator(maxticks=5 if end_s - begin_s < 1 else None)
+    locator = AutoDateLocator() if panels == 1 else AutoDateLocator(minticks=1, maxticks=max(2, 6 // panels))
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=panels == 1))
     axes.set_xlabel("time (UTC)")
     axes.tick_params(axis="y", length=0)
 

@@ -8,13 +8,13 @@
 | Z with X Y, or L T | the horizontals unrotated |
 | U or V for Z; D (positive down) for Z | likewise; D changes its sign |
 | U V W, or A B C, all three | a symmetric triaxial sensor (Galperin), rotated; the horizontals' azimuths are nominal |
-| 1 2 3 | 1 is the vertical, 2 and 3 the horizontals, unrotated |
+| 1 2 3, and no other digit | 1 is the vertical, 2 and 3 the horizontals, unrotated |
 | DP2 DP3 DP4 without DP1 and DPZ (nodes; GP too) | Z N E |
 | UD NS EW (K-NET); UD1 NS1 EW1, UD2 NS2 EW2 (KiK-net: borehole, surface) | Z N E of one, or of two instruments |
 
-Never a vertical: 1 without 2 and 3, 0, any horizontal. Left out: hydrophones (H), and channels whose instrument code is
-not that of a seismometer (pressure D, magnetometer F, mass position M, tilt A, temperature K, strain S ...). Upper and
-lower case are the same. What a user says (`components`) goes before all of this.
+Never a vertical: 1 without 2 and 3 or beside 0 or 4, 0, any horizontal. Left out: hydrophones (H), and channels whose
+instrument code is not that of a seismometer (pressure D, magnetometer F, mass position M, tilt A, temperature K, strain
+S ...). Upper and lower case are the same. What a user says (`components`) goes before all of this.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def roles(letters: set[str], band: str = "") -> Roles | None:
         found = {component: letter for component, letter in zip(COMPONENTS, "234", strict=True) if letter in letters}
         return Roles(found, "", "components 234 of a node are taken for Z, N, E.")
     if vertical is None:
-        if not set("123") <= letters:
+        if {letter for letter in letters if letter.isdigit()} != set("123"):  # a recorder's channels 0 to 5 are not it
             return None
         vertical = "1"
     others = letters - {vertical}

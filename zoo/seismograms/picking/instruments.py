@@ -142,7 +142,7 @@ def _of_station(
             by_band.setdefault((stats.location, known[0]), {}).setdefault(known[1], []).append(trace)
     for why, channels in unfit.items():
         names = f"{', '.join(sorted(channels))} left out: " if any(channels) else ""
-        notes.append(f"{names}{why}{'' if names else '; skipped'}.")
+        notes.append(f"{names}{why}{'' if names else '; skipped (components =Z says that it is the vertical)'}.")
     if slow:
         names = ", ".join(f"{name} at {rate:g} Hz" for name, rate in sorted(slow.items()))
         notes.append(f"{names} cannot hold a local event ({least_rate_hz:g} Hz or more needed); passed over.")
