@@ -18,7 +18,10 @@ def add(commands: Commands) -> None:
     annotate.add_argument("files", nargs="+", metavar="FILE", help="anything that ObsPy reads, folders, wildcards")
     annotate.add_argument("--model", default="phase_picker", help="a picker or classifier (default %(default)s)")
     annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
-    annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick, default 0.3")
+    annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick")
+    annotate.add_argument(
+        "--false-per-hour", type=float, metavar="N", help="... or false P, and S, in an hour of noise, default 1"
+    )
     annotate.add_argument("--overlap", type=float, metavar="SHARE", help="of a window with the next one, default 0.5")
     annotate.add_argument("--max-gap-s", type=float, metavar="S", help="gaps up to this length are filled, default 1 s")
     annotate.add_argument("--components", metavar="UD=Z,NS=N,EW=E", help="which channel is which component")
@@ -38,7 +41,9 @@ def add(commands: Commands) -> None:
 def _annotate(args: argparse.Namespace) -> None:
     from zoo.seismograms.picking.annotate import annotate_files
 
-    given = {name: getattr(args, name) for name in ("overlap", "max_gap_s", "components", "inventory")}
+    given = {
+        name: getattr(args, name) for name in ("false_per_hour", "overlap", "max_gap_s", "components", "inventory")
+    }
     given = {name: value for name, value in given.items() if value is not None}
     annotated = annotate_files(args.files, args.model, args.out, args.threshold, **given)
     where = f"tables, probabilities and figures are in {args.out}; look at overview.png first"

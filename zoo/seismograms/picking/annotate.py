@@ -106,6 +106,7 @@ def classify(
     model: Any = "phase_picker",
     thresholds: Mapping[str, float] | float | None = None,
     *,
+    false_per_hour: float | None = None,
     overlap: float | None = None,
     max_gap_s: float = MAX_GAP_S,
     components: Mapping[str, str] | str | None = None,
@@ -121,8 +122,10 @@ def classify(
 
     Args:
         stream, model, overlap, max_gap_s, components: as in `annotate`.
-        thresholds: least probability of a pick, for all phases or by phase; default 0.3, and for models of one arrival
-            0.5, the share of windows that agree.
+        thresholds: least probability of a pick, for all phases or by phase. Default: what gives one false pick of each
+            phase in an hour of noise; 0.3 of a picker that was not calibrated on noise; for models of one arrival 0.5,
+            the share of windows that agree.
+        false_per_hour: false picks of each phase in an hour of noise at a station, instead of thresholds.
         inventory: of the stations (`obspy.read_inventory`): amplitudes are in metres then.
 
     Returns:
@@ -135,7 +138,7 @@ def classify(
         UsageError: if a threshold is not a probability, or is for a phase that is not picked; as in `annotate`.
     """
     model, shape = model_and_shape(model)
-    thresholds = thresholds_of(thresholds, shape)
+    thresholds = thresholds_of(thresholds, shape, false_per_hour)
     found, done = [], Done()
     responses, said = Responses(inventory), components_of(components)
     for answer in answers_of(traces_in(stream), model, shape, done, overlap, max_gap_s, said):
@@ -151,6 +154,7 @@ def annotate_files(
     out: str | os.PathLike = "annotated",
     thresholds: Mapping[str, float] | float | str | None = None,
     *,
+    false_per_hour: float | None = None,
     overlap: float | None = None,
     max_gap_s: float = MAX_GAP_S,
     components: Mapping[str, str] | str | None = None,
@@ -171,6 +175,7 @@ def annotate_files(
         model, overlap, max_gap_s, components: as in `annotate`.
         out: folder for picks.csv and picks.xml, or windows.csv; probabilities/NET.STA.mseed; figures; summary.json.
         thresholds: as in `classify`, or a text like "P=0.3,S=0.3".
+        false_per_hour: as in `classify`.
         inventory: as in `classify`, or a file that ObsPy reads (StationXML, dataless SEED ...).
 
     Returns:
@@ -186,7 +191,7 @@ def annotate_files(
     responses = Responses(inventory_of(inventory))
     paths = find(files)
     model, shape = model_and_shape(model)
-    result = Annotated(shape, thresholds_of(thresholds, shape), Path(out))
+    result = Annotated(shape, thresholds_of(thresholds, shape, false_per_hour), Path(out))
     headers, unread = read_headers(paths)
     result.notes.extend(unread)
     together = groups(headers)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.seismograms.picking.calibration import FALSE_PER_HOUR
 from zoo.seismograms.picking.picks import THRESHOLD
 from zoo.seismograms.picking.windows import ARRIVAL, CLASS, Shape
 
@@ -37,17 +38,47 @@ def inventory_of(given: Inventory | str | os.PathLike | None) -> Inventory | Non
         raise ZooError(f"ObsPy cannot read {given} as an inventory ({error}). Give it StationXML.") from error
 
 
-def thresholds_of(given: Mapping[str, float] | float | str | None, shape: Shape) -> dict[str, float]:
-    """Return the least probability of a pick by phase; an empty dict for a classifier.
+def thresholds_of(
+    given: Mapping[str, float] | float | str | None, shape: Shape, false_per_hour: float | None = None
+) -> dict[str, float]:
+    """Return the least peak of a pick by phase; an empty dict for a classifier.
+
+    Of a calibrated picker, peaks that give a rate of false picks, or whose probability is the one given.
+
+    Args:
+        given: least probability of a pick, for all phases or by phase.
+        shape: what the model takes and gives.
+        false_per_hour: false picks of each phase in an hour of noise, instead of probabilities; default 1.
 
     Raises:
-        UsageError: if a phase is not picked, a value is not a probability, or the model is a classifier.
+        UsageError: if a phase is not picked, a value is not a probability or a rate, both are given, or the model is a
+            classifier or was not calibrated.
     """
     if shape.answers == CLASS:
-        if given is not None:
+        if given is not None or false_per_hour is not None:
             raise UsageError(f"{shape.name} labels windows and lists all their probabilities: it has no threshold.")
         return {}
     phases = [label for label in shape.labels if label != "noise"]
+    known = shape.calibration
+    if false_per_hour is not None:
+        if given is not None:
+            raise UsageError("Thresholds or false picks an hour: one says what the other does. Leave one out.")
+        if known is None:
+            raise UsageError(
+                f"{shape.method} was not calibrated on real noise: give thresholds, not false picks an hour."
+            )
+        if not false_per_hour > 0:
+            raise UsageError(f"False picks an hour are a positive number like 1; received {false_per_hour:g}.")
+    if given is None and known is not None:
+        return {phase: known.threshold(phase, false_per_hour or FALSE_PER_HOUR) for phase in phases}
+    least = _probabilities(given, phases, shape)
+    return {phase: known.size(phase, value) for phase, value in least.items()} if known else least
+
+
+def _probabilities(
+    given: Mapping[str, float] | float | str | None, phases: list[str], shape: Shape
+) -> dict[str, float]:
+    """Return the least probability of each phase that a user names in one of three forms."""
     if isinstance(given, str):
         pairs = [part.partition("=") for part in given.split(",")]
         try:

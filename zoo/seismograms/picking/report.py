@@ -96,7 +96,7 @@ class Annotated:
 
     Attributes:
         shape: what the model takes and gives.
-        thresholds: least probability of a pick by phase; empty for classifiers.
+        thresholds: least peak of a pick by phase; empty for classifiers.
         folder: where the files are.
         done: what was annotated, and notes.
         picks: by station and time, from a picker.
@@ -136,11 +136,18 @@ class Annotated:
             "model": self.shape.method,
             "sampling_rate_hz": self.shape.sampling_rate_hz,
             "window_s": self.shape.samples / self.shape.sampling_rate_hz,
-            "thresholds": self.thresholds,
+            "thresholds": self.least_probabilities(),
             **self._counts(),
             "stations": by_station,
             "notes": self.notes,
         }
+
+    def least_probabilities(self) -> dict[str, float]:
+        """Return the least probability of a pick by phase."""
+        known = self.shape.calibration
+        if not known:
+            return self.thresholds
+        return {phase: round(float(known.probability(phase, peak)), 4) for phase, peak in self.thresholds.items()}
 
     def _counts(self, code: str | None = None) -> dict[str, dict[str, int]]:
         kind, found = ("picks", self.picks) if self.shape.answers != CLASS else ("windows", self.windows)

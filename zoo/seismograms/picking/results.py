@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
     from obspy.core.event import Pick
 
+    from zoo.seismograms.picking.picks import Pick as Peak
+
 _AROUND_S = 10.0  # read on both sides of a piece that is searched for picks: more than a pick depends on
 
 
@@ -39,7 +41,7 @@ class StationPick(NamedTuple):
     amplitude_unit: str = ""
     """ "m", or without an inventory the record's unit times seconds, "counts s" ("counts s2" for accelerometers)."""
     uncertainty_s: float | None = None
-    """Standard deviation of the time, s; None where it is not known."""
+    """Half width of the interval that holds the arrival in 68.3 % of cases, s; None where it is not known."""
 
     def as_pick(self, method: str) -> Pick:
         """Return it as a pick of ObsPy.
@@ -94,44 +96,50 @@ def picks_of(
 
     Args:
         answer: what the model says of the segment.
-        thresholds: least probability by phase.
+        thresholds: least peak by phase: `options.thresholds_of`.
         responses: sensitivities of an inventory; amplitudes are in metres then.
         left_out: called with the number of picks that lie in gaps that were filled, and are left out.
     """
     segment, rate = answer.segment, answer.shape.sampling_rate_hz
     found, masked = [], 0
+    known = answer.shape.calibration
     for pick in _peaks(answer, thresholds):
-        time_ns = segment.time_ns(pick[1], rate)
-        components = "Z" if pick[0] == "P" else segment.channels
+        time_ns = segment.time_ns(pick.sample, rate)
+        components = "Z" if pick.phase == "P" else segment.channels
         if any(segment.is_filled(component, time_ns) for component in components):
             masked += 1
         else:
             found.append(pick)
-    native = [segment.position(sample, rate) for _, sample, _ in found]
+    native = [segment.position(pick.sample, rate) for pick in found]
     made = []
-    for number, (phase, sample, probability) in enumerate(found):
-        until = None
+    for number, (_, phase, sample, probability, width_s) in enumerate(found):
+        until = uncertainty_s = None
         if phase == "P":
             later = zip(found[number + 1 :], native[number + 1 :], strict=True)
-            until = next((at for (other, _, _), at in later if other == "S"), None)
+            until = next((at for other, at in later if other.phase == "S"), None)
+        if known:
+            uncertainty_s = float(known.uncertainty_s(phase, probability, width_s))
+            probability = float(known.probability(phase, probability))
         order = "NEZ" if phase == "S" else "Z"
         channel = next(segment.channels[component] for component in order if component in segment.channels)
         instrument = segment.instrument
         codes = instrument.network, instrument.station, instrument.location
         measured = measure(segment, native[number], until, phase, responses or Responses(None))
-        made.append(StationPick(*codes, channel, phase, segment.time(sample, rate), float(probability), *measured))
+        time = segment.time(sample, rate)
+        made.append(StationPick(*codes, channel, phase, time, float(probability), *measured, uncertainty_s))
     left_out(masked)
     return made
 
 
-def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[tuple[str, float, float]]:
-    """Return phase, sample at the model's rate, and probability of the picks of a segment, in order."""
+def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[Peak]:
+    """Return the peaks of a segment in order; samples are at the model's rate."""
+    from zoo.seismograms.picking.picks import Pick as Peak
     from zoo.seismograms.picking.picks import picks
 
     segment, shape = answer.segment, answer.shape
     rate, labels = shape.sampling_rate_hz, shape.labels
     if shape.answers == ARRIVAL:
-        return [("P", at, share) for at, share in consensus(answer, thresholds["P"])]
+        return [Peak(0, "P", at, share) for at, share in consensus(answer, thresholds["P"])]
     found = []
     piece, around = round(PIECE_S * rate), round(_AROUND_S * rate)
     columns = {label: labels.index(label) for label in thresholds}
@@ -145,7 +153,7 @@ def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[tuple[str, f
         waveform = segment.resampled(low, high - low, rate)[np.newaxis]
         for pick in picks(answer.probabilities[np.newaxis, low:high], waveform, rate, thresholds, labels):
             if first <= low + pick.sample < behind:
-                found.append((pick.phase, low + pick.sample, pick.probability))
+                found.append(pick._replace(sample=low + pick.sample))
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import ZooError
+from zoo.seismograms.picking.calibration import Calibration
 from zoo.seismograms.picking.segments import COMPONENTS, Segment
 
 PICKS, CLASS, ARRIVAL = "seismograms.picks", "seismograms.class", "seismograms.arrival"
@@ -45,6 +46,8 @@ class Shape(NamedTuple):
     """Prefix of the channels of probability."""
     method: str
     """Name of the checkpoint, with its tag."""
+    calibration: Calibration | None = None
+    """What its peaks mean on continuous data; None: its probabilities are taken as they are."""
 
 
 def model_and_shape(model: Any) -> tuple[Any, Shape]:
@@ -64,7 +67,8 @@ def model_and_shape(model: Any) -> tuple[Any, Shape]:
     if found.component_order != COMPONENTS:
         raise ZooError(f"{name} takes components {found.component_order}; expected {COMPONENTS}.")
     labels = ("P",) if found.answers == ARRIVAL else tuple(found.labels)
-    return found, Shape(found.answers, float(found.sampling_rate_hz), int(found.samples), labels, name, method)
+    rate, samples = float(found.sampling_rate_hz), int(found.samples)
+    return found, Shape(found.answers, rate, samples, labels, name, method, Calibration.of(found))
 
 
 def least_samples(shape: Shape) -> int:
