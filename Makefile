@@ -12,8 +12,9 @@ export OMP_WAIT_POLICY ?= passive
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
 
+# Two processes; the tests of one file stay together, since they share what they have prepared.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest -q -m "slow or not slow"

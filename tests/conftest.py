@@ -32,11 +32,17 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory) -> Path:
-    """A folder with the dataset microseismic/marine_small, simulated once per test session."""
+    """A folder with the dataset microseismic/marine_small, simulated once for all processes of a test session."""
+    import fcntl
+
     from zoo.data import datasets
 
-    folder = tmp_path_factory.mktemp("datasets")
-    datasets.prepare("microseismic/marine_small", folder)
+    processes = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp().parent if processes else tmp_path_factory.mktemp("session")
+    folder = base / "small_dataset"
+    with open(base / "small_dataset.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        datasets.prepare("microseismic/marine_small", folder)  # the second process finds it there
     return folder
 
 
