@@ -24,7 +24,7 @@ class ArchiveReport:
 
     Attributes:
         shape: what the model takes and gives.
-        thresholds: least probability of a pick by phase; empty for classifiers.
+        thresholds: least peak of a pick by phase; empty for classifiers.
         folder: of the results.
         problems: files and units that could not be read, with the reason.
         notes: on instruments, gaps ...; the first 200 different ones (units/ holds all).
@@ -81,6 +81,13 @@ class ArchiveReport:
         labels = self.shape.labels if self.shape.answers == CLASS else self.thresholds
         return {label: sum(counts[label] for counts in self.counts.values()) for label in labels}
 
+    def least_probabilities(self) -> dict[str, float]:
+        """Return the least probability of a pick by phase."""
+        known = self.shape.calibration
+        if not known:
+            return dict(self.thresholds)
+        return {phase: round(float(known.probability(phase, peak)), 4) for phase, peak in self.thresholds.items()}
+
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds."""
         stations = {
@@ -89,7 +96,7 @@ class ArchiveReport:
         }
         return {
             "model": self.shape.method,
-            "thresholds": dict(self.thresholds),
+            "thresholds": self.least_probabilities(),
             "units": self.units,
             "units_done": self.done,
             "days_written": len(self.days),
