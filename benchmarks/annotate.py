@@ -1,22 +1,28 @@
 """A day of one station through `zoo annotate`: time, memory, and what it finds of events whose times are known.
 
-    python benchmarks/annotate.py [--model NAME] [--hours H] [--events N] [--keep FOLDER]
+    python benchmarks/annotate.py [--model NAME] [--hours H] [--events N] [--keep FOLDER] [--days N]
 
 The day is SYNTHETIC (`zoo.seismograms.physics.days`): three components at 100 Hz, noise with people and machines, and
 local earthquakes at random times, scaled to signal-to-noise ratios (amplitude, P's first second on Z, 1 to 20 Hz) drawn
 log-uniformly from 2 to 60. CPU time and largest memory are the command's, from its start to its last figure. A pick is
 right within 0.5 s; S counts where it stands out as `zoo.seismograms.picking.picks` asks (`CLEAR_S_DB`).
+
+Then an archive of the same day under N dates (an SDS tree, default 20; 0 leaves it out): CPU time of a further
+station-day, whether memory grows with the days (2 against N), and picks per second of two workers against one process
+held to one thread, from the start of the command to its last table. The ratio means something on an idle machine only.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +79,66 @@ def _spread(residual_s: np.ndarray) -> str:
     return f"{middle:+.0f} ms, {(high - low) / 2:.0f} ms"
 
 
+def repeat(day: Path, root: Path, days: int) -> None:
+    """Write an SDS tree of a day under so many dates: the day of the year in the headers of its records is changed."""
+    from obspy import read
+
+    for trace in read(str(day)):
+        path = root / trace.id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trace.write(str(path), format="MSEED", encoding="STEIM2", reclen=4096)
+        whole = np.fromfile(path, np.uint8).reshape(-1, 4096)
+        path.unlink()
+        stats = trace.stats
+        for number in range(1, days + 1):
+            whole[:, 22], whole[:, 23] = divmod(number, 256)
+            name = f"{trace.id}.D.2020.{number:03d}"
+            target = root / "2020" / stats.network / stats.station / f"{stats.channel}.D" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            whole.tofile(target)
+
+
+def run(root: Path, out: Path, model: str, days: int, workers: int) -> tuple[float, float, float, int]:
+    """Annotate the first days of an archive; return CPU-s, largest memory (GB) of a process, seconds, picks."""
+    command = [sys.executable, "-m", "zoo.cli", "annotate", str(root), "--model", model, "--out", str(out)]
+    command += ["--end", f"2020-01-{days + 1:02d}", "--workers", str(workers), "--json"]
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
+    began = time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ) as process:
+        summary = json.loads(process.stdout.read())
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or summary["units_done"] < summary["units"]:
+        raise SystemExit(f"{' '.join(command)} failed")
+    picks = sum(summary["picks"].values())
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2, time.monotonic() - began, picks
+
+
+def archive(day: Path, folder: Path, model: str, days: int) -> list[list[str]]:
+    """Measure an archive of so many days of one station."""
+    repeat(day, folder / "sds", days)
+    few_cpu_s, few_gb, _, _ = run(folder / "sds", folder / "few", model, 2, 1)
+    cpu_s, gb, one_s, picks = run(folder / "sds", folder / "one", model, days, 1)
+    _, each_gb, two_s, of_two = run(folder / "sds", folder / "two", model, days, 2)
+    if picks != of_two:
+        raise SystemExit(f"one process found {picks} picks, two workers {of_two}")
+    return [
+        ["a further station-day", f"{(cpu_s - few_cpu_s) / (days - 2):.1f} CPU-s", "<= 15 CPU-s"],
+        [f"largest memory, 2 and {days} days", f"{few_gb:.2f} and {gb:.2f} GB", "the same, <= 1.5 GB"],
+        ["largest process of two workers", f"{each_gb:.2f} GB", "<= 1.5 GB"],
+        ["one process, one thread", f"{picks / one_s:.1f} picks/s", ""],
+        ["two workers", f"{of_two / two_s:.1f} picks/s, {one_s / two_s:.2f} times", ">= 1.8 times"],
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="phase_picker")
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--events", type=int, default=240)
+    parser.add_argument("--days", type=int, default=20, help="of the archive, 3 to 30; 0 leaves it out")
     parser.add_argument("--keep", help="folder for the record and the command's output")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -96,8 +157,11 @@ def main() -> None:
             ["largest memory", f"{used.ru_maxrss / 1024**2:.2f} GB", "<= 1.5 GB" if whole_day else ""],
             *found(planted, folder / "out" / "picks.csv", args.hours),
         ]
+        more = archive(folder / "day.mseed", folder, args.model, args.days) if args.days else []
     title = f"{args.hours:g} h of a SYNTHETIC station, 3 components, 100 Hz, {args.events} events: {args.model}"
     print_table(title, ("", "measured", "target"), rows)
+    if more:
+        print_table(f"{args.days} days of that station as an archive", ("", "measured", "target"), more)
 
 
 if __name__ == "__main__":

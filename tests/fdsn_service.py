@@ -127,9 +127,10 @@ def serving(service: FdsnService) -> Iterator[FdsnService]:
         def station(self, query: str) -> bytes:
             asked = {key: value[0] for key, value in parse_qs(query).items()}
             time_of = UTCDateTime(asked["starttime"])
-            near = {k: float(asked[k]) for k in ("latitude", "longitude", "maxradius")}
+            near = {k: float(asked[k]) for k in ("latitude", "longitude", "maxradius") if k in asked}
+            near |= {k: asked[k] for k in ("network", "station") if k in asked}
             found = Inventory(networks=[], source="test")
-            for pattern in asked["channel"].split(","):
+            for pattern in asked.get("channel", "*").split(","):
                 found += service.inventory.select(channel=pattern, time=time_of, **near)
             buffer = io.BytesIO()
             if found.networks:

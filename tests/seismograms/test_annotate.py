@@ -19,6 +19,8 @@ from zoo.seismograms.picking.annotate import annotate, annotate_files, classify
 from zoo.seismograms.picking.segments import instruments, segments
 
 START = UTCDateTime("2020-02-29T23:59:10.37")
+ON_GRID = UTCDateTime("2020-03-01")
+"""Windows of any model begin here, if the record does."""
 
 
 @keras.saving.register_keras_serializable("zoo_tests")
@@ -178,7 +180,7 @@ def test_windows_overlap_and_the_middle_is_trusted():
             place = ops.broadcast_to(ops.arange(1000, dtype="float32")[None, :, None], ops.shape(waveforms))
             return place
 
-    probabilities = annotate(record(seconds=30.0), Ramp(), overlap=0.5)[0].data
+    probabilities = annotate(record(seconds=30.0, start=ON_GRID), Ramp(), overlap=0.5)[0].data
     inside = probabilities[500:2500] % 500  # between 250 and 750 of a window, nearest to its middle
     assert probabilities[0] == 0 and probabilities[-1] == pytest.approx(999)
     assert np.all(np.abs(probabilities[500:2500] - 500) <= 260), inside
@@ -277,19 +279,35 @@ def test_short_records(energy):
 
 
 def test_classifier_labels_windows():
-    model, stream = Loudness(), record(seconds=61.0, events=((42.0, 2.0),))
+    model, stream = Loudness(), record(seconds=61.0, events=((42.0, 2.0),), start=ON_GRID)
     windows = classify(stream, model)
-    # The grid of 50 Hz is that of the clock: its first sample is the second one of this record.
-    begins = [window.start - START - 0.01 for window in windows]
-    assert begins == pytest.approx([*np.arange(0, 51, 5), 51.0], abs=1e-6)
-    assert [w.start - START for w in windows if w.label == "earthquake"] == pytest.approx([35.01, 40.01])
+    assert [window.start - ON_GRID for window in windows] == pytest.approx([*np.arange(0, 51, 5), 51.0])
+    assert [w.start - ON_GRID for w in windows if w.label == "earthquake"] == pytest.approx([35.0, 40.0])
     assert windows[0].end - windows[0].start == pytest.approx(10) and windows[0].channel == "HH"
     assert sum(windows[3].probabilities.values()) == pytest.approx(1)
     trace = annotate(stream, model).select(channel="loudness_earthquake")[0]
     assert trace.stats.delta == 5 and trace.stats.npts == 11
-    assert trace.stats.starttime - START == pytest.approx(5.0)
+    assert trace.stats.starttime - ON_GRID == pytest.approx(4.99)
     with pytest.raises(UsageError, match="no threshold"):
         classify(stream, model, 0.5)
+
+
+@pytest.mark.parametrize("rate_hz", [40.0, 100.0, 125.0])
+def test_a_record_that_begins_elsewhere_has_the_same_windows_and_samples(rate_hz):
+    model, stream = Loudness(), record(rate_hz=rate_hz, seconds=60.0, events=((42.0, 2.0),))
+    later = stream.slice(START + 20.12)
+    (whole,), (part,) = (segments(instruments(s)[0][0])[0] for s in (stream, later))
+    before = part.first(50.0) - whole.first(50.0)
+    assert part.time(7, 50.0) == whole.time(before + 7, 50.0)
+    count = part.length(50.0) - 100
+    difference = part.resampled(50, count, 50.0) - whole.resampled(before + 50, count, 50.0)
+    assert np.ptp(difference, axis=0) == pytest.approx(0, abs=1e-3)  # offsets are removed over the segment
+    both = [classify(s, model) for s in (stream, later)]
+    starts = [[w.start for w in windows] for windows in both]
+    assert starts[1][1:] == [time for time in starts[0] if time > later[0].stats.starttime]  # one more at the start
+    assert [time - ON_GRID for time in starts[1][1:-1]] == pytest.approx([-25, -20, -15, -10, -5, 0], abs=0.006)
+    values = annotate(later, model).select(channel="loudness_earthquake")[0]
+    assert values.stats.starttime - ON_GRID == pytest.approx(-25 + 4.99, abs=0.006)
 
 
 def test_an_arrival_is_what_overlapping_windows_agree_on():

@@ -6,6 +6,7 @@
     picks = zoo.seismograms.classify(stream, "phase_picker")        # P and S as obspy.core.event.Pick
     windows = zoo.seismograms.classify(stream, "noise_earthquake")  # labelled windows
     traces = zoo.seismograms.annotate(stream, "phase_picker")       # probabilities as an obspy.Stream
+    found = zoo.seismograms.annotate_archive("sds", "phase_picker", "picked")  # years: in units, restartable
 
 Most models and datasets follow Kong et al. (2021), Deep Convolutional Autoencoders as Generic Feature Extractors in
 Seismological Applications; the phase picker follows PhaseNet (Zhu & Beroza 2019). Synthetic records need no data:
@@ -31,9 +32,9 @@ _FACE = {
     "annotate": "zoo.seismograms.picking.annotate",
     "classify": "zoo.seismograms.picking.annotate",
     "annotate_files": "zoo.seismograms.picking.annotate",
-    "Annotated": "zoo.seismograms.picking.report",
+    "annotate_archive": "zoo.seismograms.picking.running",
+    "annotate_live": "zoo.seismograms.picking.live",
     "StationPick": "zoo.seismograms.picking.results",
-    "Window": "zoo.seismograms.picking.results",
     "simulate": "zoo.seismograms.physics.seismograms",
     "SeismogramModel": "zoo.seismograms.physics.model",
     "resample": "zoo.seismograms.signals",
@@ -50,8 +51,9 @@ if TYPE_CHECKING:
     from zoo.seismograms.physics.seismograms import simulate  # noqa: F401
     from zoo.seismograms.picking.annotate import annotate, annotate_files, classify  # noqa: F401
     from zoo.seismograms.picking.files import read  # noqa: F401
-    from zoo.seismograms.picking.report import Annotated  # noqa: F401
-    from zoo.seismograms.picking.results import StationPick, Window  # noqa: F401
+    from zoo.seismograms.picking.live import annotate_live  # noqa: F401
+    from zoo.seismograms.picking.results import StationPick  # noqa: F401
+    from zoo.seismograms.picking.running import annotate_archive  # noqa: F401
     from zoo.seismograms.signals import resample  # noqa: F401
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 
+from zoo.errors import UsageError
+from zoo.progress import say
 from zoo.terminal import Commands, positive, print_answer, print_json
 
 EXAMPLES = """\
-  zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms
+  zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
   zoo show stead/mini                        draw some seismograms of a dataset with their picks
 """
 
 
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
-    annotate = commands.add("annotate", _annotate, "pick phases in continuous seismograms, or label their windows")
-    annotate.add_argument("files", nargs="+", metavar="FILE", help="anything that ObsPy reads, folders, wildcards")
+    annotate = commands.add(
+        "annotate", _annotate, "pick phases in continuous seismograms, or label their windows", resumes=True
+    )
+    annotate.add_argument(
+        "files", nargs="*", metavar="WHAT", help="files that ObsPy reads, wildcards, folders, SDS trees of any size"
+    )
     annotate.add_argument("--model", default="phase_picker", help="a picker or classifier (default %(default)s)")
     annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
     annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick")
@@ -26,6 +32,7 @@ def add(commands: Commands) -> None:
     annotate.add_argument("--max-gap-s", type=float, metavar="S", help="gaps up to this length are filled, default 1 s")
     annotate.add_argument("--components", metavar="UD=Z,NS=N,EW=E", help="which channel is which component")
     annotate.add_argument("--inventory", metavar="FILE", help="StationXML: amplitudes in metres")
+    _add_archive_options(annotate)
     show = commands.add("show", _show, "draw some waveforms of a dataset with their picks", data=True)
     show.add_argument("name", metavar="NAME/CONFIG")
     show.add_argument("--split", default="train", help="train (default), validation, test, or a part of one")
@@ -38,16 +45,67 @@ def add(commands: Commands) -> None:
     export.add_argument("--split", nargs="+", metavar="SPLIT", help="train, validation, test or parts, default all")
 
 
+def _add_archive_options(annotate: argparse.ArgumentParser) -> None:
+    """Add what concerns archives and streams; any of these makes files an archive."""
+    archive = annotate.add_argument_group("archives (more than 200 MB, or with one of these; go on where they stopped)")
+    archive.add_argument("--stations", metavar="NET.STA,...", type=lambda text: text.split(","), help="default all")
+    archive.add_argument("--start", metavar="TIME", help="like 2020-01-31 or 2020-01-31T12:00, default all")
+    archive.add_argument("--end", metavar="TIME", help="results before it")
+    archive.add_argument("--workers", type=positive, metavar="N", help="processes of one thread each, default 1")
+    archive.add_argument("--shard", metavar="I/N", help="this part of N, for job arrays that share DIR")
+    archive.add_argument("--piece-hours", type=float, metavar="H", help="length of a unit of work, default 6")
+    archive.add_argument("--probabilities", action="store_const", const=True, help="write them, as miniSEED")
+    live = annotate.add_argument_group("live streams")
+    live.add_argument("--seedlink", metavar="HOST:PORT", help="a SeedLink server instead of files")
+    live.add_argument("--streams", metavar="NET_STA:LOCCHA,...", help="like GE_WLF:00HH?,IU_KONO:HH?")
+
+
 def _annotate(args: argparse.Namespace) -> None:
+    from zoo.seismograms.picking.running import ARCHIVE_MB, annotate_archive, is_archive
+
+    if args.seedlink:
+        return _annotate_seedlink(args)
+    if not args.files:
+        raise UsageError("zoo annotate needs files, folders or wildcards, or --seedlink HOST:PORT.")
+
+    def given(*names: str) -> dict:
+        return {name: value for name in names if (value := getattr(args, name)) is not None}
+
+    how = given("false_per_hour", "overlap", "max_gap_s", "components", "inventory")
+    options = given("stations", "start", "end", "workers", "shard", "piece_hours", "probabilities")
+    if options or is_archive(args.files):
+        if not options:
+            say(f"zoo: more than {ARCHIVE_MB} MB: no figures, and --probabilities writes those")
+        found = annotate_archive(args.files, args.model, args.out, args.threshold, **options, **how)
+        return print_answer(found, args.json, f"tables of each day are in {args.out}/days")
     from zoo.seismograms.picking.annotate import annotate_files
 
-    given = {
-        name: getattr(args, name) for name in ("false_per_hour", "overlap", "max_gap_s", "components", "inventory")
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    annotated = annotate_files(args.files, args.model, args.out, args.threshold, **given)
+    args.resumes = False  # done in one go
+    annotated = annotate_files(args.files, args.model, args.out, args.threshold, **how)
     where = f"tables, probabilities and figures are in {args.out}; look at overview.png first"
     print_answer(annotated, args.json, where)
+
+
+def _annotate_seedlink(args: argparse.Namespace) -> None:
+    from zoo.seismograms.picking.seedlink import annotate_seedlink
+
+    if not args.streams or args.files:
+        raise UsageError("--seedlink HOST:PORT goes with --streams NET_STA:LOCCHA,... and without files.")
+
+    def shown(line: str) -> None:
+        if line and not args.json:
+            print(line, flush=True)
+
+    found = annotate_seedlink(
+        args.seedlink,
+        args.streams,
+        args.model,
+        args.out,
+        args.threshold,
+        false_per_hour=args.false_per_hour,
+        shown=shown,
+    )
+    print_answer(found, args.json, f"tables of each day are in {args.out}/days")
 
 
 def _show(args: argparse.Namespace) -> None:

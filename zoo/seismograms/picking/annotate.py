@@ -277,6 +277,11 @@ def _annotate_group(
     write()
 
 
+def least_rate_hz(model: Any) -> float:
+    """Return the least rate (Hz) of a record that a model is asked about: five times the corner of its high-pass."""
+    return max(LEAST_RATE_HZ, _PASSBAND * float(getattr(model, "high_pass_hz", 0) or 0))
+
+
 def answers_of(
     stream: Sequence[Trace] | Stream,
     model: Any,
@@ -286,12 +291,15 @@ def answers_of(
     max_gap_s: float = MAX_GAP_S,
     components: Mapping[str, str] | None = None,
     advance: Callable[[float], Any] = lambda seconds: None,
+    choose: Callable = instruments,
 ) -> Iterator[Answer]:
-    """Yield the answers for a stream, station by station; enter in `done` what was annotated."""
+    """Yield the answers for a stream, station by station; enter in `done` what was annotated.
+
+    `choose` returns the instruments, as `zoo.seismograms.picking.instruments.instruments` does.
+    """
     least = least_samples(shape)
     least_s, window_s = least / shape.sampling_rate_hz, shape.samples / shape.sampling_rate_hz
-    least_rate_hz = max(LEAST_RATE_HZ, _PASSBAND * float(getattr(model, "high_pass_hz", 0) or 0))
-    chosen, notes = instruments(stream, components, least_rate_hz)
+    chosen, notes = choose(stream, components, least_rate_hz(model))
     done.notes += notes
 
     def failed(segment: Segment, error: Exception) -> None:

@@ -144,8 +144,8 @@ def _peaks(answer: Answer, thresholds: Mapping[str, float]) -> list[Peak]:
     piece, around = round(PIECE_S * rate), round(_AROUND_S * rate)
     columns = {label: labels.index(label) for label in thresholds}
     length = len(answer.probabilities)
-    for first in range(0, length, piece):
-        behind = min(first + piece, length)
+    edges = [0, *range(piece - segment.first(rate) % piece, length, piece), length]  # whatever the record's start
+    for first, behind in zip(edges, edges[1:], strict=False):
         inside = answer.probabilities[first:behind]
         if not any((inside[:, column] >= thresholds[label]).any() for label, column in columns.items()):
             continue
@@ -182,7 +182,7 @@ def traces_of(answer: Answer) -> list[Trace]:
     """Return a trace of probability for each label, channel `MODEL_LABEL`.
 
     Probabilities in time have the model's sampling rate and begin with the segment. Those of windows are one sample per
-    window, at its middle (without the last window, which ends with the segment and is off the grid).
+    window, at its middle (without windows off the grid, at the ends of a segment).
     """
     from obspy import Trace
 
@@ -190,8 +190,9 @@ def traces_of(answer: Answer) -> list[Trace]:
     rate = shape.sampling_rate_hz
     first, step, values = 0.0, 1, answer.probabilities
     if values is None:
-        on_grid = answer.starts % answer.hop == 0
-        first, step, values = (shape.samples - 1) / 2, answer.hop, answer.values[on_grid]
+        used = answer.on_grid if answer.on_grid.any() else np.arange(len(answer.starts)) == 0
+        first, step = answer.starts[used][0] + (shape.samples - 1) / 2, answer.hop
+        values = answer.values[used]
     header = {
         "network": instrument.network,
         "station": instrument.station,

@@ -83,6 +83,8 @@ class Segment:
     """By component that was recorded."""
     filled: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """By component: begin and end (ns) of the gaps that were filled, in order."""
+    goes_on: bool = False
+    """Whether more of it is to come: a live record."""
     _grids: dict[float, Grid] = field(default_factory=dict)
 
     @property

@@ -1,9 +1,10 @@
 """Windows of segments through a model: overlapping, in batches across stations, put together again piece by piece.
 
-Windows are cut from each segment every half a window (every tenth for models that give one arrival), and one more ends
-with the segment. Where windows overlap, probabilities in time are averaged with the weight sin^2 of the position in the
-window: its middle is trusted, its ends, where half of the context is missing, hardly at all. A segment shorter than a
-window is continued by its mirror image, and skipped if it is shorter than 5 s (or half a window, if that is less).
+Windows begin every half a window (every tenth for models that give one arrival), counted from 1970: a record that is
+cut gives the same windows. One more begins, and one ends, with a segment where none does. Where windows overlap,
+probabilities in time are averaged with the weight sin^2 of the position in the window: its middle is trusted, its ends,
+where half of the context is missing, hardly at all. A segment shorter than a window is continued by its mirror image,
+and skipped if it is shorter than 5 s (or half a window, if that is less).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ OVERLAP = {PICKS: 0.5, CLASS: 0.5, ARRIVAL: 0.9}
 """Share of a window that overlaps with the next one, by what the model answers."""
 PIECE_S = 600.0
 """Segments are read in pieces of this length: memory does not grow with them."""
-_BATCHES = (1, 8, 64)  # sizes for which a model is compiled; a batch is filled up with zeros to the next one
+_BATCHES = (1, 8, 32)  # sizes for which a model is compiled; filled up with zeros to the next one (64 leaves the cache)
 _LEAST_WEIGHT = 1e-3  # so that samples which only the end of a window holds have a value
 _AGREE_S = 0.5
 _UNTRUSTED = 0.05  # share of a window at either end in which an arrival is not believed
@@ -83,7 +84,9 @@ class Answer:
     segment: Segment
     shape: Shape
     starts: np.ndarray
-    """(windows,) first sample of each, at the model's rate; all but the last lie on a grid."""
+    """(windows,) first sample of each, at the model's rate."""
+    on_grid: np.ndarray
+    """(windows,) whether a window is one of those that begin every `hop`, not one more at an end of the segment."""
     hop: int
     """Samples from one window to the next."""
     values: np.ndarray | None
@@ -92,21 +95,34 @@ class Answer:
     """(samples, labels) in time (`PICKS`); for `ARRIVAL`, the share of windows that agree on an arrival there."""
 
 
-def window_starts(length: int, samples: int, overlap: float, least: int) -> tuple[np.ndarray, int]:
-    """Return the first samples (windows,) of a segment's windows, and the samples from one window to the next.
+def window_starts(
+    length: int, samples: int, overlap: float, least: int, number: int = 0, goes_on: bool = False
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return where windows begin in a segment.
+
+    >>> starts, on_grid, hop = window_starts(length=30, samples=10, overlap=0.5, least=5, number=1003)
+    >>> starts.tolist(), on_grid.tolist(), hop
+    ([0, 2, 7, 12, 17, 20], [False, True, True, True, True, False], 5)
 
     Args:
         length: samples of the segment.
-        samples: length of a window.
+        samples: of a window.
         overlap: share of a window that overlaps with the next one.
         least: a shorter segment has no window.
+        number: of the segment's first sample, counted from 1970.
+        goes_on: whether more of the segment is to come, so that no window ends with it yet.
+
+    Returns:
+        The first samples (windows,), which of them are multiples of the hop since 1970, and the hop.
     """
     hop = max(1, round(samples * (1 - overlap)))
-    if length < samples:
-        return np.zeros(int(length >= least), np.int64), hop
-    starts = np.arange(0, length - samples + 1, hop)
     last = length - samples
-    return (starts if starts[-1] == last else np.append(starts, last)), hop
+    if last < 0:
+        starts = np.zeros(int(length >= least and not goes_on), np.int64)
+    else:
+        ends = [0] if goes_on else [0, last]
+        starts = np.union1d(ends, np.arange(-number % hop, last + 1, hop))
+    return starts, (starts + number) % hop == 0, hop
 
 
 def taper(samples: int) -> np.ndarray:
@@ -157,12 +173,19 @@ def answers(
             yield collecting.pop(0).answer()
 
     for segment in segments:
-        length, least = segment.length(shape.sampling_rate_hz), least_samples(shape)
-        starts, hop = window_starts(length, shape.samples, overlap, least)
+        rate_hz = shape.sampling_rate_hz
+        starts, on_grid, hop = window_starts(
+            segment.length(rate_hz),
+            shape.samples,
+            overlap,
+            least_samples(shape),
+            segment.first(rate_hz),
+            segment.goes_on,
+        )
         if not len(starts):
             advance(segment.samples / segment.rate_hz)
             continue
-        collector = _Collector(segment, shape, starts, hop)
+        collector = _Collector(segment, shape, starts, on_grid, hop)
         collecting.append(collector)
         windows = _windows(segment, shape, starts)
         while True:
@@ -207,8 +230,8 @@ def _windows(segment: Segment, shape: Shape, starts: np.ndarray) -> Iterator[tup
 class _Collector:
     """Gathers what a model says about the windows of one segment."""
 
-    def __init__(self, segment: Segment, shape: Shape, starts: np.ndarray, hop: int):
-        self.segment, self.shape, self.starts, self.hop = segment, shape, starts, hop
+    def __init__(self, segment: Segment, shape: Shape, starts: np.ndarray, on_grid: np.ndarray, hop: int):
+        self.segment, self.shape, self.starts, self.on_grid, self.hop = segment, shape, starts, on_grid, hop
         self.length, self.left = segment.length(shape.sampling_rate_hz), len(starts)
         self.seconds_a_window = segment.samples / segment.rate_hz / len(starts)
         if shape.answers == PICKS:
@@ -235,7 +258,7 @@ class _Collector:
     def answer(self) -> Answer:
         values = probabilities = None
         if self.shape.answers == PICKS:
-            self.sums /= self.weights
+            self.sums /= np.maximum(self.weights, _LEAST_WEIGHT)  # the end of a live record is in no window yet
             probabilities = self.sums.T
         else:
             values = self.values
@@ -243,7 +266,7 @@ class _Collector:
                 inside = (values >= _UNTRUSTED * self.shape.samples) & (values <= (1 - _UNTRUSTED) * self.shape.samples)
                 values = np.where(inside, values + self.starts[:, np.newaxis], np.nan)
                 probabilities = agreement(values[:, 0], self.starts, self.shape, self.length)[:, np.newaxis]
-        return Answer(self.segment, self.shape, self.starts, self.hop, values, probabilities)
+        return Answer(self.segment, self.shape, self.starts, self.on_grid, self.hop, values, probabilities)
 
 
 def agreement(arrivals: np.ndarray, starts: np.ndarray, shape: Shape, length: int) -> np.ndarray:
