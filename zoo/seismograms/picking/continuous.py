@@ -51,7 +51,7 @@ def annotated(
 ) -> np.ndarray:
     """Return the probabilities (n, time, labels) of records (n, time, 3) of one length, from overlapping windows."""
     waveforms = np.asarray(waveforms)
-    starts, _ = window_starts(waveforms.shape[1], samples, overlap)
+    starts, _, _ = window_starts(waveforms.shape[1], samples, overlap, least=samples)
     weight = taper(samples)[:, np.newaxis]
     made = []
     for first in range(0, len(waveforms), _AT_ONCE):
