@@ -8,7 +8,7 @@ catalogued events, at stations that the picker was not trained on; picks near wh
 counted apart, as weak. Thresholds are the picker's default ones unless another is stated.
 
 Probabilities: with one event in ten minutes, of the picks of a probability of 0.2 to 0.3, say, a quarter should be
-right. The stations are dealt into two halves; odds are fitted on one half and checked on the other, both ways.
+right. The stations are dealt into four parts; odds are fitted on three and checked on the fourth, in turn.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ PNW, ESEC, NCEDC, STEAD = (
     "stead/sample:all",
 )
 PER_MINUTE = (0.5, 0.1, 0.05, 0.03, 1 / 60)
-BINS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+BINS = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+PARTS = 4
 FEWEST = 8
 """Picks, true and false, below which a bin is not judged."""
 HOURS = ("ref_STS2", "ref_unknown")
@@ -56,7 +57,7 @@ def some(records: dict[str, np.ndarray], wanted: np.ndarray) -> dict[str, np.nda
 
 
 def reliability(true: np.ndarray, arrivals: int, false: np.ndarray, hours: float, rate: float) -> list[tuple]:
-    """Return low, high, stated, right, picks of each bin of probability, at `rate` events an hour."""
+    """Return low, high, stated, right, its error, picks of each bin of probability, at `rate` events an hour."""
     rows = []
     for low, high in zip(BINS[:-1], BINS[1:], strict=True):
         hit, miss = (values[(values >= low) & (values < high)] for values in (true, false))
@@ -64,7 +65,9 @@ def reliability(true: np.ndarray, arrivals: int, false: np.ndarray, hours: float
             continue
         weight = np.concatenate([np.full(len(hit), rate / arrivals), np.full(len(miss), 1 / hours)])
         stated = float(np.average(np.concatenate([hit, miss]), weights=weight))
-        rows.append((low, high, stated, float(weight[: len(hit)].sum() / weight.sum()), len(hit) + len(miss)))
+        right = float(weight[: len(hit)].sum() / weight.sum())
+        error = right * (1 - right) * np.sqrt(1 / max(len(hit), 1) + 1 / max(len(miss), 1))
+        rows.append((low, high, stated, right, error, len(hit) + len(miss)))
     return rows
 
 
@@ -106,27 +109,33 @@ def noise_and_arrivals(measured: dict[str, continuous.Measured], known: Calibrat
 
 
 def probabilities(records: dict, measured: dict, picker, model) -> None:
-    """Print the reliability of probabilities of P, fitted on one half of the stations and checked on the other."""
+    """Print the reliability of probabilities, fitted at some stations and checked at others."""
     codes = np.asarray(records["station_code"]).astype(str)
-    half = np.array([hashlib.blake2b(code.encode(), digest_size=1).digest()[0] % 2 for code in codes])
+    part = np.array([hashlib.blake2b(code.encode(), digest_size=1).digest()[0] % PARTS for code in codes])
     parts = [
-        continuous.measure(picker, some(records, half == h), model.samples, model.sampling_rate_hz) for h in (0, 1)
+        continuous.measure(picker, some(records, part == number), model.samples, model.sampling_rate_hz)
+        for number in range(PARTS)
     ]
     others = [measured[name] for name in (STEAD,) if name in measured]
-    rate = calibration.EVENTS_PER_HOUR
-    true, false, arrivals, hours = [], [], 0, 0.0
-    for one, other in (parts, parts[::-1]):
-        fitted = continuous.calibrated(continuous.pooled([one, *others]), continuous.pooled(others or [one]))
-        true.append(fitted.probability("P", other.arrivals["P"][other.arrivals["P"] > 0]))
-        false.append(fitted.probability("P", other.false["P"]))
-        arrivals, hours = arrivals + len(other.arrivals["P"]), hours + other.noise_minutes / 60
-    rows = reliability(np.concatenate(true), arrivals, np.concatenate(false), hours, rate)
+    rate, rows = calibration.EVENTS_PER_HOUR, []
+    for phase in "PS":
+        true, false, arrivals, hours = [], [], 0, 0.0
+        for number, checked in enumerate(parts):
+            pool = continuous.pooled([*parts[:number], *parts[number + 1 :], *others])
+            fitted = continuous.calibrated(pool, pool)
+            true.append(fitted.probability(phase, checked.arrivals[phase][checked.arrivals[phase] > 0]))
+            false.append(fitted.probability(phase, checked.false[phase]))
+            arrivals, hours = arrivals + len(checked.arrivals[phase]), hours + checked.noise_minutes / 60
+        found = reliability(np.concatenate(true), arrivals, np.concatenate(false), hours, rate)
+        rows += [
+            [phase, f"{a:.1f} to {b:.1f}", f"{s:.2f}", f"{r:.2f} ± {e:.2f}", f"{r - s:+.2f}", str(n)]
+            for a, b, s, r, e, n in found
+        ]
     print_table(
-        f"Probability of P at {rate:g} events an hour, other stations than those it was fitted on",
-        ("probability", "stated", "right", "gap", "picks"),
-        [[f"{a:.1f} to {b:.1f}", f"{s:.2f}", f"{r:.2f}", f"{r - s:+.2f}", str(n)] for a, b, s, r, n in rows],
+        f"Probabilities at {rate:g} events an hour, other stations than those they were fitted on",
+        ("", "probability", "stated", "right", "gap", "picks"),
+        rows,
     )
-    print(f"Largest gap {max(abs(r - s) for _, _, s, r, _ in rows):.2f}")
 
 
 def hours_of_noise(model) -> None:

@@ -276,7 +276,7 @@ RECIPE = Recipe(
             "initial": "phase_picker.synthetic",
             "learning_rate": 1e-3,
             "epochs": 25,
-            "calibrated_on": ["picked_streams/pnw_stations:test", "picked_streams/esec:test", "stead/sample"],
+            "calibrated_on": ["picked_streams/pnw_stations:test", "stead/sample"],
             "timed_on": ["stead/sample"],
             "scored_on": ["validation", "picked_streams/pnw_stations:test", "picked_streams/esec:test", "stead/sample"],
         },

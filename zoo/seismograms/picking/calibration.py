@@ -6,8 +6,10 @@ stands at an arrival, and how often in an hour it stands in noise. With r events
 
     odds(x) = r * (share of arrivals with such a peak) / (such peaks in an hour of noise)
 
-whose logarithm is fitted by log r + a + b logit(x). Thresholds are those that gave so many false picks in an hour of
-the held-out noise. The uncertainty of a pick grows with the width of its peak and falls with its size.
+whose logarithm is fitted by log r + a + b logit(x), with the logit kept between -2.5 and 2.5: beyond, hours of noise
+and hundreds of events say nothing finer, so no pick is surer than the largest peaks together were. Thresholds are those
+that gave so many false picks in an hour of the held-out noise. The uncertainty of a pick grows with the width of its
+peak and falls with its size.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from zoo.errors import ZooError
 
 EVENTS_PER_HOUR = 6.0
 """Rate of events for which probabilities are stated: one in ten minutes."""
@@ -31,6 +35,7 @@ COVERED = 0.683
 """Share of picks that lie within their stated uncertainty."""
 _STEPS, _RIDGE = 50, 1e-3
 _LARGEST_SIZE = 0.9999
+_LARGEST_LOGIT = 2.5
 
 
 @dataclass(frozen=True)
@@ -68,16 +73,29 @@ class Calibration:
     def probability(self, phase: str, size: Any, events_per_hour: float = EVENTS_PER_HOUR) -> np.ndarray:
         """Return the probability that a peak of this size is an arrival, at so many events an hour at the station."""
         a, b = self.odds[PHASES.index(phase)]
-        return 1 / (1 + np.exp(-(np.log(events_per_hour) + a + b * _logit(size))))
+        return 1 / (1 + np.exp(-(np.log(events_per_hour) + a + b * _kept(size))))
 
     def size(self, phase: str, probability: float, events_per_hour: float = EVENTS_PER_HOUR) -> float:
-        """Return the least peak that is an arrival with this probability: the inverse of `probability`."""
+        """Return the least peak that is an arrival with this probability: the inverse of `probability`.
+
+        Raises:
+            ZooError: if no peak has it.
+        """
         a, b = self.odds[PHASES.index(phase)]
+        largest = float(self.probability(phase, 1.0, events_per_hour))
+        if probability > largest:
+            raise ZooError(
+                f"No {phase} has a probability of {probability:g}: at {events_per_hour:g} events an hour the largest "
+                f"peaks are right in {largest:.2f} of all cases. Ask for less, or for false picks an hour."
+            )
         logit = (_logit(probability) - np.log(events_per_hour) - a) / b
         return float(max(LEAST, 1 / (1 + np.exp(-logit))))
 
     def threshold(self, phase: str, false_per_hour: float = FALSE_PER_HOUR) -> float:
-        """Return the least peak that gives at most so many false picks in an hour; interpolated in the logarithms."""
+        """Return the least peak that gives at most so many false picks in an hour.
+
+        It is interpolated in the logarithms; beyond the ends of `RATES_PER_HOUR` it is that of the end.
+        """
         logits = _logit(self.thresholds[PHASES.index(phase)])
         logit = np.interp(np.log(false_per_hour), np.log(RATES_PER_HOUR), logits)
         return float(max(LEAST, 1 / (1 + np.exp(-logit))))
@@ -91,7 +109,7 @@ class Calibration:
         """Return what a card says of it."""
         return {
             "events_per_hour": EVENTS_PER_HOUR,
-            "probability": "log odds = log(events per hour) + a + b logit(peak)",
+            "probability": "log odds = log(events per hour) + a + b logit(peak), the logit between -2.5 and 2.5",
             **{
                 phase: {
                     "a": round(float(self.odds[row, 0]), 4),
@@ -139,7 +157,7 @@ def fit(
 
 def _fit_odds(true: np.ndarray, count: int, false: np.ndarray, hours: float) -> np.ndarray:
     """Return a and b by weighted logistic regression (Newton): an hour with one event, an hour of noise."""
-    x = _logit(np.concatenate([true, false]))
+    x = _kept(np.concatenate([true, false]))
     design = np.stack([np.ones_like(x), x], axis=1)
     label = np.concatenate([np.ones(len(true)), np.zeros(len(false))])
     # EVENTS_PER_HOUR of them, so that the fit is best where probabilities are stated.
@@ -177,6 +195,10 @@ def _fit_timing(residual_s: np.ndarray, size: np.ndarray, width_s: np.ndarray) -
     t = minimize(cost, [np.log(absolute.mean()), 0.0, 0.0], method="Nelder-Mead", options={"maxiter": 2000}).x
     t[0] += np.log(np.quantile(absolute * np.exp(-features @ t), COVERED))
     return t
+
+
+def _kept(size: Any) -> np.ndarray:
+    return np.clip(_logit(size), -_LARGEST_LOGIT, _LARGEST_LOGIT)
 
 
 def _logit(probability: Any) -> np.ndarray:
