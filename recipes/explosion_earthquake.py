@@ -145,7 +145,8 @@ def loss(target, log_odds):
 
 def compile(part: keras.Model, settings: Mapping[str, Any], steps: int) -> None:
     """Compile with Adam; the rate falls to zero along a cosine."""
-    part.compile(keras.optimizers.Adam(cosine(settings["learning_rate"], steps)), loss=loss)
+    rate = cosine(settings["learning_rate"], steps)
+    part.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)  # so small that XLA takes longer than it
 
 
 def calibrate(model: ExplosionEarthquake, records: Records, settings: Mapping[str, Any]) -> None:
