@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.errors import ZooError
 from zoo.seismograms.events.measures import GROUPS
 from zoo.seismograms.events.records import FEATURES, Events, deal, events_of
 from zoo.seismograms.models import event_classifier as classifier
@@ -93,7 +94,16 @@ def measured(records: Records, picker: str) -> Events:
 
 
 def begin(model: ExplosionEarthquake, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Deal the events into folds and find each member's scale."""
+    """Deal the events into folds and find each member's scale.
+
+    Raises:
+        ZooError: if the dataset is not sampled at 100 Hz.
+    """
+    if about["sampling_rate_hz"] != model.sampling_rate_hz:
+        raise ZooError(
+            f"{settings['dataset']} is sampled at {about['sampling_rate_hz']:g} Hz; expected "
+            f"{model.sampling_rate_hz:g} Hz. Prepare one with --set sampling_rate_hz={model.sampling_rate_hz:g}."
+        )
     events = measured(records, model.picker)
     model.deal(deal(events, settings["folds"], settings["leave_out"]))
     classifier.standardise(model.network, events.measures, kept(model, events))

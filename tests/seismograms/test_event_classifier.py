@@ -230,6 +230,9 @@ def test_the_recipe_measures_trains_and_scores(tmp_path, monkeypatch):
     scores = card["scores"]["explosions/mine"]["metrics"]
     assert scores["events"] == 12 and scores["explosions"] == 4 and scores["auc"] == 1
     assert card["answers"] == "seismograms.event_class"
+    monkeypatch.setattr(datasets, "metadata", lambda *_: {"version": "1", "splits": {}, "sampling_rate_hz": 50.0})
+    with pytest.raises(ZooError, match="sampled at 50 Hz; expected 100 Hz"):
+        zoo.recipe("explosion_earthquake").train(out=tmp_path / "slow", settings=settings)
 
 
 def test_the_shipped_default_on_real_explosions(real_data):

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.seismograms.events.measures import columns
+from zoo.seismograms.events.measures import RATE_HZ, columns
 
 LABELS = ("explosion", "earthquake")
 UNDECIDED = "undecided"
@@ -111,6 +111,8 @@ class EventClassifier(keras.Model):
 
     answers = "seismograms.event_class"
     labels = LABELS
+    sampling_rate_hz = RATE_HZ
+    """Of the records that are measured."""
 
     def __init__(
         self,
