@@ -23,7 +23,6 @@ DATASET = "explosions/pnw_events"
 ROWS = (
     ("P/S ratios, network-averaged, logistic regression", {"head": "ratios"}),
     ("the default: ratios and coda of each station, small network", {}),
-    ("small network on all measures", {"measures": ["ratios", "coda", "spectra", "noise", "snr", "travel_time"]}),
 )
 DRAWS = 2000
 
