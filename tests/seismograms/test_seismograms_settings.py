@@ -95,7 +95,7 @@ def records():
     }
 
 
-_EVENTS = event_records(6)
+_EVENTS = event_records(12)
 
 
 def digest(values) -> str:

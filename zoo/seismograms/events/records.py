@@ -18,7 +18,7 @@ FEATURES = (
 """The columns of a record that are read, where a dataset has them."""
 NEAR_KM = 10.0
 """Events within this distance of each other are of one place."""
-_KM_PER_DEGREE = 111.2
+_KM_PER_DEGREE, _PICKER_WINDOW_S = 111.2, 30.0
 
 
 class Events(NamedTuple):
@@ -39,11 +39,13 @@ class Events(NamedTuple):
 
 
 def picker_of(name: Any) -> tuple[Picker, tuple[int, float]]:
-    """Return a phase picker as a function, and the samples and sampling rate of its windows."""
+    """Return a phase picker as a function, and the samples and sampling rate of its windows, 30 s at least."""
     from zoo import registry
 
     model, _ = registry.model_for(name, "seismograms.picks")
-    return lambda windows: np.asarray(model(windows)), (model.samples, float(model.sampling_rate_hz))
+    rate_hz = float(model.sampling_rate_hz)
+    samples = max(model.samples, round(_PICKER_WINDOW_S * rate_hz))
+    return lambda windows: np.asarray(model(windows)), (samples, rate_hz)
 
 
 def events_of(records: Mapping[str, np.ndarray], picker: Any) -> Events:
