@@ -233,7 +233,7 @@ def classify_files(
             result.notes.append(f"{name}: no file at this time; passed over.")
             continue
         start, end = (origin - 60, origin + 120) if origin else (None, None)
-        stream = stream_of((h.path for h in group), start, end)
+        stream = stream_of(group, start, end)
         try:
             event = classify_event(stream, origin, model)
         except ZooError as error:
