@@ -21,6 +21,7 @@ ORDER = (
     "reading.py",
     "picking.py",
     "autoencoder.py",
+    "explosions.py",
     "annotate.py",
     "seismicity.py",
     "catalogue.py",

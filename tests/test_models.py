@@ -16,7 +16,14 @@ from zoo import checkpoint, registry
 
 NAMES = registry.list_models()
 # What models take, under the names in golden.npz; several are taken as a tuple.
-INPUTS = (("waveform",), ("coordinates_km",), ("phase_velocity_km_s",), ("wavelet", "sources"), ("seismicity_map",))
+INPUTS = (
+    ("waveform",),
+    ("coordinates_km",),
+    ("phase_velocity_km_s",),
+    ("wavelet", "sources"),
+    ("seismicity_map",),
+    ("station_measures",),
+)
 # D18's processes give the positions of samples in float32, and where two of them meet, their mean counts: on another
 # processor 0.2 % of the samples jump, and the traces differ by 0.6 %.
 LOOSE = {"d18_emulator": (0.01, 1e-2)}

@@ -30,14 +30,14 @@ _COLUMNS = (
     *("source_origin_time", "source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude"),
     *("source_magnitude_type", "path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg"),
 )
-_SNR = "trace_snr_2_10hz"
+_SNR, _RECORDED_RATE = "trace_snr_2_10hz", "trace_recorded_rate_hz"
 
 
 class Builder(WaveformBuilder):
     """Waveforms around the origins of explosions and earthquakes."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.1.0": "The column trace_recorded_rate_hz, the config pnw_events.", "1.0.0": "First release."}
     SETTINGS = SETTINGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = "pnw needs the study's folder (metadata.csv, waveforms/): README.md."
     BUILDER_CONFIGS = [
@@ -47,6 +47,13 @@ class Builder(WaveformBuilder):
             components="Z",
             channels="*",
             sampling_rate_hz=50.0,
+            window_s=(-45.0, 95.0),
+        ),
+        ExplosionConfig(
+            name="pnw_events",
+            description="The same traces at 100 Hz, for telling events apart; needs --manual-dir.",
+            components="Z",
+            channels="*",
             window_s=(-45.0, 95.0),
         ),
         ExplosionConfig(
@@ -70,7 +77,7 @@ class Builder(WaveformBuilder):
     def _layout(self) -> Layout:
         config = self.builder_config
         scale = ("trace_scale",) if config.cut == "kong2021" else ()
-        own = ((_SNR, "number"),) if self._is_pnw() else ()
+        own = ((_RECORDED_RATE, "number"), *(((_SNR, "number"),) if self._is_pnw() else ()))
         return Layout(
             samples=config.samples,
             sampling_rate_hz=config.sampling_rate_hz,
@@ -191,6 +198,7 @@ def _cut(config: ExplosionConfig, recording: Recording) -> Problem | tuple[np.nd
         "path_azimuth_deg": azimuth_deg,
         "path_back_azimuth_deg": back_deg,
         _SNR: recording.snr,
+        _RECORDED_RATE: rate,
     }
     if config.cut == "kong2021":
         windows, scale = normalise(demean(windows))

@@ -12,7 +12,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.seismograms.models import scores as scoring
 from zoo.seismograms.models import training as shared
 
-APPLICATIONS = {"noise_earthquake": "both", "explosion_earthquake": "shots", "p_picker": "quakes"}
+APPLICATIONS = {"noise_earthquake": "both", "explosion_window": "shots", "p_picker": "quakes"}
 KINDS = {"both": "noise,earthquake", "shots": "explosion,earthquake", "quakes": "earthquake"}
 
 
@@ -113,7 +113,7 @@ def test_labels_are_few_resampled_by_seed_and_a_fifth_for_validation(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "head"), [("noise_earthquake", "cnn"), ("explosion_earthquake", "dense"), ("p_picker", "cnn")]
+    ("name", "head"), [("noise_earthquake", "cnn"), ("explosion_window", "dense"), ("p_picker", "cnn")]
 )
 def test_a_trained_application_answers_as_promised(name, head, trained, folder):
     where = trained(name, head=head, schema="frozen")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from event_records import event_records
 
 EVENTS, WINDOWS, CURVES = 48, 32, 120
 
@@ -93,7 +94,8 @@ _MADE = {
     "phase_picker": lambda: _windows(100.0, 1500, ("earthquake", "noise")),
     "waveform_autoencoder": lambda: _windows(20.0, 540, ("earthquake",)),
     "noise_earthquake": lambda: _windows(20.0, 540, ("noise", "earthquake")),
-    "explosion_earthquake": lambda: _windows(20.0, 540, ("explosion", "earthquake")),
+    "explosion_window": lambda: _windows(20.0, 540, ("explosion", "earthquake")),
+    "explosion_earthquake": lambda: (event_records(), {"sampling_rate_hz": 100.0}),
     "p_picker": lambda: _windows(20.0, 540, ("earthquake",)),
     "seismicity_": _maps,
     "fdrnn_": _earth,

@@ -10,6 +10,8 @@ from zoo.terminal import Commands, positive, print_answer, print_json
 
 EXAMPLES = """\
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
+  zoo annotate EVENT/*.mseed --model explosion_earthquake --out classified
+                                             explosion or earthquake, by event
   zoo show stead/mini                        draw some seismograms of a dataset with their picks
 """
 
@@ -22,7 +24,9 @@ def add(commands: Commands) -> None:
     annotate.add_argument(
         "files", nargs="*", metavar="WHAT", help="files that ObsPy reads, wildcards, folders, SDS trees of any size"
     )
-    annotate.add_argument("--model", default="phase_picker", help="a picker or classifier (default %(default)s)")
+    annotate.add_argument(
+        "--model", default="phase_picker", help="a picker or classifier, or a model of events (default %(default)s)"
+    )
     annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
     annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick")
     annotate.add_argument(
@@ -32,6 +36,9 @@ def add(commands: Commands) -> None:
     annotate.add_argument("--max-gap-s", type=float, metavar="S", help="gaps up to this length are filled, default 1 s")
     annotate.add_argument("--components", metavar="UD=Z,NS=N,EW=E", help="which channel is which component")
     annotate.add_argument("--inventory", metavar="FILE", help="StationXML: amplitudes in metres")
+    annotate.add_argument(
+        "--origin-time", nargs="+", default=[], metavar="UTC", help="for a model of events: when they began"
+    )
     _add_archive_options(annotate)
     show = commands.add("show", _show, "draw some waveforms of a dataset with their picks", data=True)
     show.add_argument("name", metavar="NAME/CONFIG")
@@ -60,7 +67,32 @@ def _add_archive_options(annotate: argparse.ArgumentParser) -> None:
     live.add_argument("--streams", metavar="NET_STA:LOCCHA,...", help="like GE_WLF:00HH?,IU_KONO:HH?")
 
 
+_OF_PICKERS = (
+    *("threshold", "false_per_hour", "overlap", "max_gap_s", "components", "inventory", "stations", "start", "end"),
+    *("workers", "shard", "piece_hours", "probabilities", "seedlink", "streams"),
+)
+"""Options of `zoo annotate` that a model of events does not take."""
+
+
+def _classify_events(args: argparse.Namespace) -> None:
+    from zoo.seismograms.events.classify import classify_files
+
+    given = [name for name in _OF_PICKERS if getattr(args, name) is not None]
+    if given or not args.files:
+        what = f"not --{given[0].replace('_', '-')}" if given else "at least one file"
+        raise UsageError(f"{args.model} classifies events: it takes files, --origin-time and --out; {what}.")
+    args.resumes = False  # done in one go
+    classified = classify_files(args.files, args.model, args.out, args.origin_time)
+    print_answer(classified, args.json, f"events.csv and windows.csv (a row a station) are in {args.out}")
+
+
 def _annotate(args: argparse.Namespace) -> None:
+    from zoo import checkpoint, registry
+
+    if checkpoint.read_card(registry.find(args.model)).get("answers") == "seismograms.event_class":
+        return _classify_events(args)
+    if args.origin_time:
+        raise UsageError(f"--origin-time is for models of events, like explosion_earthquake; {args.model} is none.")
     from zoo.seismograms.picking.running import ARCHIVE_MB, annotate_archive, is_archive
 
     if args.seedlink:

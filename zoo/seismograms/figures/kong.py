@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ _SCHEMAS = {  # the paper's colours
 }
 _TASKS = {
     "noise_earthquake": "noise or earthquake",
-    "explosion_earthquake": "explosion or earthquake",
+    "explosion_window": "explosion or earthquake",
     "p_picker": "P arrival",
 }
 _MEASURES = {"accuracy": "test accuracy", "sd_of_absolute_s": "sd of absolute error (s)"}
@@ -48,18 +49,49 @@ def draw_reconstruction(rows: Rows, path: Path) -> None:
     save_figure(figure, path)
 
 
-def draw_learning(rows: Rows, path: Path) -> None:
-    """Draw scores against the number of labels, a panel for each task (figures 5 to 7), with bands of one sd."""
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
+def draw_learning(rows: Rows, path: Path, linear: bool = False) -> None:
+    """Draw scores against the number of labels (figures 5 to 8), with bands of one sd.
+
+    A column of panels for each task, a row for each encoder and head.
+
+    Args:
+        rows: rows of the table.
+        path: the file to write.
+        linear: whether the axis of labels is linear (figure 8), not logarithmic.
+    """
+    grid = _grid(rows)
     with style():
-        figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
-        for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-            of_task = [row for row in rows if row["task"] == task]
-            _lines(axes, of_task, "mean", "sd")
-            failed, runs = (sum(row[key] for row in of_task) for key in ("failed", "repeats"))
-            title = f"{_TASKS[task]}\n{failed} of {runs} runs failed"
-            axes.set(xlabel="labels", ylabel=_MEASURES[of_task[0]["measure"]], title=title)
+        figure = Figure(figsize=(max(3.6 * len(grid[0]), 5.6), 0.8 + 3.0 * len(grid)))
+        panels = figure.subplots(len(grid), len(grid[0]), squeeze=False)
+        for axes, (task, variant, of_panel) in zip(panels.flat, itertools.chain(*grid), strict=True):
+            _lines(axes, of_panel, "mean", "sd", linear)
+            failed, runs = (sum(row[key] for row in of_panel) for key in ("failed", "repeats"))
+            title = f"{_TASKS[task]}, {variant}\n{failed} of {runs} runs failed"
+            axes.set(xlabel="labels", ylabel=_MEASURES[of_panel[0]["measure"]])
+            axes.set_title(title, fontsize="small")
         handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3)
+        figure.suptitle(_datasets(rows), fontsize="small")
+    save_figure(figure, path)
+
+
+def draw_over_snr(rows: Rows, path: Path) -> None:
+    """Draw the sd of P's absolute error against SNR (figures S26, S27), a panel for each encoder and head."""
+    variants = list(dict.fromkeys(row["encoder"] for row in rows))
+    with style():
+        figure = Figure(figsize=(max(3.8 * len(variants), 5.6), 3.8))
+        panels = figure.subplots(1, max(1, len(variants)), squeeze=False, sharey=True)[0]
+        for axes, variant in zip(panels, variants, strict=True):
+            for schema, (name, colour) in _SCHEMAS.items():
+                some = [row for row in rows if row["encoder"] == variant and row["schema"] == schema]
+                middle = [(row["snr_from_db"] + row["snr_to_db"]) / 2 for row in some]
+                if some:
+                    axes.plot(middle, [row["sd_of_absolute_s"] for row in some], "o-", ms=4, color=colour, label=name)
+            axes.set(xlabel="SNR of P, vertical, 2 to 8 Hz (dB)")
+            axes.set_title(f"{variant.replace('_', ', ')}, {rows[0]['labels']:,} labels", fontsize="small")
+            axes.set_ylim(bottom=0)
+        panels[0].set_ylabel("sd of absolute error (s)")
+        handles, names = panels[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
         figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
@@ -93,26 +125,44 @@ def draw_residuals(rows: Rows, errors: Mapping[tuple[int, str], np.ndarray], pat
 
 
 def draw_cost(rows: Rows, path: Path) -> None:
-    """Draw the CPU time to convergence against the number of labels, a panel for each task (figure 10)."""
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    """Draw the CPU time to convergence against the number of labels (figure 10), panels as in `draw_learning`."""
+    grid = _grid(rows)
     with style():
-        figure = Figure(figsize=(max(3.6 * len(tasks), 5.6), 3.8))
-        panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
-        for axes, task in zip(panels, tasks, strict=True):
-            of_task = [row for row in rows if row["task"] == task]
-            _lines(axes, of_task, "mean_cpu_s", "sd_cpu_s")
-            axes.set(xlabel="labels", title=_TASKS[task])
+        figure = Figure(figsize=(max(3.6 * len(grid[0]), 5.6), 0.8 + 3.0 * len(grid)))
+        panels = figure.subplots(len(grid), len(grid[0]), squeeze=False, sharey=True)
+        for axes, (task, variant, of_panel) in zip(panels.flat, itertools.chain(*grid), strict=True):
+            _lines(axes, of_panel, "mean_cpu_s", "sd_cpu_s")
+            axes.set(xlabel="labels")
+            axes.set_title(f"{_TASKS[task]}, {variant}", fontsize="small")
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter("{x:g}")
-        panels[0].set_ylabel("CPU-seconds to convergence")
+        for first in panels[:, 0]:
+            first.set_ylabel("CPU-seconds to convergence")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=3)
         figure.suptitle(_datasets(rows), fontsize="small")
     save_figure(figure, path)
 
 
-def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
+def _grid(rows: Rows) -> list[list[tuple[str, str, Rows]]]:
+    """Return rows of panels, one for each encoder and head: (task, encoder and head, the table's rows)."""
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    variants = dict.fromkeys((row["encoder"], row["head"]) for row in rows)
+    return [
+        [
+            (
+                task,
+                f"{encoder}, {head}",
+                [r for r in rows if (r["task"], r["encoder"], r["head"]) == (task, encoder, head)],
+            )
+            for task in tasks
+        ]
+        for encoder, head in variants
+    ]
+
+
+def _lines(axes: Axes, rows: Rows, mean: str, sd: str, linear: bool = False) -> None:
     """Draw a line for each schema against the number of labels, with a band of one standard deviation."""
     for schema, (name, colour) in _SCHEMAS.items():
         some = [row for row in rows if row["schema"] == schema]
@@ -120,7 +170,7 @@ def _lines(axes: Axes, rows: Rows, mean: str, sd: str) -> None:
         axes.plot(labels, middle, "o-", ms=4, color=colour, label=name)
         axes.fill_between(labels, middle - half, middle + half, color=colour, alpha=0.2, lw=0)
     sizes = sorted({row["labels"] for row in rows})
-    axes.set_xscale("log")
+    axes.set_xscale("linear" if linear else "log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.set_xticks([], minor=True)
 

@@ -1,0 +1,1 @@
+"""Whole events, all of their stations together: explosion or earthquake?"""
