@@ -140,6 +140,7 @@ def dataset_of(workshop: Workshop, task: str, candidates: Sequence[str]) -> str:
 
 def trained(workshop: Workshop, name: str, key: str, settings: Mapping[str, Any], seed: int) -> Path:
     """Train a recipe, or find what an earlier run has trained; free what it leaves in memory."""
-    where = workshop.trained(name, key, settings, seed)
+    # The default tag of a recipe may learn from other datasets, too.
+    where = workshop.trained(f"{name}.synthetic" if name in TASKS else name, key, settings, seed)
     forget()
     return where

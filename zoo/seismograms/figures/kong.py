@@ -88,7 +88,7 @@ def draw_over_snr(rows: Rows, path: Path) -> None:
                 if some:
                     axes.plot(middle, [row["sd_of_absolute_s"] for row in some], "o-", ms=4, color=colour, label=name)
             axes.set(xlabel="SNR of P, vertical, 2 to 8 Hz (dB)")
-            axes.set_title(f"{variant.replace('_', ', ')}, {rows[0]['labels']:,} labels", fontsize="small")
+            axes.set_title(f"{', '.join(variant.rsplit('_', 1))}, {rows[0]['labels']:,} labels", fontsize="small")
             axes.set_ylim(bottom=0)
         panels[0].set_ylabel("sd of absolute error (s)")
         handles, names = panels[0].get_legend_handles_labels()
