@@ -1,7 +1,8 @@
 """Picks from probabilities in time, and how good they are beside an analyst's.
 
 A pick is a peak in the probability of a phase. P is then moved to the onset that Akaike's criterion finds on the
-vertical (Maeda 1985), if that is near: the network says which onset, the waveform says where it is.
+vertical (Maeda 1985), if that is near: the network says which onset, the waveform says where it is. S, which emerges
+from the coda of P, lies at the centre of the upper half of its peak.
 """
 
 from __future__ import annotations
@@ -83,8 +84,14 @@ def picks(
             at, _ = scipy.signal.find_peaks(bordered, height=threshold, distance=distance)
             widths = scipy.signal.peak_widths(bordered, at)[0] / sampling_rate_hz
             found += [
-                Pick(int(row), phase, float(sample), float(trace[sample]), float(width))
-                for sample, width in zip(at - 1, widths, strict=True)
+                Pick(
+                    int(row),
+                    phase,
+                    float(sample) if phase == "P" else centre(trace, sample),
+                    float(trace[sample]),
+                    width,
+                )
+                for sample, width in zip((at - 1).tolist(), widths.tolist(), strict=True)
             ]
     if waveforms is not None:
         onsets = [number for number, pick in enumerate(found) if pick.phase == "P"]
@@ -92,6 +99,24 @@ def picks(
         for number, sample in zip(onsets, onset(waveforms, rows, samples, sampling_rate_hz), strict=True):
             found[number] = found[number]._replace(sample=float(sample))
     return sorted(found, key=lambda pick: (pick.row, pick.sample))
+
+
+def centre(probability: np.ndarray, peak: int) -> float:
+    """Return the sample at the centre of gravity of the upper half of a peak.
+
+    >>> centre(np.array([0.0, 0.2, 0.8, 0.7, 0.1]), 2)
+    2.467
+
+    Args:
+        probability: (samples,) of one phase.
+        peak: sample of the peak. Where its upper half reaches an end, this is returned.
+    """
+    below = np.flatnonzero(probability < 0.5 * probability[peak])
+    number = np.searchsorted(below, peak)
+    if number == 0 or number == len(below):
+        return float(peak)
+    samples = np.arange(below[number - 1] + 1, below[number])
+    return round(float(np.average(samples, weights=probability[samples])), 3)
 
 
 def onset(waveforms: np.ndarray, rows: np.ndarray, samples: np.ndarray, sampling_rate_hz: float) -> np.ndarray:
@@ -239,7 +264,8 @@ def residuals(
         p_s.append((at + first - p[part]) / sampling_rate_hz)
         p_probability.append(answer[np.arange(len(best)), best, 0])
         has_s = clear_s[part] & (s[part] - first < samples)
-        s_s.append((answer[..., 1].argmax(axis=1) + first - s[part])[has_s] / sampling_rate_hz)
+        s_at = np.array([centre(trace, int(trace.argmax())) for trace in answer[..., 1]])
+        s_s.append((s_at + first - s[part])[has_s] / sampling_rate_hz)
 
     falsely, minutes = [], 0.0
     begins = np.fmin(p, second)
