@@ -20,6 +20,7 @@ ORDER = (
     "waveforms.py",
     "reading.py",
     "picking.py",
+    "continuous.py",
     "autoencoder.py",
     "explosions.py",
     "annotate.py",
