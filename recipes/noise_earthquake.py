@@ -90,6 +90,7 @@ RECIPE = WaveformRecipe(
         "stages": waveform_training.application_stages(
             examples, waveform_training.class_validation_examples, waveform_training.CROSS_ENTROPY
         ),
+        "smoke": {**waveform_training.CLASSIFIER["smoke"], "beside": [], "calibrated_on": []},
         "measure": calibrate,
         "score": score,
         "features": real_windows.READ,

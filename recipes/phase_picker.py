@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from zoo.data import datasets
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.seismograms.models.picking_network import PickingNetwork
 from zoo.seismograms.picking import calibration, continuous
 from zoo.seismograms.picking import picks as picking
@@ -103,6 +103,11 @@ def draws(
 ) -> Callable[[np.random.Generator], tuple]:
     """Return a function that draws a batch: windows of 60 s, cut, mixed and damaged anew in every step."""
     rate = model.sampling_rate_hz
+    if len(settings["source_shares"]) != 1 + len(settings["beside"]):
+        raise UsageError(
+            f"source_shares has a share for the recipe's own dataset and for each beside it: expected "
+            f"{1 + len(settings['beside'])}, received {len(settings['source_shares'])}."
+        )
     sources = [labelled(records, rate)]
     sources += [labelled(_read(name, settings), rate) for name in settings["beside"]]
     return WindowDraws(sources, model.samples, rate, settings)

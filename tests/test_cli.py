@@ -122,8 +122,11 @@ def test_reproduce_alone_lists_the_experiments():
     expected |= {
         "microseismic-table-1",
         "microseismic-table-2",
+        "kong-figure-8",
         "kong-figure-9",
         "kong-figure-10",
+        "kong-figure-s26",
+        "kong-figure-s27",
         "seismicity-grid",
         "seismicity-calibration",
     }

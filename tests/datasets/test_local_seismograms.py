@@ -87,7 +87,10 @@ def test_configs_have_seeds_of_their_own():
     assert len(set(seeds)) == len(seeds) and builder.custom_config("own", {}).seed not in seeds
     assert all("SYNTHETIC" in config.description for config in configs)
     for config in configs:
-        assert config.name.startswith(("mini", "local")) or (config.samples, config.sampling_rate_hz) == (540, 20.0)
+        assert config.name.startswith(("mini", "local", "regional")) or (config.samples, config.sampling_rate_hz) == (
+            540,
+            20.0,
+        )
         config.model()
     about = datasets.describe("local_seismograms")["about"]
     assert about.splitlines()[0].startswith("# local_seismograms: SYNTHETIC")

@@ -27,7 +27,7 @@ def mini(tmp_path_factory):
 def trained(mini, tmp_path_factory):
     """The checkpoint of a smoke run."""
     out = tmp_path_factory.mktemp("runs") / "phase_picker.smoke"
-    return zoo.recipe("phase_picker").train(out=out, data_dir=mini, smoke=True, seed=3)
+    return zoo.recipe("phase_picker.synthetic").train(out=out, data_dir=mini, smoke=True, seed=3)
 
 
 def test_the_high_pass_is_the_causal_filter():

@@ -12,6 +12,7 @@ import pytest
 from event_records import event_records
 
 import zoo
+from zoo.data import datasets
 from zoo.data.builders import builder_class
 from zoo.errors import UsageError
 
@@ -21,10 +22,16 @@ RECIPES = (
 )
 OF_THE_TRAINER = ("dataset", "train_split", "validation_split", "scored_on")
 """Read by `zoo.training.trainer` alone, and tested with it."""
+OF_REAL_RECORDS = ("beside", "source_shares", "calibrated_on", "timed_on")
+"""Name prepared datasets, or go with those that do: `test_real_records_count`."""
 SMALL = {
     "waveform_autoencoder": {"maps": 8, "stem": [4, 4]},
     "explosion_earthquake": {"folds": 4, "hidden": 2, "epochs": 2},
-    "phase_picker": {"filters": [4, 4], "samples": 128, "batch_size": 8, "steps_per_epoch": 3},
+    "noise_earthquake": {"beside": [], "calibrated_on": []},
+    "phase_picker": {
+        **{"filters": [4, 4], "samples": 128, "batch_size": 8, "steps_per_epoch": 3, "noise_share": 0.15},
+        **{"beside": [], "source_shares": [1.0], "initial": "", "calibrated_on": [], "timed_on": []},
+    },
 }
 """Settings that make a recipe fast."""
 OTHER = {
@@ -45,6 +52,7 @@ OTHER = {
     "vertical_only": 0.9,
     "sampling_rate_hz": 50.0,
     "samples": 160,
+    "stride": 1,
     "filters": [4, 5],
     "label_sd_s": 0.3,
     "noise_share": 0.9,
@@ -76,7 +84,8 @@ def checkpoints(tmp_path_factory):
         ("other", "waveform_autoencoder"),
         ("initial", "phase_picker"),
     ):
-        model = zoo.recipe(name).build(**SMALL[name])
+        recipe = zoo.recipe(name).recipe
+        model = recipe.create(recipe.choose("", SMALL[name]))
         made[key] = str(zoo.save(model, folder / f"{key}.small", "Untrained.", recipe=name))
     return made
 
@@ -107,7 +116,7 @@ def digest(values) -> str:
 
 def fingerprint(recipe, values, records) -> str:
     """Return what training would do with these settings: model, weights, examples, optimizer, loss, epochs."""
-    values = {**values, "seed": 0}
+    values = {"data_dir": None, **values, "seed": 0}
     keras.utils.clear_session()  # or names would count the models that were made before
     keras.utils.set_random_seed(0)
     model = recipe.create(values)
@@ -139,7 +148,7 @@ def fingerprint(recipe, values, records) -> str:
 def cases():
     for name in RECIPES:
         for key in zoo.recipe(name).settings:
-            if key not in OF_THE_TRAINER:
+            if key not in (*OF_THE_TRAINER, *OF_REAL_RECORDS):
                 yield name, key
 
 
@@ -179,6 +188,54 @@ def test_equal_settings_have_equal_fingerprints(bases, records):
         assert fingerprint(recipe, recipe.choose("", changes), records) == before, name
 
 
+@pytest.fixture(scope="module")
+def real_records(tmp_path_factory):
+    """A data folder with picked_streams/small, at 100 Hz, and /slow, at 20 Hz: made records that pass for real ones."""
+    from obspy import Stream, Trace, UTCDateTime
+
+    folder, manual = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("manual")
+    rng, start, picks = np.random.default_rng(0), UTCDateTime(2020, 1, 1), []
+    for number in range(8):
+        data = rng.normal(size=9000).astype(np.float32)
+        data[6000:] *= 20
+        code = {"network": "XX", "station": f"S{number}", "channel": "HHZ", "sampling_rate": 100.0, "starttime": start}
+        Stream([Trace(data, code)]).write(str(manual / f"{number}.mseed"))
+        picks += [f"XX.S{number}..HHZ,{start + 60},P,0.9", f"XX.S{number}..HHZ,{start + 62},S,0.9"]
+    (manual / "picks.csv").write_text("\n".join(["trace_id,time,phase,probability", *picks]) + "\n")
+    of_all = {"quiet_s": "55", "folds": "1"}
+    for name, rate, samples in (("small", 100, 9000), ("slow", 20, 1800)):
+        own = {**of_all, "sampling_rate_hz": str(rate), "samples": str(samples)}
+        datasets.prepare(f"picked_streams/{name}", folder, manual, settings=own)
+    return folder
+
+
+def test_real_records_count(records, checkpoints, real_records):
+    """What is beside the recipe's own dataset, its share, and what a model is calibrated on."""
+    recipe = zoo.recipe("phase_picker").recipe
+    values = {**recipe.choose("", SMALL["phase_picker"]), "data_dir": real_records}
+    small = "picked_streams/small:test"
+    alone = fingerprint(recipe, values, records)
+    half = fingerprint(recipe, {**values, "beside": [small], "source_shares": [0.5, 0.5]}, records)
+    most = fingerprint(recipe, {**values, "beside": [small], "source_shares": [0.1, 0.9]}, records)
+    assert len({alone, half, most}) == 3
+    with pytest.raises(UsageError, match="expected 2, received 1"):
+        fingerprint(recipe, {**values, "beside": [small]}, records)
+    model = recipe.create(values)
+    recipe.measure(model, records, {**values, "calibrated_on": [], "timed_on": []})
+    assert not np.asarray(model.calibration).any()
+    recipe.measure(model, records, {**values, "calibrated_on": [small], "timed_on": [small]})
+    assert np.isfinite(np.asarray(model.calibration)).all() and np.asarray(model.calibration).any()
+
+    recipe = zoo.recipe("noise_earthquake").recipe
+    own = {**SMALL["noise_earthquake"], "encoder": checkpoints["encoder"]}
+    values, slow = {**recipe.choose("", own), "data_dir": real_records}, "picked_streams/slow:test"
+    assert fingerprint(recipe, values, records) != fingerprint(recipe, {**values, "beside": [slow]}, records)
+    model = recipe.create(values)
+    before = np.asarray(model.network.application[-1].bias)
+    recipe.measure(model, records, {**values, "seed": 0, "calibrated_on": [slow]})
+    assert not np.array_equal(before, np.asarray(model.network.application[-1].bias))
+
+
 CONFIGS = {
     "stead": {
         "categories": "noise",
@@ -200,6 +257,17 @@ CONFIGS = {
         "sampling_rate_hz": "50",
         "folds": ("folds=5", "fold=2"),
         "fold": ("folds=5", "fold=2"),
+        "complete": "true",
+    },
+    "picked_streams": {
+        "folder": "records",
+        "picks": "table.csv",
+        "samples": "3000",
+        "sampling_rate_hz": "50",
+        "quiet_s": "20",
+        "origin_s": "30",
+        "folds": "5",
+        "fold": "2",
         "complete": "true",
     },
     "local_seismograms": {

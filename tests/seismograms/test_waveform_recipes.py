@@ -46,7 +46,9 @@ def trained(folder, autoencoder, tmp_path_factory):
         if key not in made:
             out = tmp_path_factory.mktemp("runs") / f"{name}.smoke"
             own = {"dataset": f"local_seismograms/{APPLICATIONS[name]}", "encoder": str(autoencoder), **settings}
-            made[key] = zoo.recipe(name).train(out=out, data_dir=folder, smoke=True, settings=own, seed=3)
+            made[key] = zoo.recipe(f"{name}.synthetic").train(
+                out=out, data_dir=folder, smoke=True, settings=own, seed=3
+            )
         return made[key]
 
     return train
