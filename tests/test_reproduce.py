@@ -31,6 +31,7 @@ def quick(name, out, mini, **settings):
     return reproduce.run(name, out, quick=True, data_dir=mini, settings=settings)
 
 
+@pytest.mark.slow
 def test_noise_makes_the_networks_worse_and_a_finished_training_is_kept(out, mini, capsys):
     rows = quick("crust-noise", out, mini)
     assert [row["noise_percent"] for row in rows] == [0.0, 0.25, 0.5, 1.0, 1.5, 2.0]
@@ -59,6 +60,7 @@ def test_monte_carlo_stands_beside_the_network(out, mini):
     assert (out / "posterior.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_the_split_is_of_the_whole_dataset(tmp_path, mini):
     rows = quick("crust-split", tmp_path, mini, epochs=1, units=[8])
     for row, proportion in zip(rows, (3, 4), strict=True):

@@ -50,9 +50,13 @@ CASES = {
     "eighth order": {"order": 8},
     "single precision": {"dtype": "float32"},
 }
+LONG = ("second order", "eighth order")  # in `make test-all`: they take the way of the fourth
 
 
-@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(of, id=name, marks=pytest.mark.slow if name in LONG else ()) for name, of in CASES.items()],
+)
 def test_the_adjoint_is_what_automatic_differentiation_gives(options):
     options = {"dtype": "float64", **options}
     found = records_and_gradients(layer(**options))

@@ -19,7 +19,7 @@ from zoo.microseismic.models import emulator_training, gp_regression, greens_tra
 from zoo.settings import Setting
 from zoo.training.recipe import ALWAYS, OF_STAGES
 
-QUICK = ("nn_direct_emulator", "pca_gp_emulator")  # the others in `make test-all`
+QUICK = ("nn_direct_emulator",)  # the others in `make test-all`
 RECIPES = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
     for name in registry.list_recipes()

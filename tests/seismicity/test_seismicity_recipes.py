@@ -126,6 +126,7 @@ def test_temperature_finds_how_sure_to_be():
     assert best_temperature(np.column_stack([1 - stated, stated]), true) == pytest.approx(3, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_grid_keeps_its_cells(folder, tmp_path, capsys):
     settings = {"dataset": "seismicity_maps/few", "networks": "18"}
     run = lambda **more: reproduce.run(  # noqa: E731

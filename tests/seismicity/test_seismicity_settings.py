@@ -79,7 +79,9 @@ class Trainings:
         return json.dumps(found, default=str)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == RECIPES[0] else ()) for name in RECIPES]
+)
 def test_every_setting_of_a_recipe_changes_its_training(name, monkeypatch):
     recipe = registry.recipe_module(name).RECIPE
     trainings = Trainings(recipe, monkeypatch)
