@@ -13,6 +13,7 @@ looks at a unit as a whole: a channel of which more than half is at one value fo
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -215,9 +216,7 @@ def _in_processes(todo: Sequence[Unit], order: work.Order, workers: int) -> Iter
     """Yield units and their records as processes finish them."""
     waiting = iter(todo)
     with _pool(order, workers) as pool:
-        running = {
-            pool.submit(work.work, unit): unit for unit, _ in zip(waiting, range(_WAITING * workers), strict=False)
-        }
+        running = {pool.submit(work.work, unit): unit for unit in itertools.islice(waiting, _WAITING * workers)}
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
