@@ -232,7 +232,7 @@ def _fill(tops, slowness, receivers, rows, columns, out):
             _one(tops, slowness, receivers[r], rows[i], columns, out[r, i])
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def time_to(x, y, z, phase, station, slowness, table, station_km, station_depth, top, step):
     """Travel time of a phase (its number) from a place to a station, for compiled callers."""
     dx = x - station_km[station, 0]
@@ -257,3 +257,13 @@ def _times(places, slowness, table, station_km, station_depth, top, step, out):
         for phase in range(table.shape[0]):
             for s in range(table.shape[1]):
                 out[n, phase, s] = time_to(x, y, z, phase, s, slowness, table, station_km, station_depth, top, step)
+
+
+@njit(cache=True)
+def times_of_picks(places, phase, station, slowness, table, station_km, station_depth, top, step):
+    """Return travel times (n,) in s from places (n, 3) to a station each, of a phase each (their numbers)."""
+    made = np.empty(len(places))
+    for i in range(len(places)):
+        x, y, z = places[i]
+        made[i] = time_to(x, y, z, phase[i], station[i], slowness, table, station_km, station_depth, top, step)
+    return made
