@@ -11,7 +11,7 @@ ASSOCIATION = {
     "least_p": Setting(4, "fewest P picks of an event", _OCTO, low=0),
     "least_s": Setting(3, "fewest S picks of an event", _OCTO, low=0),
     "least_both": Setting(2, "fewest stations with P and S of an event", _OCTO, low=0),
-    "least_log_odds": Setting(14.0, "logarithm of the odds of one event against chance", "ours", low=0.0),
+    "least_log_odds": Setting(12.0, "logarithm of the odds of one event against chance", "ours", low=0.0),
     "seen": Setting(0.8, "share of an event's arrivals that are picked, near it", "ours", low=0.1, high=0.99),
     "chance_of_s": Setting(0.3, "how often S fits by chance where P does", "ours", low=0.01, high=0.9),
     "tolerance_s": Setting(0.7, "largest residual of a pick at travel time 0", "ours", unit="s", low=0.01),
