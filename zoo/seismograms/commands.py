@@ -1,4 +1,4 @@
-"""The commands `zoo annotate`, `zoo show` and `zoo export`."""
+"""The commands `zoo annotate`, `zoo catalogue`, `zoo show` and `zoo export`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import argparse
 
 from zoo.errors import UsageError
 from zoo.progress import say
-from zoo.terminal import Commands, positive, print_answer, print_json
+from zoo.terminal import Commands, positive, print_answer, print_json, settings_of
 
 EXAMPLES = """\
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
   zoo annotate EVENT/*.mseed --model explosion_earthquake --out classified
                                              explosion or earthquake, by event
+  zoo catalogue picks.csv --stations stations.xml --velocity-model layers.csv --out made
+                                             which picks are of one event, and where was it?
   zoo show stead/mini                        draw some seismograms of a dataset with their picks
 """
 
@@ -40,6 +42,7 @@ def add(commands: Commands) -> None:
         "--origin-time", nargs="+", default=[], metavar="UTC", help="for a model of events: when they began"
     )
     _add_archive_options(annotate)
+    _add_catalogue(commands)
     show = commands.add("show", _show, "draw some waveforms of a dataset with their picks", data=True)
     show.add_argument("name", metavar="NAME/CONFIG")
     show.add_argument("--split", default="train", help="train (default), validation, test, or a part of one")
@@ -84,6 +87,35 @@ def _classify_events(args: argparse.Namespace) -> None:
     args.resumes = False  # done in one go
     classified = classify_files(args.files, args.model, args.out, args.origin_time)
     print_answer(classified, args.json, f"events.csv and windows.csv (a row a station) are in {args.out}")
+
+
+def _add_catalogue(commands: Commands) -> None:
+    catalogue = commands.add("catalogue", _catalogue, "associate picks, and locate the events")
+    catalogue.add_argument("picks", metavar="PICKS", help="CSV, QuakeML, .obs, or the folder of zoo annotate")
+    catalogue.add_argument("--stations", required=True, metavar="FILE", help="StationXML, CSV, GTSRCE lines")
+    catalogue.add_argument("--velocity-model", required=True, metavar="CSV", help="layers: depth_km, vp_km_s, vs_km_s")
+    catalogue.add_argument("--linear", action="store_true", help="speeds change in lines between depths, not by steps")
+    catalogue.add_argument("--vp-vs", type=float, metavar="RATIO", help="where only one speed is given, default 1.73")
+    catalogue.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="like least_picks=6 least_depth_km=-2 likelihood=edt; summary.json lists all",
+    )  # fmt: skip
+    catalogue.add_argument("--out", required=True, metavar="DIR", help="folder for tables, QuakeML and figures")
+
+
+def _catalogue(args: argparse.Namespace) -> None:
+    from zoo.seismograms.association.catalogue import make_catalogue
+
+    made = make_catalogue(
+        args.picks,
+        args.stations,
+        args.velocity_model,
+        linear=args.linear,
+        vp_vs=args.vp_vs,
+        settings=settings_of(args.set),
+    )
+    made.write(args.out)
+    print_answer(made, args.json, f"tables, QuakeML and figures are in {args.out}; look at map.png first")
 
 
 def _annotate(args: argparse.Namespace) -> None:

@@ -1,0 +1,96 @@
+"""A catalogue as ObsPy's events: origins with uncertainties, arrivals, picks, magnitudes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from obspy.core.event import Catalog, Event
+
+    from zoo.seismograms.association.catalogue import EventCatalogue
+
+
+def quakeml(catalogue: EventCatalogue) -> Catalog:
+    """Return the catalogue as `obspy.core.event.Catalog`; depths are metres below sea level, as QuakeML has them."""
+    from obspy.core.event import Catalog
+
+    found = catalogue.located.associated
+    order = np.argsort(found.event, kind="stable")
+    edges = np.searchsorted(found.event[order], np.arange(len(catalogue) + 1))
+    places, distance = np.column_stack(catalogue.degrees()), catalogue.distance_km()
+    events = [_event(catalogue, e, order[edges[e] : edges[e + 1]], places[e], distance) for e in range(len(catalogue))]
+    return Catalog(events)
+
+
+def _event(catalogue: EventCatalogue, e: int, rows: np.ndarray, place: np.ndarray, distance: np.ndarray) -> Event:
+    from obspy import UTCDateTime
+    from obspy.core.event import (
+        Arrival,
+        Event,
+        Magnitude,
+        Origin,
+        OriginQuality,
+        OriginUncertainty,
+        Pick,
+        QuantityError,
+        WaveformStreamID,
+    )  # fmt: skip
+
+    at, found = catalogue.located, catalogue.located.associated
+    picks, arrivals = [], []
+    for i in rows:
+        network, _, station = found.stations.codes[found.station[i]].rpartition(".")
+        uncertainty = found.picks.uncertainty_s[i]
+        pick = Pick(
+            time=UTCDateTime(ns=round(found.picks.time_s[i] * 1e9)),
+            time_errors=QuantityError(uncertainty=float(uncertainty) if np.isfinite(uncertainty) else None),
+            phase_hint=str(found.picks.phase[i]),
+            waveform_id=WaveformStreamID(network, station),
+            evaluation_mode="automatic",
+        )
+        picks.append(pick)
+        arrivals.append(
+            Arrival(
+                pick_id=pick.resource_id,
+                phase=pick.phase_hint,
+                time_residual=float(at.residual_s[i]),
+                distance=float(np.degrees(distance[i] / 6371.0)),
+            )
+        )
+    major, minor, azimuth = map(float, at.ellipse[e])
+    origin = Origin(
+        time=UTCDateTime(ns=round(at.origin_s[e] * 1e9)),
+        time_errors=QuantityError(uncertainty=float(at.origin_sd_s[e])),
+        longitude=float(place[0]),
+        latitude=float(place[1]),
+        depth=1000.0 * float(at.place_km[e, 2]),
+        depth_errors=QuantityError(uncertainty=1000.0 * float(at.sd_km[e, 2])),
+        arrivals=arrivals,
+        evaluation_mode="automatic",
+        origin_uncertainty=OriginUncertainty(
+            max_horizontal_uncertainty=1000.0 * major,
+            min_horizontal_uncertainty=1000.0 * minor,
+            azimuth_max_horizontal_uncertainty=azimuth,
+            preferred_description="uncertainty ellipse",
+            confidence_level=68.0,
+        ),
+        quality=OriginQuality(
+            used_phase_count=len(rows),
+            used_station_count=int(at.counts[e, 2]),
+            standard_error=float(at.rms_s[e]),
+            azimuthal_gap=float(at.gap_deg[e]),
+            minimum_distance=float(np.degrees(at.nearest_km[e] / 6371.0)),
+        ),
+    )
+    magnitudes = []
+    if np.isfinite(catalogue.magnitude[e]):
+        sd = QuantityError(uncertainty=float(catalogue.magnitude_sd[e]))
+        magnitudes = [Magnitude(mag=float(catalogue.magnitude[e]), mag_errors=sd, magnitude_type="Mrelative")]
+    event = Event(picks=picks, origins=[origin], magnitudes=magnitudes, event_type="earthquake")
+    event.preferred_origin_id = origin.resource_id
+    if magnitudes:
+        magnitudes[0].origin_id = origin.resource_id
+        event.preferred_magnitude_id = magnitudes[0].resource_id
+    return event
