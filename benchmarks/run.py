@@ -24,6 +24,7 @@ ORDER = (
     "autoencoder.py",
     "explosions.py",
     "annotate.py",
+    "association.py",
     "seismicity.py",
     "catalogue.py",
     "rooms.py",
