@@ -44,9 +44,8 @@ HOURS = ("ref_STS2", "ref_unknown")
 
 def records_of(name: str, data_dir: str | None) -> dict[str, np.ndarray] | None:
     """Return the records of NAME/CONFIG:SPLIT; None, and a line, where they are not prepared."""
-    dataset, _, split = name.partition(":")
     try:
-        return datasets.arrays(dataset, split, data_dir, (*labelled.FEATURES, "station_code"))
+        return datasets.arrays(*datasets.named_part(name), data_dir, (*labelled.FEATURES, "station_code"))
     except ZooError as error:
         say(f"Left out: {error}")
         return None

@@ -158,8 +158,7 @@ def score(model: PhasePicker, records: Mapping[str, np.ndarray]) -> dict[str, fl
 
 def _read(name: str, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the records of NAME/CONFIG:SPLIT."""
-    dataset, _, split = name.partition(":")
-    return datasets.arrays(dataset, split or "all", settings["data_dir"], FEATURES)
+    return datasets.arrays(*datasets.named_part(name), settings["data_dir"], FEATURES)
 
 
 def probabilities(model: PhasePicker) -> Callable[[np.ndarray], np.ndarray]:
@@ -221,7 +220,7 @@ RECIPE = Recipe(
             low=1,
         ),
         "stride": Setting(
-            2, "samples for which the finest level gives one output", "ours: half the cost", unit="samples", low=1
+            2, "samples for which the finest level gives one output", "ours: the levels of the U-Net are half as long", unit="samples", low=1
         ),
         "label_sd_s": Setting(
             0.1, "standard deviation of the Gaussian about a pick that is its label", "PhaseNet", unit="s", low=1e-3

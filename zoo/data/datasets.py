@@ -364,6 +364,16 @@ def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
     return specs, finish
 
 
+def named_part(name: str) -> tuple[str, str]:
+    """Return dataset and split of NAME/CONFIG:SPLIT; without a split, all of it.
+
+    >>> named_part("stead/sample:test"), named_part("stead/sample")
+    (('stead/sample', 'test'), ('stead/sample', 'all'))
+    """
+    dataset, _, split = name.partition(":")
+    return dataset, split or "all"
+
+
 def arrays(
     name: str, split: str, data_dir: str | os.PathLike | None = None, features: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:

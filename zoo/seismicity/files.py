@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.files import write_json, write_with
+from zoo.files import write_csv, write_json
 from zoo.seismicity.scan import BASELINES
 
 
@@ -25,13 +24,7 @@ def write_tables(found: Any, folder: Path) -> None:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    def write(temporary: Path) -> None:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows([_text(value) for value in row] for row in rows)
-
-    write_with(path, write)
+    write_csv(path, header, ([_text(value) for value in row] for row in rows))
 
 
 def _text(value: Any) -> Any:

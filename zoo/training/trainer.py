@@ -216,8 +216,7 @@ def _scores(named: NamedRecipe, model: keras.Model, chosen: Values, held_out: Re
     made_by, scores = named.recipe, {}
     for where in chosen.get("scored_on", ("validation", "test")):
         if "/" in where:
-            dataset, _, split = where.partition(":")
-            split = split or "all"
+            dataset, split = datasets.named_part(where)
             try:
                 records = datasets.arrays(dataset, split, data_dir, made_by.features)
             except ZooError as error:

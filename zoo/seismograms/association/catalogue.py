@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from zoo.field.layers import read_layers
 from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
-from zoo.files import write_json, write_with
+from zoo.files import write_csv, write_json, write_with
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.locate import Located, locate
 from zoo.seismograms.association.magnitude import relative_magnitudes
@@ -87,8 +86,8 @@ class EventCatalogue:
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "events.csv", _EVENTS, self._event_rows())
-        _write(folder / "picks.csv", _PICKS, self._pick_rows())
+        write_csv(folder / "events.csv", _EVENTS, self._event_rows())
+        write_csv(folder / "picks.csv", _PICKS, self._pick_rows())
         write_with(folder / "catalogue.xml", lambda path: quakeml(self).write(str(path), format="QUAKEML"))
         if len(self):
             save_figure(map_figure(self), folder / "map.png")
@@ -173,13 +172,3 @@ def _text(time_s: float) -> str:
 
 def _number(value: float) -> str:
     return "" if not np.isfinite(value) else f"{value:.5g}"
-
-
-def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    def write(temporary: Path) -> None:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-
-    write_with(path, write)

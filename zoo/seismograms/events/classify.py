@@ -10,7 +10,6 @@ amplitude of P is twice the noise in one band at least; the notes say why others
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import UsageError, ZooError
-from zoo.files import write_json, write_with
+from zoo.files import write_csv, write_json
 from zoo.seismograms.events.measures import AFTER_S, BEFORE_S, RATE_HZ, VP_OVER_VS, measure
 from zoo.seismograms.events.origin import origin_by_picks
 from zoo.seismograms.events.records import picker_of
@@ -281,10 +280,4 @@ def _write_events(result: Classified) -> None:
         found = f"{event.probability:.4f}", f"{event.log_odds:.4f}", error
         rows.append((str(event.origin_time), event.origin_from, len(event.stations), event.label, *found))
 
-    def write(path: Path) -> None:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-
-    write_with(result.folder / "events.csv", write)
+    write_csv(result.folder / "events.csv", header, rows)

@@ -40,14 +40,14 @@ def read(model: WaveformClassifier, name: str, data_dir: Any, seed: int = 0) -> 
     Raises:
         ZooError: if the records have another sampling rate than the model.
     """
-    dataset, _, split = name.partition(":")
+    dataset, split = datasets.named_part(name)
     about = datasets.metadata(dataset, data_dir)
     if about["sampling_rate_hz"] != model.sampling_rate_hz:
         raise ZooError(
             f"{dataset} is sampled at {about['sampling_rate_hz']:g} Hz, the model at {model.sampling_rate_hz:g} Hz. "
             "Prepare a config of your own with --set sampling_rate_hz=..."
         )
-    return cut(model, datasets.arrays(dataset, split or "all", data_dir, READ), seed)
+    return cut(model, datasets.arrays(dataset, split, data_dir, READ), seed)
 
 
 def cut(model: WaveformClassifier, records: Records, seed: int = 0) -> Records:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from zoo.files import write_json, write_with
+from zoo.files import write_csv, write_json
 from zoo.seismograms.picking.tables import Row, decode, kind_of
 from zoo.seismograms.picking.units import Unit
 from zoo.seismograms.picking.windows import CLASS, Shape
@@ -111,13 +109,7 @@ class ArchiveReport:
         if not done_by_all and self.done < self.units:
             return
 
-        def table(path: Path) -> None:
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(("where", "problem"))
-                writer.writerows(self.problems)
-
-        write_with(self.folder.path / "problems.csv", table)
+        write_csv(self.folder.path / "problems.csv", ("where", "problem"), self.problems)
         write_json(self.folder.path / "summary.json", self.summary())
 
     def report(self) -> str:

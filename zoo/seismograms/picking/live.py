@@ -2,7 +2,7 @@
 
 Windows lie on the same grid since 1970 as those of `annotate`, so the picks of a replayed stream are those of
 `classify`. A pick is final when all windows that hold it, and the seven seconds after it, are complete: for a picker
-with windows of 30 s, which begin every 15 s, it comes 22 to 37 s after its arrival (`latency_s`: the most), beside the
+with windows of 60 s, which begin every 30 s, it comes 37 to 67 s after its arrival (`latency_s`: the most), beside the
 delay of the records themselves.
 
 The components of a station are waited for: what is newer than the latest sample of any of them is not looked at, until

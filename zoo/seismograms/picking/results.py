@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zoo.files import write_with
+from zoo.files import write_csv, write_with
 from zoo.seismograms.picking.measures import Responses, measure
 from zoo.seismograms.picking.pick_list import catalog_of
 from zoo.seismograms.picking.windows import ARRIVAL, PIECE_S, Answer, consensus
@@ -217,7 +216,7 @@ def write_picks(picks: Sequence[StationPick], method: str, folder: Path) -> None
         )
         for pick in picks
     ]
-    _write_csv(folder / "picks.csv", StationPick._fields, rows)
+    write_csv(folder / "picks.csv", StationPick._fields, rows)
     made = catalog_of([pick.as_pick(method) for pick in picks], method)
     write_with(folder / "picks.xml", lambda path: made.write(str(path), format="QUAKEML"))
 
@@ -233,7 +232,7 @@ def write_windows(windows: Sequence[Window], labels: Sequence[str], folder: Path
         for window in windows
     ]
     header = (*Window._fields[:-1], *(f"probability_{label}" for label in labels))
-    _write_csv(folder / "windows.csv", header, rows)
+    write_csv(folder / "windows.csv", header, rows)
 
 
 def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
@@ -258,16 +257,6 @@ def read_probabilities(path: Path, start: Any = None, end: Any = None) -> Stream
     from obspy import read
 
     return read(str(path), format="MSEED", starttime=start, endtime=end)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    def write(temporary: Path) -> None:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
-
-    write_with(path, write)
 
 
 def _time(time: UTCDateTime) -> str:
