@@ -220,7 +220,11 @@ RECIPE = Recipe(
             low=1,
         ),
         "stride": Setting(
-            2, "samples for which the finest level gives one output", "ours: the levels of the U-Net are half as long", unit="samples", low=1
+            2,
+            "samples for which the finest level gives one output",
+            "ours: the levels of the U-Net are half as long",
+            unit="samples",
+            low=1,
         ),
         "label_sd_s": Setting(
             0.1, "standard deviation of the Gaussian about a pick that is its label", "PhaseNet", unit="s", low=1e-3
