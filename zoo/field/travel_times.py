@@ -8,7 +8,7 @@ which the speed changes in straight lines are cut into thin ones. The first of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -52,6 +52,13 @@ class TravelTimes:
         made = np.empty((len(places), *self.table.shape), np.float32)
         _times(places, *self.arrays(), made)
         return made
+
+    def scaled(self, factors: np.ndarray) -> TravelTimes:
+        """Return tables in which all times of a phase are multiplied by its factor (phases,)."""
+        made = self.slowness_s_km.copy()
+        for phase, factor in enumerate(factors):
+            made[np.unique(self.table[phase])] *= factor
+        return replace(self, slowness_s_km=made)
 
     def arrays(self) -> tuple:
         """Return what compiled functions take: tables, which one, stations, their depths, top and step."""

@@ -61,7 +61,7 @@ class EventCatalogue:
                 "pick_sd_s": {p: round(float(v), 4) for p, v in zip("PS", self.located.pick_sd_s, strict=True)},
             }
         made["station_terms_s"] = {
-            code: [round(float(v), 4) for v in self.located.terms_s[:, i]]
+            code: [round(float(v), 4) for v in self.located.corrections.terms_s[:, i]]
             for i, code in enumerate(found.stations.codes)
         }
         return made | {"settings": {**found.settings, **self.located.settings}, "notes": list(self.notes)}

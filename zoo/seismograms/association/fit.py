@@ -67,9 +67,9 @@ def fit(
         low, high: (3,) corners of the region, km.
     """
     slowness, table, station_km, station_depth, top, step = arrays
-    damping = 1e-2
     row = np.empty(4)
     for iteration in range(14):
+        damping = 1e-2 * 0.4**iteration
         wide = np.array([max(window[0], 1.8 - 0.3 * iteration), window[1]])
         nearest_picks(
             event, first, last, time, phase, station, free, arrays, terms, most, wide, residual, which, travel

@@ -1,8 +1,8 @@
 """Probability of where one event was, by its picks, on grids that follow it.
 
-Two likelihoods: residuals that are normal, each with a small chance to be of something else (`gaussian`), and equal
-differential times (`edt`, Font et al. 2004; Lomax 2005), in which no origin time occurs and pairs of picks agree or
-not.
+Two likelihoods: residuals that are normal with a covariance, of which one may be of something else, whichever it is
+(`gaussian`; origin time integrated out), and equal differential times (`edt`, Font et al. 2004; Lomax 2005), in which no origin time occurs and pairs of picks agree or
+not, so that no pick need be called wrong beforehand.
 """
 
 from __future__ import annotations
@@ -13,33 +13,13 @@ from numba import njit
 from zoo.field.travel_times import time_to
 
 SIZE = 13  # nodes along each axis
-OUTLIERS = 0.03  # share of picks that are of something else
-_OUTLIER_S = 10.0  # interval in which those may lie
 _WIDE_SD = 3.2  # half of a grid, in standard deviations of what it holds
 _LEAST_KM = 0.05
 _TURNS = 7
-
-
-@njit(cache=True)
-def _gaussian(residual, sd, n, start):
-    """Return the logarithm of the likelihood, summed over origin times, and the best origin time."""
-    origin = start
-    total = 0.0
-    for _ in range(5):
-        total, mean = 0.0, 0.0
-        for i in range(n):
-            r = (residual[i] - origin) / sd[i]
-            inside = (1 - OUTLIERS) * np.exp(-0.5 * r * r) / (2.5066283 * sd[i])
-            share = inside / (inside + OUTLIERS / _OUTLIER_S)
-            weight = share / (sd[i] * sd[i]) + 1e-9
-            total += weight
-            mean += weight * residual[i]
-        origin = mean / total
-    value = 0.5 * np.log(6.2831853 / total)
-    for i in range(n):
-        r = (residual[i] - origin) / sd[i]
-        value += np.log((1 - OUTLIERS) * np.exp(-0.5 * r * r) / (2.5066283 * sd[i]) + OUTLIERS / _OUTLIER_S)
-    return value, origin
+OUTLIERS = 0.03
+"""Share of picks that are of something else."""
+OUTLIER_S = 10.0
+"""Interval in which those may lie."""
 
 
 @njit(cache=True)
@@ -54,25 +34,48 @@ def _edt(residual, sd, n):
     return n * np.log(total)
 
 
-@njit(cache=True)
-def posterior(
-    time, phase, station, sd, growth, terms, start, first_half, low, high, edt, arrays, density, nodes, origins
-):
-    """Follow the probability with grids; fill the last one.
+@njit(cache=True, fastmath=True)
+def _normal(residual, weight, odds, n):
+    """Return the logarithm of the likelihood of normal errors of which at most one is of something else.
 
     Args:
-        time, phase, station, sd: (n,) picks of the event: s, numbers, and standard deviations of the picks, s.
-        growth: standard deviation of travel times by travel time, s/s.
+        weight: (n, n) inverse of the covariance when the origin time is integrated out.
+        odds: (n,) of a pick that is of something else and may have any error, against one that is as it should be.
+    """
+    square, other = 0.0, 1.0
+    for i in range(n):
+        row = 0.0
+        for j in range(n):
+            row += weight[i, j] * residual[j]
+        square += residual[i] * row
+        # Without pick i the square is less by this, and the normalisation by its conditional standard deviation.
+        other += odds[i] * np.exp(min(0.5 * row * row / weight[i, i], 600.0))
+    return np.log(other) - 0.5 * square
+
+
+@njit(cache=True)
+def posterior(
+    time, phase, station, sd, inverse, terms, start, first_half, low, high, edt, arrays, density, nodes, origins
+):
+    """Follow the probability with grids; fill the last one. Return the standard deviation of the origin time at a place.
+
+    Args:
+        time, phase, station, sd: (n,) picks of the event: s, numbers, and standard deviations of their errors, s.
+        inverse: (n, n) inverse of the covariance of their errors, 1/s2.
         terms: (phases, stations) s added to travel times.
         start: (4,) x, y, z in km and origin time in s.
         first_half: half of the first grid, km.
         low, high: (3,) corners of the region, km.
-        edt: which likelihood.
+        edt: which likelihood; its pairs are taken for independent.
         density, nodes, origins: (SIZE**3,), (SIZE**3, 3), (SIZE**3,) filled: probabilities, km, s.
     """
     slowness, table, station_km, station_depth, top, step = arrays
     n = len(time)
-    residual, error = np.empty(n), np.empty(n)
+    column = inverse.sum(axis=1)
+    whole = column.sum()
+    weight = inverse - np.outer(column, column) / whole
+    odds = OUTLIERS / (1 - OUTLIERS) / OUTLIER_S * np.sqrt(2 * np.pi / np.diag(weight))
+    residual = np.empty(n)
     centre = start[:3].copy()
     half = np.full(3, first_half)
     for _ in range(_TURNS):
@@ -88,15 +91,15 @@ def posterior(
                     x = begin[0] + (end[0] - begin[0]) * (ix + 0.5) / SIZE
                     y = begin[1] + (end[1] - begin[1]) * (iy + 0.5) / SIZE
                     z = begin[2] + (end[2] - begin[2]) * (iz + 0.5) / SIZE
+                    origin = 0.0
                     for i in range(n):
                         travel = time_to(
                             x, y, z, phase[i], station[i], slowness, table, station_km, station_depth, top, step
                         )
                         residual[i] = time[i] - travel - terms[phase[i], station[i]] - start[3]
-                        error[i] = np.sqrt(sd[i] ** 2 + (growth * travel) ** 2)
-                    value, origin = _gaussian(residual, error, n, 0.0)
-                    density[k] = _edt(residual, error, n) if edt else value
-                    origins[k] = origin + start[3]
+                        origin += column[i] * residual[i]
+                    density[k] = _edt(residual, sd, n) if edt else _normal(residual, weight, odds, n)
+                    origins[k] = origin / whole + start[3]
                     nodes[k, 0], nodes[k, 1], nodes[k, 2] = x, y, z
                     most = max(most, density[k])
                     k += 1
@@ -126,3 +129,4 @@ def posterior(
             centre[a], half[a] = mean, wanted
         if steady:
             break
+    return 1 / np.sqrt(whole)

@@ -35,7 +35,7 @@ LOCATION = {
     "sd_p_s": Setting(0.1, "standard deviation of picks of P where it cannot be learnt", "ours", unit="s", low=0.001),
     "sd_s_s": Setting(0.15, "... of S", "ours", unit="s", low=0.001),
     "travel_time_error": Setting(
-        0.02, "standard deviation of travel times, as a share of them", "ours", unit="s/s", low=0.0
+        0.02, "standard deviation of travel times, as a share of them, before it is learnt", "ours", unit="s/s", low=0.0
     ),
-    "turns": Setting(4, "how often station terms are learnt", "ours", low=0),
+    "turns": Setting(3, "how often station terms and errors are learnt; 0: not", "ours", low=0),
 }  # fmt: skip

@@ -54,7 +54,7 @@ def residual_figure(catalogue: EventCatalogue) -> Figure:
             own = found.picks.phase[rows] == phase
             curves.plot(distance[own], travel[own], ".", color=colour, markersize=1.5, label=phase, rasterized=True)
             histogram.hist(residual[own], 60, (-width, width), histtype="step", color=colour, label=phase)
-            terms.plot(at.terms_s[number], "o", color=colour, markersize=3, label=phase)
+            terms.plot(at.corrections.terms_s[number], "o", color=colour, markersize=3, label=phase)
         curves.set(xlabel="epicentral distance (km)", ylabel="travel time (s)")
         histogram.set(xlabel="pick less arrival (s)", ylabel="picks")
         terms.set(ylabel="station term (s)")
