@@ -46,7 +46,7 @@ class Corrections:
 
 
 def slopes(tables: TravelTimes, place_km: np.ndarray, phase: np.ndarray, station: np.ndarray) -> np.ndarray:
-    """Return derivatives of arrivals (n, 4) by east, north, depth (s/km) and origin time, for picks at places (n, 3)."""
+    """Return derivatives of arrivals by east, north, depth (s/km) and origin time (n, 4) of picks of places (n, 3)."""
     arrays = tables.arrays()
     made = np.ones((len(phase), 4))
     for axis in range(3):
@@ -104,3 +104,16 @@ def learn(
     change = covariance @ (right - prior * now_all)
     made = now_all + change
     return Corrections(made[: 2 * count].reshape(2, count), made[2 * count :], covariance)
+
+
+def crowds(place_km: np.ndarray, alike_km: float) -> np.ndarray:
+    """Return how many events there are about each event (events,), itself included: one a length away counts 1/e.
+
+    >>> crowds(np.array([[0.0, 0, 0], [0, 0, 0], [1e6, 0, 0]]), 10.0).tolist()
+    [2.0, 2.0, 1.0]
+    """
+    made = np.empty(len(place_km))
+    for first in range(0, len(place_km), 500):
+        part = place_km[first : first + 500, np.newaxis] - place_km
+        made[first : first + 500] = np.exp(-np.linalg.norm(part, axis=-1) / alike_km).sum(axis=1)
+    return made

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.field.travel_times import TravelTimes, times_of_picks
 from zoo.seismograms.association.associate import Associated
-from zoo.seismograms.association.corrections import Corrections, learn, slopes
+from zoo.seismograms.association.corrections import Corrections, crowds, learn, slopes
 from zoo.seismograms.association.errors import Errors, learn_errors, precision
 from zoo.seismograms.association.fit import fit
 from zoo.seismograms.association.posterior import SIZE, posterior
@@ -136,7 +136,11 @@ class _Work:
             slope = slopes(self.tables, self.events[self.event, :3], self.phase, self.station)
             own = residual, travel, slope, self.phase, self.station, self.edges
             self.errors = learn_errors(self.base_sd, self.chosen["travel_time_error"], *own, self.tables.station_km)
-            sd = self.errors.total(self.base_sd, self.phase, travel)
+            # Errors of the earth are those of every event nearby: many events do not make them smaller.
+            alike = crowds(self.events[:, :3], self.errors.alike_km)[self.event]
+            sd = np.hypot(
+                self.errors.of_picks(self.base_sd, self.phase, travel), self.errors.earth_sd * travel * np.sqrt(alike)
+            )
             unscaled = travel / (1 + self.corrections.scale[self.phase])
             own = residual, sd, unscaled, slope, self.phase, self.station, self.edges
             self._correct(self.found, learn(self.corrections, *own, self.chosen["travel_time_error"]))
@@ -209,8 +213,8 @@ class _Work:
             )  # fmt: skip
             # The origin time is as uncertain as its best value varies over the places, and as it is at one place.
             at_place_s = posterior(
-                self.time[part], phase, station, spread[part], inverse, self.terms, self.events[e], 3.0, self.low, self.high,
-                self.chosen["likelihood"] == "edt", self.tables.arrays(), density, nodes, origins,
+                self.time[part], phase, station, spread[part], inverse, self.terms, self.events[e], 3.0, self.low,
+                self.high, self.chosen["likelihood"] == "edt", self.tables.arrays(), density, nodes, origins,
             )  # fmt: skip
             values = np.column_stack([nodes, origins])
             mean[e] = density @ values
@@ -233,8 +237,8 @@ class _Work:
             )
         return Located(
             found, mean[:, :3], mean[:, 3] + self.zero_s, sd[:, :3], sd[:, 3], ellipses, intervals, whole, rms, gap,
-            nearest, counts, self.corrections, self.errors.pick_factor * self.pick_sd, self.errors, self.tables, self.chosen,
-            (*self.notes, *self._learnt()),
+            nearest, counts, self.corrections, self.errors.pick_factor * self.pick_sd, self.errors, self.tables,
+            self.chosen, (*self.notes, *self._learnt()),
         )  # fmt: skip
 
     def _learnt(self) -> list[str]:
@@ -244,8 +248,8 @@ class _Work:
         if np.all(self.corrections.scale == 0):
             return [
                 f"{len(self.events)} events: too few to learn station terms and errors; standard deviations of "
-                f"{self.pick_sd[0]:g} s (P), {self.pick_sd[1]:g} s (S) and {100 * self.errors.earth_sd:g} % of travel times "
-                "are assumed"
+                f"{self.pick_sd[0]:g} s (P), {self.pick_sd[1]:g} s (S) and {100 * self.errors.earth_sd:g} % of travel "
+                "times are assumed"
             ] if len(self.events) else []  # fmt: skip
         off = ", ".join(
             f"{100 * share:+.1f} ± {100 * sd:.1f} % ({phase})"

@@ -1,8 +1,8 @@
 """Probability of where one event was, by its picks, on grids that follow it.
 
 Two likelihoods: residuals that are normal with a covariance, of which one may be of something else, whichever it is
-(`gaussian`; origin time integrated out), and equal differential times (`edt`, Font et al. 2004; Lomax 2005), in which no origin time occurs and pairs of picks agree or
-not, so that no pick need be called wrong beforehand.
+(`gaussian`; origin time integrated out), and equal differential times (`edt`, Font et al. 2004; Lomax 2005), in which
+no origin time occurs and pairs of picks agree or not, so that no pick need be called wrong beforehand.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _normal(residual, weight, odds, n):
 def posterior(
     time, phase, station, sd, inverse, terms, start, first_half, low, high, edt, arrays, density, nodes, origins
 ):
-    """Follow the probability with grids; fill the last one. Return the standard deviation of the origin time at a place.
+    """Follow the probability with grids; fill the last one; return the standard deviation of origin time at one place.
 
     Args:
         time, phase, station, sd: (n,) picks of the event: s, numbers, and standard deviations of their errors, s.

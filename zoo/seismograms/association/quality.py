@@ -1,4 +1,4 @@
-"""Numbers by which seismologists judge a location: picks, gap, nearest station, residuals; and summaries of a posterior."""
+"""Numbers by which seismologists judge a location: picks, gap, nearest station, residuals; ellipse and intervals."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ LEVELS = 0.68, 0.95
 def quality(
     epicentre_km: np.ndarray, station_km: np.ndarray, station: np.ndarray, phase: np.ndarray, residual_s: np.ndarray
 ) -> tuple[tuple[int, int, int], float, float, float]:
-    """Return counts of P, S and stations, the gap in degrees, the nearest station in km, and the rms in s, of one event.
+    """Return counts of P, S and stations, the gap in degrees, the nearest station in km, and the rms in s.
 
     Args:
         epicentre_km: (2,)
         station_km: (stations, 3)
-        station, phase, residual_s: (n,) of its picks; phase is 0 or 1.
+        station, phase, residual_s: (n,) of one event's picks; phase is 0 or 1.
 
     >>> stations = np.array([[0.0, 5.0, 0.0], [5.0, 0.0, 0.0], [0.0, -5.0, 0.0]])
     >>> quality(np.zeros(2), stations, np.array([0, 1, 2, 2]), np.array([0, 0, 0, 1]), np.full(4, 0.1))
