@@ -19,7 +19,20 @@ from zoo.field.stations import read_stations
 from zoo.field.travel_times import travel_times
 
 
-@pytest.mark.parametrize("module", ["projection", "text_tables", "layers", "travel_times", "stations", "picks"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "projection",
+        "text_tables",
+        "layers",
+        "travel_times",
+        "stations",
+        "picks",
+        "pick_files",
+        "nonlinloc",
+        "station_files",
+    ],
+)
 def test_examples_run(module, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert doctest.testmod(importlib.import_module(f"zoo.field.{module}")).failed == 0
@@ -127,5 +140,3 @@ def test_bad_input_is_a_sentence(tmp_path):
         (tmp_path / name).write_text(text)
         with pytest.raises(ZooError, match=message):
             reader(tmp_path / name)
-    (tmp_path / "s.csv").write_text("station,latitude,longitude,elevation\nA,1,2,0\nA,1.5,2,0\n")
-    assert "several places (A)" in read_stations(tmp_path / "s.csv").notes[0]
