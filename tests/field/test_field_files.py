@@ -95,7 +95,7 @@ def test_station_files_of_other_programs(tmp_path):
         ("LAMBERT WGS-84 -16.9 165.7 -15.6 -16.0 0.0", 145.427, 265.828, 167.049, -14.4937),  # of ObsPy's vanua.hyp
         ("LAMBERT Clarke-1880 51.6563 7.74258 50.0 52.0 0.0", -0.40125, 0.15125, 7.736781, 51.657659),  # nlloc.hyp
         ("AZIMUTHAL_EQUIDIST WGS-84 -32.0 117.5 0.0", -94.378, -81.3451, 116.492222, -32.726757),  # nlloc_v7.hyp
-        ("TRANS_MERC WGS-84 43.0 7.0 0.0", 0.0, 111.118, 7.0, 44.0),
+        ("TRANS_MERC WGS-84 43.0 7.0 0.0", 0.0, 111.1025, 7.0, 44.0),
     ],
 )
 def test_kilometres_of_nonlinloc_are_placed_as_it_places_them(tmp_path, trans, x_km, y_km, longitude, latitude):
