@@ -91,7 +91,8 @@ def one_place_each(rows: Sequence[Row], notes: list[str], where: str, picks: Pic
         if len(places) == 1:
             chosen.append(group[-1])
             continue
-        chosen.append(_of_its_time(code, group, times.get(code), where))
+        # Of picks that are all of unknown stations, or none, no place matters.
+        chosen.append(_of_its_time(code, group, times.get(code), where) if picks is None or times else group[-1])
         moved.append(code)
     if moved:
         names = ", ".join(sorted(moved)[:5])

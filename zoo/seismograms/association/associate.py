@@ -78,7 +78,7 @@ def associate(
         Events in order of their origin times. Picks of unknown stations belong to none; a note names the stations.
 
     Raises:
-        ZooError: no pick is of a known station, or fewer stations have picks than an event needs.
+        ZooError: there are picks, and none is of a known station.
         UsageError: there is no such setting.
     """
     chosen = defaults(ASSOCIATION) | read("zoo catalogue", ASSOCIATION, settings or {})
@@ -87,12 +87,12 @@ def associate(
     station = stations.index(picks.station)
     notes = [*picks.notes, *stations.notes, *layers.notes, *_unknown(picks, station)]
     used = station >= 0
-    if not used.any():
+    if len(picks) and not used.any():
         raise ZooError(
             f"None of the {len(picks)} picks is of a known station: picks have {sorted(set(picks.station))[:3]}, "
             f"stations are {list(stations.codes[:3])}. Check network codes."
         )
-    low, high = _region(station_km[np.unique(station[used])], chosen)
+    low, high = _region(station_km[np.unique(station[used])] if used.any() else station_km, chosen)
     reach = float(np.hypot(*(high - low)[:2]))
     tables = travel_times(layers, station_km, reach, high[2], min(low[2], float(station_km[:, 2].min())))
     engine = _Engine(picks.time_s[used], picks.phase[used], station[used], tables, low, high, chosen)
@@ -134,7 +134,7 @@ class _Engine:
     def __init__(self, time_s, phase, station, tables: TravelTimes, low, high, chosen: Mapping[str, Any]) -> None:
         from zoo.seismograms.association.cells import times_to_cells
 
-        self.zero_s = float(np.floor(time_s[0]))
+        self.zero_s = float(np.floor(time_s[0])) if len(time_s) else 0.0
         self.picks = time_s - self.zero_s, (phase == "S").astype(np.int64), station.astype(np.int64)
         self.limits = low, high
         self.arrays = tables.arrays()
@@ -154,7 +154,7 @@ class _Engine:
         time = self.picks[0]
         free, owner = np.ones(len(time), np.bool_), np.full(len(time), -1)
         found = np.empty((len(time) // max(self.chosen["least_picks"], 1) + 1, 6))
-        starts = np.arange(time[0] - self.most_s, time[-1], _SLAB_S)
+        starts = self._starts()
         waiting, number = np.ones(len(starts), bool), 0
         for turn in range(_MAX_PASSES):
             before = number
@@ -167,6 +167,15 @@ class _Engine:
             if number == before:
                 break
         return found[:number], owner
+
+    def _starts(self) -> np.ndarray:
+        """Return where the stretches begin that hold enough picks; there may be years without any between."""
+        time = self.picks[0]
+        if not len(time):
+            return np.zeros(0)
+        starts = np.arange(time[0] - self.most_s, time[-1], _SLAB_S)
+        first, last = np.searchsorted(time, [starts - 3.0, starts + _SLAB_S + self.most_s + 3.0])
+        return starts[last - first >= self.chosen["least_picks"]]
 
     def _slab(self, start: float, free, owner, number: int, found) -> int:
         from zoo.seismograms.association.cells import BIN_S

@@ -15,6 +15,8 @@ from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
 from zoo.files import write_csv, write_json, write_with
 from zoo.seismograms.association.associate import associate
+from zoo.seismograms.association.doubts import doubts
+from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.locate import Located, locate
 from zoo.seismograms.association.magnitude import relative_magnitudes
 from zoo.seismograms.association.settings import ASSOCIATION, LOCATION
@@ -133,6 +135,7 @@ def make_catalogue(
     *,
     linear: bool = False,
     vp_vs: float | None = None,
+    associated: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> EventCatalogue:
     """Associate picks, locate the events, and give them relative magnitudes.
@@ -143,6 +146,7 @@ def make_catalogue(
         velocity_model: a table of layers, see `zoo.field.layers.read_layers`.
         linear: speeds change in straight lines between the depths of the table, instead of by steps.
         vp_vs: ratio of speeds where the table has only one.
+        associated: the events that picks belong to in their file are kept, and only located.
         settings: those of `zoo.seismograms.association.settings.ASSOCIATION` and `LOCATION` that differ, by name; what
             has the same name in both is the same.
 
@@ -154,16 +158,22 @@ def make_catalogue(
         UsageError: there is no such setting.
     """
     given = read("zoo catalogue", {**LOCATION, **ASSOCIATION}, settings or {})
-    found = associate(
-        read_picks(picks),
-        read_stations(stations),
+    table = read_picks(picks)
+    found = (keep_events if associated else associate)(
+        table,
+        read_stations(stations, table),
         read_layers(velocity_model, vp_vs, linear),
         {key: value for key, value in given.items() if key in ASSOCIATION},
     )
     located = locate(found, {key: value for key, value in given.items() if key in LOCATION})
     magnitude, sd, notes = relative_magnitudes(located)
     left = int((found.event < 0).sum())
-    return EventCatalogue(located, magnitude, sd, (*located.notes, *notes, f"{left} picks belong to no event"))
+    return EventCatalogue(
+        located,
+        magnitude,
+        sd,
+        (*located.notes, *doubts(located, associated), *notes, f"{left} picks belong to no event"),
+    )
 
 
 def _text(time_s: float) -> str:
