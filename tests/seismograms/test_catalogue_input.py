@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import doctest
+import importlib
 import json
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from zoo.field.picks import PickTable, read_picks
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import Stations
 from zoo.field.travel_times import travel_times
-from zoo.seismograms.association.catalogue import make_catalogue
+from zoo.seismograms.association.catalogue import EventCatalogue, make_catalogue
+from zoo.seismograms.association.exchange import hypodd, nonlinloc
 from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.locate import locate
 
@@ -68,6 +71,11 @@ def empty_but_valid(folder: Path) -> None:
     assert json.loads((folder / "summary.json").read_text())["events"] == 0
 
 
+@pytest.mark.parametrize("module", ["known", "exchange"])
+def test_examples_run(module):
+    assert doctest.testmod(importlib.import_module(f"zoo.seismograms.association.{module}")).failed == 0
+
+
 def test_no_pick_at_all_is_an_empty_catalogue(tmp_path, capsys):
     assert main(command(tmp_path, picks_of(network(), PLACE, ORIGIN).select(np.zeros(0, int)), network())) == 0
     said = capsys.readouterr().out
@@ -113,6 +121,55 @@ def test_known_events_are_only_located(tmp_path, capsys):
     depth = [float(r["depth_km"]) for r in rows]
     assert np.abs(np.column_stack([x_km, y_km, depth]) - PLACE).max() < 0.8
     assert all(row["log_odds"] == "" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    stations = network()
+    codes = list(stations.codes)
+    codes[1] = "YY.S0"  # of two networks: one name
+    stations = Stations(tuple(codes), stations.longitude_deg, stations.latitude_deg, stations.elevation_m)
+    located = locate(keep_events(picks_of(stations, PLACE, ORIGIN), stations, EARTH), {"turns": 1})
+    return EventCatalogue(located, np.array([1.25, np.nan, 2.0]), np.full(3, 0.1), ())
+
+
+def test_the_file_of_nonlinloc_is_read_by_obspy_and_by_us(catalogue, tmp_path):
+    (tmp_path / "catalogue.hyp").write_text(nonlinloc(catalogue))
+    events = obspy.read_events(str(tmp_path / "catalogue.hyp"), format="NLLOC_HYP")
+    at = catalogue.located
+    longitude, latitude = catalogue.degrees()
+    assert len(events) == 3
+    for e, event in enumerate(events):
+        origin = event.preferred_origin()
+        assert origin.time.timestamp == pytest.approx(at.origin_s[e], abs=1e-3)
+        assert (origin.longitude, origin.latitude) == pytest.approx((longitude[e], latitude[e]), abs=1e-5)
+        assert origin.depth == pytest.approx(1000 * at.place_km[e, 2], abs=1)
+        assert origin.depth_errors.uncertainty == pytest.approx(1000 * at.sd_km[e, 2], rel=1e-3)
+        assert origin.origin_uncertainty.max_horizontal_uncertainty == pytest.approx(1000 * at.ellipse[e, 0], rel=1e-3)
+        assert origin.quality.azimuthal_gap == pytest.approx(at.gap_deg[e], abs=1e-2)
+        assert origin.quality.secondary_azimuthal_gap >= origin.quality.azimuthal_gap
+        assert len(origin.arrivals) == 16 and np.mean([a.time_weight for a in origin.arrivals]) == pytest.approx(
+            1, abs=1e-3
+        )
+        rows = np.flatnonzero(at.associated.event == e)
+        assert sorted(a.time_residual for a in origin.arrivals) == pytest.approx(sorted(at.residual_s[rows]), abs=1e-4)
+    again = read_picks(tmp_path / "catalogue.hyp")
+    assert again.time_s == pytest.approx(at.associated.picks.time_s, abs=1e-4)
+    assert {"XX_S0", "YY_S0", "S2"} <= set(again.station) and again.event.max() == 2
+
+
+def test_the_file_of_hypodd_is_read_by_obspy(catalogue, tmp_path):
+    (tmp_path / "catalogue.pha").write_text(hypodd(catalogue))
+    events = obspy.read_events(str(tmp_path / "catalogue.pha"))
+    assert [str(event.resource_id).split("/")[-1] for event in events] == ["1", "2", "3"]
+    assert [event.magnitudes[0].mag for event in events] == [1.25, 0.0, 2.0]
+    at = catalogue.located
+    for e, event in enumerate(events):
+        assert event.origins[0].time.timestamp == pytest.approx(at.origin_s[e], abs=1e-3)
+        assert event.origins[0].depth == pytest.approx(1000 * at.place_km[e, 2], abs=1)
+        times = np.sort(at.associated.picks.time_s[at.associated.event == e])
+        assert sorted(pick.time.timestamp for pick in event.picks) == pytest.approx(times, abs=1e-3)
+        assert all(arrival.time_weight == 1.0 for arrival in event.origins[0].arrivals)
 
 
 def test_known_events_of_few_picks_and_of_bad_ones():

@@ -81,8 +81,10 @@ class EventCatalogue:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def write(self, folder: str | os.PathLike) -> None:
-        """Write events.csv, picks.csv, catalogue.xml (QuakeML), summary.json, map.png and residuals.png."""
+        """Write events.csv, picks.csv, catalogue.xml (QuakeML), summary.json; where there are events also catalogue.hyp
+        (NonLinLoc), catalogue.pha (hypoDD), map.png and residuals.png."""
         from zoo.figures import save_figure
+        from zoo.seismograms.association.exchange import hypodd, nonlinloc
         from zoo.seismograms.association.quakeml import quakeml
         from zoo.seismograms.figures.catalogue import map_figure, residual_figure
 
@@ -92,6 +94,8 @@ class EventCatalogue:
         write_csv(folder / "picks.csv", _PICKS, self._pick_rows())
         write_with(folder / "catalogue.xml", lambda path: quakeml(self).write(str(path), format="QUAKEML"))
         if len(self):
+            for name, text in (("catalogue.hyp", nonlinloc(self)), ("catalogue.pha", hypodd(self))):
+                write_with(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
             save_figure(map_figure(self), folder / "map.png")
             save_figure(residual_figure(self), folder / "residuals.png")
         write_json(folder / "summary.json", self.summary())
