@@ -6,7 +6,8 @@ Source: the users' guide of NonLinLoc (Lomax, alomax.free.fr/nlloc), sections Ge
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def read_sources(path: Path) -> tuple[list[tuple[str, float, float, float]], lis
     """
     rows, notes = [], []
     lines = statements(path)
-    to_degrees = _projection(lines)
+    transform = _projection(lines)
     for where, number, words in lines:
         if words[0] not in ("GTSRCE", "LOCSRCE"):
             continue
@@ -92,13 +93,13 @@ def read_sources(path: Path) -> tuple[list[tuple[str, float, float, float]], lis
                 depth_km, elevation_km = map(float, values[2 * count : 2 * count + 2])
             elif kind == "XYZ":
                 x_km, y_km, depth_km, elevation_km = map(float, values[:4])
-                if to_degrees is None:
+                if transform is None:
                     raise ZooError(
                         f"{where}, line {number}: station {words[1]} has kilometres of no projection that is known. "
                         "Expected coordinates LATLON, LATLONDM or LATLONDS, or a line TRANS SIMPLE, LAMBERT, "
                         "TRANS_MERC or AZIMUTHAL_EQUIDIST in the same file."
                     )
-                longitude, latitude = to_degrees(x_km, y_km)
+                longitude, latitude = transform.inverse(x_km, y_km)
             else:
                 raise ZooError(
                     f"{where}, line {number}: coordinates {words[2]}; expected LATLON, LATLONDM, LATLONDS or XYZ."
@@ -169,42 +170,61 @@ def read_layer_lines(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, bo
     return depth, made[layer, 1] + below * made[layer, 2], made[layer, 3] + below * made[layer, 4], True, notes
 
 
-def _projection(lines: Sequence[tuple[str, int, list[str]]]):
-    """Return what turns km east and north into longitude and latitude, or None where TRANS is none of those."""
-    where, number, words = next((line for line in lines if line[2][0] == "TRANS"), ("", 0, []))
-    kind = words[1].upper() if len(words) > 1 else "NONE"
-    try:
-        if kind == "SIMPLE":
-            latitude, longitude, turn_deg = (float(word) for word in (*words[2:4], *words[4:5], "0")[:3])
+@dataclass(frozen=True)
+class Transform:
+    """A projection as NonLinLoc has it: the same numbers as its own of the same name, to about a metre."""
 
-            def flat(x_km: float, y_km: float) -> tuple[float, float]:
-                x, y = _turned(x_km, y_km, turn_deg)
-                shrunk = _KM_OF_DEGREE * math.cos(math.radians(latitude))
-                return longitude + x / shrunk, latitude + y / _KM_OF_DEGREE
+    forward: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """longitudes and latitudes in degrees to km along x and y"""
+    inverse: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """km along x and y to longitudes and latitudes in degrees"""
 
-            return flat
-        if kind not in ("LAMBERT", "TRANS_MERC", "AZIMUTHAL_EQUIDIST"):
-            return None
-        ellipsoid = _ELLIPSOIDS[words[2]]
-        latitude, longitude = map(float, words[3:5])
-        name = {"LAMBERT": "lcc", "TRANS_MERC": "tmerc", "AZIMUTHAL_EQUIDIST": "aeqd"}[kind]
-        pipeline = f"+proj={name} +lat_0={latitude} +lon_0={longitude} +ellps={ellipsoid} +units=km"
-        rest = words[5:]
-        if kind == "LAMBERT":
-            pipeline += f" +lat_1={float(rest[0])} +lat_2={float(rest[1])}"
-            rest = rest[2:]
-        turn_deg = float(rest[0]) if rest else 0.0
-    except (KeyError, ValueError, IndexError) as error:
-        raise ZooError(f"{where}, line {number}: {' '.join(words)!r} is no projection ({error}).") from error
+
+def transform_of(words: Sequence[str]) -> Transform | None:
+    """Return the projection of the words after TRANS, or None for NONE, SDC, GLOBAL and others.
+
+    Raises:
+        ValueError, KeyError, IndexError: the words are no projection.
+
+    >>> [round(float(x), 3) for x in transform_of(["SIMPLE", "43.0", "7.0", "0.0"]).forward(7.0, 44.0)]
+    [0.0, 111.111]
+    """
+    kind = words[0].upper() if words else "NONE"
+    if kind not in ("SIMPLE", "LAMBERT", "TRANS_MERC", "AZIMUTHAL_EQUIDIST"):
+        return None
+    ellipsoid = "sphere" if kind == "SIMPLE" else _ELLIPSOIDS[words[1]]
+    numbers = [float(word) for word in words[1 if kind == "SIMPLE" else 2 :]]
+    latitude, longitude, rest = numbers[0], numbers[1], numbers[2:]
     from pyproj import Geod, Transformer
 
-    if kind == "AZIMUTHAL_EQUIDIST":  # on the sphere of the equator's radius, as NonLinLoc's own locations show
-        pipeline = pipeline.replace(f"+ellps={ellipsoid}", f"+R={Geod(ellps=ellipsoid).a}")
-    transformer = Transformer.from_pipeline(pipeline)
-    return lambda x_km, y_km: transformer.transform(*_turned(x_km, y_km, turn_deg), direction="INVERSE")
+    if kind == "SIMPLE":
+        # Its degrees are all of one length, so a circle of them is the equator of an equirectangular map.
+        radius_m = 1000.0 * np.degrees(_KM_OF_DEGREE)
+        pipeline = f"+proj=eqc +lat_ts={latitude} +lat_0={latitude} +lon_0={longitude} +R={radius_m!r}"
+    elif kind == "LAMBERT":
+        pipeline = f"+proj=lcc +lat_0={latitude} +lon_0={longitude} +lat_1={rest[0]} +lat_2={rest[1]}"
+        pipeline, rest = f"{pipeline} +ellps={ellipsoid}", rest[2:]
+    elif kind == "TRANS_MERC":
+        pipeline = f"+proj=tmerc +lat_0={latitude} +lon_0={longitude} +ellps={ellipsoid}"
+    else:  # on the sphere of the equator's radius, as NonLinLoc's own locations show
+        pipeline = f"+proj=aeqd +lat_0={latitude} +lon_0={longitude} +R={Geod(ellps=ellipsoid).a}"
+    turn_deg = rest[0] if rest else 0.0
+    flat = Transformer.from_pipeline(pipeline + " +units=km").transform
+    return Transform(
+        lambda lon, lat: _turned(*flat(lon, lat), -turn_deg),
+        lambda x_km, y_km: flat(*_turned(x_km, y_km, turn_deg), direction="INVERSE"),
+    )
 
 
-def _turned(x_km: float, y_km: float, turn_deg: float) -> tuple[float, float]:
+def _projection(lines: Sequence[tuple[str, int, list[str]]]) -> Transform | None:
+    where, number, words = next((line for line in lines if line[2][0] == "TRANS"), ("", 0, []))
+    try:
+        return transform_of(words[1:])
+    except (KeyError, ValueError, IndexError) as error:
+        raise ZooError(f"{where}, line {number}: {' '.join(words)!r} is no projection ({error}).") from error
+
+
+def _turned(x_km: np.ndarray, y_km: np.ndarray, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
     """Return coordinates east and north; north lies `turn_deg` clockwise of the y axis of the file."""
     angle = math.radians(turn_deg)
     return x_km * math.cos(angle) - y_km * math.sin(angle), y_km * math.cos(angle) + x_km * math.sin(angle)
