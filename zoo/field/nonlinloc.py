@@ -199,7 +199,7 @@ def transform_of(words: Sequence[str]) -> Transform | None:
 
     if kind == "SIMPLE":
         # Its degrees are all of one length, so a circle of them is the equator of an equirectangular map.
-        radius_m = 1000.0 * np.degrees(_KM_OF_DEGREE)
+        radius_m = 1000.0 * math.degrees(_KM_OF_DEGREE)
         pipeline = f"+proj=eqc +lat_ts={latitude} +lat_0={latitude} +lon_0={longitude} +R={radius_m!r}"
     elif kind == "LAMBERT":
         pipeline = f"+proj=lcc +lat_0={latitude} +lon_0={longitude} +lat_1={rest[0]} +lat_2={rest[1]}"
