@@ -216,3 +216,22 @@ def test_a_control_file_of_nonlinloc_is_all_that_is_needed(tmp_path):
     assert len(made) == 3 and np.abs(made.located.place_km - PLACE).max() < 0.8
     anew = make_catalogue(*names)
     assert any("picks are of 3 events; they were associated anew" in note for note in anew.notes)
+
+
+def test_a_three_dimensional_earth_finds_what_its_layers_find(tmp_path, capsys):
+    pytest.importorskip("skfmm")
+    stations = network()
+    picks = picks_of(stations, PLACE, ORIGIN)
+    line = command(tmp_path, picks, stations, "--set", "margin_km=5", "most_depth_km=20")
+    depth = np.array([-2.0, 0.0, 4.99, 5.01, 30.0])
+    speeds = {f"{v}_km_s": np.broadcast_to(EARTH.speeds(depth, v[1].upper()), (2, 2, 5)) for v in ("vp", "vs")}
+    np.savez(tmp_path / "earth.npz", longitude_deg=[12.6, 13.8], latitude_deg=[42.4, 43.2], depth_km=depth, **speeds)
+    line[line.index("--velocity-model") + 1] = str(tmp_path / "earth.npz")
+    assert main([*line, "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["events"] == 3 and summary["picks_of_events"] >= 46
+    with open(tmp_path / "made" / "events.csv") as file:
+        rows = list(csv.DictReader(file))
+    projection = LocalProjection.around(stations.longitude_deg, stations.latitude_deg)
+    x_km, y_km = projection.forward(*(np.array([float(r[k]) for r in rows]) for k in ("longitude_deg", "latitude_deg")))
+    assert np.hypot(*(np.column_stack([x_km, y_km]) - PLACE[:, :2]).T).max() < 1.0

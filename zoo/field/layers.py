@@ -15,7 +15,8 @@ from zoo.field.text_tables import named, needed, numbers, plain, read_columns, r
 
 VP_VS = 1.73
 """Ratio of speeds that is used where a table gives one of them and nobody says another."""
-_RANGE_KM_S = 0.05, 15.0  # slower and faster than any rock: the unit is wrong
+SPEEDS_KM_S = 0.05, 15.0
+"""Slower and faster than any rock: then the unit is wrong."""
 _CENTRE_KM = 6371.0
 _METRES = 100.0, 1000.0  # least step and largest depth of tables that are in metres
 
@@ -57,10 +58,10 @@ class Layers:
             raise ZooError(f"A layer begins at {self.depth_km[-1]:g} km; expected km. Are these metres?")
         for name in ("vp_km_s", "vs_km_s"):
             speed = getattr(self, name)
-            odd = (speed > _RANGE_KM_S[1]) | ((speed > 0) & (speed < _RANGE_KM_S[0]))
+            odd = (speed > SPEEDS_KM_S[1]) | ((speed > 0) & (speed < SPEEDS_KM_S[0]))
             if odd.any():
                 raise ZooError(
-                    f"{name[:2]} is {speed[np.argmax(odd)]:g} km/s; expected {_RANGE_KM_S[0]:g} to {_RANGE_KM_S[1]:g}. "
+                    f"{name[:2]} is {speed[np.argmax(odd)]:g} km/s; expected {SPEEDS_KM_S[0]:g} to {SPEEDS_KM_S[1]:g}. "
                     "Is it in another unit? Columns that end in _m_s are taken as m/s, others as km/s."
                 )
         good = (self.vs_km_s > 0) & (self.vp_km_s > self.vs_km_s) & np.isfinite(self.vp_km_s)

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.grid_times import earth_times
 from zoo.field.layers import Layers
 from zoo.field.picks import PickTable
 from zoo.field.projection import LocalProjection
+from zoo.field.speed_grid import SpeedGrid
 from zoo.field.stations import Stations
-from zoo.field.travel_times import TravelTimes, travel_times
+from zoo.field.travel_times import TravelTimes
 from zoo.seismograms.association.settings import ASSOCIATION
 from zoo.settings import defaults, read
 
@@ -52,7 +54,7 @@ class Associated:
     """(phases, stations) median residuals, added to travel times"""
     picks: PickTable
     stations: Stations
-    layers: Layers
+    layers: Layers | SpeedGrid
     projection: LocalProjection
     tables: TravelTimes
     low_km: np.ndarray
@@ -66,12 +68,12 @@ class Associated:
 
 
 def associate(
-    picks: PickTable, stations: Stations, layers: Layers, settings: Mapping[str, Any] | None = None
+    picks: PickTable, stations: Stations, layers: Layers | SpeedGrid, settings: Mapping[str, Any] | None = None
 ) -> Associated:
     """Find the events that explain picks.
 
     Args:
-        picks, stations, layers: from `zoo.field`.
+        picks, stations, layers: from `zoo.field`; the earth may be a `SpeedGrid`.
         settings: those of `zoo.seismograms.association.settings.ASSOCIATION` that differ.
 
     Returns:
@@ -93,8 +95,7 @@ def associate(
             f"stations are {list(stations.codes[:3])}. Check network codes."
         )
     low, high = _region(station_km[np.unique(station[used])] if used.any() else station_km, chosen)
-    reach = float(np.hypot(*(high - low)[:2]))
-    tables = travel_times(layers, station_km, reach, high[2], min(low[2], float(station_km[:, 2].min())))
+    tables = earth_times(layers, projection, station_km, low, high)
     engine = _Engine(picks.time_s[used], picks.phase[used], station[used], tables, low, high, chosen)
     found, owner = engine.run()
     order = np.argsort(found[:, 3], kind="stable")

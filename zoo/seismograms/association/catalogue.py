@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.field.layers import read_layers
+from zoo.field.grid_files import read_earth
 from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
 from zoo.files import write_csv, write_json, write_with
@@ -147,7 +147,7 @@ def make_catalogue(
     Args:
         picks: a file that `zoo.field.picks.read_picks` reads, or the folder of `zoo annotate`.
         stations: a file that `zoo.field.stations.read_stations` reads.
-        velocity_model: a table of layers, see `zoo.field.layers.read_layers`.
+        velocity_model: layers or a grid, see `zoo.field.grid_files.read_earth`.
         linear: speeds change in straight lines between the depths of the table, instead of by steps.
         vp_vs: ratio of speeds where the table has only one.
         associated: the events that picks belong to in their file are kept, and only located.
@@ -166,7 +166,7 @@ def make_catalogue(
     found = (keep_events if associated else associate)(
         table,
         read_stations(stations, table),
-        read_layers(velocity_model, vp_vs, linear),
+        read_earth(velocity_model, vp_vs, linear),
         {key: value for key, value in given.items() if key in ASSOCIATION},
     )
     located = locate(found, {key: value for key, value in given.items() if key in LOCATION})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from zoo.field.grid_times import outside
+from zoo.field.speed_grid import SpeedGrid
 from zoo.seismograms.association.known import early_s
 from zoo.seismograms.association.locate import Located
 
@@ -76,6 +78,16 @@ def _events_given(located: Located, associated: bool) -> list[str]:
     if associated or events < 2:
         return []
     return [f"the file says that picks are of {events} events; they were associated anew (--associated keeps those)"]
+
+
+def _beyond_model(located: Located) -> list[str]:
+    found = located.associated
+    if not isinstance(found.layers, SpeedGrid):
+        return []
+    share = outside(found.layers, found.projection, found.low_km, found.high_km)
+    return (
+        [f"{share:.0%} of the region lies beyond the velocity model, whose sides go on there"] if share > 0.005 else []
+    )
 
 
 def _named(events: np.ndarray) -> str:

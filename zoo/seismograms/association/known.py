@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.grid_times import earth_times
 from zoo.field.layers import Layers
 from zoo.field.picks import PickTable
 from zoo.field.projection import LocalProjection
+from zoo.field.speed_grid import SpeedGrid
 from zoo.field.stations import Stations
-from zoo.field.travel_times import travel_times
 from zoo.seismograms.association.associate import Associated, _unknown
 from zoo.seismograms.association.settings import ASSOCIATION
 from zoo.settings import defaults, read
@@ -26,12 +27,12 @@ _CELLS = 24, 24, 10  # east, north, depth: where an event may begin
 
 
 def keep_events(
-    picks: PickTable, stations: Stations, layers: Layers, settings: Mapping[str, Any] | None = None
+    picks: PickTable, stations: Stations, layers: Layers | SpeedGrid, settings: Mapping[str, Any] | None = None
 ) -> Associated:
     """Take the events that picks belong to (`PickTable.event`) as they are, and find about where each was.
 
     Args:
-        picks, stations, layers: from `zoo.field`.
+        picks, stations, layers: from `zoo.field`; the earth may be a `SpeedGrid`.
         settings: those of `zoo.seismograms.association.settings.ASSOCIATION` that differ: margin and depths count.
 
     Returns:
@@ -64,8 +65,7 @@ def keep_events(
     projection = LocalProjection.around(stations.longitude_deg, stations.latitude_deg)
     station_km = stations.place_km(projection)
     low, high = _region(station_km[np.unique(station[used])], chosen, notes)
-    reach = float(np.hypot(*(high - low)[:2]))
-    tables = travel_times(layers, station_km, reach, high[2], min(low[2], float(station_km[:, 2].min())))
+    tables = earth_times(layers, projection, station_km, low, high)
     numbers = np.unique(event[event >= 0])
     place, origin, rms = np.empty((len(numbers), 3)), np.empty(len(numbers)), np.empty(len(numbers))
     centres = _centres(low, high)
