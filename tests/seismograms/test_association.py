@@ -112,7 +112,7 @@ def test_places_and_their_intervals(known, found, likelihood):
 def test_station_terms_are_learnt(known):
     picks, stations = known[0], known[1]
     late = stations.index(picks.station) == 3
-    terms = locate(associate(replace(picks, time_s=picks.time_s + 0.3 * late), stations, EARTH)).terms_s
+    terms = locate(associate(replace(picks, time_s=picks.time_s + 0.3 * late), stations, EARTH)).corrections.terms_s
     others = np.delete(terms, 3, axis=1)
     assert np.all(terms[:, 3] - np.median(others, axis=1) > 0.15) and np.all(terms[:, 3] > others.max(axis=1))
 

@@ -63,7 +63,7 @@ def test_events_are_where_nonlinloc_says(tmp_path, name, likelihood):
         sd = np.hypot(picks.uncertainty_s, MODEL_ERROR_S)
         picks = replace(picks, time_s=picks.time_s - delays, uncertainty_s=sd)
     found = keep_events(picks, read_stations(tmp_path / "stations.in"), earth, region)
-    located = locate(found, {"turns": 0, "travel_time_error": 0.0, "likelihood": likelihood})
+    located = locate(found, {"travel_time_error": 0.0, "term_sd_s": 0.0, "likelihood": likelihood})
     statistics = head["STATISTICS"]
     x, y, z = after(statistics, "ExpectX", "Y", "Z")
     (tmp_path / "hyp.in").write_text(f"TRANS {trans}\nGTSRCE HYP XYZ {x - zero[0]} {y - zero[1]} {z} 0.0")

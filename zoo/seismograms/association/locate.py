@@ -103,7 +103,7 @@ class _Work:
         self.low, self.high = found.low_km, found.high_km
         self.pick_sd = np.array([chosen["sd_p_s"], chosen["sd_s_s"]])
         self.errors = Errors(earth_sd=float(chosen["travel_time_error"]))
-        self._correct(found, Corrections.none(len(found.stations), self.errors.earth_sd))
+        self._correct(found, Corrections.none(len(found.stations), self.errors.earth_sd, chosen["term_sd_s"]))
         self._take(found)
 
     def _take(self, found: Associated) -> None:
@@ -141,7 +141,7 @@ class _Work:
             sd = self.errors.total(self.base_sd, self.phase, travel)
             unscaled = travel / (1 + self.corrections.scale[self.phase])
             own = residual, sd, unscaled, slope, self.phase, self.station, self.edges
-            self._correct(self.found, learn(self.corrections, *own, self.chosen["travel_time_error"]))
+            self._correct(self.found, learn(self.corrections, *own, self.chosen["travel_time_error"], self.chosen["term_sd_s"]))
 
     def fit(self) -> None:
         """Fit place and origin time of each event."""
