@@ -180,6 +180,25 @@ def test_events_that_picks_have_are_kept(tmp_path):
     assert joined([obs, obs]).event.tolist() == [0, 2, 1, 3]
 
 
+def test_folders_tables_of_both_phases_and_names_of_phases(tmp_path):
+    row = "AAA ? ? ? {} U 20160714 1104 30.8 GAU 0.02 -1 -1 -1 1\n"
+    (tmp_path / "events").mkdir()
+    for number, names in enumerate((("eP", "PG"), ("SN", "iS", "PKP"))):
+        written(tmp_path / "events", f"{number}.obs", "".join(row.format(name) for name in names))
+    folder = read_picks(tmp_path / "events")
+    assert sorted(zip(folder.event.tolist(), folder.phase.tolist(), strict=True)) == [(0, "P"), (1, "S")]
+    assert any("1 picks of phases that are neither P nor S" in note for note in folder.notes)
+    table = (
+        "network,station,p_arrival_time,p_probability,s_arrival_time,s_probability\n"
+        "IV,AAA,2016-10-14T00:00:01.5Z,0.9,,\nIV,BBB,2016-10-14T00:00:02Z,0.8,2016-10-14T00:00:03Z,0.7\n"
+    )
+    both = read_picks(written(tmp_path, "eqt.csv", table))
+    assert both.station == ("IV.AAA", "IV.BBB", "IV.BBB") and both.phase.tolist() == ["P", "P", "S"]
+    assert both.probability.tolist() == [0.9, 0.8, 0.7]
+    with pytest.raises(ZooError, match="There are no picks at"):
+        read_picks(tmp_path / "none")
+
+
 def test_times_of_picks_that_are_odd_are_said(tmp_path):
     head = "station,phase,time\n"
     picks = read_picks(written(tmp_path, "p.csv", head + "A,P,1986-01-01T00:00:00Z\nA,P,2099-01-01T00:00:00Z\n"))

@@ -121,6 +121,8 @@ def test_known_events_are_only_located(tmp_path, capsys):
     depth = [float(r["depth_km"]) for r in rows]
     assert np.abs(np.column_stack([x_km, y_km, depth]) - PLACE).max() < 0.8
     assert all(row["log_odds"] == "" for row in rows)
+    again = make_catalogue(tmp_path / "made", tmp_path / "stations.csv", tmp_path / "layers.csv", associated=True)
+    assert len(again) == 3 and np.abs(again.located.origin_s - ORIGIN).max() < 0.3
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.field.picks import PickTable
-from zoo.field.text_tables import named, needed, numbers, parse_times, read_columns, read_text
+from zoo.field.text_tables import named, needed, numbers, parse_times, plain, read_columns, read_text
 
-_PHASE = re.compile(r"([PS])([gnb*]|diff)?[0-4]?")
+_PHASE = re.compile(r"[IE]?([PS])([gnbGNB*]|diff)?[0-4]?")  # Pg, PN, P1, and onsets: iP, eSg
 _OBS_LINE = re.compile(r"\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\d{8}\s+\d{1,4}\s+-?\d+\.?\d*")
 _NO_EVENT = ("", "-1", "nan", "none", "null")
 
@@ -43,6 +43,8 @@ def _table(text: str, where: str) -> PickTable:
             f"{where} has sample numbers of picks (PhaseNet's old table), not times. Run PhaseNet with its CSV of "
             "station_id, phase_time, phase_score, phase_type, or add a column time."
         )
+    if named(columns, r"p_(arrival_)?time") and not named(columns, r"phase_time|time|phase|phase_type"):
+        columns = _one_phase_a_row(columns)
     time = needed(columns, r"phase_time|peak_time|pick_time|arrival_time|timestamp|time|datetime|time_utc|utc",
                   "the time", where)  # fmt: skip
     phase = needed(columns, r"phase|phase_type|phase_hint|phase_label|type|pick_type|label", "the phase", where)
@@ -71,6 +73,25 @@ def _table(text: str, where: str) -> PickTable:
         where,
         notes,
     )
+
+
+def _one_phase_a_row(columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return a table of P and S in rows of their own, of one that has both in a row (EQTransformer's)."""
+    made: dict[str, list[str]] = {"phase": [], "time": [], "probability": []}
+    others = [name for name in columns if not re.match(r"[ps]_", plain(name))]
+    made |= {name: [] for name in others}
+    for phase in "ps":
+        time = named(columns, rf"{phase}_(arrival_)?time")
+        probability = named(columns, rf"{phase}_(probability|prob|score)")
+        for i, text in enumerate(columns[time] if time else ()):
+            if text.strip().lower() in ("", "none", "nan", "nat"):
+                continue
+            made["phase"].append(phase.upper())
+            made["time"].append(text)
+            made["probability"].append(columns[probability][i] if probability else "")
+            for name in others:
+                made[name].append(columns[name][i])
+    return made
 
 
 def _numbered(names: Sequence[str]) -> np.ndarray:

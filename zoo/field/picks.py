@@ -13,6 +13,7 @@ import numpy as np
 from zoo.errors import ZooError
 
 _DAY_S, _YEAR_S = 86400.0, 365.25 * 86400.0
+_OF_EVENTS = (".obs", ".hyp", ".xml", ".qml", ".quakeml", ".pha", ".nordic")  # files of a folder that has one an event
 _MOST_S = 1000 * _YEAR_S  # of a time: what is later are milliseconds, or finer
 
 
@@ -104,7 +105,7 @@ def read_picks(path: str | os.PathLike) -> PickTable:
             (ISO 8601, or seconds since 1970): of `zoo annotate`, PhaseNet, SeisBench, GaMMA, PyOcto, or one's own;
             probability, amplitude, uncertainty and event are read where they are. Lines of NonLinLoc's .obs; events
             are apart by an empty line. QuakeML, SCML, Nordic, NonLinLoc's .hyp and others through ObsPy. A folder of
-            `zoo annotate`: its picks.csv, or those of its days.
+            `zoo annotate`: its picks.csv, or those of its days. A folder with a file an event (.obs, .hyp, .xml ...).
 
     Returns:
         The picks of P and S; their notes say what was left out or assumed.
@@ -123,8 +124,12 @@ def read_picks(path: str | os.PathLike) -> PickTable:
     paths = [path]
     if path.is_dir():
         paths = [path / "picks.csv"] if (path / "picks.csv").is_file() else sorted(path.glob("days/*/picks.csv"))
+        paths = paths or sorted(found for found in path.iterdir() if found.suffix.lower() in _OF_EVENTS)
     if not paths or not paths[0].is_file():
-        raise ZooError(f"There are no picks at {path}; expected a file, or the folder that zoo annotate wrote.")
+        raise ZooError(
+            f"There are no picks at {path}; expected a file, or a folder with picks.csv, or files "
+            f"of events ({', '.join(_OF_EVENTS)})."
+        )
     picks = joined([read_file(found) for found in paths])
     return replace(picks, notes=(*picks.notes, *_odd_times(picks, path.name)))
 
