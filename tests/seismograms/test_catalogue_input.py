@@ -6,6 +6,7 @@ import csv
 import doctest
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from zoo.field.projection import LocalProjection
 from zoo.field.stations import Stations
 from zoo.field.travel_times import travel_times
 from zoo.seismograms.association.catalogue import EventCatalogue, make_catalogue
+from zoo.seismograms.association.doubts import doubts
 from zoo.seismograms.association.exchange import hypodd, nonlinloc
 from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.locate import locate
@@ -133,6 +135,24 @@ def catalogue():
     stations = Stations(tuple(codes), stations.longitude_deg, stations.latitude_deg, stations.elevation_m)
     located = locate(keep_events(picks_of(stations, PLACE, ORIGIN), stations, EARTH), {"turns": 1})
     return EventCatalogue(located, np.array([1.25, np.nan, 2.0]), np.full(3, 0.1), ())
+
+
+def test_doubts_about_a_catalogue_are_told(catalogue):
+    located = catalogue.located
+    found = located.associated
+    assert doubts(located, associated=True) == []
+    there = (found.event == 1) & (np.array(found.picks.station) == "XX.S2")
+    swapped = np.where(there, np.where(found.picks.phase == "P", "S", "P"), found.picks.phase)
+    picks = replace(found.picks, phase=swapped)
+    told = doubts(replace(located, associated=replace(found, picks=picks)), associated=False)
+    assert told[0] == "1 events have S before P at a station, event 2: look at those"
+    assert "picks are of 3 events; they were associated anew" in told[1]
+    settings = {"most_depth_km": 6.0}
+    shallow = locate(keep_events(found.picks, found.stations, EARTH, settings))
+    assert "2 events may lie deeper than was searched, events 1, 3: raise most_depth_km (6 km)" in doubts(shallow, True)
+    far = picks_of(found.stations, np.array([[90.0, 0.0, 8.0]]), START_S + np.zeros(1))
+    told = doubts(locate(keep_events(far, found.stations, EARTH)), True)
+    assert any("1 events may lie beyond the sides of the region that was searched, event 1" in text for text in told)
 
 
 def test_the_file_of_nonlinloc_is_read_by_obspy_and_by_us(catalogue, tmp_path):
