@@ -18,7 +18,8 @@ import time
 import numpy as np
 from table import print_table
 
-from zoo.microseismic.physics import eikonal, marine
+from zoo.field import eikonal
+from zoo.microseismic.physics import marine
 
 SHAPE = (81, 81, 301)
 PLACES_M = {"seabed": (500.0, 500.0, 2430.0), "off nodes": (131.3, 377.7, 1204.2)}

@@ -58,7 +58,7 @@ def errors_of_the_earth(rng, kind: str, places: np.ndarray, station_km: np.ndarr
 
 
 def simulate(rng, stations: Stations, half_km: float, events: int, kind: str, false: float):
-    """Return picks, true places (events, 3), origin times, which events have enough good picks, and each pick's event."""
+    """Return picks, places (events, 3), origin times, which events have enough good picks, and each pick's event."""
     projection = LocalProjection.around(stations.longitude_deg, stations.latitude_deg)
     tables = travel_times(EARTH, stations.place_km(projection), 4 * half_km, 32, step_km=0.25)
     place = np.column_stack([rng.uniform(-0.9 * half_km, 0.9 * half_km, (events, 2)), rng.uniform(2, 18, events)])

@@ -147,7 +147,8 @@ def test_the_command_writes_a_catalogue_that_others_read(known, found, tmp_path,
     assert summary["events"] == len(found) and any("without a zone" in note for note in summary["notes"])
     made = tmp_path / "made"
     assert {path.name for path in made.iterdir()} == {
-        "events.csv", "picks.csv", "catalogue.xml", "summary.json", "map.png", "residuals.png"
+        "events.csv", "picks.csv", "catalogue.xml", "catalogue.hyp", "catalogue.pha", "summary.json", "map.png",
+        "residuals.png",
     }  # fmt: skip
     events = obspy.read_events(str(made / "catalogue.xml"))
     rows = list(csv.DictReader(open(made / "events.csv")))

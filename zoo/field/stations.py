@@ -1,19 +1,19 @@
-"""Seismic stations: codes, longitude, latitude, elevation, read from StationXML, CSV and NonLinLoc's GTSRCE lines."""
+"""Seismic stations: codes, longitude, latitude, elevation; `station_files` reads them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.picks import PickTable
 from zoo.field.projection import LocalProjection
-from zoo.field.text_tables import named, needed, numbers, plain, read_columns, read_text
 
-_SAME_PLACE_DEG = 0.001  # about 100 m: rows of one station that are no farther apart are its channels
+_MOST_KM = 1500.0  # from the middle of the network: beyond it the curvature of the Earth matters to travel times
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,37 @@ class Stations:
         good &= np.isfinite(self.elevation_m) & (np.abs(self.elevation_m) < 12000)
         if not good.all():
             i = int(np.argmin(good))
+            swapped = np.abs(self.latitude_deg[i]) > 90 and np.abs(self.longitude_deg[i]) <= 90
+            hint = " Are latitude and longitude swapped?" if swapped else ""
             raise ZooError(
                 f"Station {self.codes[i]} has latitude {self.latitude_deg[i]:g}, longitude {self.longitude_deg[i]:g} "
-                f"degrees, elevation {self.elevation_m[i]:g} m; expected degrees (latitude up to 90) and metres."
+                f"degrees, elevation {self.elevation_m[i]:g} m; expected degrees (latitude up to 90) and metres.{hint}"
             )
 
     def __len__(self) -> int:
         return len(self.codes)
 
+    def select(self, chosen: np.ndarray, *notes: str) -> Stations:
+        """Return the stations that a mask (n,) chooses, with more notes."""
+        rows = np.flatnonzero(chosen)
+        arrays = {name: getattr(self, name)[rows] for name in ("longitude_deg", "latitude_deg", "elevation_m")}
+        return replace(self, codes=tuple(self.codes[i] for i in rows), notes=(*self.notes, *notes), **arrays)
+
     def place_km(self, projection: LocalProjection) -> np.ndarray:
-        """Return km east, north, and depth below sea level (stations, 3)."""
+        """Return km east, north, and depth below sea level (stations, 3).
+
+        Raises:
+            ZooError: a station is too far from the middle for a flat Earth.
+        """
         x_km, y_km = projection.forward(self.longitude_deg, self.latitude_deg)
+        away = np.hypot(x_km, y_km)
+        if len(self) and away.max() > _MOST_KM:
+            i = int(np.argmax(away))
+            raise ZooError(
+                f"Station {self.codes[i]} lies {away[i]:,.0f} km from the middle of the network; expected stations of "
+                f"one region (up to {_MOST_KM:,.0f} km), because the earth is taken as flat. Leave it out, or look "
+                "whether latitude and longitude, or a sign, are wrong."
+            )
         return np.stack([x_km, y_km, -self.elevation_m / 1000.0], axis=-1)
 
     def index(self, codes: Sequence[str]) -> np.ndarray:
@@ -88,134 +108,31 @@ class Stations:
         return np.array([found[code] for code in codes], np.int64)
 
 
-def read_stations(path: str | os.PathLike) -> Stations:
-    """Read stations from StationXML or another inventory of ObsPy, a CSV table, or NonLinLoc's GTSRCE lines.
+def read_stations(path: str | os.PathLike, picks: PickTable | None = None) -> Stations:
+    """Read stations from an inventory, a table, or NonLinLoc's control file.
 
     Args:
-        path: XML, FDSN's text, a table with columns station (and network), latitude, longitude, elevation (m unless
-            the name says km), or lines `GTSRCE name LATLON latitude longitude depth_km elevation_km`.
+        path: StationXML, SeisComp's inventory or whatever else ObsPy reads; FDSN's text; a table with columns station
+            (and network), latitude, longitude, elevation (m unless the name says km), and where stations were moved
+            start and end; lines `station latitude longitude elevation_m` without a header (hypoDD); Hypoinverse's; or
+            NonLinLoc's lines `GTSRCE name LATLON latitude longitude depth_km elevation_km`.
+        picks: decide between the places of a station that was moved; stations that have none are left out.
 
     Returns:
-        The stations; their notes say what was assumed, and which rows were joined.
+        The stations; their notes say what was assumed, left out, and which rows were joined.
 
     Raises:
-        ZooError: the file is none of these, or a station is impossible.
+        ZooError: the file is none of these, a station is impossible, or one has several places and neither its epochs
+            nor the picks say which counts.
 
     >>> _ = Path("stations.csv").write_text("net,sta,latitude,longitude,elevation_m\\nIV,ARRO,42.58,12.77,253\\n")
     >>> read_stations("stations.csv").codes
     ('IV.ARRO',)
     """
-    where, text = Path(path).name, read_text(path, "Stations")
-    start = text.lstrip()[:200]
-    if start.startswith("<") or start.lower().startswith("#network"):
-        rows = _inventory(path, where)
-    elif any(line.split()[:1] in (["GTSRCE"], ["LOCSRCE"]) for line in text.splitlines()):
-        rows = _nonlinloc(text, where)
-    else:
-        rows = _table(text, where)
+    from zoo.field.station_files import one_place_each, read_rows
+
+    path = Path(path)
+    rows, notes = read_rows(path)
     if not rows:
-        raise ZooError(f"{where} holds no station.")
-    return _joined(rows, where)
-
-
-_Row = tuple[str, float, float, float]
-
-
-def _joined(rows: Sequence[_Row], where: str) -> Stations:
-    """Return each station once: at the place of its last row, with a note where rows differ."""
-    last: dict[str, _Row] = {}
-    moved = []
-    for row in rows:
-        old = last.get(row[0])
-        if old is not None:
-            apart = abs(row[2] - old[2]), abs((row[1] - old[1] + 180) % 360 - 180) * np.cos(np.radians(row[2]))
-            if max(apart) > _SAME_PLACE_DEG:
-                moved.append(row[0])
-        last[row[0]] = row
-    notes = []
-    if moved:
-        names = ", ".join(sorted(set(moved))[:5])
-        notes.append(f"{where}: {len(set(moved))} stations have several places ({names}); the last one is used")
-    codes, longitude, latitude, elevation = zip(*last.values(), strict=True)
-    return Stations(tuple(codes), np.array(longitude), np.array(latitude), np.array(elevation), tuple(notes))
-
-
-def _inventory(path: str | os.PathLike, where: str) -> list[_Row]:
-    from obspy import UTCDateTime, read_inventory
-
-    try:
-        inventory = read_inventory(str(path))
-    except Exception as error:  # ObsPy raises whatever its readers meet
-        raise ZooError(f"{where} is no inventory that ObsPy reads ({type(error).__name__}: {error}).") from error
-    rows = []
-    for network in inventory:
-        stations = sorted(network, key=lambda station: station.start_date or UTCDateTime(0))
-        for station in stations:
-            buried = [channel.depth or 0.0 for channel in station.channels]
-            rows.append(
-                (
-                    f"{network.code}.{station.code}",
-                    float(station.longitude),
-                    float(station.latitude),
-                    float(station.elevation) - (min(buried) if buried else 0.0),
-                )
-            )
-    return rows
-
-
-def _nonlinloc(text: str, where: str) -> list[_Row]:
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if words[:1] not in (["GTSRCE"], ["LOCSRCE"]):
-            continue
-        try:
-            if words[2] == "LATLON":
-                latitude, longitude, depth_km, elevation_km = map(float, words[3:7])
-            elif words[2] in ("LATLONDM", "LATLONDS"):
-                latitude, longitude = (_sexagesimal(words[i : i + 4], words[2]) for i in (3, 3 + _words(words[2])))
-                depth_km, elevation_km = map(float, words[3 + 2 * _words(words[2]) :][:2])
-            else:
-                raise ZooError(
-                    f"{where}, line {number}: coordinates {words[2]}; expected LATLON, LATLONDM or LATLONDS, because "
-                    "kilometres of another projection cannot be placed."
-                )
-        except (ValueError, IndexError) as error:
-            raise ZooError(f"{where}, line {number}: {line.strip()!r} is no station of NonLinLoc ({error}).") from error
-        rows.append((words[1], longitude, latitude, 1000.0 * (elevation_km - depth_km)))
-    return rows
-
-
-def _words(kind: str) -> int:
-    """How many words a coordinate has: degrees, minutes (and seconds), hemisphere."""
-    return 3 if kind == "LATLONDM" else 4
-
-
-def _sexagesimal(words: Sequence[str], kind: str) -> float:
-    count = _words(kind) - 1
-    value = sum(float(word) / 60**i for i, word in enumerate(words[:count]))
-    hemisphere = words[count].upper()
-    if hemisphere not in "NSEW":
-        raise ValueError(f"hemisphere {hemisphere}")
-    return -value if hemisphere in "SW" else value
-
-
-def _table(text: str, where: str) -> list[_Row]:
-    columns = read_columns(text, where)
-    code = named(columns, r"(station_)?id|trace_id|seed_id") or needed(
-        columns, r"sta|stn|station|station_?code|code|name|station_name", "the station", where
-    )
-    network = named(columns, r"net|network|network_?code|nw")
-    latitude = needed(columns, r"lat|latitude|lat_deg|(station_)?latitude(_deg)?|y_deg", "the latitude", where)
-    longitude = needed(columns, r"lon|long|lng|longitude|lon_deg|(station_)?longitude(_deg)?", "the longitude", where)
-    height = named(columns, r"(elv|ele|elev|elevation|altitude|height|station_elevation)(_(m|km))?")
-    values = [numbers(columns[name], name, where) for name in (longitude, latitude)]
-    if height is None:
-        raise ZooError(
-            f"{where} has no column for the elevation. It has: {', '.join(columns)}. Add elevation_m (0 at sea level)."
-        )
-    elevation = numbers(columns[height], height, where) * (1000.0 if plain(height).endswith("_km") else 1.0)
-    codes = [".".join(text.split(".")[:2]) for text in columns[code]]
-    if network is not None and not any("." in text for text in codes):
-        codes = [f"{net}.{text}" if net else text for net, text in zip(columns[network], codes, strict=True)]
-    return [(c, float(x), float(y), float(z)) for c, x, y, z in zip(codes, *values, elevation, strict=True)]
+        raise ZooError(f"{path.name} holds no station.")
+    return one_place_each(rows, notes, path.name, picks)

@@ -29,21 +29,24 @@ class TravelTimes:
 
     phases: tuple[str, ...]
     slowness_s_km: np.ndarray
-    """(tables, depths, distances) float32, time divided by straight distance"""
+    """(tables, depths, distances) float32, time divided by straight distance; of a three-dimensional earth (tables,
+    x, y, depths)"""
     table: np.ndarray
     """(phases, stations) which table"""
     station_km: np.ndarray
     """(stations, 3) east, north, depth below sea level, km"""
     station_depth_km: np.ndarray
     """(tables,) depth of the station that a table is for"""
-    top_km: float
-    """depth of the first row of a table"""
+    top_km: float | np.ndarray
+    """depth of the first row of a table; of a three-dimensional earth the place (3,) of the first node"""
     step_km: float
     """between rows and columns of a table"""
 
     @property
     def bottom_km(self) -> float:
         """Depth of the last row, km."""
+        if self.slowness_s_km.ndim == 4:
+            return float(self.top_km[2] + self.step_km * (self.slowness_s_km.shape[3] - 1))
         return self.top_km + self.step_km * (self.slowness_s_km.shape[1] - 1)
 
     def times(self, place_km: np.ndarray) -> np.ndarray:
@@ -244,17 +247,43 @@ def time_to(x, y, z, phase, station, slowness, table, station_km, station_depth,
     """Travel time of a phase (its number) from a place to a station, for compiled callers."""
     dx = x - station_km[station, 0]
     dy = y - station_km[station, 1]
-    flat = np.sqrt(dx * dx + dy * dy)
     t = table[phase, station]
-    rows, columns = slowness.shape[1], slowness.shape[2]
+    dz = z - station_depth[t]
+    flat = np.sqrt(dx * dx + dy * dy)
+    # The compiler sees the number of dimensions, so tables of layers do not pay for the others.
+    if slowness.ndim == 4:
+        return _in_grid(x, y, z, slowness[t], top, step) * np.sqrt(flat * flat + dz * dz)
+    return _in_layers(z, flat, slowness[t], top, step) * np.sqrt(flat * flat + dz * dz)
+
+
+@njit(cache=True, inline="always")
+def _in_layers(z, flat, slowness, top, step):
+    """Slowness between the entries (depths, distances) of a table."""
+    rows, columns = slowness.shape
     u = min(max((z - top) / step, 0.0), rows - 1.000001)
     v = min(flat / step, columns - 1.000001)
     i, j = int(u), int(v)
     a, b = u - i, v - j
-    upper = slowness[t, i, j] * (1 - b) + slowness[t, i, j + 1] * b
-    lower = slowness[t, i + 1, j] * (1 - b) + slowness[t, i + 1, j + 1] * b
-    dz = z - station_depth[t]
-    return (upper * (1 - a) + lower * a) * np.sqrt(flat * flat + dz * dz)
+    upper = slowness[i, j] * (1 - b) + slowness[i, j + 1] * b
+    lower = slowness[i + 1, j] * (1 - b) + slowness[i + 1, j + 1] * b
+    return upper * (1 - a) + lower * a
+
+
+@njit(cache=True)
+def _in_grid(x, y, z, slowness, first, step):
+    """Slowness between the nodes (x, y, depths) of a table."""
+    u = min(max((x - first[0]) / step, 0.0), slowness.shape[0] - 1.000001)
+    v = min(max((y - first[1]) / step, 0.0), slowness.shape[1] - 1.000001)
+    w = min(max((z - first[2]) / step, 0.0), slowness.shape[2] - 1.000001)
+    i, j, k = int(u), int(v), int(w)
+    a, b, c = u - i, v - j, w - k
+    total = 0.0
+    for p in range(2):
+        for q in range(2):
+            upper, lower = slowness[i + p, j + q, k], slowness[i + p, j + q, k + 1]
+            share = (a if p else 1 - a) * (b if q else 1 - b)
+            total += share * (upper * (1 - c) + lower * c)
+    return total
 
 
 @njit(cache=True)

@@ -91,9 +91,16 @@ def _classify_events(args: argparse.Namespace) -> None:
 
 def _add_catalogue(commands: Commands) -> None:
     catalogue = commands.add("catalogue", _catalogue, "associate picks, and locate the events")
-    catalogue.add_argument("picks", metavar="PICKS", help="CSV, QuakeML, .obs, or the folder of zoo annotate")
-    catalogue.add_argument("--stations", required=True, metavar="FILE", help="StationXML, CSV, GTSRCE lines")
-    catalogue.add_argument("--velocity-model", required=True, metavar="CSV", help="layers: depth_km, vp_km_s, vs_km_s")
+    catalogue.add_argument("picks", metavar="PICKS", help="CSV, QuakeML, .obs, .hyp ..., or the folder of zoo annotate")
+    catalogue.add_argument(
+        "--stations", required=True, metavar="FILE", help="StationXML, SCML, CSV, NonLinLoc's .in ..."
+    )
+    catalogue.add_argument(
+        "--velocity-model", required=True, metavar="FILE", help="CSV: depth_km, vp_km_s, vs_km_s; .in, .mod"
+    )
+    catalogue.add_argument(
+        "--associated", action="store_true", help="keep the events that picks have: only locate them"
+    )
     catalogue.add_argument("--linear", action="store_true", help="speeds change in lines between depths, not by steps")
     catalogue.add_argument("--vp-vs", type=float, metavar="RATIO", help="where only one speed is given, default 1.73")
     catalogue.add_argument(
@@ -112,6 +119,7 @@ def _catalogue(args: argparse.Namespace) -> None:
         args.velocity_model,
         linear=args.linear,
         vp_vs=args.vp_vs,
+        associated=args.associated,
         settings=settings_of(args.set),
     )
     made.write(args.out)

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ZooError
+from zoo.field.eikonal import receiver_times
 from zoo.files import digest
 from zoo.microseismic.physics.coordinates import checked
-from zoo.microseismic.physics.eikonal import receiver_times
 from zoo.microseismic.physics.elastic_model import ElasticModel
 from zoo.sampling.cache import cached
 
@@ -35,7 +35,7 @@ def travel_times(coordinates_km: np.ndarray, model: ElasticModel, receivers_km: 
     Raises:
         ZooError: a source or a receiver lies outside the model, or scikit-fmm is not installed.
 
-    Source: Sethian (1996); see `zoo.microseismic.physics.eikonal`.
+    Source: Sethian (1996); see `zoo.field.eikonal`.
 
     >>> rock = ElasticModel(*(np.full((11, 11, 11), v) for v in (2000.0, 1100.0, 2100.0)), spacing_m=(100, 100, 100))
     >>> travel_times([[0.5, 0.5, 0.2]], rock, [[0.5, 0.5, 1.0]]).round(2).tolist()
@@ -69,7 +69,7 @@ class TravelTimeFields:
     linearly along each axis, and multiplied by the distance of the source. It is exact in a homogeneous medium.
 
     Args:
-        times_s: (receivers, nx, ny, nz) from `zoo.microseismic.physics.eikonal.receiver_times`, s.
+        times_s: (receivers, nx, ny, nz) from `zoo.field.eikonal.receiver_times`, s.
         spacing_m: distance between nodes along x, y, z, m.
         receivers_km: (receivers, 3) x, y, z, km; node (0, 0, 0) is the origin.
 

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.grid_times import earth_times
 from zoo.field.layers import Layers
 from zoo.field.picks import PickTable
 from zoo.field.projection import LocalProjection
+from zoo.field.speed_grid import SpeedGrid
 from zoo.field.stations import Stations
-from zoo.field.travel_times import TravelTimes, travel_times
+from zoo.field.travel_times import TravelTimes
 from zoo.seismograms.association.settings import ASSOCIATION
 from zoo.settings import defaults, read
 
@@ -52,7 +54,7 @@ class Associated:
     """(phases, stations) median residuals, added to travel times"""
     picks: PickTable
     stations: Stations
-    layers: Layers
+    layers: Layers | SpeedGrid
     projection: LocalProjection
     tables: TravelTimes
     low_km: np.ndarray
@@ -66,19 +68,19 @@ class Associated:
 
 
 def associate(
-    picks: PickTable, stations: Stations, layers: Layers, settings: Mapping[str, Any] | None = None
+    picks: PickTable, stations: Stations, layers: Layers | SpeedGrid, settings: Mapping[str, Any] | None = None
 ) -> Associated:
     """Find the events that explain picks.
 
     Args:
-        picks, stations, layers: from `zoo.field`.
+        picks, stations, layers: from `zoo.field`; the earth may be a `SpeedGrid`.
         settings: those of `zoo.seismograms.association.settings.ASSOCIATION` that differ.
 
     Returns:
         Events in order of their origin times. Picks of unknown stations belong to none; a note names the stations.
 
     Raises:
-        ZooError: no pick is of a known station, or fewer stations have picks than an event needs.
+        ZooError: there are picks, and none is of a known station.
         UsageError: there is no such setting.
     """
     chosen = defaults(ASSOCIATION) | read("zoo catalogue", ASSOCIATION, settings or {})
@@ -87,14 +89,13 @@ def associate(
     station = stations.index(picks.station)
     notes = [*picks.notes, *stations.notes, *layers.notes, *_unknown(picks, station)]
     used = station >= 0
-    if not used.any():
+    if len(picks) and not used.any():
         raise ZooError(
             f"None of the {len(picks)} picks is of a known station: picks have {sorted(set(picks.station))[:3]}, "
             f"stations are {list(stations.codes[:3])}. Check network codes."
         )
-    low, high = _region(station_km[np.unique(station[used])], chosen)
-    reach = float(np.hypot(*(high - low)[:2]))
-    tables = travel_times(layers, station_km, reach, high[2], min(low[2], float(station_km[:, 2].min())))
+    low, high = _region(station_km[np.unique(station[used])] if used.any() else station_km, chosen)
+    tables = earth_times(layers, projection, station_km, low, high)
     engine = _Engine(picks.time_s[used], picks.phase[used], station[used], tables, low, high, chosen)
     found, owner = engine.run()
     order = np.argsort(found[:, 3], kind="stable")
@@ -134,7 +135,7 @@ class _Engine:
     def __init__(self, time_s, phase, station, tables: TravelTimes, low, high, chosen: Mapping[str, Any]) -> None:
         from zoo.seismograms.association.cells import times_to_cells
 
-        self.zero_s = float(np.floor(time_s[0]))
+        self.zero_s = float(np.floor(time_s[0])) if len(time_s) else 0.0
         self.picks = time_s - self.zero_s, (phase == "S").astype(np.int64), station.astype(np.int64)
         self.limits = low, high
         self.arrays = tables.arrays()
@@ -154,7 +155,7 @@ class _Engine:
         time = self.picks[0]
         free, owner = np.ones(len(time), np.bool_), np.full(len(time), -1)
         found = np.empty((len(time) // max(self.chosen["least_picks"], 1) + 1, 6))
-        starts = np.arange(time[0] - self.most_s, time[-1], _SLAB_S)
+        starts = self._starts()
         waiting, number = np.ones(len(starts), bool), 0
         for turn in range(_MAX_PASSES):
             before = number
@@ -167,6 +168,15 @@ class _Engine:
             if number == before:
                 break
         return found[:number], owner
+
+    def _starts(self) -> np.ndarray:
+        """Return where the stretches begin that hold enough picks; there may be years without any between."""
+        time = self.picks[0]
+        if not len(time):
+            return np.zeros(0)
+        starts = np.arange(time[0] - self.most_s, time[-1], _SLAB_S)
+        first, last = np.searchsorted(time, [starts - 3.0, starts + _SLAB_S + self.most_s + 3.0])
+        return starts[last - first >= self.chosen["least_picks"]]
 
     def _slab(self, start: float, free, owner, number: int, found) -> int:
         from zoo.seismograms.association.cells import BIN_S

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo.field.layers import read_layers
+from zoo.field.grid_files import read_earth
 from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
 from zoo.files import write_csv, write_json, write_with
 from zoo.seismograms.association.associate import associate
+from zoo.seismograms.association.doubts import doubts
+from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.locate import Located, locate
 from zoo.seismograms.association.magnitude import relative_magnitudes
 from zoo.seismograms.association.settings import ASSOCIATION, LOCATION
@@ -79,8 +81,10 @@ class EventCatalogue:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def write(self, folder: str | os.PathLike) -> None:
-        """Write events.csv, picks.csv, catalogue.xml (QuakeML), summary.json, map.png and residuals.png."""
+        """Write events.csv, picks.csv, catalogue.xml (QuakeML), summary.json; where there are events also catalogue.hyp
+        (NonLinLoc), catalogue.pha (hypoDD), map.png and residuals.png."""
         from zoo.figures import save_figure
+        from zoo.seismograms.association.exchange import hypodd, nonlinloc
         from zoo.seismograms.association.quakeml import quakeml
         from zoo.seismograms.figures.catalogue import map_figure, residual_figure
 
@@ -90,6 +94,8 @@ class EventCatalogue:
         write_csv(folder / "picks.csv", _PICKS, self._pick_rows())
         write_with(folder / "catalogue.xml", lambda path: quakeml(self).write(str(path), format="QUAKEML"))
         if len(self):
+            for name, text in (("catalogue.hyp", nonlinloc(self)), ("catalogue.pha", hypodd(self))):
+                write_with(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
             save_figure(map_figure(self), folder / "map.png")
             save_figure(residual_figure(self), folder / "residuals.png")
         write_json(folder / "summary.json", self.summary())
@@ -133,6 +139,7 @@ def make_catalogue(
     *,
     linear: bool = False,
     vp_vs: float | None = None,
+    associated: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> EventCatalogue:
     """Associate picks, locate the events, and give them relative magnitudes.
@@ -140,9 +147,10 @@ def make_catalogue(
     Args:
         picks: a file that `zoo.field.picks.read_picks` reads, or the folder of `zoo annotate`.
         stations: a file that `zoo.field.stations.read_stations` reads.
-        velocity_model: a table of layers, see `zoo.field.layers.read_layers`.
+        velocity_model: layers or a grid, see `zoo.field.grid_files.read_earth`.
         linear: speeds change in straight lines between the depths of the table, instead of by steps.
         vp_vs: ratio of speeds where the table has only one.
+        associated: the events that picks belong to in their file are kept, and only located.
         settings: those of `zoo.seismograms.association.settings.ASSOCIATION` and `LOCATION` that differ, by name; what
             has the same name in both is the same.
 
@@ -154,16 +162,22 @@ def make_catalogue(
         UsageError: there is no such setting.
     """
     given = read("zoo catalogue", {**LOCATION, **ASSOCIATION}, settings or {})
-    found = associate(
-        read_picks(picks),
-        read_stations(stations),
-        read_layers(velocity_model, vp_vs, linear),
+    table = read_picks(picks)
+    found = (keep_events if associated else associate)(
+        table,
+        read_stations(stations, table),
+        read_earth(velocity_model, vp_vs, linear),
         {key: value for key, value in given.items() if key in ASSOCIATION},
     )
     located = locate(found, {key: value for key, value in given.items() if key in LOCATION})
     magnitude, sd, notes = relative_magnitudes(located)
     left = int((found.event < 0).sum())
-    return EventCatalogue(located, magnitude, sd, (*located.notes, *notes, f"{left} picks belong to no event"))
+    return EventCatalogue(
+        located,
+        magnitude,
+        sd,
+        (*located.notes, *doubts(located, associated), *notes, f"{left} picks belong to no event"),
+    )
 
 
 def _text(time_s: float) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 
 from zoo.field.travel_times import TravelTimes, times_of_picks
 
-TERM_SD_S = 0.15  # of station terms before the day is seen
 _STEP_KM = 0.1  # of derivatives of travel times
+_LEAST_SD = 1e-6  # of a prior: what is less is as good as known
 _SOFT = 2.0  # residuals beyond this many standard deviations lose weight
 
 
@@ -31,9 +31,9 @@ class Corrections:
     """of the terms, station by station within phase by phase, then of the scales"""
 
     @classmethod
-    def none(cls, stations: int, scale_sd: float) -> Corrections:
+    def none(cls, stations: int, scale_sd: float, term_sd_s: float) -> Corrections:
         """Return no corrections, as uncertain as they are before a day is seen."""
-        variance = np.append(np.full(2 * stations, TERM_SD_S**2), np.full(2, scale_sd**2))
+        variance = np.append(np.full(2 * stations, term_sd_s**2), np.full(2, scale_sd**2))
         return cls(np.zeros((2, stations)), np.zeros(2), np.diag(variance))
 
     def of_picks(self, phase: np.ndarray, station: np.ndarray, travel_s: np.ndarray) -> np.ndarray:
@@ -66,6 +66,7 @@ def learn(
     station: np.ndarray,
     edges: np.ndarray,
     scale_sd: float,
+    term_sd_s: float,
 ) -> Corrections:
     """Return better corrections.
 
@@ -76,7 +77,7 @@ def learn(
         slope: (n, 4) of `slopes`.
         phase, station: (n,) numbers.
         edges: (events + 1,) where each event's picks begin.
-        scale_sd: standard deviation of the scales before the day is seen.
+        scale_sd, term_sd_s: standard deviations of scales and station terms before the day is seen.
     """
     count = now.terms_s.shape[1]
     size = 2 * count + 2
@@ -99,7 +100,8 @@ def learn(
         np.add.at(block, (slice(None), scale[part]), own.T * travel_s[part])
         normal -= block.T @ block
         right -= block.T @ (own.T @ residual_s[part])
-    prior = np.append(np.full(2 * count, TERM_SD_S**-2), np.full(2, scale_sd**-2))
+    sds = np.append(np.full(2 * count, term_sd_s), np.full(2, scale_sd))
+    prior = np.maximum(sds, _LEAST_SD) ** -2.0
     covariance = np.linalg.inv(normal + np.diag(prior))
     change = covariance @ (right - prior * now_all)
     made = now_all + change

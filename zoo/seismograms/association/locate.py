@@ -62,6 +62,8 @@ class Located:
     """travel times, scaled by the corrections"""
     settings: Mapping[str, Any]
     notes: tuple[str, ...]
+    covariance_km2: np.ndarray
+    """(events, 3, 3) of east, north and depth"""
 
     def __len__(self) -> int:
         return len(self.origin_s)
@@ -101,7 +103,7 @@ class _Work:
         self.low, self.high = found.low_km, found.high_km
         self.pick_sd = np.array([chosen["sd_p_s"], chosen["sd_s_s"]])
         self.errors = Errors(earth_sd=float(chosen["travel_time_error"]))
-        self._correct(found, Corrections.none(len(found.stations), self.errors.earth_sd))
+        self._correct(found, Corrections.none(len(found.stations), self.errors.earth_sd, chosen["term_sd_s"]))
         self._take(found)
 
     def _take(self, found: Associated) -> None:
@@ -143,7 +145,8 @@ class _Work:
             )
             unscaled = travel / (1 + self.corrections.scale[self.phase])
             own = residual, sd, unscaled, slope, self.phase, self.station, self.edges
-            self._correct(self.found, learn(self.corrections, *own, self.chosen["travel_time_error"]))
+            before = self.chosen["travel_time_error"], self.chosen["term_sd_s"]
+            self._correct(self.found, learn(self.corrections, *own, *before))
 
     def fit(self) -> None:
         """Fit place and origin time of each event."""
@@ -199,7 +202,7 @@ class _Work:
         found, n = self.found, len(self.events)
         density, nodes, origins = np.empty(SIZE**3), np.empty((SIZE**3, 3)), np.empty(SIZE**3)
         mean, sd = np.empty((n, 4)), np.empty((n, 4))
-        ellipses, intervals = np.empty((n, 3)), np.empty((n, 2, 3, 2))
+        ellipses, intervals, covariances = np.empty((n, 3)), np.empty((n, 2, 3, 2)), np.empty((n, 3, 3))
         residual, travel = self.residuals()
         pick_sd, spread = (
             sized(self.base_sd, self.phase, travel) for sized in (self.errors.of_picks, self.errors.total)
@@ -219,7 +222,7 @@ class _Work:
             values = np.column_stack([nodes, origins])
             mean[e] = density @ values
             covariance = (values - mean[e]).T @ ((values - mean[e]) * density[:, np.newaxis])
-            sd[e] = np.sqrt(np.diag(covariance))
+            sd[e], covariances[e] = np.sqrt(np.diag(covariance)), covariance[:3, :3]
             sd[e, 3] = np.hypot(sd[e, 3], at_place_s)
             ellipses[e] = ellipse(covariance[:2, :2])
             for axis in range(3):
@@ -238,7 +241,7 @@ class _Work:
         return Located(
             found, mean[:, :3], mean[:, 3] + self.zero_s, sd[:, :3], sd[:, 3], ellipses, intervals, whole, rms, gap,
             nearest, counts, self.corrections, self.errors.pick_factor * self.pick_sd, self.errors, self.tables,
-            self.chosen, (*self.notes, *self._learnt()),
+            self.chosen, (*self.notes, *self._learnt()), covariances,
         )  # fmt: skip
 
     def _learnt(self) -> list[str]:

@@ -37,5 +37,8 @@ LOCATION = {
     "travel_time_error": Setting(
         0.02, "standard deviation of travel times, as a share of them, before it is learnt", "ours", unit="s/s", low=0.0
     ),
+    "term_sd_s": Setting(
+        0.15, "standard deviation of station terms before they are learnt; 0: there are none", "ours", unit="s", low=0.0
+    ),
     "turns": Setting(3, "how often station terms and errors are learnt; 0: not", "ours", low=0),
 }  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError, ZooError
-from zoo.microseismic.physics import eikonal
-from zoo.microseismic.physics.eikonal import node_times, receiver_times
+from zoo.field import eikonal
+from zoo.field.eikonal import node_times, receiver_times
 from zoo.microseismic.physics.marine import marine_model
 
 pytest.importorskip("skfmm")
