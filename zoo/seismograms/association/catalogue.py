@@ -248,9 +248,12 @@ def make_catalogue(
     else:
         if waveforms:
             raise UsageError("Waveforms are picked already: `waveforms` goes with picks. Leave it out.")
-        options = {"inventory": responses, "stations": recorded(network.codes, what, picker), **(picker or {})}
-        picks = pick_archive(what, Path(out) / "picks", **options)
         records = Waveforms(what, Path(out) / "picks" / "index.jsonl")
+        known, of_stations = recorded(network, records)
+        picks = pick_archive(what, Path(out) / "picks", **{"inventory": responses, "stations": known, **(picker or {})})
+        picks = replace(picks, notes=(*of_stations, *picks.notes))
+    if not len(picks):
+        raise ZooError(f"{', '.join(map(str, what))}: there is no pick of P or S, so there is no event.")
     located = locate(associate(picks, network, layers, chosen(ASSOCIATION)), chosen(LOCATION))
     if records is None or responses is None:
         magnitudes = relative_magnitudes(located, chosen(MAGNITUDE))

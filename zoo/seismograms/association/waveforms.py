@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.field.picks import PickTable
+from zoo.field.stations import Stations
 from zoo.seismograms.picking.archive import named, scan
 from zoo.seismograms.picking.units import Selection
 
@@ -146,10 +147,6 @@ def pick_archive(
     if report.done < report.units:
         notes.append(f"{report.units - report.done} of {report.units} units could not be annotated: run it again")
     stations = {code: report.annotated_s[code] / 3600 for code in sorted(report.annotated_s)}
-    lacking = sorted(set(options.get("stations") or ()) - set(stations))
-    if lacking:
-        more = " ..." if len(lacking) > 5 else ""
-        notes.append(f"{len(lacking)} stations have no waveforms: {', '.join(lacking[:5])}{more}")
     notes.append(f"{shape.method}: {len(rows)} picks in {sum(stations.values()):.1f} h of {len(stations)} stations")
     return PickTable(
         tuple(f"{row.network}.{row.station}" for row in rows),
@@ -162,13 +159,27 @@ def pick_archive(
     )
 
 
-def recorded(
-    codes: Sequence[str], what: Sequence[str | os.PathLike], picker: Mapping[str, Any] | None
-) -> list[str] | None:
-    """Return which of the stations `zoo annotate` is to pick: None, all there are, where codes have no network."""
-    if (picker or {}).get("stations") or any("." not in code for code in codes):
-        return None
-    return list(codes)
+def recorded(stations: Stations, waveforms: Waveforms) -> tuple[list[str], list[str]]:
+    """Return which stations with waveforms are known, and notes on those that are not, or have none.
+
+    Raises:
+        ZooError: there is none.
+    """
+    codes = waveforms.stations
+    which = stations.index(codes)
+    known = [code for code, number in zip(codes, which, strict=True) if number >= 0]
+    if not known:
+        raise ZooError(
+            f"No station of the waveforms is known: they are of {', '.join(codes[:3])}, stations are "
+            f"{', '.join(stations.codes[:3])}. Check network codes."
+        )
+    unknown = [code for code, number in zip(codes, which, strict=True) if number < 0]
+    silent = [code for number, code in enumerate(stations.codes) if number not in which]
+    notes = []
+    for names, what in ((unknown, "have waveforms, but no place: not picked"), (silent, "have no waveforms")):
+        if names:
+            notes.append(f"{len(names)} stations {what}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}")
+    return known, notes
 
 
 def responses_of(inventory: str | os.PathLike | None, stations: str | os.PathLike) -> Inventory | None:
