@@ -144,7 +144,8 @@ def _catalogue(args: argparse.Namespace) -> None:
         picker=picker,
     )
     made.write(args.out, args.pages)
-    print_answer(made, args.json, f"tables, QuakeML and figures are in {args.out}; look at map.png first")
+    first = "; look at map.png first" if len(made) else ""
+    print_answer(made, args.json, f"tables, QuakeML and figures are in {args.out}{first}")
 
 
 def _annotate(args: argparse.Namespace) -> None:
