@@ -187,7 +187,8 @@ def residual_figure(catalogue: EventCatalogue) -> Figure:
             histogram.hist(residual[own], 60, (-width, width), histtype="step", color=colour, label=label)
             over.plot(distance[own], residual[own], ".", color=colour, markersize=size, rasterized=True)
             shift = 0.16 * (2 * number - 1)
-            below.plot(np.arange(len(used)) + shift, at.corrections.terms_s[number, used], "o", color=colour, markersize=4)
+            term_s = at.corrections.terms_s[number, used]
+            below.plot(np.arange(len(used)) + shift, term_s, "o", color=colour, markersize=4)
         histogram.set(xlabel="pick less arrival (s)", ylabel="picks")
         histogram.set_ylim(0, 1.3 * histogram.get_ylim()[1])
         histogram.legend(loc="upper left")
