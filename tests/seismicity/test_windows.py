@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from zoo.errors import UsageError, ZooError
+from zoo.field.magnitudes import magnitude_of_completeness
 from zoo.seismicity.grid import OVERLAP_PIXELS, PixelGrid
 from zoo.seismicity.physics.maps import MAP_PIXELS
-from zoo.seismicity.region import magnitude_of_completeness
 from zoo.seismicity.windows import PAST_WINDOWS, TileMaps, Windows, spread, typical_window_days
 
 BEGIN = np.datetime64("2020-01-01T06:00", "ms")

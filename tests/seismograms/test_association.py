@@ -119,10 +119,12 @@ def test_station_terms_are_learnt(known):
 
 def test_relative_magnitudes_have_the_true_differences(known, found):
     located = locate(found)
-    magnitude, _, notes = relative_magnitudes(located)
+    made = relative_magnitudes(located)
     which = pairs(located.place_km, located.origin_s, known[2], known[3])
-    true, own = (np.arange(40) % 3)[which >= 0], magnitude[which[which >= 0]]
-    assert np.std((own - true)[np.isfinite(own)]) < 0.2 and "relative" in notes[0]
+    true, own = (np.arange(40) % 3)[which >= 0], made.value[which[which >= 0]]
+    error = (own - true)[np.isfinite(own)]
+    assert np.std(error) < 0.2 and made.kind == "Mrelative" and "relative" in made.notes[0]
+    assert 0.5 < np.std(error) / np.nanmedian(made.sd) < 3
 
 
 def files(folder, known):
@@ -142,13 +144,16 @@ def files(folder, known):
 
 
 def test_the_command_writes_a_catalogue_that_others_read(known, found, tmp_path, capsys):
-    assert main([*files(tmp_path, known), "--out", str(tmp_path / "made"), "--json"]) == 0
+    assert main([*files(tmp_path, known), "--out", str(tmp_path / "made"), "--json", "--pages", "2"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["events"] == len(found) and any("without a zone" in note for note in summary["notes"])
     made = tmp_path / "made"
+    magnitude = [float(row["magnitude"]) for row in csv.DictReader(open(made / "events.csv"))]
+    largest = np.argsort(magnitude)[-2:]
     assert {path.name for path in made.iterdir()} == {
-        "events.csv", "picks.csv", "catalogue.xml", "catalogue.hyp", "catalogue.pha", "summary.json", "map.png",
-        "residuals.png",
+        "events.csv", "picks.csv", "magnitudes.csv", "catalogue.xml", "catalogue.hyp", "catalogue.pha", "summary.json",
+        "map.png", "time.png", "travel-times.png", "residuals.png", "magnitudes.png",
+        *(f"event-{n + 1:04d}.png" for n in largest)
     }  # fmt: skip
     events = obspy.read_events(str(made / "catalogue.xml"))
     rows = list(csv.DictReader(open(made / "events.csv")))

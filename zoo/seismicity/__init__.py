@@ -50,7 +50,7 @@ _FACE = {
     "Catalogue": "zoo.seismicity.catalogues",
     "read_catalogue": "zoo.seismicity.catalogues",
     "read_periods": "zoo.seismicity.manual",
-    "magnitude_of_completeness": "zoo.seismicity.region",
+    "magnitude_of_completeness": "zoo.field.magnitudes",
     "poisson_scan": "zoo.seismicity.scan",
     "TASKS": "zoo.seismicity.physics.maps",
     "draw_maps": "zoo.seismicity.physics.maps",
@@ -61,12 +61,12 @@ _FACE = {
 __all__ = [*_FACE]
 
 if TYPE_CHECKING:
+    from zoo.field.magnitudes import magnitude_of_completeness  # noqa: F401
     from zoo.seismicity.anomalies import find_anomalies  # noqa: F401
     from zoo.seismicity.catalogues import Catalogue, read_catalogue  # noqa: F401
     from zoo.seismicity.manual import read_periods  # noqa: F401
     from zoo.seismicity.physics.maps import TASKS, draw_maps  # noqa: F401
     from zoo.seismicity.physics.sequences import Etas, simulate  # noqa: F401
-    from zoo.seismicity.region import magnitude_of_completeness  # noqa: F401
     from zoo.seismicity.report import Seismicity  # noqa: F401
     from zoo.seismicity.scan import poisson_scan  # noqa: F401
 

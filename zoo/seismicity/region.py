@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.field.magnitudes import FEWEST_MAGNITUDES, MAXIMUM_CURVATURE_CORRECTION, magnitude_of_completeness
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.grid import PixelGrid
 
-FEWEST_MAGNITUDES = 50
-"""A histogram of fewer magnitudes says little about completeness (ours)."""
-MAXIMUM_CURVATURE_CORRECTION = 0.2
-"""Woessner & Wiemer (2005): maximum curvature alone is too low by about this much."""
 _POINTS_PER_SIDE = 65
 """Points of a region's side that are projected: its sides are curved on the map."""
 _ESTIMATE = f"maximum curvature + {MAXIMUM_CURVATURE_CORRECTION:g}"
@@ -76,29 +72,6 @@ def inside(catalogue: Catalogue, grid: PixelGrid, region: Sequence[float] | None
         raise ZooError(f"No event of {catalogue.name} lies in the region {where}. Its events span {', '.join(span)}.")
     outside = int((~chosen).sum())
     return catalogue.select(chosen, *([f"{outside} events outside the region"] if outside else []))
-
-
-def magnitude_of_completeness(magnitude: np.ndarray, bin_width: float = 0.1) -> float:
-    """Return the magnitude from which a catalogue is complete: the fullest bin, plus 0.2.
-
-    Args:
-        magnitude: (events,), NaN where missing.
-        bin_width: width of the histogram's bins; catalogues are rounded to 0.1 or 0.01.
-
-    Returns:
-        The magnitude; NaN where fewer than 50 magnitudes are known (`FEWEST_MAGNITUDES`).
-
-    Source: maximum curvature, Wiemer & Wyss (2000); the correction, Woessner & Wiemer (2005).
-
-    >>> magnitude_of_completeness(np.repeat([0.8, 0.9, 1.0, 1.1, 1.2], [10, 30, 60, 50, 40]))
-    1.2
-    """
-    known = magnitude[np.isfinite(magnitude)]
-    if len(known) < FEWEST_MAGNITUDES:
-        return math.nan
-    number = np.floor(known / bin_width + 0.5).astype(int)
-    lowest = number.min()
-    return round(float((np.bincount(number - lowest).argmax() + lowest) * bin_width) + MAXIMUM_CURVATURE_CORRECTION, 3)
 
 
 def complete(catalogue: Catalogue, completeness: float | str | None) -> tuple[Catalogue, float]:

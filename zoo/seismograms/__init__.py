@@ -1,4 +1,4 @@
-"""What do these seismograms show? Archives, synthetic seismograms, picks and labels of continuous records.
+"""What do these seismograms show? Archives, synthetic seismograms, picks and labels of continuous records, events.
 
     import zoo.seismograms
 
@@ -7,6 +7,7 @@
     windows = zoo.seismograms.classify(stream, "noise_earthquake")  # labelled windows
     traces = zoo.seismograms.annotate(stream, "phase_picker")       # probabilities as an obspy.Stream
     found = zoo.seismograms.annotate_archive("sds", "phase_picker", "picked")  # years: in units, restartable
+    events = zoo.seismograms.make_catalogue("sds", "stations.xml", "layers.csv")  # picked, associated, located
 
 Most models and datasets follow Kong et al. (2021), Deep Convolutional Autoencoders as Generic Feature Extractors in
 Seismological Applications; the phase picker follows PhaseNet (Zhu & Beroza 2019). Synthetic records need no data:
@@ -34,7 +35,7 @@ _FACE = {
     "annotate_files": "zoo.seismograms.picking.annotate",
     "annotate_archive": "zoo.seismograms.picking.running",
     "annotate_live": "zoo.seismograms.picking.live",
-    "StationPick": "zoo.seismograms.picking.results",
+    "make_catalogue": "zoo.seismograms.association.catalogue",
     "simulate": "zoo.seismograms.physics.seismograms",
     "SeismogramModel": "zoo.seismograms.physics.model",
     "resample": "zoo.seismograms.signals",
@@ -47,12 +48,12 @@ __all__ = [*_FACE]
 if TYPE_CHECKING:
     from zoo.seismograms.archives.export import export  # noqa: F401
     from zoo.seismograms.archives.show import show  # noqa: F401
+    from zoo.seismograms.association.catalogue import make_catalogue  # noqa: F401
     from zoo.seismograms.physics.model import SeismogramModel  # noqa: F401
     from zoo.seismograms.physics.seismograms import simulate  # noqa: F401
     from zoo.seismograms.picking.annotate import annotate, annotate_files, classify  # noqa: F401
     from zoo.seismograms.picking.files import read  # noqa: F401
     from zoo.seismograms.picking.live import annotate_live  # noqa: F401
-    from zoo.seismograms.picking.results import StationPick  # noqa: F401
     from zoo.seismograms.picking.running import annotate_archive  # noqa: F401
     from zoo.seismograms.signals import resample  # noqa: F401
 

@@ -12,8 +12,8 @@ EXAMPLES = """\
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
   zoo annotate EVENT/*.mseed --model explosion_earthquake --out classified
                                              explosion or earthquake, by event
-  zoo catalogue picks.csv --stations stations.xml --velocity-model layers.csv --out made
-                                             which picks are of one event, and where was it?
+  zoo catalogue SDS --stations stations.xml --velocity-model layers.csv --out made
+                                             from waveforms, or anybody's picks, to located events with magnitudes
   zoo show stead/mini                        draw some seismograms of a dataset with their picks
 """
 
@@ -90,13 +90,21 @@ def _classify_events(args: argparse.Namespace) -> None:
 
 
 def _add_catalogue(commands: Commands) -> None:
-    catalogue = commands.add("catalogue", _catalogue, "associate picks, and locate the events")
-    catalogue.add_argument("picks", metavar="PICKS", help="CSV, QuakeML, .obs, .hyp ..., or the folder of zoo annotate")
+    catalogue = commands.add(
+        "catalogue", _catalogue, "from waveforms, or picks, to located events with magnitudes", resumes=True
+    )
+    catalogue.add_argument(
+        "what", nargs="+", metavar="WHAT",
+        help="picks: CSV, QuakeML, .obs, the folder of zoo annotate; or waveforms, as zoo annotate takes them",
+    )  # fmt: skip
     catalogue.add_argument(
         "--stations", required=True, metavar="FILE", help="StationXML, SCML, CSV, NonLinLoc's .in ..."
     )
     catalogue.add_argument(
-        "--velocity-model", required=True, metavar="FILE", help="CSV: depth_km, vp_km_s, vs_km_s; .in, .mod"
+        "--velocity-model",
+        required=True,
+        metavar="FILE",
+        help="CSV: depth_km, vp_km_s, vs_km_s; .in, .mod; 3-D: .npz, .nc, .hdr",
     )
     catalogue.add_argument(
         "--associated", action="store_true", help="keep the events that picks have: only locate them"
@@ -104,26 +112,51 @@ def _add_catalogue(commands: Commands) -> None:
     catalogue.add_argument("--linear", action="store_true", help="speeds change in lines between depths, not by steps")
     catalogue.add_argument("--vp-vs", type=float, metavar="RATIO", help="where only one speed is given, default 1.73")
     catalogue.add_argument(
+        "--inventory", metavar="FILE", help="StationXML with responses, for local magnitudes; default --stations"
+    )
+    catalogue.add_argument(
+        "--waveforms", nargs="+", metavar="FILE", help="those of the picks: local magnitudes, traces of events"
+    )
+    catalogue.add_argument("--pages", type=int, default=10, metavar="N", help="largest events with a page, default 10")
+    catalogue.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="like least_picks=6 least_depth_km=-2 likelihood=edt; summary.json lists all",
     )  # fmt: skip
     catalogue.add_argument("--out", required=True, metavar="DIR", help="folder for tables, QuakeML and figures")
+    picker = catalogue.add_argument_group("picking of waveforms (goes on where it stopped, in DIR/picks)")
+    picker.add_argument("--model", metavar="NAME", help="a picker, default phase_picker")
+    picker.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick, default 0.1")
+    picker.add_argument("--false-per-hour", type=float, metavar="N", help="... or false P, and S, in an hour of noise")
+    picker.add_argument("--start", metavar="TIME", help="like 2020-01-31 or 2020-01-31T12:00, default all")
+    picker.add_argument("--end", metavar="TIME", help="picks before it")
+    picker.add_argument("--workers", type=positive, metavar="N", help="processes of one thread each, default 1")
+    picker.add_argument("--components", metavar="UD=Z,NS=N,EW=E", help="which channel is which component")
+
+
+_OF_PICKING = "model", "threshold", "false_per_hour", "start", "end", "workers", "components"
+"""Options of `zoo catalogue` that picks do not take."""
 
 
 def _catalogue(args: argparse.Namespace) -> None:
     from zoo.seismograms.association.catalogue import make_catalogue
 
+    picker = {name: value for name in _OF_PICKING if (value := getattr(args, name)) is not None}
     made = make_catalogue(
-        args.picks,
+        args.what,
         args.stations,
         args.velocity_model,
+        out=args.out,
+        waveforms=args.waveforms,
+        inventory=args.inventory,
         linear=args.linear,
         vp_vs=args.vp_vs,
         associated=args.associated,
         settings=settings_of(args.set),
+        picker=picker,
     )
-    made.write(args.out)
-    print_answer(made, args.json, f"tables, QuakeML and figures are in {args.out}; look at map.png first")
+    made.write(args.out, args.pages)
+    first = "; look at map.png first" if len(made) else ""
+    print_answer(made, args.json, f"tables, QuakeML and figures are in {args.out}{first}")
 
 
 def _annotate(args: argparse.Namespace) -> None:

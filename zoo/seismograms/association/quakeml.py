@@ -29,7 +29,6 @@ def _event(catalogue: EventCatalogue, e: int, rows: np.ndarray, place: np.ndarra
     from obspy.core.event import (
         Arrival,
         Event,
-        Magnitude,
         Origin,
         OriginQuality,
         OriginUncertainty,
@@ -84,13 +83,64 @@ def _event(catalogue: EventCatalogue, e: int, rows: np.ndarray, place: np.ndarra
             minimum_distance=float(np.degrees(at.nearest_km[e] / 6371.0)),
         ),
     )
-    magnitudes = []
-    if np.isfinite(catalogue.magnitude[e]):
-        sd = QuantityError(uncertainty=float(catalogue.magnitude_sd[e]))
-        magnitudes = [Magnitude(mag=float(catalogue.magnitude[e]), mag_errors=sd, magnitude_type="Mrelative")]
-    event = Event(picks=picks, origins=[origin], magnitudes=magnitudes, event_type="earthquake")
+    event = Event(picks=picks, origins=[origin], event_type="earthquake")
     event.preferred_origin_id = origin.resource_id
-    if magnitudes:
-        magnitudes[0].origin_id = origin.resource_id
-        event.preferred_magnitude_id = magnitudes[0].resource_id
+    if np.isfinite(catalogue.magnitude[e]):
+        _add_magnitudes(catalogue, e, event)
     return event
+
+
+def _add_magnitudes(catalogue: EventCatalogue, e: int, event: Event) -> None:
+    """Add the magnitude of an event; a local one with those of its stations, and with their amplitudes."""
+    from obspy import UTCDateTime
+    from obspy.core.event import (
+        Amplitude,
+        Magnitude,
+        QuantityError,
+        StationMagnitude,
+        StationMagnitudeContribution,
+        TimeWindow,
+        WaveformStreamID,
+    )  # fmt: skip
+
+    made, codes = catalogue.magnitudes, catalogue.located.associated.stations.codes
+    single, origin, local = made.single, event.preferred_origin_id, made.kind == "ML"
+    contributions = []
+    # Amplitudes of unknown unit, and what is relative, mean nothing to others: magnitudes.csv has them.
+    for i in range(*np.searchsorted(single.event, [e, e + 1])) if local else ():
+        network, _, station = codes[single.station[i]].rpartition(".")
+        # QuakeML knows one channel: the first of those that were averaged.
+        where = WaveformStreamID(network, station, channel_code=single.label[i].split("+")[0])
+        amplitude = Amplitude(
+            generic_amplitude=1e-3 * float(single.amplitude[i]),
+            type="AML",
+            category="point",
+            unit="m",
+            waveform_id=where,
+            snr=float(single.snr[i]) if np.isfinite(single.snr[i]) else None,
+            time_window=TimeWindow(begin=0.0, end=0.0, reference=UTCDateTime(ns=round(single.time_s[i] * 1e9))),
+            magnitude_hint=made.kind,
+            evaluation_mode="automatic",
+        )
+        magnitude = StationMagnitude(
+            origin_id=origin,
+            mag=float(single.value[i]),
+            station_magnitude_type=made.kind,
+            amplitude_id=amplitude.resource_id,
+            waveform_id=where,
+        )
+        event.amplitudes.append(amplitude)
+        event.station_magnitudes.append(magnitude)
+        residual = float(single.value[i] - made.value[e])
+        contributions.append(StationMagnitudeContribution(magnitude.resource_id, residual=residual, weight=1.0))
+    magnitude = Magnitude(
+        mag=float(made.value[e]),
+        mag_errors=QuantityError(uncertainty=float(made.sd[e]) if np.isfinite(made.sd[e]) else None),
+        magnitude_type=made.kind,
+        station_count=int(made.stations[e]) if local else None,
+        origin_id=origin,
+        evaluation_mode="automatic",
+        station_magnitude_contributions=contributions,
+    )
+    event.magnitudes.append(magnitude)
+    event.preferred_magnitude_id = magnitude.resource_id

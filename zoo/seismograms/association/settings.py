@@ -1,4 +1,4 @@
-"""What can be set in association."""
+"""What can be set in association, location and magnitudes."""
 
 from __future__ import annotations
 
@@ -41,4 +41,24 @@ LOCATION = {
         0.15, "standard deviation of station terms before they are learnt; 0: there are none", "ours", unit="s", low=0.0
     ),
     "turns": Setting(3, "how often station terms and errors are learnt; 0: not", "ours", low=0),
+}  # fmt: skip
+
+_HUTTON = "Hutton & Boore 1987, southern California"
+
+MAGNITUDE = {
+    "ml_log": Setting(1.110, "local magnitude is log10(A / mm) + ml_log log10(r / 100 km) + ...", _HUTTON),
+    "ml_km": Setting(0.00189, "... + ml_km (r - 100 km) + ...", _HUTTON, unit="1/km"),
+    "ml_level": Setting(3.0, "... + ml_level", _HUTTON),
+    "ml_gain": Setting(
+        2080.0, "gain of the Wood-Anderson seismograph of 0.8 s and damping 0.7", "Uhrhammer & Collins 1990; IASPEI",
+        low=1.0,
+    ),
+    "ml_low_hz": Setting(
+        0.5, "amplitudes are taken from this frequency on (0: all), above the microseisms", "ours", unit="Hz", low=0.0
+    ),
+    "ml_snr": Setting(2.0, "least amplitude, in the largest of the noise before P", "ours", low=0.0),
+    "ml_after_s": Setting(5.0, "amplitudes are looked for until half of S - P and this time after S", "ours", unit="s",
+                          low=0.5),
+    "least_stations": Setting(2, "fewest stations of a local magnitude", "ours", low=1),
+    "term_events": Setting(10, "fewest events from which a station's term is learnt", "ours", low=1),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from zoo.seismograms.physics import noise as noises
 from zoo.seismograms.physics.model import SeismogramModel
 from zoo.seismograms.physics.seismograms import seismograms
 from zoo.seismograms.physics.sources import frequency_grid
-from zoo.seismograms.physics.stations import draw_stations
+from zoo.seismograms.physics.stations import Stations, draw_stations
 from zoo.seismograms.signals import bandpass
 
 RATE_HZ = 100.0
@@ -68,8 +68,8 @@ def continuous(
         Counts (3, samples) int32, Z N E, and the earthquakes in the record.
     """
     rng = np.random.default_rng(seed)
-    record = _noise(minutes, seed)
-    loudness = _band(record[0]).std()
+    record = station_noise(minutes, seed)
+    loudness = in_band(record[0]).std()
     made = seismograms(_CLEAN, seed=seed, first=0, count=2 * events)
     used = np.flatnonzero(np.abs(made.waveform).max(axis=(1, 2)) < _FULL_SCALE)[:events]
     window = made.waveform.shape[1]
@@ -87,16 +87,16 @@ def continuous(
         waveform = made.waveform[row]
         signal = (waveform - np.median(waveform, axis=0)) * taper[:, np.newaxis]
         wanted = np.exp(rng.uniform(*np.log(snr)))
-        size = _band(signal[:, 0])[int(p) : int(p) + round(RATE_HZ)].std()
+        size = in_band(signal[:, 0])[int(p) : int(p) + round(RATE_HZ)].std()
         record[:, start : start + window] += (wanted * loudness / size) * signal.T
         planted.append(Planted(start + p, start + s, wanted, made.columns["trace_s_snr_db"][row]))
     return np.round(record * (_NOISE_COUNTS / loudness)).astype(np.int32), planted
 
 
-def _noise(minutes: int, seed: int) -> np.ndarray:
-    """Make the noise of one station, (3, samples)."""
+def station_noise(minutes: int, seed: int | list[int], station: Stations | None = None) -> np.ndarray:
+    """Make the noise of one station as its instrument has it, (3, samples), 1e-9 m/s; None: the station is drawn."""
     rng = np.random.Generator(np.random.SFC64(seed))
-    station = draw_stations(rng, 1)
+    station = draw_stations(rng, 1) if station is None else station
     piece = _PIECE_MINUTES * _MINUTE + _FADE
     size = frequency_grid(piece, RATE_HZ).size
     response = noises.responses(size, RATE_HZ)[station.sensor, station.low_pass]
@@ -115,6 +115,6 @@ def _noise(minutes: int, seed: int) -> np.ndarray:
     return by_minute.transpose(1, 0, 2).reshape(3, -1)
 
 
-def _band(trace: np.ndarray) -> np.ndarray:
+def in_band(trace: np.ndarray) -> np.ndarray:
     """Return a trace (samples,) from 1 to 20 Hz."""
     return bandpass(trace[np.newaxis, :, np.newaxis], RATE_HZ, 1.0, 20.0)[0, :, 0]

@@ -37,7 +37,7 @@ _ORIGIN_S = 22.5
 """The longest time before the origin at which a window begins (Kong et al. 2021)."""
 _MARGIN_S, _END_S = 1.3, 1.8
 """P is at least this far from the beginning and from the end of a window."""
-_LABELLED_S = 0.3
+LABELLED_S = 0.3
 """S is labelled at the first S wave with at least this share of the largest amplitude: nobody picks a weaker Sn."""
 
 
@@ -81,7 +81,7 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
     amplitude, polarisation = radiation(rng, stations.crusts, rays, depth, azimuth, back_azimuth, explosion)
     times = np.stack([r.time_s for r in rays], axis=1)
     amplitude = np.where(np.isfinite(times), amplitude, 0)
-    scattered, rise, fall = _scattering(rng, first_s - first_p)
+    scattered, rise, fall = scattering(rng, first_s - first_p)
     # Amplitude of the first P on the vertical, with what scatters forward within the first second.
     first = np.where(np.isfinite(times[:, 0]), times[:, 0], np.inf).argmin(axis=1)
     vertical = np.abs(np.take_along_axis(amplitude[:, 0] * polarisation[:, 0, :, 0], first[:, None], 1)[:, 0])
@@ -91,26 +91,12 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
     amplitude *= sources.moment_n_m(magnitude)[:, None, None]
     # Where the event lies in the window.
     largest = amplitude[:, 1].max(axis=1, keepdims=True)
-    p_s, s_s = first_p, np.where(amplitude[:, 1] >= _LABELLED_S * largest, times[:, 1], np.inf).min(axis=1)
+    p_s, s_s = first_p, np.where(amplitude[:, 1] >= LABELLED_S * largest, times[:, 1], np.inf).min(axis=1)
     origin = _origin_samples(rng, model, p_s, s_s)
-    decay_s = np.clip(_between(rng, 1.5, 15, n) * (first_s / 4) ** 0.35, 0.8, 40)
-    waves = Waves(
-        onset=np.where(np.isfinite(times), origin[:, None, None] + times * rate, np.inf),
-        amplitude=amplitude,
-        polarisation=polarisation,
-        **_site(rng, stations.crusts, back_azimuth, rate),
-        shots=_shots(rng, explosion, corner[:, 1], rate),
-        scattered=scattered,
-        rise=rise * rate,
-        fall=fall * rate,
-        spread=np.stack([_components(rng, n, (0.6, 1.1)), _components(rng, n, (0.9, 2.6))], axis=1),
-        coda=np.array([2.5, 3.3]) * lognormal(rng, 1.0, 0.6, (n, 2)),
-        coda_time=rate * np.stack([s_s - p_s, s_s * rng.uniform(0.3, 1.0, n)], axis=1),
-        coda_power=rng.uniform(0.8, 2.0, n),
-        coda_decay=decay_s * rate,
-        rayleigh=_rayleigh(rng, explosion, depth, distance, origin, amplitude, corner, t_star[:, 1] + kappa, rate),
-        back_azimuth_rad=back_azimuth,
-    )
+    waves, decay_s = waves_at(
+        rng, stations.crusts, times, amplitude, polarisation, origin, (scattered, rise, fall), (p_s, s_s, first_s),
+        explosion, corner, depth, distance, back_azimuth, t_star[:, 1] + kappa, rate,
+    )  # fmt: skip
     t_star[:, 2] += 0.5 * decay_s / q0  # coda waves have travelled further, through deeper, less attenuating rock
     columns = {
         "trace_p_arrival_sample": origin + p_s * rate,
@@ -125,6 +111,51 @@ def draw_events(rng: np.random.Generator, model: SeismogramModel, stations: Stat
         "path_s_travel_sec": s_s,
     }
     return Events(waves, explosion, corner, t_star, eta, kappa, columns)
+
+
+def waves_at(
+    rng, crusts, times, amplitude, polarisation, origin, scatter, arrivals_s, explosion, corner, depth, distance,
+    back_azimuth, loss_s, rate, shots=None,
+) -> tuple[Waves, np.ndarray]:  # fmt: skip
+    """Draw what scattering, site and coda add to the rays of n events, each at its station.
+
+    Args:
+        rng: draws them.
+        crusts: (n rows) below the stations.
+        times, amplitude: (n, 2, rays) travel times, s; amplitudes, m s, of P and S; `polarisation` (n, 2, rays, 3).
+        origin: (n,) samples of the origin times.
+        scatter: of `scattering`.
+        arrivals_s: P, S as labelled, and the first S: travel times (n,), s.
+        explosion, corner, depth, distance, back_azimuth: of the sources: bool, (n, 2) Hz, km, km, radians.
+        loss_s: (n,) t* of S and kappa, s.
+        rate: samples in a second.
+        shots: (n, parts, 2) of the sources; None: drawn.
+
+    Returns:
+        The waves, and the time constants (n,) of the coda's decay, s.
+    """
+    n = len(depth)
+    scattered, rise, fall = scatter
+    p_s, s_s, first_s = arrivals_s
+    decay_s = np.clip(_between(rng, 1.5, 15, n) * (first_s / 4) ** 0.35, 0.8, 40)
+    waves = Waves(
+        onset=np.where(np.isfinite(times), origin[:, None, None] + times * rate, np.inf),
+        amplitude=amplitude,
+        polarisation=polarisation,
+        **_site(rng, crusts, back_azimuth, rate),
+        shots=draw_shots(rng, explosion, corner[:, 1], rate) if shots is None else shots,
+        scattered=scattered,
+        rise=rise * rate,
+        fall=fall * rate,
+        spread=np.stack([_components(rng, n, (0.6, 1.1)), _components(rng, n, (0.9, 2.6))], axis=1),
+        coda=np.array([2.5, 3.3]) * lognormal(rng, 1.0, 0.6, (n, 2)),
+        coda_time=rate * np.stack([s_s - p_s, s_s * rng.uniform(0.3, 1.0, n)], axis=1),
+        coda_power=rng.uniform(0.8, 2.0, n),
+        coda_decay=decay_s * rate,
+        rayleigh=_rayleigh(rng, explosion, depth, distance, origin, amplitude, corner, loss_s, rate),
+        back_azimuth_rad=back_azimuth,
+    )
+    return waves, decay_s
 
 
 def _geometry(rng, model: SeismogramModel, crusts: Crusts, explosion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +173,7 @@ def _geometry(rng, model: SeismogramModel, crusts: Crusts, explosion: np.ndarray
     return depth, np.sqrt(np.maximum(path**2 - depth**2, 0.01))
 
 
-def _scattering(rng, s_minus_p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scattering(rng, s_minus_p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw the energy scattered forward (n, 2), its rise and its fall (n, 2), s: more, and longer, further away."""
     n = len(s_minus_p)
     far = np.maximum(s_minus_p, 0.2)[:, None]
@@ -248,7 +279,7 @@ def _components(rng, n: int, horizontal: tuple[float, float]) -> np.ndarray:
     return shares / np.sqrt((shares**2).sum(axis=1, keepdims=True))
 
 
-def _shots(rng, explosion: np.ndarray, corner: np.ndarray, rate: float) -> np.ndarray:
+def draw_shots(rng, explosion: np.ndarray, corner: np.ndarray, rate: float) -> np.ndarray:
     """Draw the parts of sources (n, _SHOTS, 2): delay in samples, weight.
 
     Half of the earthquakes have two or three parts, the first often the smallest (as ruptures begin: Ellsworth & Beroza

@@ -116,7 +116,7 @@ def _block(model: SeismogramModel, seed: int, block: int) -> Seismograms:
     noises.disturb(rng, noise, rate, model.disturbed_share)
     events = draw_events(rng, model, stations.take(shown), category[shown] == "explosion")
     signal = np.zeros((BLOCK, 3, samples), np.float32)
-    signal[shown] = _ground_motion(rng, events, grid, model, response[shown]) if len(shown) else 0
+    signal[shown] = ground_motion(rng, events, grid, model, response[shown]) if len(shown) else 0
     columns = {"trace_category": category, **_columns(events, shown)}
     snr_db, p_snr_db, s_snr_db = (np.full((BLOCK, *more), np.nan) for more in ((3,), (), ()))
     where = columns["trace_p_arrival_sample"], columns["trace_s_arrival_sample"]
@@ -134,7 +134,7 @@ def _block(model: SeismogramModel, seed: int, block: int) -> Seismograms:
     return Seismograms(waveform, columns)
 
 
-def _ground_motion(rng, events: Events, grid: sources.Grid, model: SeismogramModel, response) -> np.ndarray:
+def ground_motion(rng, events: Events, grid: sources.Grid, model: SeismogramModel, response) -> np.ndarray:
     """Return what instruments of this response (n, bins) record of the events' ground motion: (n, 3, samples)."""
     rate = model.sampling_rate_hz
     parts = sequences(events.waves, rng, model.samples, grid.size)

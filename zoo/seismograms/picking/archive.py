@@ -56,7 +56,7 @@ class FileSource:
         for path in unit.paths:
             try:
                 found = obspy.read(glob.escape(path), starttime=begins, endtime=ends)
-                stream += _named(found, path)
+                stream += named(found, path)
             except Exception as error:  # whatever a format's library leads to; the others are still read
                 problems.append(f"{path}: {error}")
         return _chosen(stream, unit), problems
@@ -177,7 +177,7 @@ def _perhaps(path: Path, selection: Selection) -> bool:
     return selection.wants(f"{network}.{station}", begins_ns, begins_ns + DAY_NS, DAY_NS)
 
 
-def _named(stream: Stream, path: str | os.PathLike) -> Stream:
+def named(stream: Stream, path: str | os.PathLike) -> Stream:
     """Give traces without a station code the name of their file."""
     for trace in stream:
         if not is_code(trace.stats.station):
@@ -192,7 +192,7 @@ def _look(path: Path, status: os.stat_result) -> File:
     held: dict[tuple[str, float], list[int]] = {}
     problem = ""
     try:
-        for trace in _named(obspy.read(glob.escape(str(path)), headonly=True), path):
+        for trace in named(obspy.read(glob.escape(str(path)), headonly=True), path):
             stats = trace.stats
             ends_ns = stats.starttime.ns + round(stats.npts * 1e9 / stats.sampling_rate)
             span = held.setdefault((trace.id, stats.sampling_rate), [stats.starttime.ns, ends_ns, 0])
