@@ -25,6 +25,7 @@ from zoo.seismograms.association.doubts import doubts
 from zoo.seismograms.association.exchange import hypodd, nonlinloc
 from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.locate import locate
+from zoo.seismograms.association.magnitude import relative_magnitudes
 
 EARTH = Layers(np.array([0.0, 5.0]), np.array([5.0, 6.2]), np.array([2.9, 3.6]))
 LAYERS = "depth_km,vp,vs\n0,5.0,2.9\n5,6.2,3.6\n"
@@ -134,7 +135,8 @@ def catalogue():
     codes[1] = "YY.S0"  # of two networks: one name
     stations = Stations(tuple(codes), stations.longitude_deg, stations.latitude_deg, stations.elevation_m)
     located = locate(keep_events(picks_of(stations, PLACE, ORIGIN), stations, EARTH), {"turns": 1})
-    return EventCatalogue(located, np.array([1.25, np.nan, 2.0]), np.full(3, 0.1), ())
+    magnitudes = replace(relative_magnitudes(located), value=np.array([1.25, np.nan, 2.0]), sd=np.full(3, 0.1))
+    return EventCatalogue(located, magnitudes, ())
 
 
 def test_doubts_about_a_catalogue_are_told(catalogue):
