@@ -1,12 +1,16 @@
 """From picks to a catalogue: half a day of the REAL 2016 Central Italy sequence, against two reference catalogues.
 
-    python benchmarks/association.py [--hours 12] [--nulls 1] [--picks-from 0.3]
+    python benchmarks/association.py [--hours 12] [--nulls 1] [--picks-from 0.3] [--peer NAME=PYTHON]
 
 Picks of PhaseNet at 60 stations, 284 double-difference relocations and 360 events of the REAL associator, from REAL's
 demonstration data (folder network_italy of the real data; ZOO_REAL_DATA). An event is found if one of ours lies within
 1.5 s and 10 km. "Shifted": every station's times are moved by a random time, round the span; what is found then is
-chance. CPU time is without compiling. PyOcto 0.2.2 on the same picks: 1,591 events, 96 % of the 284 and 95 % of the
-360, 0.59 km, 93 CPU-s on such a machine (measured elsewhere; it is no dependency).
+chance. CPU time is without compiling.
+
+Peers are run on the same picks where the Python of their own environment is given (`association_peers.py` says what to
+install there); they are no dependencies:
+
+    python benchmarks/association.py --peer pyocto=octo/bin/python --peer gamma=gmma/bin/python
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import subprocess
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +30,7 @@ from table import print_table
 from zoo.field.layers import read_layers
 from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
+from zoo.files import write_csv
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.locate import locate
 
@@ -47,20 +54,44 @@ def reference(name: str, hours: float) -> np.ndarray:
     return made[made[:, 0] < BEGINS_S + 3600 * hours - 5]
 
 
-def compared(found, projection, name: str, hours: float) -> list[str]:
+def compared(origin_s, place_km, projection, name: str, hours: float) -> list[str]:
     """Return the share of a catalogue's events that were found, and the median differences."""
     known = reference(CATALOGUES[name], hours)
     x, y = projection.forward(known[:, 2], known[:, 1])
     across, down = [], []
     for number, event in enumerate(known):
-        near = np.flatnonzero(np.abs(found.origin_s - event[0]) < NEAR_S)
-        distance = np.hypot(found.place_km[near, 0] - x[number], found.place_km[near, 1] - y[number])
+        near = np.flatnonzero(np.abs(origin_s - event[0]) < NEAR_S)
+        distance = np.hypot(place_km[near, 0] - x[number], place_km[near, 1] - y[number])
         if len(near) and distance.min() < NEAR_KM:
             best = near[distance.argmin()]
             across.append(distance.min())
-            down.append(abs(found.place_km[best, 2] - event[3]))
+            down.append(abs(place_km[best, 2] - event[3]))
     share = f"{len(across)} of {len(known)} ({len(across) / len(known):.3f})"
     return [share, f"{np.median(across):.2f}", f"{np.median(down):.2f}"]
+
+
+def run_peer(name: str, python: str, picks, stations, layers, projection) -> tuple[np.ndarray, float]:
+    """Return events (n, 4) of another associator, s and km, and the CPU seconds that it took."""
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        folder = Path(name_of_folder)
+        place = stations.place_km(projection)
+        codes = [stations.codes[i] if i >= 0 else "" for i in stations.index(picks.station)]
+        rows = zip(codes, picks.phase, picks.time_s, picks.probability, strict=True)
+        write_csv(folder / "picks.csv", ("station", "phase", "time_s", "probability"), [row for row in rows if row[0]])
+        rows = [(code, *place[i]) for i, code in enumerate(stations.codes)]
+        write_csv(folder / "stations.csv", ("id", "x_km", "y_km", "z_km"), rows)
+        rows = list(zip(layers.depth_km, layers.vp_km_s, layers.vs_km_s, strict=True))
+        write_csv(folder / "layers.csv", ("depth_km", "vp_km_s", "vs_km_s"), rows)
+        script = Path(__file__).with_name("association_peers.py")
+        subprocess.run([python, str(script), name, str(folder)], check=True, stdout=subprocess.DEVNULL)
+        events = np.loadtxt(folder / "events.csv", delimiter=",", skiprows=1, ndmin=2)
+        return events.reshape(-1, 4), float((folder / "cpu_s.txt").read_text())
+
+
+def shifted(picks, stations, span_s: float, seed: int):
+    """Return picks in which every station's times are moved by a random time, round the span."""
+    shift = np.random.default_rng(seed).uniform(0, span_s, len(stations))[stations.index(picks.station)]
+    return replace(picks, time_s=BEGINS_S + (picks.time_s - BEGINS_S + shift) % span_s)
 
 
 def main() -> None:
@@ -68,6 +99,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=12.0)
     parser.add_argument("--nulls", type=int, default=1, help="how often times are shifted")
     parser.add_argument("--picks-from", type=float, default=0.3, help="least probability of the picks")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="pyocto or gamma")
     args = parser.parse_args()
     if not REAL.is_dir():
         raise SystemExit(f"No real data at {REAL} (set ZOO_REAL_DATA).")
@@ -79,24 +111,41 @@ def main() -> None:
     began = time.process_time()
     found = associate(picks, stations, layers, {})
     associated_s = time.process_time() - began
-    locate(found, {"turns": 0})
+    locate(found, {"turns": 1})  # compiles
     began = time.process_time()
     located = locate(found, {})
     located_s = time.process_time() - began
+    answers = [
+        ("associated", found.origin_s, found.place_km, associated_s),
+        ("and located", located.origin_s, located.place_km, located_s),
+    ]
+    peers = dict(text.split("=", 1) for text in args.peer)
+    for name, python in peers.items():
+        events, spent_s = run_peer(name, python, picks, stations, layers, found.projection)
+        answers.append((name, events[:, 0], events[:, 1:], spent_s))
     rows = [
-        [step, str(len(of)), f"{cpu_s:.0f}", name, *compared(of, found.projection, name, args.hours)]
-        for step, of, cpu_s in (("associated", found, associated_s), ("located", located, located_s))
+        [
+            step,
+            str(len(origin_s)),
+            f"{cpu_s:.0f}",
+            name,
+            *compared(origin_s, place_km, found.projection, name, args.hours),
+        ]
+        for step, origin_s, place_km, cpu_s in answers
         for name in CATALOGUES
     ]
     header = ("", "events", "CPU-s", "catalogue", "found", "epicentre, median km", "depth, median km")
     print_table(f"Central Italy, {args.hours:g} h, {len(picks):,} picks from {args.picks_from:g}", header, rows)
     rows = []
     for seed in range(args.nulls):
-        shift = np.random.default_rng(seed).uniform(0, span_s, len(stations))[stations.index(picks.station)]
-        moved = replace(picks, time_s=BEGINS_S + (picks.time_s - BEGINS_S + shift) % span_s)
-        events = len(associate(moved, stations, layers, {}))
-        rows.append([str(seed), str(events), f"{events / max(len(found), 1):.4f}"])
-    print_table("Events where every station's times are shifted", ("seed", "events", "share of the true ones"), rows)
+        moved = shifted(picks, stations, span_s, seed)
+        made = {"ours": len(locate(associate(moved, stations, layers, {})))}
+        for name, python in peers.items():
+            made[name] = len(run_peer(name, python, moved, stations, layers, found.projection)[0])
+        true = {"ours": len(located)} | {step: len(origin_s) for step, origin_s, _, _ in answers[2:]}
+        rows += [[who, str(seed), str(n), f"{n / max(true[who], 1):.4f}"] for who, n in made.items()]
+    header = "", "seed", "events", "share of the true ones"
+    print_table("Events where every station's times are shifted", header, rows)
 
 
 if __name__ == "__main__":
