@@ -13,7 +13,8 @@ import numpy as np
 from zoo.errors import ZooError
 
 _DAY_S, _YEAR_S = 86400.0, 365.25 * 86400.0
-_OF_EVENTS = (".obs", ".hyp", ".xml", ".qml", ".quakeml", ".pha", ".nordic")  # files of a folder that has one an event
+# Files of a folder that has one an event.
+_OF_EVENTS = (".obs", ".nlloc_obs", ".hyp", ".xml", ".qml", ".quakeml", ".pha", ".nordic")
 _MOST_S = 1000 * _YEAR_S  # of a time: what is later are milliseconds, or finer
 
 
