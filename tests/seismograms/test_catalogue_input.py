@@ -253,6 +253,7 @@ def test_a_control_file_of_nonlinloc_is_all_that_is_needed(tmp_path):
     assert any("picks are of 3 events; they were associated anew" in note for note in anew.notes)
 
 
+@pytest.mark.slow
 def test_a_three_dimensional_earth_finds_what_its_layers_find(tmp_path, capsys):
     pytest.importorskip("skfmm")
     stations = network()
