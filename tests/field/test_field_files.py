@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.field.layers import read_layers
-from zoo.field.picks import PickTable, joined, read_picks
+from zoo.field.picks import PickTable, holds_picks, joined, read_picks
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import Stations, read_stations
 
@@ -203,6 +203,8 @@ def test_folders_tables_of_both_phases_and_names_of_phases(tmp_path):
     (tmp_path / "events").mkdir()
     for number, names in enumerate((("eP", "PG"), ("SN", "iS", "PKP"))):
         written(tmp_path / "events", f"{number}.obs", "".join(row.format(name) for name in names))
+    written(tmp_path / "events", "stations.xml", "<FDSNStationXML/>")
+    assert holds_picks(tmp_path / "events") and not holds_picks(tmp_path)
     folder = read_picks(tmp_path / "events")
     assert sorted(zip(folder.event.tolist(), folder.phase.tolist(), strict=True)) == [(0, "P"), (1, "S")]
     assert any("1 picks of phases that are neither P nor S" in note for note in folder.notes)
