@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.field.layers import read_layers
-from zoo.field.picks import PickTable, joined, read_picks
+from zoo.field.picks import PickTable, holds_picks, joined, read_picks
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import Stations, read_stations
 
@@ -180,11 +180,31 @@ def test_events_that_picks_have_are_kept(tmp_path):
     assert joined([obs, obs]).event.tolist() == [0, 2, 1, 3]
 
 
+def test_what_nonlinloc_writes_and_reads_itself(tmp_path):
+    """Head lines in files of picks, networks in names, files included twice, an S that LOCMETH says."""
+    head = "PUBLIC_ID x{}\nQUALITY  Pmax -1 MFmin -1 MFmax -1 RMS -1 Nphs -1 Gap -1 Dist -1 Mamp 3.24 6 Mdur -9.90 0\n"
+    head += "PHASE ID Ins Cmp On Pha  FM Date     HrMn   Sec     Err  ErrMag    Coda      Amp       Per       PriorWt\n"
+    row = "NC_{} ?    Z    ? P      u 20040928 1730  0.8200 GAU  1.00e-02 -1.00e+00 -1.00e+00 -1.00e+00  1.00e+00\n"
+    text = "".join(head.format(i) + row.format("AAA") + row.format("BBB") for i in range(2)) + "!END_FILE\n"
+    picks = read_picks(written(tmp_path, "p.nlloc_obs", text))
+    assert picks.event.tolist() == [0, 0, 1, 1] and set(picks.uncertainty_s) == {0.01}
+    written(tmp_path, "sta.in", "GTSRCE NC_AAA LATLON 35.9 -120.5 0 0.595\nGTSRCE NC_BBB LATLON 35.8 -120.4 0 0.5\n")
+    text = "TRANS AZIMUTHAL_EQUIDIST WGS-84 35.96 -120.5 0\nINCLUDE sta.in\nLAYER 0.0 2.25 1.17 9.9 0.0 9.9 0.0\n"
+    text += "LAYER 2.6 5.3 0.1 9.9 0.0 9.9 0.0\nINCLUDE sta.in\nLOCMETH EDT_OT_WT 9999.0 2 -1 -1 1.78 -1 -1 0\n"
+    path = written(tmp_path, "nll.in", text + "LOCGAU2 0.02 0.02 1.0\n")
+    assert read_stations(path, picks).index(picks.station).tolist() == [0, 1, 0, 1]
+    earth = read_layers(path)
+    assert earth.speeds(np.array([1.0]), "S")[0] == pytest.approx(3.42 / 1.78)
+    assert any("travel_time_error=0.02" in note for note in earth.notes)
+
+
 def test_folders_tables_of_both_phases_and_names_of_phases(tmp_path):
     row = "AAA ? ? ? {} U 20160714 1104 30.8 GAU 0.02 -1 -1 -1 1\n"
     (tmp_path / "events").mkdir()
     for number, names in enumerate((("eP", "PG"), ("SN", "iS", "PKP"))):
         written(tmp_path / "events", f"{number}.obs", "".join(row.format(name) for name in names))
+    written(tmp_path / "events", "stations.xml", "<FDSNStationXML/>")
+    assert holds_picks(tmp_path / "events") and not holds_picks(tmp_path)
     folder = read_picks(tmp_path / "events")
     assert sorted(zip(folder.event.tolist(), folder.phase.tolist(), strict=True)) == [(0, "P"), (1, "S")]
     assert any("1 picks of phases that are neither P nor S" in note for note in folder.notes)

@@ -161,6 +161,7 @@ def test_the_command_writes_a_catalogue_that_others_read(known, found, tmp_path,
     origin = events[0].preferred_origin()
     assert origin.latitude == pytest.approx(float(rows[0]["latitude_deg"]), abs=1e-5)
     assert origin.depth == pytest.approx(1000 * float(rows[0]["depth_km"]), abs=1)
+    assert 111.2 * origin.latitude_errors.uncertainty == pytest.approx(float(rows[0]["north_sd_km"]), rel=0.01)
     assert len(origin.arrivals) == int(rows[0]["p_picks"]) + int(rows[0]["s_picks"])
     from zoo.seismicity import read_catalogue
 

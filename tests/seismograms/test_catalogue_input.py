@@ -103,6 +103,17 @@ def test_picks_thirty_years_apart_take_no_time(tmp_path, capsys):
     assert said.startswith("2 events from 32 of 32 picks") and "picks span 30 years" in said
 
 
+def test_latitude_and_longitude_swapped_give_no_event_and_a_hint(tmp_path, capsys):
+    stations = network()
+    swapped = Stations(stations.codes, stations.latitude_deg, stations.longitude_deg, stations.elevation_m)
+    picks = picks_of(stations, PLACE, ORIGIN)
+    shift = np.random.default_rng(1).permutation(8)[stations.index(picks.station)] * 7.0  # nothing fits
+    picks = PickTable(picks.station, picks.phase, picks.time_s + shift)
+    assert main(command(tmp_path, picks, swapped)) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("0 events") and "are the stations' latitudes and longitudes" in said
+
+
 def test_stations_of_two_ends_of_the_earth_are_refused(tmp_path, capsys):
     stations = network()
     latitude = np.where(np.arange(8) == 7, -stations.latitude_deg, stations.latitude_deg)
@@ -242,6 +253,7 @@ def test_a_control_file_of_nonlinloc_is_all_that_is_needed(tmp_path):
     assert any("picks are of 3 events; they were associated anew" in note for note in anew.notes)
 
 
+@pytest.mark.slow
 def test_a_three_dimensional_earth_finds_what_its_layers_find(tmp_path, capsys):
     pytest.importorskip("skfmm")
     stations = network()

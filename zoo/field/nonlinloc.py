@@ -156,6 +156,9 @@ def read_layer_lines(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, bo
     if ratio > 0:
         made[:, 3:5] = made[:, 1:3] / ratio
         notes.append(f"{path.name}: LOCMETH has vp/vs {ratio:g}: vs is vp divided by it")
+    shares = [float(words[1]) for _, _, words in lines if words[0] == "LOCGAU2" and len(words) > 1]
+    if shares:
+        notes.append(f"{path.name}: for errors of travel times as in LOCGAU2 set travel_time_error={shares[0]:g}")
     made[:, 3] = np.where(made[:, 3] > 0, made[:, 3], np.nan)
     if not made[:, [2, 4]].any():
         return made[:, 0], made[:, 1], made[:, 3], False, notes

@@ -14,6 +14,7 @@ from zoo.field.text_tables import named, needed, numbers, parse_times, plain, re
 
 _PHASE = re.compile(r"[IE]?([PS])([gnbGNB*]|diff)?[0-4]?")  # Pg, PN, P1, and onsets: iP, eSg
 _OBS_LINE = re.compile(r"\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\d{8}\s+\d{1,4}\s+-?\d+\.?\d*")
+_OBS_WORDS = ("PUBLIC_ID", "QUALITY", "PHASE", "END_PHASE", "COMMENT", "GEOGRAPHIC", "FOCALMECH")  # between events
 _NO_EVENT = ("", "-1", "nan", "none", "null")
 
 
@@ -145,10 +146,10 @@ def _nonlinloc(text: str, where: str) -> PickTable:
     event, without_weight, began = 0, 0, False
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
-        if not words or words[0] in ("PUBLIC_ID", "END_PHASE", "PHASE"):
+        if not words or words[0] in _OBS_WORDS:
             event, began = event + began, False
             continue
-        if len(words) < 9 or line[0] == "#":
+        if len(words) < 9 or line[0] in "#!":
             continue
         try:
             day = f"{words[6][:4]}-{words[6][4:6]}-{words[6][6:8]}"

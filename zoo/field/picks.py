@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,9 @@ import numpy as np
 from zoo.errors import ZooError
 
 _DAY_S, _YEAR_S = 86400.0, 365.25 * 86400.0
-_OF_EVENTS = (".obs", ".hyp", ".xml", ".qml", ".quakeml", ".pha", ".nordic")  # files of a folder that has one an event
+_TABLES = (".csv", ".tsv", ".txt", ".dat")
+_OF_EVENTS = (".obs", ".nlloc_obs", ".hyp", ".pha", ".phs", ".nordic", ".sfile", ".out")
+_XML = (".xml", ".qml", ".quakeml", ".scml", ".sc3ml")
 _MOST_S = 1000 * _YEAR_S  # of a time: what is later are milliseconds, or finer
 
 
@@ -124,7 +127,7 @@ def read_picks(path: str | os.PathLike) -> PickTable:
     paths = [path]
     if path.is_dir():
         paths = [path / "picks.csv"] if (path / "picks.csv").is_file() else sorted(path.glob("days/*/picks.csv"))
-        paths = paths or sorted(found for found in path.iterdir() if found.suffix.lower() in _OF_EVENTS)
+        paths = paths or sorted(filter(_of_events, path.iterdir()))
     if not paths or not paths[0].is_file():
         raise ZooError(
             f"There are no picks at {path}; expected a file, or a folder with picks.csv, or files "
@@ -132,6 +135,28 @@ def read_picks(path: str | os.PathLike) -> PickTable:
         )
     picks = joined([read_file(found) for found in paths])
     return replace(picks, notes=(*picks.notes, *_odd_times(picks, path.name)))
+
+
+def holds_picks(path: str | os.PathLike) -> bool:
+    """Return whether a file is one of picks by its name, or a folder holds such (XML counts there if it is of events).
+
+    >>> holds_picks("events.xml"), holds_picks("01-0411-15L.S201309"), holds_picks("day.mseed")
+    (True, True, False)
+    """
+    path = Path(path)
+    if path.is_dir():
+        tables = (path / "picks.csv").is_file() or any(path.glob("days/*/picks.csv"))
+        return tables or any(map(_of_events, path.iterdir()))
+    return path.suffix.lower() in (*_TABLES, *_XML) or _of_events(path)
+
+
+def _of_events(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in _XML and path.is_file():
+        with open(path, "rb") as file:
+            start = file.read(2000).lower()
+        return any(word in start for word in (b"quakeml", b"<eventparameters", b"<event "))
+    return suffix in _OF_EVENTS or re.fullmatch(r"\.s\d{6}", suffix) is not None  # SEISAN's: 01-0411-15L.S201309
 
 
 def _odd_times(picks: PickTable, where: str) -> list[str]:

@@ -81,12 +81,14 @@ class Stations:
     def index(self, codes: Sequence[str]) -> np.ndarray:
         """Return which station each code (n,) means, -1 where it is unknown.
 
-        "NET.STA.LOC.CHA" means NET.STA; where a code or a station has no network, the station's name alone counts if
-        it is the only one of that name.
+        "NET.STA.LOC.CHA" means NET.STA, and so does NET_STA if no station has that name; where a code or a station has
+        no network, the station's name alone counts if it is the only one of that name.
 
         >>> stations = Stations(("IV.ARRO", "XO.AM05"), [12.8, 13.4], [42.6, 43.0], [253.0, 464.0])
         >>> stations.index(["XO.AM05.00.EHZ", "ARRO", "IV.AM05", "IV.NONE"]).tolist()
         [1, 0, -1, -1]
+        >>> stations.index(["XO_AM05"]).tolist()
+        [1]
         """
         known = {code: i for i, code in enumerate(self.codes)}
         by_name: dict[str, list[int]] = {}
@@ -94,6 +96,8 @@ class Stations:
             by_name.setdefault(code.split(".")[-1], []).append(i)
 
         def find(code: str) -> int:
+            if "." not in code and code not in by_name:
+                code = code.replace("_", ".", 1)
             parts = code.split(".")
             whole = ".".join(parts[:2])
             if whole in known:

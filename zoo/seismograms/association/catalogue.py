@@ -262,6 +262,8 @@ def make_catalogue(
         known, of_stations = recorded(network, records)
         picks = pick_archive(what, Path(out) / "picks", **{"inventory": responses, "stations": known, **(picker or {})})
         picks = replace(picks, notes=(*of_stations, *picks.notes))
+    if not len(picks):
+        picks = replace(picks, notes=(*picks.notes, "there is no pick of P or S, so there is no event"))
     found = (keep_events if associated else associate)(picks, network, earth, chosen(ASSOCIATION))
     located = locate(found, chosen(LOCATION))
     if records is None or responses is None:

@@ -21,7 +21,7 @@ def doubts(located: Located, associated: bool) -> list[str]:
         associated: whether the events were given with the picks.
     """
     return [
-        *_few_stations(located, associated),
+        *(_few_stations(located, associated) or _no_event(located, associated)),
         *_early(located),
         *_edges(located),
         *_events_given(located, associated),
@@ -39,6 +39,16 @@ def _few_stations(located: Located, associated: bool) -> list[str]:
         f"picks are of {count} known stations, and an event takes {least} or more (least_picks "
         f"{chosen['least_picks']}, least_p {chosen['least_p']}, least_s {chosen['least_s']}): none can be found; --set "
         "changes these"
+    ]
+
+
+def _no_event(located: Located, associated: bool) -> list[str]:
+    found = located.associated
+    if len(located) or associated or not len(found.picks):
+        return []
+    return [
+        f"no event explains {found.settings['least_picks']} picks or more: are the stations' latitudes and longitudes, "
+        "the speeds and the times (UTC) right? --set least_picks=N asks for fewer"
     ]
 
 

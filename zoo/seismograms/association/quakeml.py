@@ -64,6 +64,10 @@ def _event(catalogue: EventCatalogue, e: int, rows: np.ndarray, place: np.ndarra
         time_errors=QuantityError(uncertainty=float(at.origin_sd_s[e])),
         longitude=float(place[0]),
         latitude=float(place[1]),
+        longitude_errors=QuantityError(
+            uncertainty=float(np.degrees(at.sd_km[e, 0] / 6371.0 / max(np.cos(np.radians(place[1])), 1e-3)))
+        ),
+        latitude_errors=QuantityError(uncertainty=float(np.degrees(at.sd_km[e, 1] / 6371.0))),
         depth=1000.0 * float(at.place_km[e, 2]),
         depth_errors=QuantityError(uncertainty=1000.0 * float(at.sd_km[e, 2])),
         arrivals=arrivals,

@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.field.picks import PickTable
+from zoo.field.picks import holds_picks as are_picks
 from zoo.field.stations import Stations
 from zoo.seismograms.picking.archive import named, scan
 from zoo.seismograms.picking.units import Selection
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 LEAST_PROBABILITY = 0.1
 """Of the picks that are associated: what is false among them is seldom consistent. On a simulated day
 (`benchmarks/catalogue_day.py`) 0.5 finds 88 events of 100, 0.1 finds 92, and neither a false one."""
-_TABLES = (".csv", ".txt", ".tsv", ".obs", ".xml", ".qml", ".quakeml", ".hyp", ".pha", ".phs", ".out", ".nordic")
 _BLOCK_S = 6 * 3600.0
 """Read at once of a station, at most."""
 
@@ -91,24 +91,18 @@ class Waveforms:
 
 
 def holds_picks(what: Sequence[str | os.PathLike]) -> bool:
-    """Return whether what a user names is picks, by names: a table, or a folder of `zoo annotate`; else waveforms.
+    """Return whether what a user names is picks, by names (`zoo.field.picks.holds_picks`); else waveforms.
 
     Raises:
         ZooError: tables of picks and other things are mixed.
     """
-    of_picks = [_is_table(Path(each)) for each in what]
+    of_picks = [are_picks(each) for each in what]
     if any(of_picks) and not (all(of_picks) and len(of_picks) == 1):
         raise ZooError(
             f"Received {', '.join(map(str, what))}: expected one table of picks or one folder of zoo annotate, or "
             "files and folders of waveforms."
         )
     return all(of_picks)
-
-
-def _is_table(path: Path) -> bool:
-    if path.is_dir():
-        return (path / "picks.csv").is_file() or any(path.glob("days/*/picks.csv"))
-    return path.suffix.lower() in _TABLES
 
 
 def pick_archive(
