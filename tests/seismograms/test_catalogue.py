@@ -177,7 +177,7 @@ def test_a_picker_is_needed_for_waveforms(day, tmp_path):
         )  # fmt: skip
 
 
-def test_stations_without_a_place_or_without_waveforms_are_named(day, tmp_path):
+def test_stations_without_a_place_or_without_waveforms_are_named(day):
     waveforms = Waveforms(day[0] / "waveforms")
     some = Stations(("XX.N00", "XX.N99"), [13.0, 13.0], [42.0, 42.0], [0.0, 0.0])
     known, notes = recorded(some, waveforms)
@@ -185,9 +185,6 @@ def test_stations_without_a_place_or_without_waveforms_are_named(day, tmp_path):
     assert notes[1] == "1 stations have no waveforms: XX.N99"
     with pytest.raises(ZooError, match="No station of the waveforms is known"):
         recorded(Stations(("YY.A",), [13.0], [42.0], [0.0]), waveforms)
-    (tmp_path / "picks.csv").write_text("station_id,phase,time\n")
-    with pytest.raises(ZooError, match="no pick"):
-        make_catalogue(tmp_path / "picks.csv", day[0] / "stations.xml", day[0] / "layers.csv")
 
 
 def sine(hertz, metres, response_counts, seconds=60.0, rate=100.0):
