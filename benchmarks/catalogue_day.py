@@ -27,9 +27,10 @@ import numpy as np
 from table import print_table
 
 from zoo.field.layers import read_layers
-from zoo.field.picks import PickTable, parse_times, read_picks
+from zoo.field.picks import PickTable, read_picks
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import read_stations
+from zoo.field.text_tables import parse_times
 from zoo.seismograms.archives.network import write_network
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.locate import locate

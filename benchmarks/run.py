@@ -25,6 +25,7 @@ ORDER = (
     "explosions.py",
     "annotate.py",
     "association.py",
+    "catalogue_day.py",
     "seismicity.py",
     "catalogue.py",
     "rooms.py",

@@ -152,6 +152,9 @@ def test_picks_with_their_waveforms_have_local_magnitudes_or_a_sentence(made, da
     counts = make_catalogue(picks, tmp_path / "stations.csv", folder / "layers.csv", **given)
     assert counts.magnitudes.kind == "Mrelative"
     assert any("without responses (StationXML) there are no local magnitudes" in note for note in counts.notes)
+    metres = make_catalogue(picks, tmp_path / "stations.csv", folder / "layers.csv", settings={"amplitude_unit": "m"})
+    assert metres.magnitudes.kind == "ML" and np.abs(metres.magnitude - found.magnitude).max() < 0.4
+    assert any("peak displacement of S" in note for note in metres.notes)
     with pytest.raises(UsageError, match="would pick waveforms"):
         make_catalogue(picks, folder / "stations.xml", folder / "layers.csv", picker={"model": "phase_picker"})
 
@@ -174,7 +177,7 @@ def test_a_picker_is_needed_for_waveforms(day, tmp_path):
         )  # fmt: skip
 
 
-def test_stations_without_a_place_or_without_waveforms_are_named(day, tmp_path):
+def test_stations_without_a_place_or_without_waveforms_are_named(day):
     waveforms = Waveforms(day[0] / "waveforms")
     some = Stations(("XX.N00", "XX.N99"), [13.0, 13.0], [42.0, 42.0], [0.0, 0.0])
     known, notes = recorded(some, waveforms)

@@ -21,7 +21,7 @@ from zoo.seismograms.association.doubts import doubts
 from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.local_magnitude import local_magnitudes
 from zoo.seismograms.association.locate import Located, locate
-from zoo.seismograms.association.magnitude import Magnitudes, relative_magnitudes
+from zoo.seismograms.association.magnitude import Magnitudes, magnitudes_of_picks
 from zoo.seismograms.association.settings import ASSOCIATION, LOCATION, MAGNITUDE
 from zoo.seismograms.association.waveforms import Waveforms, holds_picks, pick_archive, recorded, responses_of
 from zoo.settings import read
@@ -267,9 +267,10 @@ def make_catalogue(
     found = (keep_events if associated else associate)(picks, network, earth, chosen(ASSOCIATION))
     located = locate(found, chosen(LOCATION))
     if records is None or responses is None:
-        magnitudes = relative_magnitudes(located, chosen(MAGNITUDE))
-        why = "without waveforms" if records is None else "without responses (StationXML)"
-        magnitudes = replace(magnitudes, notes=(*magnitudes.notes, f"{why} there are no local magnitudes"))
+        magnitudes = magnitudes_of_picks(located, chosen(MAGNITUDE))
+        if magnitudes.kind != "ML":
+            why = "without waveforms" if records is None else "without responses (StationXML)"
+            magnitudes = replace(magnitudes, notes=(*magnitudes.notes, f"{why} there are no local magnitudes"))
     else:
         magnitudes = local_magnitudes(located, records, responses, chosen(MAGNITUDE))
     left = int((located.associated.event < 0).sum())

@@ -113,6 +113,38 @@ def relative_magnitudes(located: Located, settings: Mapping[str, Any] | None = N
     return Magnitudes("Mrelative", magnitude, sd, number, single, names, "of picks", chosen, tuple(notes))
 
 
+def magnitudes_of_picks(located: Located, settings: Mapping[str, Any] | None = None) -> Magnitudes:
+    """Return what amplitudes of picks allow: local magnitudes where they are said to be metres, else relative ones.
+
+    Local: of S. Above 1.25 Hz a Wood-Anderson seismograph shows the displacement, magnified by its gain.
+
+    Args:
+        located: events with picks.
+        settings: those of `zoo.seismograms.association.settings.MAGNITUDE` that differ.
+
+    Raises:
+        UsageError: there is no such setting.
+    """
+    chosen = defaults(MAGNITUDE) | read("zoo catalogue", MAGNITUDE, settings or {})
+    if chosen["amplitude_unit"] == "unknown":
+        return relative_magnitudes(located, chosen)
+    found = located.associated
+    amplitude = 1e3 * chosen["ml_gain"] * found.picks.amplitude
+    rows = np.flatnonzero((found.event >= 0) & (amplitude > 0) & (found.picks.phase == "S"))
+    if not rows.size:
+        return none_of(len(located), chosen, "picks of S have no amplitudes: no magnitudes")
+    rows = rows[np.lexsort((found.station[rows], found.event[rows]))]
+    event, station = found.event[rows], found.station[rows]
+    distance = distances_km(located, event, station)
+    value = np.log10(amplitude[rows]) + attenuation(distance, chosen)
+    unknown, zero = np.full(rows.size, np.nan), np.zeros(rows.size)
+    single = StationMagnitudes(
+        event, station, ("S",) * rows.size, amplitude[rows], distance, value, zero, unknown, found.picks.time_s[rows]
+    )
+    note = "local magnitudes are from the peak displacement of S: too small where the ground moved below 1.25 Hz"
+    return combined(located, single, "mm, Wood-Anderson", chosen, [note])
+
+
 def combined(
     located: Located, single: StationMagnitudes, unit: str, chosen: Mapping[str, Any], notes: list[str]
 ) -> Magnitudes:

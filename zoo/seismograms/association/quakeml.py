@@ -114,7 +114,8 @@ def _add_magnitudes(catalogue: EventCatalogue, e: int, event: Event) -> None:
     for i in range(*np.searchsorted(single.event, [e, e + 1])) if local else ():
         network, _, station = codes[single.station[i]].rpartition(".")
         # QuakeML knows one channel: the first of those that were averaged.
-        where = WaveformStreamID(network, station, channel_code=single.label[i].split("+")[0])
+        channel = single.label[i].split("+")[0]
+        where = WaveformStreamID(network, station, channel_code=channel if len(channel) > 1 else None)
         amplitude = Amplitude(
             generic_amplitude=1e-3 * float(single.amplitude[i]),
             type="AML",

@@ -59,6 +59,10 @@ MAGNITUDE = {
     "ml_snr": Setting(2.0, "least amplitude, in the largest of the noise before P", "ours", low=0.0),
     "ml_after_s": Setting(5.0, "amplitudes are looked for until half of S - P and this time after S", "ours", unit="s",
                           low=0.5),
+    "amplitude_unit": Setting(
+        "unknown", "of picks without waveforms; m: peak displacement, as zoo annotate has it with an inventory", "ours",
+        choices=("unknown", "m"),
+    ),
     "least_stations": Setting(2, "fewest stations of a local magnitude", "ours", low=1),
     "term_events": Setting(10, "fewest events from which a station's term is learnt", "ours", low=1),
 }  # fmt: skip

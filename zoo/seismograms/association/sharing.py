@@ -102,6 +102,12 @@ def share_out(
         if made[pick] < 0 and key not in taken:
             made[pick], named[pick] = event, p
             taken.add(key)
+    # What no other event wants stays where it was: a late pick is no sign that there was no event.
+    for pick in np.flatnonzero((owner >= 0) & (made < 0)):
+        key = int(owner[pick]), int(phase[pick]), int(station[pick])
+        if key not in taken:
+            made[pick] = owner[pick]
+            taken.add(key)
     return made, named
 
 
