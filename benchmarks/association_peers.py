@@ -49,7 +49,8 @@ def gamma(folder: Path, picks, stations, layers):
     edges = layers.depth_km.to_numpy()
     depths = [*np.sort(np.concatenate([edges[1:] - 1e-3, edges])), 200.0]
     config = {
-        "dims": axes, "x(km)": x, "y(km)": y, "z(km)": (0, 30), "use_dbscan": True, "dbscan_eps": 10, "dbscan_min_samples": 3, "use_amplitude": False,
+        "dims": axes, "x(km)": x, "y(km)": y, "z(km)": (0, 30),
+        "use_dbscan": True, "dbscan_eps": 10, "dbscan_min_samples": 3, "use_amplitude": False,
         "method": "BGMM", "oversample_factor": 5, "vel": {"p": 6.0, "s": 6.0 / 1.75}, "ncpu": 1,
         "eikonal": {"vel": {"z": depths, "p": speeds[0], "s": speeds[1]}, "h": 1.0, "xlim": x, "ylim": y,
                     "zlim": (0, 30)},

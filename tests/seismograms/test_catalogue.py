@@ -177,7 +177,7 @@ def test_a_picker_is_needed_for_waveforms(day, tmp_path):
         )  # fmt: skip
 
 
-def test_stations_without_a_place_or_without_waveforms_are_named(day):
+def test_stations_without_a_place_or_without_waveforms_are_named(day, tmp_path):
     waveforms = Waveforms(day[0] / "waveforms")
     some = Stations(("XX.N00", "XX.N99"), [13.0, 13.0], [42.0, 42.0], [0.0, 0.0])
     known, notes = recorded(some, waveforms)
