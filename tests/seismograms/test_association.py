@@ -20,6 +20,7 @@ from zoo.field.travel_times import travel_times
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.locate import locate
 from zoo.seismograms.association.magnitude import relative_magnitudes
+from zoo.seismograms.association.relative import relocate
 
 START_S = 1.5e9
 EARTH = Layers(np.array([0.0, 3.0, 15.0]), np.array([5.0, 6.0, 6.8]), np.array([2.9, 3.5, 3.9]))
@@ -195,3 +196,24 @@ def test_an_hour_of_central_italy(real_data):
     early = origin < picks.time_s[0] + 3580
     which = pairs(found.place_km, found.origin_s, place[early], origin[early])
     assert (which >= 0).mean() >= 0.95 and len(found) > 2 * early.sum()
+
+
+def test_double_differences_bring_events_together(known):
+    """What the earth does to a whole cluster alike drops out: its shape is recovered better."""
+    rng, stations = np.random.default_rng(3), known[1]
+    place = np.array([5.0, -4.0, 8.0]) + rng.normal(0, [0.8, 0.3, 0.5], (30, 3))
+    origin = START_S + 100.0 * np.arange(30)
+    picks = simulate(rng, stations, place, origin, false=0.0)
+    odd = rng.normal(0, 0.2, (2, len(stations)))[(picks.phase == "S").astype(int), stations.index(picks.station)]
+    located = locate(associate(replace(picks, time_s=picks.time_s + odd), stations, EARTH), {"turns": 0})
+    moved = relocate(located)
+    assert (moved.group == 0).sum() >= 28 and moved.after_s <= moved.before_s
+    which = pairs(located.place_km, located.origin_s, place, origin)
+
+    def spread(found):
+        error = found[which] - place
+        return np.std(error, axis=0)
+
+    assert np.all(spread(moved.place_km) < np.maximum(spread(located.place_km), 0.1))
+    error = (moved.place_km[which] - place) / moved.sd_km[which]
+    assert 0.5 < np.std(error - error.mean(axis=0)) < 2.5 and "double differences" in moved.report()

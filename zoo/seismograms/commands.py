@@ -109,6 +109,9 @@ def _add_catalogue(commands: Commands) -> None:
     catalogue.add_argument(
         "--associated", action="store_true", help="keep the events that picks have: only locate them"
     )
+    catalogue.add_argument(
+        "--relative", action="store_true", help="also relocate events relative to their neighbours (double differences)"
+    )
     catalogue.add_argument("--linear", action="store_true", help="speeds change in lines between depths, not by steps")
     catalogue.add_argument("--vp-vs", type=float, metavar="RATIO", help="where only one speed is given, default 1.73")
     catalogue.add_argument(
@@ -151,6 +154,7 @@ def _catalogue(args: argparse.Namespace) -> None:
         linear=args.linear,
         vp_vs=args.vp_vs,
         associated=args.associated,
+        relative=args.relative,
         settings=settings_of(args.set),
         picker=picker,
     )

@@ -22,6 +22,7 @@ from zoo.seismograms.association.known import keep_events
 from zoo.seismograms.association.local_magnitude import local_magnitudes
 from zoo.seismograms.association.locate import Located, locate
 from zoo.seismograms.association.magnitude import Magnitudes, magnitudes_of_picks
+from zoo.seismograms.association.relative import Relative, relocate
 from zoo.seismograms.association.settings import ASSOCIATION, LOCATION, MAGNITUDE
 from zoo.seismograms.association.waveforms import Waveforms, holds_picks, pick_archive, recorded, responses_of
 from zoo.settings import read
@@ -36,6 +37,10 @@ _MAGNITUDES = (
     "event", "station", "measured", "magnitude", "residual", "term", "amplitude", "amplitude_unit", "snr",
     "distance_km", "time",
 )  # fmt: skip
+_RELATIVE = (
+    "event", "time", "latitude_deg", "longitude_deg", "depth_km", "magnitude", "east_sd_km", "north_sd_km",
+    "depth_sd_km", "group",
+)  # fmt: skip
 _PICKS = "event", "station", "phase", "time", "residual_s", "distance_km", "probability", "amplitude"
 
 
@@ -48,6 +53,8 @@ class EventCatalogue:
     notes: tuple[str, ...]
     waveforms: Waveforms | None = None
     """of the stations, for pages of events"""
+    relative: Relative | None = None
+    """places relative to neighbours, by double differences, if they were asked for"""
 
     def __len__(self) -> int:
         return len(self.located)
@@ -81,6 +88,8 @@ class EventCatalogue:
             for i, code in enumerate(found.stations.codes)
         }
         made |= {"magnitudes": self._magnitude_summary()}
+        if self.relative is not None:
+            made["relative"] = self.relative.report()
         settings = {**self.magnitudes.settings, **found.settings, **self.located.settings}
         return made | {"settings": settings, "notes": list(self.notes)}
 
@@ -124,6 +133,8 @@ class EventCatalogue:
             law = of.get("law")
             more = law and f"complete from {law['completeness']:.1f}, b {law['b']:.2f} +- {law['b_sd']:.2f}"
             lines.append(f"{text}; {more or of['note']}")
+        if self.relative is not None:
+            lines.append(self.relative.report())
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def write(self, folder: str | os.PathLike, pages: int = 10) -> None:
@@ -146,6 +157,8 @@ class EventCatalogue:
         if len(self):
             for name, text in (("catalogue.hyp", nonlinloc(self)), ("catalogue.pha", hypodd(self))):
                 write_with(folder / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        if self.relative is not None:
+            write_csv(folder / "relative.csv", _RELATIVE, self._relative_rows(self.relative))
         draw_all(self, folder, pages)
         write_json(folder / "summary.json", self.summary())
 
@@ -182,6 +195,15 @@ class EventCatalogue:
             for i in order if found.event[i] >= 0
         ]  # fmt: skip
 
+    def _relative_rows(self, moved: Relative) -> list[list[Any]]:
+        longitude, latitude = self.located.associated.projection.inverse(*moved.place_km[:, :2].T)
+        return [
+            [e + 1, _text(moved.origin_s[e]), f"{latitude[e]:.6f}", f"{longitude[e]:.6f}",
+             f"{moved.place_km[e, 2]:.4f}", _number(self.magnitude[e]), *map(_number, moved.sd_km[e]),
+             moved.group[e] + 1]
+            for e in np.flatnonzero(moved.group >= 0)
+        ]  # fmt: skip
+
     def _magnitude_rows(self) -> list[list[Any]]:
         single, codes = self.magnitudes.single, self.located.associated.stations.codes
         return [
@@ -204,6 +226,7 @@ def make_catalogue(
     linear: bool = False,
     vp_vs: float | None = None,
     associated: bool = False,
+    relative: bool = False,
     settings: Mapping[str, Any] | None = None,
     picker: Mapping[str, Any] | None = None,
 ) -> EventCatalogue:
@@ -229,6 +252,7 @@ def make_catalogue(
         linear: speeds change in straight lines between the depths of the table, instead of by steps.
         vp_vs: ratio of speeds where the table has only one.
         associated: the events that picks belong to in their file are kept, and only located.
+        relative: events are also relocated relative to their neighbours (`relative.csv`, `relative.png`).
         settings: those of `zoo.seismograms.association.settings` (`ASSOCIATION`, `LOCATION` and `MAGNITUDE`) that
             differ, by name; what has the same name in several is the same.
         picker: `model`, `threshold` and options of `zoo.seismograms.annotate_archive`, where waveforms are picked.
@@ -276,7 +300,8 @@ def make_catalogue(
     left = int((located.associated.event < 0).sum())
     notes = [*located.notes, *doubts(located, associated), *magnitudes.notes, *(records.notes if records else ())]
     notes.append(f"{left} picks belong to no event")
-    return EventCatalogue(located, magnitudes, tuple(dict.fromkeys(notes)), records)
+    moved = relocate(located) if relative else None
+    return EventCatalogue(located, magnitudes, tuple(dict.fromkeys(notes)), records, moved)
 
 
 def _text(time_s: float) -> str:

@@ -1,5 +1,6 @@
 """Figures of a catalogue: map and sections, time, travel times, residuals, magnitudes; and a page an event.
 
+relative.png       events relative to each other, where that was asked for
 map.png            epicentres and two sections, with 68 % errors; stations
 time.png           events and magnitudes over time
 travel-times.png   picks of P and S over distance, with the curves of the earth that was used
@@ -32,12 +33,14 @@ def draw_all(catalogue: EventCatalogue, folder: Path, pages: int) -> None:
     """Draw every figure of a catalogue into a folder; those of an earlier run are removed."""
     from zoo.seismograms.figures.event_page import event_figure, largest
 
-    for name in ("map", "time", "travel-times", "residuals", "magnitudes", "event-*"):
+    for name in ("map", "relative", "time", "travel-times", "residuals", "magnitudes", "event-*"):
         for old in folder.glob(f"{name}.png"):
             old.unlink()
     if not len(catalogue):
         return
     save_figure(map_figure(catalogue), folder / "map.png")
+    if catalogue.relative is not None and (catalogue.relative.group >= 0).any():
+        save_figure(relative_figure(catalogue), folder / "relative.png")
     save_figure(time_figure(catalogue), folder / "time.png")
     save_figure(travel_time_figure(catalogue), folder / "travel-times.png")
     save_figure(residual_figure(catalogue), folder / "residuals.png")
@@ -89,6 +92,26 @@ def map_figure(catalogue: EventCatalogue) -> Figure:
         along.scatter(east, depth, **marks)
         along.set(xlim=plan.get_xlim(), ylim=(deepest, top), xlabel="east (km)", ylabel="depth (km)")
         _map_legend(legend, catalogue, area, f"0, 0: {projection.latitude_deg:.3f}°, {projection.longitude_deg:.3f}°")
+    return figure
+
+
+def relative_figure(catalogue: EventCatalogue) -> Figure:
+    """Draw the events of the largest group as they were located and as they lie relative to each other."""
+    moved = catalogue.relative
+    own = moved.group == 0
+    ways = (("located", catalogue.located.place_km[own]), ("relative, by double differences", moved.place_km[own]))
+    centre = np.median(ways[1][1], axis=0)
+    half = 1.1 * np.percentile(np.abs(np.concatenate([place for _, place in ways]) - centre), 99)
+    with style():
+        figure = Figure(figsize=(9, 8.4))
+        for column, (title, place) in enumerate(ways):
+            x, y, z = (place - centre).T
+            plan, section = (figure.add_subplot(2, 2, row * 2 + column + 1) for row in range(2))
+            for axes, down, label in ((plan, y, "north (km)"), (section, z + centre[2], "depth (km)")):
+                axes.plot(x, down, "o", color=BLUE, markersize=2.5, alpha=0.6, markeredgewidth=0)
+                axes.set(xlabel="east (km)", ylabel=label, xlim=(-half, half), aspect="equal")
+            plan.set(title=f"{title}: {own.sum()} events", ylim=(-half, half))
+            section.set(ylim=(centre[2] + half, max(centre[2] - half, -half)))
     return figure
 
 
