@@ -273,6 +273,18 @@ def phase_picking(folder: Path) -> None:
     say("   picked/overview.png has all picks, event-1-stations.png traces with their probabilities.")
 
 
+def picks_to_catalogue(folder: Path) -> None:
+    """Make a catalogue of real picks, and ask whether anything in it is more than the sequence explains."""
+    from zoo.seismicity import find_anomalies, read_catalogue
+    from zoo.seismograms.demo import chapter
+
+    events = chapter(folder)
+    say(f"   zoo seismicity {events} --window 0.01 --out {folder / 'anomalies'}")
+    found = find_anomalies(read_catalogue(events), window_days=0.01)
+    found.write(folder / "anomalies")
+    print(found.report())
+
+
 def anomalous_seismicity(folder: Path) -> None:
     """Find a swarm, a burst and a mainshock in a simulated catalogue."""
     from zoo.seismicity.demo import chapter
@@ -286,5 +298,6 @@ CHAPTERS = {
     "Full-waveform inversion": waveform_inversion,
     "Waveform archives": waveform_archives,
     "Phase picking": phase_picking,
+    "Picks to a catalogue": picks_to_catalogue,
     "Anomalous seismicity": anomalous_seismicity,
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zoo.seismograms.association.catalogue import EventCatalogue
 
 PHASES = {"P": BLUE, "S": VERMILLION}
+_DENSE_KM, _SHOWN_KM = 2.0, 5.0  # events count as neighbours; half of what is drawn
 _LABELLED = 60  # stations whose codes fit below an axis
 
 
@@ -96,22 +97,25 @@ def map_figure(catalogue: EventCatalogue) -> Figure:
 
 
 def relative_figure(catalogue: EventCatalogue) -> Figure:
-    """Draw the events of the largest group as they were located and as they lie relative to each other."""
+    """Draw where events are densest, as they were located and as they lie relative to each other."""
     moved = catalogue.relative
-    own = moved.group == 0
-    ways = (("located", catalogue.located.place_km[own]), ("relative, by double differences", moved.place_km[own]))
-    centre = np.median(ways[1][1], axis=0)
-    half = 1.1 * np.percentile(np.abs(np.concatenate([place for _, place in ways]) - centre), 99)
+    place = moved.place_km[moved.group >= 0]
+    away = np.linalg.norm(place[:, np.newaxis] - place, axis=-1)
+    middle = place[np.argmax((away < _DENSE_KM).sum(axis=1))]
+    ways = (("located", catalogue.located.place_km), ("relative, by double differences", moved.place_km))
     with style():
         figure = Figure(figsize=(9, 8.4))
-        for column, (title, place) in enumerate(ways):
-            x, y, z = (place - centre).T
+        for column, (title, where) in enumerate(ways):
+            near = (moved.group >= 0) & (np.abs(where - middle) < _SHOWN_KM).all(axis=1)
             plan, section = (figure.add_subplot(2, 2, row * 2 + column + 1) for row in range(2))
-            for axes, down, label in ((plan, y, "north (km)"), (section, z + centre[2], "depth (km)")):
-                axes.plot(x, down, "o", color=BLUE, markersize=2.5, alpha=0.6, markeredgewidth=0)
-                axes.set(xlabel="east (km)", ylabel=label, xlim=(-half, half), aspect="equal")
-            plan.set(title=f"{title}: {own.sum()} events", ylim=(-half, half))
-            section.set(ylim=(centre[2] + half, max(centre[2] - half, -half)))
+            for axes, axis, label in ((plan, 1, "north (km)"), (section, 2, "depth (km)")):
+                axes.plot(
+                    where[near, 0], where[near, axis], "o", color=BLUE, markersize=4, alpha=0.6, markeredgewidth=0
+                )
+                low, high = (np.array([-1, 1])[:, None] * _SHOWN_KM + middle)[:, [0, axis]].T
+                axes.set(xlabel="east (km)", ylabel=label, xlim=low, ylim=high if axis == 1 else high[::-1])
+                axes.set_aspect("equal")
+            plan.set_title(f"{title}: {near.sum()} events")
     return figure
 
 
