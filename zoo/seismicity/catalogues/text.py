@@ -1,141 +1,135 @@
-"""Columns of text as arrays, for `zoo.seismicity.catalogues`: separator, header and units are found by themselves.
+"""Tables of text as arrays: the columns that a catalogue needs, a million rows in seconds.
 
-Reads a million rows in seconds.
+`layout` finds how the rows are split, `columns` which column holds what; here they are read and turned into numbers.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.columns import Layout, by_content, by_name
-from zoo.seismicity.catalogues.times import from_date_and_clock, from_numbers, moments
+from zoo.seismicity.catalogues.columns import Layout, recognise
+from zoo.seismicity.catalogues.content import point
+from zoo.seismicity.catalogues.coordinates import (
+    coordinates,
+    degrees_and_minutes,
+    from_epsg,
+    hemispheres,
+    open_ocean,
+    with_parts,
+)
+from zoo.seismicity.catalogues.layout import Table, chunks
+from zoo.seismicity.catalogues.magnitudes import chosen
+from zoo.seismicity.catalogues.times import Asked, clocks, from_date_and_clock, from_numbers, moments
 
-_CHUNK = 100_000  # rows that are parsed at a time
-_HEAD = 200  # lines at the top that tell separator and header
+_CHUNK = 50_000  # rows that are parsed at a time
 _KM = {"m": 0.001, "km": 1.0, "ft": 0.0003048}
 _DEEPEST_KM = 800.0
 """No earthquake is deeper."""
 _METRES = 3000.0
 """Coordinates without a unit that go further than this are metres: no map of one region is as wide in km."""
+_WORDS = ("time", "date", "clock", "type", "id", "prime", "ns", "ew")
+_PLACES = ("longitude", "latitude")
 
 
-def read_text(path: Path, columns: Mapping[str, str | int] | None) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read the columns of a text file that a catalogue needs.
+def read_table(
+    table: Table, columns: Mapping[str, str | int] | None, asked: Asked, epsg: int | None
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read the columns of a table that a catalogue needs.
 
     Args:
-        path: the file.
-        columns: as in `zoo.seismicity.catalogues.read_catalogue`.
+        table: rows of text.
+        columns, epsg: as in `zoo.seismicity.catalogues.read_catalogue`.
+        asked: what the user says of the times.
 
     Returns:
         Columns (rows,) as `zoo.seismicity.catalogues.from_columns` takes them, rows in the order of the file; notes.
 
     Raises:
-        ZooError: if it has no rows, no time or no place.
+        ZooError: if it has no rows, no time or no place, or can be read in two ways.
         UsageError: if `columns` names a column that is not there.
     """
-    encoding = _encoding(path)
-    with open(path, encoding=encoding, errors="replace", newline="") as file:
-        head = [line for line in islice(file, _HEAD) if line.strip()]
-        if not head:
-            raise ZooError(f"{path} holds no rows: expected one for each earthquake.")
-        separator = _separator(head)
-        top = list(_split(head, separator))
-        header = _header(top, columns)
-        first = 0 if header is None else header + 1
-        # A comment sign at the start of a header is not a column.
-        names = [] if header is None else [name.lstrip("#% ") or name for name in top[header]]
-        if names and names[0] in "#%":
-            names = names[1:]
-        body = top[first:]
-        if not body:
-            raise ZooError(f"{path} has a header and no rows below it: expected one for each earthquake.")
-        layout = by_name(names, columns, str(path)) if names else by_content(body, columns, str(path))
-        rows = _split(chain(head[first:], file), separator)
-        found, cut = _columns(rows, layout, max(layout.column.values()) + 1)
-    notes = layout.notes
+    asked.where = table.where
+    layout = recognise(table, columns, asked)
+    found, cut = _columns(table, layout)
+    notes = [*table.notes, *layout.notes]
     if cut:
-        notes.append(f"{cut} rows with too few columns set aside")
-    return _named(found, layout, notes), notes
+        notes.append(f"{cut} rows with another number of columns set aside")
+    made = {"time": _times(found, layout, table, asked)}
+    notes += asked.notes
+    asked.notes = []
+    _all_at_midnight(made["time"], notes)
+    if layout.zone_h:
+        made["time"] = made["time"] - np.timedelta64(round(layout.zone_h * 3_600_000), "ms")
+    made |= _places(found, layout, table, epsg, notes)
+    made |= _depth(found, layout, notes)
+    if layout.magnitudes:
+        values = [found[f"magnitude {number}"] for number in range(len(layout.magnitudes))]
+        made["magnitude"] = chosen(values, [name for _, name in layout.magnitudes], notes)
+    elif "magnitude" in found:
+        made["magnitude"] = chosen([found["magnitude"]], [""], notes)
+    made |= {role: found[role] for role in ("type", "id", "prime") if role in found}
+    return made, notes
 
 
-def _encoding(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(2)
-    return "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-
-
-def _separator(head: Sequence[str]) -> str | None:
-    """Return the separator that most lines have, None for blanks; beside semicolons a comma is a decimal comma."""
-    body = head[len(head) // 2 :]
-    return next((mark for mark in (";", "\t", "|", ",") if median(line.count(mark) for line in body) >= 2), None)
-
-
-def _split(lines: Iterator[str] | Sequence[str], separator: str | None) -> Iterator[list[str]]:
-    if separator is None:
-        return (line.split() for line in lines)
-    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
-
-
-def _header(top: Sequence[Sequence[str]], columns: Mapping[str, str | int] | None) -> int | None:
-    """Return which row is the header, None where there is none.
-
-    A header holds no number and has about as many fields as the rows below; title lines above it have fewer.
-    """
-    width = median(len(row) for row in top)
-    for number, row in enumerate(top):
-        fields = [field.strip() for field in row if field.strip()]
-        numeric = [field for field in fields if re.match(r"[-+]?\.?\d", field)]
-        if numeric:
-            return None
-        if fields and len(fields) >= 0.5 * width and len(row) <= width + 1:
-            return number
-    return None
-
-
-def _columns(rows: Iterator[list[str]], layout: Layout, width: int) -> tuple[dict[str, np.ndarray], int]:
-    """Return the columns of the layout as arrays, and how many rows were too short."""
-    roles = list(layout.column)
-    take = itemgetter(*layout.column.values())
-    cut, parts = 0, {role: [] for role in ("moment", *roles)}
-    while chunk := list(islice(rows, _CHUNK)):
-        whole = [take(row) for row in chunk if len(row) >= width]
-        cut += sum(0 < len(row) < width for row in chunk)  # blank lines do not count
+def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
+    """Return the columns of the layout as arrays, and how many rows were too short or too long."""
+    at = {role: number for role, number in layout.column.items() if role != "magnitude" or not layout.magnitudes}
+    at |= {f"magnitude {number}": column for number, (column, _) in enumerate(layout.magnitudes)}
+    roles = list(at)
+    take = itemgetter(*at.values()) if len(at) > 1 else lambda row: (row[next(iter(at.values()))],)
+    width = max(at.values()) + 1
+    optional = min(width, 1 + max(n for role, n in at.items() if not role.startswith(("magnitude", "type", "prime"))))
+    lead = _lead(table) if table.exact else 0
+    cut, parts = 0, {role: [] for role in roles}
+    for chunk in chunks(table.rows, _CHUNK):
+        if table.exact:
+            whole = [row for row in chunk if len(row) == table.width or (len(row) >= width and _fits(row, lead))]
+        else:
+            whole = [row if len(row) >= width else [*row, *[""] * (width - len(row))] for row in chunk if len(row) >= optional]
+        cut += sum(any(row) for row in chunk) - sum(any(row) for row in whole)  # blank lines do not count
         if not whole:
             continue
-        texts = dict(zip(roles, zip(*whole, strict=True), strict=True))
-        parts["moment"].append(_moments(texts))
-        for role in roles:
-            if role == "type":
-                parts[role].append(np.array(texts[role]))
-            elif role not in ("time", "date"):
-                parts[role].append(_numbers(texts[role]))
-    if not parts["moment"]:
-        raise ZooError(f"No row has the {width} columns that its layout needs.")
+        for role, texts in zip(roles, zip(*map(take, whole), strict=True), strict=True):
+            parts[role].append(_array(role, texts, layout))
+    if not any(parts.values()):
+        raise ZooError(f"{table.where}: no row has the {width} columns that its layout needs.")
     return {role: np.concatenate(arrays) for role, arrays in parts.items() if arrays}, cut
 
 
-def _moments(texts: Mapping[str, Sequence[str]]) -> np.ndarray:
-    if "date" in texts and "time" in texts:
-        return from_date_and_clock(texts["date"], texts["time"])
-    if "time" in texts or "date" in texts:
-        return moments([text.strip() for text in texts.get("time", texts.get("date"))])
-    clock = {
-        role: _numbers(texts[role]) for role in ("year", "month", "day", "hour", "minute", "second") if role in texts
-    }
-    return from_numbers(clock)
+def _lead(table: Table) -> int:
+    """Return how many fields at the start of a row are values, typically: words behind them may be any number."""
+    from zoo.seismicity.catalogues.layout import is_value
+
+    counts = [next((n for n, text in enumerate(row) if not is_value(text)), len(row)) for row in table.sample]
+    return int(np.median(counts))
 
 
-def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """Return numbers (n,), NaN where a text is not a number."""
+def _fits(row: Sequence[str], lead: int) -> bool:
+    from zoo.seismicity.catalogues.layout import is_value
+
+    return len(row) >= lead and all(map(is_value, row[:lead])) and (len(row) == lead or not is_value(row[lead]))
+
+
+def _array(role: str, texts: Sequence[str], layout: Layout) -> np.ndarray:
+    if role in _WORDS:
+        try:
+            return np.array(texts, dtype=np.bytes_)  # a quarter of what text takes
+        except UnicodeEncodeError:
+            return np.array([text.encode() for text in texts])
+    if role in _PLACES:
+        return coordinates(texts)
+    if role in ("hour", "hhmm") and ":" in texts[0]:
+        return np.array(texts, dtype=np.bytes_)
+    return numbers_of(texts)
+
+
+def numbers_of(texts: Sequence[str]) -> np.ndarray:
+    """Return numbers (n,), NaN where a text is not a number; a comma may be a decimal comma, letters may follow."""
     try:
         return np.array(texts, dtype=float)
     except ValueError:
@@ -148,41 +142,183 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         pass
-    comma = re.fullmatch(r"[-+]?\d+,\d+", text)  # a decimal comma
-    return float(text.replace(",", ".")) if comma else np.nan
+    found = re.fullmatch(r"([-+−]?\d+(?:[.,]\d*)?)\s*(?:km|[A-Za-z*]{1,4})?", text)  # 5.0 km, 10.0f, 2.3ML
+    return float(found[1].replace(",", ".").replace("−", "-")) if found else np.nan
 
 
-def _named(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the columns under the names that a catalogue has, lengths in km."""
-    made = {"time": found["moment"]}
-    for role in ("magnitude", "type"):
+def _texts(values: np.ndarray) -> list[str]:
+    return [text.decode("utf-8", "replace").strip() for text in values.tolist()]
+
+
+def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: Asked) -> np.ndarray:
+    names = table.names
+    first = next(layout.column[role] for role in ("time", "date", "clock", "year", "month", "doy") if role in layout.column)
+    asked.name = names[first] if first < len(names) else ""
+    own = Asked(None, asked.year, asked.where, notes=asked.notes)
+    if "clock" in layout.column and layout.column["clock"] < len(names):
+        own.name = names[layout.column["clock"]]
+    if "time" in found:
+        return moments(found["time"], asked)
+    if "date" in found and "clock" in found:
+        return from_date_and_clock(found["date"], found["clock"], asked)
+    parts = {role: found[role] for role in ("hour", "minute", "second") if role in found}
+    if "hhmm" in found:
+        value = found["hhmm"]
+        parts |= {"hour": value // 100, "minute": value % 100}
+    if "date" in found:
+        days = moments(found["date"], asked)
+        ms = clocks(found["clock"], own) if "clock" in found else _milliseconds(parts, len(days))
+        made = days + np.where(np.isfinite(ms), np.round(ms), 0).astype("timedelta64[ms]")
+        made[~np.isfinite(ms)] = np.datetime64("NaT")
+        return made
+    if "clock" in found:
+        parts = {"clock": clocks(found["clock"], own)}
+    count = len(next(iter(found.values())))
+    year = found.get("year", np.full(count, np.nan if asked.year is None else float(asked.year)))
+    return from_numbers({role: found[role] for role in ("month", "day", "doy") if role in found} | parts | {"year": year}, asked)
+
+
+def _milliseconds(parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    ms = np.zeros(count)
+    for name, unit_ms, most in (("hour", 3_600_000, 24), ("minute", 60_000, 60), ("second", 1000, 61)):
+        if name in parts:
+            values = np.where(np.isfinite(parts[name]), parts[name], 0 if name == "second" else np.nan)
+            ms = np.where((values < 0) | (values > most), np.nan, ms + values * unit_ms)
+    return ms
+
+
+def _all_at_midnight(time: np.ndarray, notes: list[str]) -> None:
+    good = time[~np.isnat(time)]
+    if len(good) > 1 and (good.astype(np.int64) % 86_400_000 == 0).mean() > 0.9:
+        notes.append("nearly all times are at 00:00: the file seems to hold dates without times of day")
+
+
+def _places(
+    found: dict[str, np.ndarray], layout: Layout, table: Table, epsg: int | None, notes: list[str]
+) -> dict[str, np.ndarray]:
+    if not layout.geographic:
+        return _metric(found, layout, table, epsg, notes)
+    made = {}
+    for axis, role, most in (("longitude", "ew", 360), ("latitude", "ns", 90)):
+        values = found[axis]
+        if f"{axis}_minute" in found:
+            values = with_parts(values, found[f"{axis}_minute"], found.get(f"{axis}_second"))
+        elif np.nanmedian(np.abs(values), axis=0) > most if np.isfinite(values).any() else False:
+            minutes = degrees_and_minutes(values)
+            if minutes is not None and np.nanmax(np.abs(minutes)) <= most:
+                notes.append(f"{axis}s such as {values[0]:g} were taken as degrees and minutes: {minutes[0]:.4f} degrees")
+                values = minutes
         if role in found:
-            made[role] = found[role]
-    if layout.geographic:
-        made |= {"longitude_deg": found["longitude"], "latitude_deg": found["latitude"]}
-        return made | _depth(found, layout, notes)
+            sides = hemispheres(_texts(found[role]), axis, " ".join(table.names), table.where)
+            values = np.abs(values) * sides
+        elif layout.side.get(axis) == -2:
+            values = -values
+        made[f"{axis}_deg"] = values
+    for axis, other in (("longitude", "latitude"), ("latitude", "longitude")):
+        if layout.side.get(axis) == -1:
+            values, across = made[f"{axis}_deg"], made[f"{other}_deg"]
+            name = table.names[layout.column[axis]]
+            made[f"{axis}_deg"] = _turned(values, across, axis, name, table.where, notes)
+    return made
+
+
+def _turned(
+    values: np.ndarray, across: np.ndarray, axis: str, name: str, where: str, notes: list[str]
+) -> np.ndarray:
+    """Return coordinates of a column that is called west or south: its positive numbers are.
+
+    Raises:
+        ZooError: if its numbers are negative, and they may be signed degrees or east (north).
+    """
+    way, role = ("west", "longitude_w") if axis == "longitude" else ("south", "latitude_s")
+    fine = values[np.isfinite(values)]
+    if not (fine <= 0).all():
+        notes.append(f"{axis}s are called {way}: their positive numbers were taken as {way}")
+        return -values
+    here, there = float(np.median(fine)), float(np.nanmedian(across))
+    places = [(v, there) if axis == "longitude" else (there, v) for v in (here, -here)]
+    signed, turned = (not open_ocean(*place) for place in places)
+    if signed == turned:
+        raise ZooError(
+            f"{where}: the column {name!r} is called {way} and holds negative numbers. They may be signed degrees (near "
+            f"{point(*places[0][::-1])}: --columns {axis}={name!r}) or count to the {way} (near "
+            f"{point(*places[1][::-1])}: --columns {role}={name!r}). Say which."
+        )
+    chosen = 0 if signed else 1
+    notes.append(
+        f"{axis}s are called {way} and are negative: they were taken as near {point(*places[chosen][::-1])}, as "
+        f"{point(*places[1 - chosen][::-1])} is open ocean"
+    )
+    return values if signed else -values
+
+
+def _metric(
+    found: dict[str, np.ndarray], layout: Layout, table: Table, epsg: int | None, notes: list[str]
+) -> dict[str, np.ndarray]:
+    x, y = found["x"], found["y"]
     units = {role: layout.unit.get(role) for role in "xy"}
-    far = np.nanmax(np.abs(np.concatenate([found["x"], found["y"], [0.0]])))
-    for role in "xy":
+    fine = np.isfinite(x) & np.isfinite(y)
+    far = np.max(np.abs(np.concatenate([x[fine], y[fine], [0.0]])))
+    if not any(units.values()) and not epsg and _degrees(x[fine], y[fine], table):
+        middle = point(float(np.median(y[fine])), float(np.median(x[fine])))
+        notes.append(f"x and y were taken as longitude and latitude in degrees, near {middle} (or say --columns x_km= y_km=)")
+        return {"longitude_deg": x, "latitude_deg": y}
+    scaled = {}
+    for role, values in (("x", x), ("y", y)):
         unit = units[role] or units["y" if role == "x" else "x"]
         if unit is None:
-            unit = "m" if far > _METRES else "km"
+            unit = "m" if far > _METRES or epsg else "km"
             if role == "x":
                 notes.append(f"x and y state no unit and were taken as {unit} (or say --columns x_km=... or x_m=...)")
-        made[f"{role}_km"] = found[role] * _KM[unit]
+        scaled[f"{role}_km"] = values * _KM[unit] * layout.side.get(role, 1)
     if units["x"] and units["y"] and units["x"] != units["y"]:
         notes.append(f"x is in {units['x']} and y in {units['y']}: both were turned into km")
-    return made | _depth(found, layout, notes)
+    if epsg:
+        longitude, latitude = from_epsg(scaled["x_km"] * 1000, scaled["y_km"] * 1000, epsg)
+        if not np.isfinite(latitude).any():
+            raise ZooError(f"{table.where}: its x and y are no coordinates of EPSG {epsg}. Check the number and the unit.")
+        notes.append(f"x and y were turned into degrees from EPSG {epsg}")
+        return {"longitude_deg": longitude, "latitude_deg": latitude}
+    return scaled
+
+
+def _degrees(x: np.ndarray, y: np.ndarray, table: Table) -> bool:
+    """Return whether x and y without a unit are degrees, as GIS programs call them.
+
+    Raises:
+        ZooError: if they may be degrees or km.
+    """
+    if not len(x) or np.abs(x).max() > 180 or np.abs(y).max() > 90:
+        return False
+    spread = max(np.ptp(x), np.ptp(y))
+    sizes = [np.abs(np.median(v)) / max(np.std(v), 1e-9) for v in (x, y)]
+    if min(np.abs(x).min(), np.abs(y).min()) > 1 and min(sizes) > 5 and spread < 20:
+        return True
+    if (x.min() < 0 < x.max()) and (y.min() < 0 < y.max()):  # around an origin of their own
+        return False
+    raise ZooError(
+        f"{table.where}: x (about {np.median(x):.4g}) and y (about {np.median(y):.4g}) state no unit and may be degrees "
+        "or kilometres. Say which: --columns longitude=X latitude=Y, or x_km=X y_km=Y."
+    )
 
 
 def _depth(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
     """Return the depth in km, by its unit or, without one, by what depths are possible."""
     if "depth" not in found:
         return {}
-    unit = layout.unit.get("depth")
+    unit, depth = layout.unit.get("depth"), found["depth"]
+    unknown = np.isin(depth, (-99.0, -999.0, -9999.0, 999.0, 9999.0))
+    if unknown.any():
+        notes.append(f"{unknown.sum()} depths of -99, -999, 999 and the like were taken as unknown")
+        depth = np.where(unknown, np.nan, depth)
+    fine = depth[np.isfinite(depth)]
     if unit is None:
-        metres = np.isfinite(found["depth"]).any() and np.nanpercentile(np.abs(found["depth"]), 90) > _DEEPEST_KM
+        metres = len(fine) > 0 and np.percentile(np.abs(fine), 90) > _DEEPEST_KM
         unit = "m" if metres else "km"
         if metres:
-            notes.append(f"depths go to {np.nanmax(np.abs(found['depth'])):.0f} and were taken as metres")
-    return {"depth_km": found["depth"] * _KM[unit]}
+            notes.append(f"depths go to {np.max(np.abs(fine)):.0f} and were taken as metres")
+    depth = depth * _KM[unit]
+    if len(fine) > 5 and (fine < 0).mean() > 0.9 and np.median(fine) * _KM[unit] < -0.5:
+        notes.append("depths are negative: they were taken as heights, and their sign was turned")
+        depth = -depth
+    return {"depth_km": depth}
