@@ -161,7 +161,7 @@ def _read_text(path: Path, columns, asked: Asked, epsg: int | None) -> tuple[dic
             return bulletins.read_seiscomp(path, encoding)
         if program := programs.program_of(lines):
             return programs.read_program(path, encoding, program, asked)
-        if formats.expected_events(path) is not None:  # GCMT's .ndk
+        if formats.is_ndk(lines):
             return formats.read_obspy(path)
     try:
         return read_table(lay_out(path, bool(columns)), columns, asked, epsg)

@@ -105,7 +105,7 @@ class Column:
         middle, spread = np.median(value), np.std(value)
         score = min(self.decimals, 4.0) + (2.0 if abs(middle) > 10 * spread and spread > 0 else 0.0)
         score += (1.0 if abs(middle) > 10 else 0.0) + (1.0 if middle < -10 else 0.0)
-        return score - (3.0 if spread == 0 else 0.0)
+        return score - (1.0 if spread == 0 else 0.0)
 
 
 def columns_of(sample: Sequence[Sequence[str]], width: int) -> list[Column]:

@@ -115,7 +115,7 @@ def open_ocean(longitude_deg: float, latitude_deg: float) -> bool:
     from obspy.geodetics import FlinnEngdahl
 
     name = FlinnEngdahl().get_region(longitude_deg, latitude_deg)
-    return name.endswith("OCEAN") or name in ("SARGASSO SEA", "BERMUDA REGION", "EAST CENTRAL PACIFIC OCEAN")
+    return name.endswith(("OCEAN", "RIDGE", "RISE"))
 
 
 def from_epsg(x_m: np.ndarray, y_m: np.ndarray, epsg: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,16 +185,20 @@ def obspy_events(path: Path) -> list[Any] | None:
     return events or None
 
 
+def is_ndk(lines: Sequence[str]) -> bool:
+    """Return whether lines are the top of GCMT's .ndk: five to an event, the first of which has a date and a time."""
+    lines = [line for line in lines if line.strip()]
+    first = lines[::5][:50]
+    return len(lines) >= 5 and all(re.match(r"[A-Za-z ]{3,5}\s?\d{4}/\d\d/\d\d \d\d:\d\d", line) for line in first)
+
+
 def expected_events(path: Path) -> int | None:
     """Return how many events a file holds as far as its text tells, None where it does not."""
     data = path.read_bytes()
     if data.lstrip()[:1] == b"<":
-        opened = len(re.findall(rb"<(?:\w+:)?event[\s>]", data))
-        return opened or None
+        return len(re.findall(rb"<(?:\w+:)?event[\s>]", data)) or None
     lines = [line for line in data.decode("latin-1").splitlines() if line.strip()]
-    if len(lines) >= 5 and all(re.match(r"[A-Z ]{4,5}\s?\d{4}/\d\d/\d\d \d\d:\d\d", line) for line in lines[::5][:50]):
-        return len(lines) // 5  # GCMT's .ndk
-    return None
+    return len(lines) // 5 if is_ndk(lines) else None
 
 
 def read_obspy(path: Path, compare: int | None = None) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -21,6 +21,8 @@ _BLOCKS, _BLOCK_BYTES, _HEAD_BYTES = 8, 60_000, 200_000
 _MARKS = (";", "\t", "|", ",", "^", "~")
 _NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?")
 _COMMENT = re.compile(r"\s*(?:#|%|//|!|\*|>|--)")
+_USUAL = frozenset('0123456789"')
+"""How most rows begin: they need no closer look."""
 _RULE = re.compile(r"[\s\-=_+|*.#]*")
 _ENCODINGS = ("gb18030", "shift_jis", "euc_kr", "cp1251", "cp1253", "cp1254", "cp1252")
 
@@ -138,6 +140,8 @@ def separator(lines: Sequence[str]) -> str | None:
         values = sorted(_values(row) for row in rows)[len(rows) // 2]
         # ISC's rows end with as many magnitudes as there are: they differ in width.
         scores[mark] = values
+    if not any(scores.values()):  # a header alone
+        return max(scores, key=lambda mark: len(split(body[0], mark)))
     marked = {mark: score for mark, score in scores.items() if mark is not None and score >= 3}
     if marked:
         best = max(marked.values())
@@ -317,7 +321,7 @@ def _aligned(header: str, body: Sequence[str], width: int) -> list[str] | None:
 def _rows(path: Path, encoding: str, mark: str | None, first: int) -> Iterator[list[str]]:
     """Yield the rows of a file from line number `first` on, comments and blank lines left out."""
     with open(path, encoding=encoding, errors="replace", newline="" if mark else None) as file:
-        kept = (line for line in islice(file, first, None) if line.strip() and (line[0] not in "#%!*>/- \t" or _is_row(line)))
+        kept = (line for line in islice(file, first, None) if line[0] in _USUAL or line.strip() and (line[0] not in "#%!*>/- \t" or _is_row(line)))
         if mark is None:
             yield from (line.split() if '"' not in line else _blank_fields(line) for line in kept)
         else:

@@ -120,7 +120,7 @@ def meaning(name: str) -> Meaning:
         bare = {"hhmm": "hhmm", "hhmmss": "hhmmss"}.get(clocklike[2] or "", "clock")
         role = "time" if both else "date" if clocklike[1] else bare if ":" not in name else "clock"
         return Meaning(role, zone_h=0.0 if clocklike[3] else None)
-    if whole in _ROLE:
+    if whole in _ROLE and not (len(words) > 1 and words[0] in "xyz"):  # x_m is no xM
         role = _ROLE[whole]
         unit = "deg" if whole in ("latdeg", "londeg", "latd", "lond", "longd") else ""
         return Meaning(role, unit, 0.0 if set(words) & {"utc", "ut", "gmt"} else None)

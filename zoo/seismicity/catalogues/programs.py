@@ -287,14 +287,17 @@ def _sides(
     if "LONG E" in head or "LON E" in head or letters and letters["lonh"] == "E":
         return longitude, -latitude if south else latitude
     said = (-1 if "LONG W" in head or "LON W" in head else 0, -1 if south else 1)
+    if not said[0] and not open_ocean(-x, said[1] * y) and open_ocean(x, said[1] * y):
+        said = (-1, said[1])
     sides = [(-1, 1), (1, 1), (-1, -1), (1, -1)]
     fair = [side for side in sides if not open_ocean(side[0] * x, side[1] * y)]
     if said in fair:
         chosen, why = said, "as the heading says"
+    elif (-(said[0] or -1), said[1]) in fair:
+        chosen = (-(said[0] or -1), said[1])
+        why = f"because {point(said[1] * y, -chosen[0] * x)} is open ocean (HYPO71 prints LONG W everywhere)"
     elif len(fair) == 1:
         chosen, why = fair[0], "because elsewhere they would lie in an open ocean (HYPO71's heading is always N and W)"
-    elif said[0] == 0 and [side for side in fair if side[1] == said[1]] == [(-1, said[1])]:
-        chosen, why = (-1, said[1]), "as HYPO71 has it, and because to the east is open ocean"
     else:
         places = " or ".join(point(side[1] * y, side[0] * x) for side in fair or sides)
         raise ZooError(

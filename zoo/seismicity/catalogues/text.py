@@ -58,7 +58,7 @@ def read_table(
     found, cut = _columns(table, layout)
     notes = [*table.notes, *layout.notes]
     if cut:
-        notes.append(f"{cut} rows with another number of columns set aside")
+        notes.append(f"{cut} rows with {'another number of' if table.exact else 'too few'} columns set aside")
     made = {"time": _times(found, layout, table, asked)}
     notes += asked.notes
     asked.notes = []
@@ -91,7 +91,8 @@ def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
             whole = [row for row in chunk if len(row) == table.width or (len(row) >= width and _fits(row, lead))]
         else:
             whole = [row if len(row) >= width else [*row, *[""] * (width - len(row))] for row in chunk if len(row) >= optional]
-        cut += sum(any(row) for row in chunk) - sum(any(row) for row in whole)  # blank lines do not count
+        if len(whole) < len(chunk):
+            cut += sum(any(row) for row in chunk) - sum(any(row) for row in whole)  # blank lines do not count
         if not whole:
             continue
         for role, texts in zip(roles, zip(*map(take, whole), strict=True), strict=True):
@@ -203,6 +204,9 @@ def _places(
         values = found[axis]
         if f"{axis}_minute" in found:
             values = with_parts(values, found[f"{axis}_minute"], found.get(f"{axis}_second"))
+            if role not in found and axis not in layout.side and not (values < 0).any():
+                way = "north" if axis == "latitude" else "east"
+                notes.append(f"degrees and minutes of {axis} have neither sign nor letter and were taken as {way}")
         elif np.nanmedian(np.abs(values), axis=0) > most if np.isfinite(values).any() else False:
             minutes = degrees_and_minutes(values)
             if minutes is not None and np.nanmax(np.abs(minutes)) <= most:
