@@ -76,7 +76,7 @@ def recognise(table: Table, given: Mapping[str, str | int] | None, asked: Asked)
             name, roles = found
             layout.column = roles | layout.column
             layout.notes.append(f"no header: the columns are {name}")
-    meanings = _meanings(table)
+    meanings = _meanings(table, columns)
     if not explicit & set(_TIMES):
         _times_by_name(layout, meanings, columns, table, asked)
     elif "date" in explicit and "time" in explicit:
@@ -87,12 +87,15 @@ def recognise(table: Table, given: Mapping[str, str | int] | None, asked: Asked)
     return _checked(layout, columns, table, asked)
 
 
-def _meanings(table: Table) -> list[Meaning]:
+def _meanings(table: Table, columns: Sequence[Column]) -> list[Meaning]:
     runs = run(table.names)
     made = [meaning(name) for name in table.names[: table.width]]
     for number, role in runs.items():
         if number < len(made):
             made[number] = replace(made[number], role=role, unit="")
+    for number, each in enumerate(made):  # "Julian day" is the day of the year for some and counts from -4712 for others
+        if each.role == "doy" and columns[number].numeric and columns[number].number.max() > 366:
+            made[number] = replace(each, role="time")
     return made
 
 

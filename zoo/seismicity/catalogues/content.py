@@ -158,6 +158,8 @@ def find_time(columns: Sequence[Column], taken: set[int]) -> dict[str, int]:
         if not columns[n].numeric or columns[n].counts() and columns[n].number.max() < 1e7:
             continue
         digits = {len(text.split(".")[0]) for text in columns[n].filled}
+        if any("e" in text or "E" in text for text in columns[n].filled[:20]):
+            digits = {len(str(int(abs(value)))) for value in columns[n].number if np.isfinite(value)}
         if digits <= {5, 6} or digits == {8}:
             beside = _clock_beside(columns, n, taken)
             if beside and _reads(columns[n].filled):

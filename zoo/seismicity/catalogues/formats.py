@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
 def table_of(where: str, names: list[str], rows: list[list[str]]) -> Table:
     """Return a table of rows that are in memory."""
     step = max(1, len(rows) // 1500)
-    return Table(where, names, len(names), rows[::step][:2000], rows)
+    return Table(where, names, len(names) or len(rows[0]), rows[::step][:2000], rows)
 
 
 def mat_table(path: Path) -> Table:

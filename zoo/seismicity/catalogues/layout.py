@@ -21,6 +21,7 @@ _BLOCKS, _BLOCK_BYTES, _HEAD_BYTES = 8, 60_000, 200_000
 _MARKS = (";", "\t", "|", ",", "^", "~")
 _NUMBER = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?")
 _COMMENT = re.compile(r"\s*(?:#|%|//|!|\*|>|--)")
+_POINT = re.compile(r"\s*(?:SRID=4326;)?\s*POINT(?:\s*Z)?\s*\(\s*([-+.\deE]+)\s+([-+.\deE]+)", re.IGNORECASE)
 _USUAL = frozenset('0123456789"')
 """How most rows begin: they need no closer look."""
 _RULE = re.compile(r"[\s\-=_+|*.#]*")
@@ -190,6 +191,26 @@ def lay_out(path: Path, given: bool = False) -> Table:
     if not table.sample:
         raise ZooError(f"{path}: no row has the {width} columns that most have.")
     table.rows = _rows(path, encoding, mark, first)
+    return _points(table)
+
+
+def _points(table: Table) -> Table:
+    """Return a table in which POINT (longitude latitude), as GIS programs write places, is two columns."""
+    at = next(
+        (n for n in range(table.width) if all(n < len(row) and _POINT.match(row[n]) for row in table.sample[:20])), None
+    )
+    if at is None:
+        return table
+
+    def expanded(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+        for row in rows:
+            found = _POINT.match(row[at]) if at < len(row) else None
+            yield [*row[:at], *(found.groups() if found else ("", "")), *row[at + 1 :]]
+
+    table.sample, table.rows = list(expanded(table.sample)), expanded(table.rows)
+    table.width += 1
+    if table.names:
+        table.names = [*table.names[:at], "longitude", "latitude", *table.names[at + 1 :]]
     return table
 
 

@@ -51,7 +51,7 @@ _WORDS = {
     "latitude_second": "lats latsec latseconds latitudeseconds",
     "longitude_second": "lons lonsec longsec lonseconds longitudeseconds",
 }  # fmt: skip
-_ROLE = {word: role for role, words in _WORDS.items() for word in words.split()}
+_ROLE = {plain(word): role for role, words in _WORDS.items() for word in words.split()}
 _ROLE |= {"latd": "latitude", "latdeg": "latitude", "lond": "longitude", "longd": "longitude", "londeg": "longitude"}
 _TYPED = {
     "mw", "mww", "mwc", "mwr", "mwb", "mwp", "mwg", "ml", "mlv", "mlr", "md", "mc", "mb", "mblg", "mlg", "mn", "ms",
@@ -65,7 +65,7 @@ _ZONES = {"utc": 0.0, "gmt": 0.0, "ut": 0.0, "jst": 9.0, "kst": 9.0, "wib": 7.0,
           "cet": 1.0, "pst": -8.0, "pdt": -7.0, "nzst": 12.0, "nzdt": 13.0, "clt": -4.0, "trt": 3.0, "msk": 3.0}  # fmt: skip
 _LOCAL = {"local", "lokal", "locale", "lt", "loc", "locala", "yerel", "ortszeit", "местное", "当地", "tsi", "lmt"}
 _UNITS = {"km": "km", "kilometer": "km", "kilometers": "km", "kilometre": "km", "kilometres": "km", "m": "m",
-          "meter": "m", "meters": "m", "metre": "m", "metres": "m", "metros": "m", "metri": "m", "ft": "ft", "feet": "ft"}  # fmt: skip
+          "meter": "m", "meters": "m", "metre": "m", "metres": "m", "metros": "m", "metri": "m", "千米": "km", "公里": "km", "米": "m", "ft": "ft", "feet": "ft"}  # fmt: skip
 _DEGREES = {"deg", "degree", "degrees", "degr", "dd", "decimal", "grad", "grados", "gradi", "dec", "wgs84", "°", "o"}
 _SIDES = {"n": 1, "north": 1, "s": -1, "south": -1, "e": 1, "east": 1, "w": -1, "west": -1, "oeste": -1, "ouest": -1}
 _MINUTES, _SECONDS = {"min", "minute", "minutes", "minuten", "mn"}, {"sec", "second", "seconds"}
@@ -170,6 +170,8 @@ def meaning(name: str) -> Meaning:
         if side and role == "latitude" and set(words) & {"e", "w", "east", "west"}:
             return Meaning()
         return Meaning(role, "deg" if unit == "deg" else unit, side=side)
+    if role == "magnitude":
+        unit = ""  # 震级(M): no metres
     if unit and role in ("time", "date", "id", "type", "year", "month"):
         return Meaning()
     return Meaning(role, unit, zone, local, side if role in ("x", "y") else 0, scale) if role else Meaning()
