@@ -137,6 +137,8 @@ def from_columns(found: Mapping[str, np.ndarray], name: str = "catalogue", notes
     if good.sum() < max(rows / 2, 1):
         swapped = geographic and (np.abs(y) > 90).sum() > rows / 2 and (np.abs(x) <= 90).sum() > rows / 2
         hint = " Longitude and latitude look swapped." if swapped else ""
+        if geographic and np.nanmedian(np.abs(x)) > 1000:
+            hint = " They look like metres: --columns x_m=NAME y_m=NAME (with --epsg NUMBER they become degrees)."
         raise ZooError(
             f"{name}: {good.sum()} of {rows} rows can be used ({'; '.join(lost)}).{hint} If the wrong columns "
             "were taken, say which they are: --columns time=NAME longitude=NAME latitude=NAME (or x_km=, y_km=)."

@@ -6,6 +6,7 @@ a latitude of 117 is none, and a column of times of day is never left unused bes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -111,6 +112,7 @@ def _times_by_name(
     for chosen in (in_utc, in_utc + unlabelled, timely):
         found = _time_of(chosen, meanings, columns, asked)
         if found:
+            found |= _second_beside(found, chosen, meanings, columns)
             layout.column |= found
             zones = {meanings[n].zone_h for n in found.values() if meanings[n].zone_h}
             local = any(meanings[n].local for n in found.values())
@@ -172,6 +174,20 @@ def _time_of(
     if date is not None and "date" not in parts:
         return {"date": date}
     return parts
+
+
+def _second_beside(
+    found: dict[str, int], chosen: Sequence[int], meanings: Sequence[Meaning], columns: Sequence[Column]
+) -> dict[str, int]:
+    """Return the column of seconds beside a time that goes to the minute, {} where there is none."""
+    if "second" in found or not {"time", "clock"} & set(found):
+        return {}
+    at = found.get("clock", found.get("time"))
+    texts = columns[at].filled[:50]
+    if any(text.count(":") != 1 for text in texts) and not (columns[at].whole and columns[at].within(0, 2400)):
+        return {}
+    n = next((n for n in chosen if meanings[n].role == "second" and columns[n].within(0, 61)), None)
+    return {} if n is None else {"second": n}
 
 
 def _midnight(column: Column) -> bool:
@@ -262,9 +278,10 @@ def _by_content(layout: Layout, columns: Sequence[Column], table: Table, asked: 
     """Enter what is missing by what stands in the rows."""
     where = f"{table.where} (first row: {' '.join(table.sample[0])[:120]})"
     taken = set(layout.column.values()) | {n for n, _ in layout.magnitudes}
+    taken |= {n for n in range(len(table.names)) if not _timely(table, n)}  # when it was updated is no origin time
     guessed = set(layout.column)
     if not {"time", "date", "year", "month", "doy"} & set(layout.column):
-        layout.column |= find_time(columns, taken)
+        layout.column |= find_time(columns, taken, where)
         taken |= set(layout.column.values())
     time = {"time", "date", "year", "month", "doy"} & set(layout.column)
     known = {"longitude", "latitude"} <= set(layout.column) or {"x", "y"} <= set(layout.column)
@@ -280,6 +297,15 @@ def _by_content(layout: Layout, columns: Sequence[Column], table: Table, asked: 
     elif time and not table.names and {"longitude", "latitude"} <= guessed and not {"depth", "magnitude"} & guessed:
         place = {axis: layout.column[axis] for axis in ("longitude", "latitude")}
         layout.column |= find_depth_and_magnitude(columns, taken, place, where, layout.notes)
+    if {"time", "clock"} & set(layout.column):
+        # AM and PM, or the zone, may have a column of their own.
+        for n, column in enumerate(columns):
+            if n in layout.column.values() or not column.filled:
+                continue
+            if all(re.fullmatch(r"[AaPp]\.?\s?[Mm]\.?", text) for text in column.filled[:200]):
+                layout.column["half"] = n
+            elif all(re.fullmatch(r"(?:UTC|GMT)?[+-]\d\d?:\d\d|(?:UTC|GMT)?[+-]\d{4}", text) for text in column.filled[:200]):
+                layout.column["zone"] = n
     new = {role: n for role, n in layout.column.items() if role not in guessed}
     if new:
         order = [f"{role} {n + 1}" for role, n in sorted(new.items(), key=lambda item: item[1])]

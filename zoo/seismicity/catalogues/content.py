@@ -141,12 +141,19 @@ def _parts(columns: Sequence[Column], start: int) -> dict[str, int] | None:
     return found
 
 
-def find_time(columns: Sequence[Column], taken: set[int]) -> dict[str, int]:
-    """Return role -> column of the time, {} where none is found for certain."""
+def find_time(columns: Sequence[Column], taken: set[int], where: str) -> dict[str, int]:
+    """Return role -> column of the time, {} where none is found for certain.
+
+    Raises:
+        ZooError: if two columns may be it, or one can be read in two ways.
+    """
     free = [n for n in range(len(columns)) if n not in taken]
-    for n in free:
-        if columns[n].kind == "moment":
-            return {"time": n}
+    whole = [n for n in free if columns[n].kind == "moment"]
+    if len(whole) > 1 and columns[whole[0]].filled != columns[whole[1]].filled:
+        both = " or ".join(f"{n + 1} ({columns[n].filled[0]})" for n in whole)
+        raise ZooError(f"{where}: the time of the earthquakes may be column {both}. Say which: --columns time=NUMBER.")
+    if whole:
+        return {"time": whole[0]}
     for n in free:
         if columns[n].kind == "date":
             return {"date": n} | _clock_beside(columns, n, taken)
@@ -162,7 +169,9 @@ def find_time(columns: Sequence[Column], taken: set[int]) -> dict[str, int]:
             digits = {len(str(int(abs(value)))) for value in columns[n].number if np.isfinite(value)}
         if digits <= {5, 6} or digits == {8}:
             beside = _clock_beside(columns, n, taken)
-            if beside and _reads(columns[n].filled):
+            if beside and (digits != {8} or _reads(columns[n].filled)):
+                if digits != {8}:
+                    moments(columns[n].filled, Asked(where=where))  # says which readings there are
                 return {"date": n} | beside
         if min(digits, default=0) >= 9 and _reads(columns[n].filled):
             return {"time": n}
@@ -352,6 +361,9 @@ def known_order(columns: Sequence[Column]) -> tuple[str, dict[str, int]] | None:
     def place(latitude: int, longitude: int) -> bool:
         return columns[latitude].within(-90, 90) and columns[longitude].within(-180, 360)
 
+    if width >= 9 and all(text.startswith("PDE") for text in columns[0].filled) and place(5, 6):
+        if (found := _parts(columns, 1)) and "clock" in found:
+            return "the USGS's PDE", found | {"latitude": 5, "longitude": 6, "depth": 7, "magnitude": 8}
     if width in (23, 24, 25) and columns[0].whole and place(1, 2) and (found := _parts(columns, 10)) and len(found) == 6:
         return "hypoDD's .reloc", found | {"latitude": 1, "longitude": 2, "depth": 3, "magnitude": 16}
     if width >= 20 and (found := _parts(columns, 0)) and len(found) == 6 and columns[6].whole and place(7, 8):

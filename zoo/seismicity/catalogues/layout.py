@@ -176,7 +176,15 @@ def lay_out(path: Path, given: bool = False) -> Table:
         raise ZooError(f"{path} has a header and no rows below it: expected one for each earthquake.")
     sample = [split(line, mark) for line in [*body[:1500], *(line for line in others if _is_row(line))]]
     width = _width(sample, names, mark)
-    table = Table(str(path), names, width, [], (), titles=titles, exact=mark is None)
+    spans = None
+    if mark is None:
+        shown = [*body[:1500], *(line for line in others if _is_row(line))]
+        lead = _lead(sample)
+        if lead and len(names) in (lead, lead + 1) and any(len(row) > len(names) for row in sample):
+            width, names = lead, names[:lead]  # words at the end, such as a region, are any number of columns
+        elif any(len(row) != width for row in sample) and (spans := _spans(shown, width)):
+            sample = [_cut(line, spans) for line in shown]  # fields are missing: columns are places in the line
+    table = Table(str(path), names, width, [], (), titles=titles, exact=mark is None and not spans)
     if encoding not in ("utf-8", "utf-8-sig", "utf-16"):
         table.notes.append(f"the text was read as {encoding}")
     if names:
@@ -186,12 +194,42 @@ def lay_out(path: Path, given: bool = False) -> Table:
     table.sample = [row for row in sample if len(row) >= width and _values(row) >= 2] or [
         row for row in sample if len(row) >= 0.6 * width
     ]
-    if mark is None and (odd := sum(len(row) != width for row in sample)) > 0.02 * len(sample):
+    if mark is None and not spans and (odd := sum(len(row) != width for row in sample)) > 0.02 * len(sample):
         _refuse_holes(path, sample, width, odd)
     if not table.sample:
         raise ZooError(f"{path}: no row has the {width} columns that most have.")
-    table.rows = _rows(path, encoding, mark, first)
+    table.rows = _rows(path, encoding, mark, first, spans)
+    if spans:
+        table.notes.append("fields are missing: the columns were told apart by their places in the lines")
     return _points(table)
+
+
+def _lead(sample: Sequence[Sequence[str]]) -> int:
+    """Return how many fields at the start of nearly all rows are values; 0 where that differs from row to row."""
+    counts = Counter(next((n for n, text in enumerate(row) if not is_value(text)), len(row)) for row in sample)
+    lead, rows = counts.most_common(1)[0]
+    return lead if rows >= 0.95 * len(sample) else 0
+
+
+def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int | None]] | None:
+    """Return start and end of each column of lines with blanks between columns; None if they do not stand in columns."""
+    lines = [line.expandtabs() for line in lines]
+    longest = max(map(len, lines))
+    used = [False] * longest
+    for line in lines:
+        for found in re.finditer(r"\S+", line):
+            used[found.start() : found.end()] = [True] * (found.end() - found.start())
+    edges = [n for n in range(longest) if used[n] and (n == 0 or not used[n - 1])]
+    if len(edges) != width or len(lines) < 10:
+        return None
+    ends = [next((m for m in range(n, longest) if not used[m]), longest) for n in edges]
+    starts = [0, *ends[:-1]]
+    return [(a, b) for a, b in zip(starts, [*ends[:-1], None], strict=True)]
+
+
+def _cut(line: str, spans: Sequence[tuple[int, int | None]]) -> list[str]:
+    line = line.expandtabs()
+    return [line[a:b].strip() for a, b in spans]
 
 
 def _points(table: Table) -> Table:
@@ -219,9 +257,7 @@ def _refuse_holes(path: Path, sample: Sequence[Sequence[str]], width: int, odd: 
 
     Words at the end (a region's name) may be any number.
     """
-    lead = [next((n for n, text in enumerate(row) if not is_value(text)), len(row)) for row in sample]
-    common, count = Counter(lead).most_common(1)[0]
-    if count < 0.95 * len(sample) or common < 3:
+    if _lead(sample) < 3:
         raise ZooError(
             f"{path}: {odd} of the first {len(sample)} rows have another number of fields than the {width} of most: "
             "where fields are empty, blanks do not tell columns apart. Save it with commas or tabs between the columns."
@@ -339,11 +375,15 @@ def _aligned(header: str, body: Sequence[str], width: int) -> list[str] | None:
     return names
 
 
-def _rows(path: Path, encoding: str, mark: str | None, first: int) -> Iterator[list[str]]:
+def _rows(
+    path: Path, encoding: str, mark: str | None, first: int, spans: Sequence[tuple[int, int | None]] | None
+) -> Iterator[list[str]]:
     """Yield the rows of a file from line number `first` on, comments and blank lines left out."""
     with open(path, encoding=encoding, errors="replace", newline="" if mark else None) as file:
         kept = (line for line in islice(file, first, None) if line[0] in _USUAL or line.strip() and (line[0] not in "#%!*>/- \t" or _is_row(line)))
-        if mark is None:
+        if spans:
+            yield from (_cut(line.rstrip("\r\n"), spans) for line in kept)
+        elif mark is None:
             yield from (line.split() if '"' not in line else _blank_fields(line) for line in kept)
         else:
             yield from csv.reader(kept, delimiter=mark, skipinitialspace=True)

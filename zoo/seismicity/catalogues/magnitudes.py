@@ -31,6 +31,10 @@ def without_unknown(magnitude: np.ndarray, notes: list[str]) -> np.ndarray:
         if bulk:
             notes.append(f"{same.sum()} of {known.sum()} magnitudes are {value} and were taken as unknown")
             magnitude[same] = np.nan
+        elif value in (0.0, -1.0) and same.sum() >= 10:
+            beside = [int((known & (np.abs(magnitude - value - step) < 0.05)).sum()) for step in (-0.1, 0.1)]
+            if same.sum() > 2.5 * max(beside):
+                notes.append(f"{same.sum()} magnitudes are {value}, far more than of its neighbours: are they unknown?")
     beyond = np.isfinite(magnitude) & ((magnitude < -8) | (magnitude >= 9.9))
     if beyond.any():
         notes.append(f"{beyond.sum()} magnitudes below -8 or from 9.9 on were taken as unknown")

@@ -44,6 +44,8 @@ _WORDS = {
           "eventcode nro 编号 idevento eventnumber uid objectid ogcfid gid origid originid",
     "prime": "prime preferred isprime ispreferred isprefered prefor",
     "magtype": "magtype magnitudetype magt tipomag typemag magnitudetyp mtype magscale",
+    "zone": "tz timezone utcoffset gmtoffset zone offset zeitzone husohorario",
+    "half": "ampm am pm",
     "ns": "ns nors latns nshem latdir latitudedir hemisphere1 latref latitudehemisphere lathem lath nshemisphere",
     "ew": "ew we eorw lonew ewhem londir longitudedir hemisphere2 lonref longitudehemisphere lonhem lonh ewhemisphere",
     "latitude_minute": "latm latmin latminute latminutes latitudeminutes latitudemin mlat minlat",
@@ -64,6 +66,8 @@ _PREFIXES = ("event", "ev", "origin", "orig", "source", "src", "epicenter", "epi
 _ZONES = {"utc": 0.0, "gmt": 0.0, "ut": 0.0, "jst": 9.0, "kst": 9.0, "wib": 7.0, "wita": 8.0, "wit": 9.0, "cest": 2.0,
           "cet": 1.0, "pst": -8.0, "pdt": -7.0, "nzst": 12.0, "nzdt": 13.0, "clt": -4.0, "trt": 3.0, "msk": 3.0}  # fmt: skip
 _LOCAL = {"local", "lokal", "locale", "lt", "loc", "locala", "yerel", "ortszeit", "местное", "当地", "tsi", "lmt"}
+# Several places use these for their own; times so named are local.
+_VAGUE_ZONES = {"ist", "cst", "est", "edt", "cdt", "mst", "mdt", "bst", "ast", "hst", "art", "pht", "eet", "eest"}
 _UNITS = {"km": "km", "kilometer": "km", "kilometers": "km", "kilometre": "km", "kilometres": "km", "m": "m",
           "meter": "m", "meters": "m", "metre": "m", "metres": "m", "metros": "m", "metri": "m", "千米": "km", "公里": "km", "米": "m", "ft": "ft", "feet": "ft"}  # fmt: skip
 _DEGREES = {"deg", "degree", "degrees", "degr", "dd", "decimal", "grad", "grados", "gradi", "dec", "wgs84", "°", "o"}
@@ -128,23 +132,28 @@ def meaning(name: str) -> Meaning:
         return Meaning("magnitude", scale=whole)
     zone, local, unit, side, scale = None, False, "", 0, ""
     rest: list[str] = []
+    # What stands in brackets qualifies; "Time (yyyy/mm/dd)" is a time. A name all in brackets counts as a whole.
+    outside = tokens(re.sub(r"\(.*?\)|\[.*?\]|（.*?）", " ", name))
+    inside = words[len(outside) :] if outside and outside == words[: len(outside)] else []
     for number, word in enumerate(words):
         first = number == 0
         if word in _ZONES and not first:
             zone = _ZONES[word]
         elif word in _ZONES and len(words) > 1 and words[1] not in _ZONES:
             zone = _ZONES[word]
-        elif word in _LOCAL and len(words) > 1:
+        elif (word in _LOCAL or word in _VAGUE_ZONES) and len(words) > 1:
             local = True
         elif word in _UNITS and not first:
             unit = _UNITS[word]
         elif word in _DEGREES and len(words) > 1:
             unit = unit or "deg"
-        elif word in _SIDES and not first:
+        elif word in _SIDES and (not first or (len(words) > 1 and _ROLE.get(words[1]) in ("latitude", "longitude"))):
             side = _SIDES[word]
         elif word in _TYPED and len(words) > 1:
             scale = word
         elif word in _PREFIXES and first and len(words) > 1:
+            continue
+        elif inside and number >= len(outside):
             continue
         else:
             rest.append(word)

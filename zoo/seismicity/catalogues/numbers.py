@@ -103,7 +103,7 @@ def moments(texts: Sequence[str], asked: Asked) -> np.ndarray:
     if not readings:
         raise ZooError(_no_form(asked, example, value[good]))
     # ddmmyyyy and the like are read only where the year cannot come first.
-    first = {each: made for each, made in readings.items() if each.startswith("yy")}
+    first = {each: made for each, made in readings.items() if each.startswith("yyyy")}
     readings = first or readings
     chosen = next(iter(readings)) if len(readings) == 1 else choose(readings, asked, example, "times")
     if chosen in _SAID:
@@ -230,6 +230,9 @@ def clocks(texts: Sequence[str], asked: Asked) -> np.ndarray:
     good = np.isfinite(value)
     top = whole[good].max(initial=0)
     name = re.sub(r"[^a-z]", "", asked.name.lower())
+    if good.any() and value[good].min() >= 0 and value[good].max() < 1 and (part[good] > 0).mean() > 0.5:
+        asked.notes.append("times of day between 0 and 1 were taken as parts of a day, as spreadsheets keep them")
+        return np.where(good, part * 86.4e6, np.nan)
     if top <= 24 and not (part[good] > 0).any():
         hour, minute, second = whole, 0 * whole, 0 * part
     elif top <= 24 and ("hour" in name or "stunde" in name) and (part[good] > 0).any():

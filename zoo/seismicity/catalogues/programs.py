@@ -266,7 +266,8 @@ def read_program(path: Path, encoding: str, program: Program, asked: Asked) -> t
 
 def _in_japan(path: Path, longitude: np.ndarray, latitude: np.ndarray) -> None:
     x, y = np.nanmedian(longitude), np.nanmedian(latitude)
-    if not (118 <= x <= 160 and 15 <= y <= 55):
+    signed = (longitude < 0).any() or (latitude < 0).any()
+    if not signed and not (118 <= x <= 160 and 15 <= y <= 55):
         raise ZooError(
             f"{path} has the columns of JMA's hypocentres, with events near {point(y, x)}, far from Japan: their "
             "longitudes or latitudes may lack a sign. Save the catalogue as CSV with signed degrees."

@@ -22,6 +22,7 @@ from zoo.seismicity.catalogues.coordinates import (
     open_ocean,
     with_parts,
 )
+from zoo.seismicity.catalogues.dates import month_number
 from zoo.seismicity.catalogues.layout import Table, chunks
 from zoo.seismicity.catalogues.magnitudes import chosen
 from zoo.seismicity.catalogues.times import Asked, clocks, from_date_and_clock, from_numbers, moments
@@ -32,7 +33,7 @@ _DEEPEST_KM = 800.0
 """No earthquake is deeper."""
 _METRES = 3000.0
 """Coordinates without a unit that go further than this are metres: no map of one region is as wide in km."""
-_WORDS = ("time", "date", "clock", "type", "id", "prime", "ns", "ew")
+_WORDS = ("time", "date", "clock", "type", "id", "prime", "ns", "ew", "zone", "half")
 _PLACES = ("longitude", "latitude")
 
 
@@ -59,7 +60,14 @@ def read_table(
     notes = [*table.notes, *layout.notes]
     if cut:
         notes.append(f"{cut} rows with {'another number of' if table.exact else 'too few'} columns set aside")
+    if "half" in found:
+        role = "clock" if "clock" in found else "time"
+        found[role] = np.char.add(np.char.add(np.char.strip(found[role]), b" "), found["half"])
     made = {"time": _times(found, layout, table, asked)}
+    if "zone" in found:
+        made["time"] = made["time"] - _zones(found["zone"])
+        notes.append("times were set back by the zone that stands beside them")
+    _readable(made["time"], found, table)
     notes += asked.notes
     asked.notes = []
     _all_at_midnight(made["time"], notes)
@@ -85,6 +93,7 @@ def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
     width = max(at.values()) + 1
     optional = min(width, 1 + max(n for role, n in at.items() if not role.startswith(("magnitude", "type", "prime"))))
     lead = _lead(table) if table.exact else 0
+    thousands = {role for role, n in at.items() if role not in _WORDS and _grouped(table, n)}
     cut, parts = 0, {role: [] for role in roles}
     for chunk in chunks(table.rows, _CHUNK):
         if table.exact:
@@ -96,10 +105,20 @@ def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
         if not whole:
             continue
         for role, texts in zip(roles, zip(*map(take, whole), strict=True), strict=True):
+            if role in thousands:
+                texts = [text.replace(",", "") for text in texts]
             parts[role].append(_array(role, texts, layout))
     if not any(parts.values()):
         raise ZooError(f"{table.where}: no row has the {width} columns that its layout needs.")
     return {role: np.concatenate(arrays) for role, arrays in parts.items() if arrays}, cut
+
+
+def _grouped(table: Table, at: int) -> bool:
+    """Return whether commas group thousands in a column (12,100), while points are decimal elsewhere in the file."""
+    texts = [row[at].strip() for row in table.sample if at < len(row) and "," in row[at]]
+    if not texts or not all(re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", text) for text in texts):
+        return False
+    return any(re.fullmatch(r"[-+]?\d+\.\d+", text.strip()) for row in table.sample[:20] for text in row)
 
 
 def _lead(table: Table) -> int:
@@ -124,6 +143,8 @@ def _array(role: str, texts: Sequence[str], layout: Layout) -> np.ndarray:
             return np.array([text.encode() for text in texts])
     if role in _PLACES:
         return coordinates(texts)
+    if role == "month" and not texts[0].strip().isdigit():
+        return np.array([_number(text) if text[:1].isdigit() else month_number(text) or np.nan for text in texts], float)
     if role in ("hour", "hhmm") and ":" in texts[0]:
         return np.array(texts, dtype=np.bytes_)
     return numbers_of(texts)
@@ -143,7 +164,8 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         pass
-    found = re.fullmatch(r"([-+−]?\d+(?:[.,]\d*)?)\s*(?:km|[A-Za-z*]{1,4})?", text)  # 5.0 km, 10.0f, 2.3ML
+    # 5.0 km, 10.0f, 2.3ML, ML 2.3, M=2.3
+    found = re.fullmatch(r"(?:[A-Za-z]{1,4}\s*[=:]?\s*)?([-+−]?\d+(?:[.,]\d*)?)\s*(?:km|[A-Za-z*]{1,4})?", text)
     return float(found[1].replace(",", ".").replace("−", "-")) if found else np.nan
 
 
@@ -159,8 +181,9 @@ def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: As
     if "clock" in layout.column and layout.column["clock"] < len(names):
         own.name = names[layout.column["clock"]]
     if "time" in found:
-        return moments(found["time"], asked)
-    if "date" in found and "clock" in found:
+        time = moments(found["time"], asked)
+        return time + _seconds(found, 0 * np.zeros(len(time))) if "second" in found else time
+    if "date" in found and "clock" in found and "second" not in found:
         return from_date_and_clock(found["date"], found["clock"], asked)
     parts = {role: found[role] for role in ("hour", "minute", "second") if role in found}
     if "hhmm" in found:
@@ -169,14 +192,40 @@ def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: As
     if "date" in found:
         days = moments(found["date"], asked)
         ms = clocks(found["clock"], own) if "clock" in found else _milliseconds(parts, len(days))
+        if "clock" in found and "second" in found:
+            ms = ms + _seconds(found, ms).astype(np.int64)
         made = days + np.where(np.isfinite(ms), np.round(ms), 0).astype("timedelta64[ms]")
         made[~np.isfinite(ms)] = np.datetime64("NaT")
         return made
     if "clock" in found:
-        parts = {"clock": clocks(found["clock"], own)}
+        ms = clocks(found["clock"], own)
+        parts = {"clock": ms + _seconds(found, ms).astype(np.int64) if "second" in found else ms}
     count = len(next(iter(found.values())))
     year = found.get("year", np.full(count, np.nan if asked.year is None else float(asked.year)))
     return from_numbers({role: found[role] for role in ("month", "day", "doy") if role in found} | parts | {"year": year}, asked)
+
+
+def _seconds(found: Mapping[str, np.ndarray], ms: np.ndarray) -> np.ndarray:
+    """Return the seconds (n,), timedelta64[ms], of a column beside times that go to the minute."""
+    second = found["second"]
+    fine = np.isfinite(second) & (second >= 0) & (second <= 61)
+    return np.where(fine, np.round(1000 * np.where(fine, second, 0)), 0).astype("timedelta64[ms]")
+
+
+def _readable(time: np.ndarray, found: Mapping[str, np.ndarray], table: Table) -> None:
+    """Refuse times most of which cannot be read, with what they look like."""
+    lost = np.isnat(time)
+    if lost.mean() <= 0.25:
+        return
+    row = int(np.argmax(lost))
+    parts = [found[role][row] for role in ("time", "date", "clock", "year", "month", "day", "doy", "hour") if role in found]
+    shown = " ".join(v.decode("utf-8", "replace").strip() if isinstance(v, bytes) else f"{v:g}" for v in parts)
+    raise ZooError(
+        f"{table.where}: {len(time) - lost.sum()} of {len(time)} rows can be used; {lost.sum()} have no time that can be "
+        f"read, such as {shown!r}. Known are ISO (2019-01-05T13:11:10.7Z), 05/01/2019 1:11 PM, 5 Jan 2019, 20190105131110, "
+        "day of the year, decimal years, seconds since 1970, and serial days. Say how it is written: --time-format "
+        "'%d.%m.%Y %H:%M:%S', or which columns hold it: --columns date=NAME time=NAME."
+    )
 
 
 def _milliseconds(parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
@@ -186,6 +235,17 @@ def _milliseconds(parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
             values = np.where(np.isfinite(parts[name]), parts[name], 0 if name == "second" else np.nan)
             ms = np.where((values < 0) | (values > most), np.nan, ms + values * unit_ms)
     return ms
+
+
+def _zones(texts: np.ndarray) -> np.ndarray:
+    """Return by how much times are ahead of UTC (n,), timedelta64[ms], for texts such as +02:00; 0 where there is none."""
+    names, which = np.unique(texts, return_inverse=True)
+    ahead = []
+    for name in names.tolist():
+        found = re.search(rb"([+-])(\d\d?):?(\d\d)", name)
+        minutes = 60 * int(found[2]) + int(found[3]) if found else 0
+        ahead.append(60_000 * (-minutes if found and found[1] == b"-" else minutes))
+    return np.array(ahead)[which].astype("timedelta64[ms]")
 
 
 def _all_at_midnight(time: np.ndarray, notes: list[str]) -> None:
@@ -294,6 +354,7 @@ def _degrees(x: np.ndarray, y: np.ndarray, table: Table) -> bool:
     """
     if not len(x) or np.abs(x).max() > 180 or np.abs(y).max() > 90:
         return False
+    x = x % 360 if np.abs(x).min() > 170 else x  # on both sides of 180 degrees
     spread = max(np.ptp(x), np.ptp(y))
     sizes = [np.abs(np.median(v)) / max(np.std(v), 1e-9) for v in (x, y)]
     if min(np.abs(x).min(), np.abs(y).min()) > 1 and min(sizes) > 5 and spread < 20:
@@ -318,7 +379,10 @@ def _depth(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> di
     fine = depth[np.isfinite(depth)]
     if unit is None:
         metres = len(fine) > 0 and np.percentile(np.abs(fine), 90) > _DEEPEST_KM
-        unit = "m" if metres else "km"
+        beside = layout.unit.get("x") == "m" or any("taken as m " in note for note in notes)
+        unit = "m" if metres or (beside and len(fine) and np.median(np.abs(fine)) > 50) else "km"
+        if unit == "m" and not metres:
+            notes.append("depths state no unit and were taken as metres, as x and y are (or say --columns depth_km=...)")
         if metres:
             notes.append(f"depths go to {np.max(np.abs(fine)):.0f} and were taken as metres")
     depth = depth * _KM[unit]

@@ -133,10 +133,10 @@ def _by_codes(texts: Sequence[str], asked: Asked) -> np.ndarray:
 
 
 def ordered(time: np.ndarray) -> float:
-    """Return which share of the steps between times goes forward (0 where there are fewer than two)."""
+    """Return which share of the steps between times goes the same way, forward or back (0 for fewer than two)."""
     time = time[~np.isnat(time)]
     step = np.diff(time.astype(np.int64))
-    return float((step >= 0).mean()) if len(step) else 0.0
+    return float(max((step >= 0).mean(), (step <= 0).mean())) if len(step) else 0.0
 
 
 def choose(readings: Mapping[str, np.ndarray], asked: Asked, example: str, what: str) -> str:
@@ -255,12 +255,12 @@ def from_date_and_clock(dates: Sequence[str], times: Sequence[str], asked: Asked
     if asked.form and "%" in asked.form:
         joined = [f"{_text(date)} {_text(clock)}" for date, clock in zip(dates, times, strict=True)]
         return moments(joined, asked)
-    # Days repeat: parse each once. Inverse of unique keeps a million rows cheap.
-    unique, which = np.unique(np.asarray(dates), return_inverse=True)
+    # Days repeat: parse each once, in the order in which they come, which tells day from month.
+    unique, index, which = np.unique(np.asarray(dates), return_index=True, return_inverse=True)
     if asked.form in (None, *ORDERS) and len(unique) < 0.5 * len(which):
-        counted = [_text(text) for text in unique]
-        if numbers.are_numbers(counted) or parse(counted).kind.min() == parse(counted).kind.max() == 1:
-            return _with_clock(days_of(counted, asked)[which], clocks(times, asked))
+        order = np.argsort(index)
+        rank = np.argsort(order)
+        return _with_clock(days_of(unique[order], asked)[rank[which]], clocks(times, asked))
     return _with_clock(days_of(dates, asked), clocks(times, asked))
 
 
