@@ -116,7 +116,9 @@ class Form:
 
 def _zmap(r: dict[str, Any], year: str, mark: str) -> str:
     t = r["t"]
-    return mark.join(map(str, (r["x"], r["y"], year, t.month, t.day, r["m"], r["z"], t.hour, t.minute, f"{r['sec']:.2f}")))
+    return mark.join(
+        map(str, (r["x"], r["y"], year, t.month, t.day, r["m"], r["z"], t.hour, t.minute, f"{r['sec']:.2f}"))
+    )
 
 
 def _jma(r: dict[str, Any]) -> str:
@@ -182,7 +184,9 @@ def _mat(matrix: bool) -> Callable[[Truth], bytes]:
 
         rows = truth.rows()
         if matrix:
-            content = {"a": np.array([[float(v) for v in _zmap(r, f"{r['decyear']:.12f}", ",").split(",")] for r in rows])}
+            content = {
+                "a": np.array([[float(v) for v in _zmap(r, f"{r['decyear']:.12f}", ",").split(",")] for r in rows])
+            }
         else:
             named = {"lon": "x", "lat": "y", "depth": "z", "mag": "m"}
             content = {"cat": {k: np.array([r[v] for r in rows]) for k, v in named.items()}}
@@ -212,7 +216,9 @@ def _nordic(truth: Truth) -> str:
     made = ""
     for r in truth.rows():
         t = r["t"]
-        line = f" {t.year:4d} {t.month:2d}{t.day:2d} {t.hour:2d}{t.minute:2d} {r['sec']:4.1f} L {r['y']:7.3f}{r['x']:8.3f}"
+        line = (
+            f" {t.year:4d} {t.month:2d}{t.day:2d} {t.hour:2d}{t.minute:2d} {r['sec']:4.1f} L {r['y']:7.3f}{r['x']:8.3f}"
+        )
         line += f"{r['z']:5.1f}  TES 10 0.1{r['m']:4.1f}LTES"
         made += line.ljust(79) + "1\n" + " STAT SZ EP       1 1 10.00".ljust(79) + " \n" + "\n"
     return made

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     seismicity.add_argument(
         "--time-format", metavar="FORM",
-        help="dmy, mdy, epoch, excel, decimal_year, 'days since 2019-01-01', or '%%d.%%m.%%Y %%H:%%M:%%S'; default: found",
+        help="dmy, mdy, epoch, excel, decimal_year, 'days since 2019-01-01', '%%d.%%m.%%Y %%H:%%M'; default: found",
     )  # fmt: skip
     seismicity.add_argument("--year", type=int, metavar="YEAR", help="of a catalogue whose dates have none")
     seismicity.add_argument("--epsg", type=int, metavar="NUMBER", help="coordinate system of x and y; needs pyproj")

@@ -6,10 +6,11 @@
 
 A file passes through these modules:
 
-    layout          encoding, separator, title and comment lines, header, rows
-    columns         which column holds what: by what the user says, by `names`, by `content`
-    text            the columns as arrays, with `times` (`dates`, `numbers`), `coordinates` and `magnitudes`
-    programs        fixed columns of location programs: hypoinverse, HYPO71, VELEST, hypoDD, JMA, Nordic, NonLinLoc
+    layout          rows and names of a table, with `lines` (encoding, separator) and `header`
+    columns         which column holds what: by what the user says, by `names` (`time_columns`), by `content` (`guess`)
+    text            the columns as arrays, with `times` (`dates`, `numbers`, `parts`), `places` (`coordinates`) and
+                    `magnitudes`; `asked` holds what the user says, and chooses between two readings
+    programs        fixed columns of location programs: hypoinverse, HYPO71, VELEST, hypoDD, `jma`, Nordic, NonLinLoc
     bulletins       IMS 1.0 and ISF, SeisComP
     formats         JSON and GeoJSON, MATLAB's .mat, and what ObsPy reads (QuakeML, SCML, NDK ...)
     catalogue       what was read as a `Catalogue`, without blasts, second origins and duplicates
@@ -31,12 +32,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.seismicity.catalogues.asked import Asked
 from zoo.seismicity.catalogues.catalogue import Catalogue, from_columns
-from zoo.seismicity.catalogues.content import point
-from zoo.seismicity.catalogues.coordinates import open_ocean
-from zoo.seismicity.catalogues.layout import encoding_of, lay_out, sample_lines
+from zoo.seismicity.catalogues.coordinates import open_ocean, point
+from zoo.seismicity.catalogues.layout import lay_out
+from zoo.seismicity.catalogues.lines import encoding_of, sample_lines
 from zoo.seismicity.catalogues.text import read_table
-from zoo.seismicity.catalogues.times import Asked
+from zoo.seismicity.catalogues.times import check
 
 __all__ = ["Catalogue", "from_columns", "read_catalogue"]
 
@@ -88,7 +90,7 @@ def read_catalogue(
         what = "is a folder; name the file in it" if path.is_dir() else "does not exist"
         raise ZooError(f"{path} {what}. Expected a catalogue: CSV, GeoJSON, QuakeML or whatever else ObsPy reads.")
     asked = Asked(time_format, year, str(path))
-    asked.check()
+    check(asked)
     if year is not None and not 1000 <= year <= 2200:
         raise UsageError(f"--year {year}: expected a year of four digits.")
     with open(path, "rb") as file:
@@ -106,7 +108,10 @@ def read_catalogue(
 
 def _at_sea(read: Catalogue) -> Catalogue:
     """Return a catalogue, with a note where small earthquakes lie where no network sees them: a sign may be missing."""
-    if not read.geographic or np.nanmedian(np.r_[read.magnitude, 0.0] if np.isnan(read.magnitude).all() else read.magnitude) > 3:
+    if (
+        not read.geographic
+        or np.nanmedian(np.r_[read.magnitude, 0.0] if np.isnan(read.magnitude).all() else read.magnitude) > 3
+    ):
         return read
     x, y = float(np.median(read.longitude_deg)), float(np.median(read.latitude_deg))
     if not open_ocean(x, y):
@@ -164,11 +169,12 @@ def _read_text(path: Path, columns, asked: Asked, epsg: int | None) -> tuple[dic
         if formats.is_ndk(lines):
             return formats.read_obspy(path)
     try:
-        return read_table(lay_out(path, bool(columns)), columns, asked, epsg)
+        return read_table(lay_out(path), columns, asked, epsg)
     except UsageError:
         raise
     except ZooError:
-        # Where the text is no table, ObsPy may know it; it is believed only if it finds an event in most blocks of lines.
+        # Where the text is no table, ObsPy may know it; it is believed only if it finds
+        # an event in most blocks of lines.
         filled = sum(bool(line.strip()) for line in lines)
         events = None if columns or not _other_format(lines) else formats.obspy_events(path)
         if not events or filled > 400 * len(events):

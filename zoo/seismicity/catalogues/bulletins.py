@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.times import Asked, moments
+from zoo.seismicity.catalogues.asked import Asked
+from zoo.seismicity.catalogues.times import moments
 
 _EVENT = re.compile(r"event[:\s]+(\S+)", re.IGNORECASE)
 _ORIGIN = re.compile(r"(\d{4}/\d\d/\d\d)\s(\d\d:\d\d:\d\d(?:\.\d*)?)(.*)")
@@ -138,9 +139,13 @@ def read_seiscomp(path: Path, encoding: str) -> tuple[dict[str, np.ndarray], lis
             }
             sizes = re.findall(r"^\s+(M[A-Za-z0-9()]*)\s+(-?\d+\.\d+)(.*)$", text, re.M)
             preferred = next((float(m[1]) for m in sizes if "preferred" in m[2]), None)
-            rows.append((f"{values['Date']} {values['Time']}", *(_number(values[n]) for n in ("Longitude", "Latitude", "Depth")),
-                         preferred if preferred is not None else float(sizes[0][1]) if sizes else float("nan")))  # fmt: skip
+            if preferred is None:
+                preferred = float(sizes[0][1]) if sizes else float("nan")
+            place = (_number(values[n]) for n in ("Longitude", "Latitude", "Depth"))
+            rows.append((f"{values['Date']} {values['Time']}", *place, preferred))
     time, *columns = zip(*rows, strict=True)
     names = ("longitude_deg", "latitude_deg", "depth_km", "magnitude")
     found = {name: np.array(values, float) for name, values in zip(names, columns, strict=True)}
-    return {"time": moments(time, Asked(where=str(path)))} | found, [f"the file was read as SeisComP's bulletins: {blocks} events"]
+    return {"time": moments(time, Asked(where=str(path)))} | found, [
+        f"the file was read as SeisComP's bulletins: {blocks} events"
+    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.content import point
+from zoo.seismicity.catalogues.coordinates import point
 from zoo.seismicity.catalogues.projection import Projection
 
 _NOT_EARTHQUAKES = {  # as ComCat, SCEDC, NCEDC and ISC write them
@@ -74,7 +74,8 @@ class Catalogue:
         """Return in a line how many events there are, from when to when, and the first of them.
 
         >>> day = np.array(["1972-01-10T23:24:41", "1999-12-31T05:00:00"], "datetime64[ms]")
-        >>> made = from_columns({"time": day, "longitude_deg": [7.35, 8], "latitude_deg": [46.36, 47], "magnitude": [2.3, 3]})
+        >>> place = {"longitude_deg": [7.35, 8.0], "latitude_deg": [46.36, 47.0]}
+        >>> made = from_columns({"time": day, **place, "magnitude": [2.3, 3.0]})
         >>> made.describe()
         '2 events, 1972-01-10 to 1999-12-31; first: 1972-01-10 23:24:41 UTC, 46.360 N 7.350 E, no depth, M 2.3'
         """
@@ -171,7 +172,7 @@ def from_columns(found: Mapping[str, np.ndarray], name: str = "catalogue", notes
 
 
 def _leave_out_blasts(types: np.ndarray, good: np.ndarray, set_aside, notes: list[str]) -> None:
-    """Set rows aside whose type is no earthquake, unless the types are mechanisms, or blasts are most of the catalogue."""
+    """Set rows aside whose type is no earthquake, unless types are mechanisms, or blasts are most of the catalogue."""
     names, which = np.unique(types, return_inverse=True)
     words = [(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n)).strip().lower() for n in names]
     blasts = np.array([word in _NOT_EARTHQUAKES for word in words])
@@ -187,7 +188,9 @@ def _leave_out_blasts(types: np.ndarray, good: np.ndarray, set_aside, notes: lis
     share = (wrong & good).sum() / max(good.sum(), 1)
     shown = ", ".join(sorted({words[n] for n in np.unique(which[wrong])})[:4])
     if share >= 0.5:
-        notes.append(f"{(wrong & good).sum()} of {good.sum()} events are of the type {shown}: as so many, they were kept")
+        notes.append(
+            f"{(wrong & good).sum()} of {good.sum()} events are of the type {shown}: as so many, they were kept"
+        )
         return
     set_aside(wrong, f"blasts and other events that are not earthquakes ({shown})")
 
@@ -218,7 +221,7 @@ def _other_origins(
     drop[rows[near & ~first]] = True
     if drop.any():
         notes.append(
-            f"{drop.sum()} further origins of {len(np.unique(which[rows]))} events were dropped: of those with the same "
-            f"event number {'the preferred' if prime.any() else 'the first'} counts"
+            f"{drop.sum()} further origins of {len(np.unique(which[rows]))} events were dropped: of those with the "
+            f"same event number {'the preferred' if prime.any() else 'the first'} counts"
         )
     return drop

@@ -8,53 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.seismicity.catalogues.content import (
-    Column,
-    columns_of,
-    find_depth_and_magnitude,
-    find_place,
-    find_time,
-    known_order,
-)
+from zoo.seismicity.catalogues.asked import Asked
+from zoo.seismicity.catalogues.content import Column, columns_of, find_time
+from zoo.seismicity.catalogues.guess import find_depth_and_magnitude, find_place, known_order
 from zoo.seismicity.catalogues.layout import Table
 from zoo.seismicity.catalogues.names import Meaning, key, meaning, run
-from zoo.seismicity.catalogues.times import Asked
+from zoo.seismicity.catalogues.roles import LENGTHS, ROLES, TIMES, Layout
+from zoo.seismicity.catalogues.time_columns import no_clock_left, timely, times_by_name
 
-ROLES = (
-    "time", "date", "clock", "year", "month", "day", "doy", "hour", "minute", "second", "longitude", "latitude", "x",
-    "y", "depth", "magnitude", "type", "id",
-)  # fmt: skip
-_LENGTHS = ("x", "y", "depth")
-_TIMES = ("time", "date", "clock", "hhmm", "hhmmss", "year", "month", "day", "doy", "hour", "minute", "second")
 _SCALES = ("", "mw", "ml")
 """Of several magnitudes that are filled alike the first of these scales is taken, then the first in the file."""
-
-
-@dataclass
-class Layout:
-    """Which column holds what."""
-
-    column: dict[str, int]
-    """role -> number of the column, from 0"""
-    unit: dict[str, str] = field(default_factory=dict)
-    """role -> "m", "km" or "ft", for x, y and depth where the name or the user says so"""
-    side: dict[str, int] = field(default_factory=dict)
-    """role -> -1 where positive numbers go south or west by the name of the column, -2 where the user says so"""
-    magnitudes: list[tuple[int, str]] = field(default_factory=list)
-    """column and name of each magnitude, the preferred one first"""
-    zone_h: float = 0.0
-    """hours by which the times are ahead of UTC"""
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def geographic(self) -> bool:
-        """Whether places are given in degrees."""
-        return "longitude" in self.column
 
 
 def recognise(table: Table, given: Mapping[str, str | int] | None, asked: Asked) -> Layout:
@@ -78,8 +46,8 @@ def recognise(table: Table, given: Mapping[str, str | int] | None, asked: Asked)
             layout.column = roles | layout.column
             layout.notes.append(f"no header: the columns are {name}")
     meanings = _meanings(table, columns)
-    if not explicit & set(_TIMES):
-        _times_by_name(layout, meanings, columns, table, asked)
+    if not explicit & set(TIMES):
+        times_by_name(layout, meanings, columns, table, asked)
     elif "date" in explicit and "time" in explicit:
         layout.column["clock"] = layout.column.pop("time")
     _places_by_name(layout, meanings, columns, explicit)
@@ -94,109 +62,15 @@ def _meanings(table: Table, columns: Sequence[Column]) -> list[Meaning]:
     for number, role in runs.items():
         if number < len(made):
             made[number] = replace(made[number], role=role, unit="")
-    for number, each in enumerate(made):  # "Julian day" is the day of the year for some and counts from -4712 for others
+    for number, each in enumerate(
+        made
+    ):  # "Julian day" is the day of the year for some and counts from -4712 for others
         if each.role == "doy" and columns[number].numeric and columns[number].number.max() > 366:
             made[number] = replace(each, role="time")
     return made
 
 
-def _times_by_name(
-    layout: Layout, meanings: Sequence[Meaning], columns: Sequence[Column], table: Table, asked: Asked
-) -> None:
-    """Enter the columns of the time by their names; those in UTC come before local ones."""
-    if set(layout.column) & {"time", "date", "year"}:
-        return
-    timely = [n for n, m in enumerate(meanings) if m.role in _TIMES and columns[n].kind != "empty"]
-    in_utc = [n for n in timely if meanings[n].zone_h == 0]
-    unlabelled = [n for n in timely if meanings[n].zone_h is None and not meanings[n].local]
-    for chosen in (in_utc, in_utc + unlabelled, timely):
-        found = _time_of(chosen, meanings, columns, asked)
-        if found:
-            found |= _second_beside(found, chosen, meanings, columns)
-            layout.column |= found
-            zones = {meanings[n].zone_h for n in found.values() if meanings[n].zone_h}
-            local = any(meanings[n].local for n in found.values())
-            if zones and chosen is not in_utc:
-                layout.zone_h = zones.pop()
-                layout.notes.append(f"times are {layout.zone_h:+g} h ahead of UTC, as their name says, and were set back")
-            elif local:
-                layout.notes.append("times are local, as their name says, and were taken as if they were UTC")
-            elif in_utc and len(found.values()) and set(found.values()) <= set(in_utc) and unlabelled:
-                names = ", ".join(table.names[n] for n in sorted(found.values()))
-                layout.notes.append(f"times from the columns in UTC: {names}")
-            return
-
-
-def _time_of(
-    chosen: Sequence[int], meanings: Sequence[Meaning], columns: Sequence[Column], asked: Asked
-) -> dict[str, int]:
-    """Return role -> column of a whole time among columns, {} where they hold none."""
-    has: dict[str, int] = {}
-    for n in chosen:
-        has.setdefault(meanings[n].role, n)
-    kinds = {n: columns[n].kind for n in chosen}
-    moments_ = [n for n in chosen if kinds[n] == "moment" and meanings[n].role in ("time", "date", "clock")]
-    clock = next((n for n in chosen if kinds[n] == "clock" and meanings[n].role in ("time", "clock", "hhmm", "hhmmss", "hour")), None)
-    date = next((n for n in chosen if kinds[n] == "date" and meanings[n].role in ("date", "time")), None)
-    if moments_ and not (clock is not None and _midnight(columns[moments_[0]])):
-        return {"time": min(moments_, key=lambda n: meanings[n].role != "time")}
-    if moments_:
-        return {"date": moments_[0], "clock": clock}
-    hours = {role: has[role] for role in ("hour", "minute", "second") if role in has and kinds[has[role]] == "number"}
-    if date is not None and clock is not None:
-        return {"date": date, "clock": clock}
-    number = {role: n for role, n in has.items() if kinds[n] == "number"}
-    parts: dict[str, int] = {}
-    if {"year", "month", "day"} <= has.keys() or (asked.year and {"month", "day"} <= has.keys()):
-        parts = {role: has[role] for role in ("year", "month", "day") if role in has}
-    elif "doy" in number and ("year" in has or asked.year):
-        parts = {role: has[role] for role in ("year", "doy") if role in has}
-    elif date is not None:
-        parts = {"date": date}
-    elif "date" in number:
-        parts = {"date": number["date"]}
-    if parts:
-        if clock is not None:
-            return parts | {"clock": clock}
-        if "hhmm" in number:
-            return parts | {"hhmm": number["hhmm"]} | ({"second": has["second"]} if "second" in hours else {})
-        compact = next((number[role] for role in ("hhmmss", "clock", "time") if role in number), None)
-        if compact is not None and columns[compact].within(0, 240_000_000):
-            return parts | {"clock": compact}
-        if compact is not None and "date" in parts:
-            return {"time": compact}
-        if "hour" in hours and "minute" not in hours and columns[hours["hour"]].number.max() > 24:
-            return parts | {"hhmm": hours["hour"]} | ({"second": hours["second"]} if "second" in hours else {})
-        if "hour" in hours:
-            return parts | hours
-    if "time" in has and kinds[has["time"]] in ("number", "text"):
-        return {"time": has["time"]}
-    if date is not None and "date" not in parts:
-        return {"date": date}
-    return parts
-
-
-def _second_beside(
-    found: dict[str, int], chosen: Sequence[int], meanings: Sequence[Meaning], columns: Sequence[Column]
-) -> dict[str, int]:
-    """Return the column of seconds beside a time that goes to the minute, {} where there is none."""
-    if "second" in found or not {"time", "clock"} & set(found):
-        return {}
-    at = found.get("clock", found.get("time"))
-    texts = columns[at].filled[:50]
-    if any(text.count(":") != 1 for text in texts) and not (columns[at].whole and columns[at].within(0, 2400)):
-        return {}
-    n = next((n for n in chosen if meanings[n].role == "second" and columns[n].within(0, 61)), None)
-    return {} if n is None else {"second": n}
-
-
-def _midnight(column: Column) -> bool:
-    return all(" 00:00" in text or "T00:00" in text for text in column.filled[:50])
-
-
-def _places_by_name(
-    layout: Layout, meanings: Sequence[Meaning], columns: Sequence[Column], explicit: set[str]
-) -> None:
+def _places_by_name(layout: Layout, meanings: Sequence[Meaning], columns: Sequence[Column], explicit: set[str]) -> None:
     """Enter longitude and latitude (with minutes and hemispheres), or x and y, by their names."""
     if {"longitude", "latitude"} <= set(layout.column) or {"x", "y"} <= explicit:
         return
@@ -278,7 +152,7 @@ def _by_content(layout: Layout, columns: Sequence[Column], table: Table, asked: 
     """Enter what is missing by what stands in the rows."""
     where = f"{table.where} (first row: {' '.join(table.sample[0])[:120]})"
     taken = set(layout.column.values()) | {n for n, _ in layout.magnitudes}
-    taken |= {n for n in range(len(table.names)) if not _timely(table, n)}  # when it was updated is no origin time
+    taken |= {n for n in range(len(table.names)) if not timely(table, n)}  # when it was updated is no origin time
     guessed = set(layout.column)
     if not {"time", "date", "year", "month", "doy"} & set(layout.column):
         layout.column |= find_time(columns, taken, where)
@@ -304,7 +178,9 @@ def _by_content(layout: Layout, columns: Sequence[Column], table: Table, asked: 
                 continue
             if all(re.fullmatch(r"[AaPp]\.?\s?[Mm]\.?", text) for text in column.filled[:200]):
                 layout.column["half"] = n
-            elif all(re.fullmatch(r"(?:UTC|GMT)?[+-]\d\d?:\d\d|(?:UTC|GMT)?[+-]\d{4}", text) for text in column.filled[:200]):
+            elif all(
+                re.fullmatch(r"(?:UTC|GMT)?[+-]\d\d?:\d\d|(?:UTC|GMT)?[+-]\d{4}", text) for text in column.filled[:200]
+            ):
                 layout.column["zone"] = n
     new = {role: n for role, n in layout.column.items() if role not in guessed}
     if new:
@@ -314,7 +190,7 @@ def _by_content(layout: Layout, columns: Sequence[Column], table: Table, asked: 
 
 
 def _checked(layout: Layout, columns: Sequence[Column], table: Table, asked: Asked) -> Layout:
-    """Return the layout without what it does not need, refused where it has no time or no place or leaves a clock out."""
+    """Return the layout without what it does not need, refused without a time, a place or a clock that is there."""
     has = set(layout.column)
     missing = []
     if not ({"time", "date", "year"} & has or (asked.year and {"month", "doy"} & has)):
@@ -337,34 +213,8 @@ def _checked(layout: Layout, columns: Sequence[Column], table: Table, asked: Ask
     if layout.geographic:
         for role in "xy":
             layout.column.pop(role, None)
-    _no_clock_left(layout, columns, table)
+    no_clock_left(layout, columns, table)
     return layout
-
-
-def _no_clock_left(layout: Layout, columns: Sequence[Column], table: Table) -> None:
-    """Refuse dates without a time of day beside a column that looks like one."""
-    has = layout.column
-    if "clock" in has or "hour" in has or "hhmm" in has:
-        return
-    if "time" in has and columns[has["time"]].kind in ("moment", "number"):
-        return
-    left = [n for n, c in enumerate(columns) if n not in has.values() and c.kind == "clock" and _timely(table, n)]
-    if left:
-        names = ", ".join(table.names[n] if n < len(table.names) else str(n + 1) for n in left)
-        raise ZooError(
-            f"{table.where}: the dates have no time of day, and the column {names} looks like one. Say whether it is: "
-            f"--columns date={_called(table, has.get('date', has.get('year', 0)))} time={_called(table, left[0])}."
-        )
-
-
-def _timely(table: Table, n: int) -> bool:
-    from zoo.seismicity.catalogues.names import _OTHERS, tokens
-
-    return n >= len(table.names) or not _OTHERS.search("_".join(tokens(table.names[n])))
-
-
-def _called(table: Table, n: int) -> str:
-    return table.names[n] if n < len(table.names) and table.names[n] else str(n + 1)
 
 
 def _given(given: Mapping[str, str | int] | None, table: Table) -> Layout:
@@ -377,7 +227,7 @@ def _given(given: Mapping[str, str | int] | None, table: Table) -> Layout:
         role = role or (word.strip().lower() if word.strip().lower() in ROLES else "")
         if not role:
             raise UsageError(f"--columns: {word!r} is not something that a catalogue holds.{did_you_mean(word, ROLES)}")
-        if role in _LENGTHS and said.unit in ("m", "km", "ft"):
+        if role in LENGTHS and said.unit in ("m", "km", "ft"):
             layout.unit[role] = said.unit
         if said.side < 0:
             layout.side[role] = -2  # said by the user: no doubt about it
@@ -389,7 +239,9 @@ def _given(given: Mapping[str, str | int] | None, table: Table) -> Layout:
         elif wanted.isdigit() and 1 <= int(wanted) <= table.width:
             at = int(wanted) - 1
         else:
-            known = did_you_mean(wanted, names) if names else f" It has {table.width} columns and no header: give a number."
+            known = (
+                did_you_mean(wanted, names) if names else f" It has {table.width} columns and no header: give a number."
+            )
             raise UsageError(f"--columns {word}={wanted}: {table.where} has no such column.{known}")
         role = "clock" if role == "hhmmss" else role
         if role == "magnitude":

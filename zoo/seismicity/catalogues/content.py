@@ -6,18 +6,20 @@ Taken is only what has one reading; of two plausible ones both are named and the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.coordinates import coordinates, open_ocean
+from zoo.seismicity.catalogues.asked import Asked, ordered
+from zoo.seismicity.catalogues.coordinates import coordinates
 from zoo.seismicity.catalogues.dates import CLOCK, parse
-from zoo.seismicity.catalogues.times import Asked, calendar, from_numbers, moments, ordered
+from zoo.seismicity.catalogues.parts import from_numbers
+from zoo.seismicity.catalogues.times import moments
 
-_YEARS = (1000, int(str(np.datetime64("now", "Y"))) + 1)
+YEARS = (1000, int(str(np.datetime64("now", "Y"))) + 1)
 
 
 @dataclass
@@ -75,7 +77,9 @@ class Column:
     def counts(self) -> bool:
         """Return whether the column numbers the rows, or names events by whole numbers."""
         steps = np.diff(self.number)
-        return self.whole and len(steps) > 2 and bool(np.mean(steps == np.median(steps)) > 0.9 and np.median(steps) != 0)
+        return (
+            self.whole and len(steps) > 2 and bool(np.mean(steps == np.median(steps)) > 0.9 and np.median(steps) != 0)
+        )
 
     def magnitude_score(self) -> float:
         """Return how much like magnitudes the numbers look: few figures, small, and ever fewer of the large ones."""
@@ -113,10 +117,10 @@ def columns_of(sample: Sequence[Sequence[str]], width: int) -> list[Column]:
     return [Column([row[n] if n < len(row) else "" for row in sample]) for n in range(width)]
 
 
-def _parts(columns: Sequence[Column], start: int) -> dict[str, int] | None:
+def parts_from(columns: Sequence[Column], start: int) -> dict[str, int] | None:
     """Return the roles of columns from `start` on that are year, month, day and a time of day."""
     take = columns[start : start + 6]
-    if len(take) < 3 or not take[0].within(*_YEARS) or not take[1].whole:
+    if len(take) < 3 or not take[0].within(*YEARS) or not take[1].whole:
         return None
     if take[1].within(1, 12) and take[2].within(1, 31) and take[2].whole:
         found, rest = {"year": start, "month": start + 1, "day": start + 2}, take[3:]
@@ -158,7 +162,7 @@ def find_time(columns: Sequence[Column], taken: set[int], where: str) -> dict[st
         if columns[n].kind == "date":
             return {"date": n} | _clock_beside(columns, n, taken)
     for n in free:
-        found = _parts(columns, n)
+        found = parts_from(columns, n)
         if found and not set(found.values()) & taken:
             return found
     for n in free:
@@ -200,7 +204,13 @@ def _clock_beside(columns: Sequence[Column], n: int, taken: set[int]) -> dict[st
     if n + 1 >= len(columns) or n + 1 in taken:
         return {}
     after = columns[n + 1]
-    if n + 2 < len(columns) and after.whole and after.within(0, 24) and columns[n + 2].whole and columns[n + 2].within(0, 60):
+    if (
+        n + 2 < len(columns)
+        and after.whole
+        and after.within(0, 24)
+        and columns[n + 2].whole
+        and columns[n + 2].within(0, 60)
+    ):
         found = {"hour": n + 1, "minute": n + 2}
         return found | ({"second": n + 3} if n + 3 < len(columns) and columns[n + 3].within(0, 61) else {})
     if not after.numeric or after.number.min() < 0 or after.counts():
@@ -230,163 +240,10 @@ def _short_years(columns: Sequence[Column], n: int, taken: set[int]) -> dict[str
     good = []
     for order in ("ymd", "dmy", "mdy"):
         at = {"year": n + order.index("y"), "month": n + order.index("m"), "day": n + order.index("d")}
-        if not columns[at["year"]].within(0, 99) and not columns[at["year"]].within(*_YEARS):
+        if not columns[at["year"]].within(0, 99) and not columns[at["year"]].within(*YEARS):
             continue
         roles = at | {"hour": n + 3, "minute": n + 4, "second": n + 5}
         made = from_numbers({role: columns[number].number for role, number in roles.items()}, Asked())
         if not np.isnat(made).any() and len(made) >= 10 and ordered(made) > 0.999:
             good.append(roles)
     return good[0] if len(good) == 1 else {}
-
-
-def find_place(columns: Sequence[Column], taken: set[int], where: str, notes: list[str]) -> dict[str, int]:
-    """Return the columns of latitude and longitude, {} where there are none.
-
-    Raises:
-        ZooError: if two readings are plausible.
-    """
-    free = [n for n in range(len(columns)) if n not in taken]
-    pairs = {}
-    for a, b in zip(free, free[1:], strict=False):
-        scores = [columns[n].place_score() for n in (a, b)]
-        reach = [np.nanmax(np.abs(columns[n].number)) if columns[n].numeric else np.inf for n in (a, b)]
-        if min(scores) > 0 and min(reach) <= 90 and b - a <= 2:
-            pairs[(a, b)] = sum(scores) - abs(scores[0] - scores[1]) / 2
-    if not pairs:
-        return {}
-    best = max(pairs, key=pairs.__getitem__)
-    rivals = [pair for pair, score in pairs.items() if pair != best and score > pairs[best] - 2]
-    # A second place further right (the one before relocation) is no rival; one that shares a column is.
-    rivals = [pair for pair in rivals if set(pair) & set(best) or pair[0] < best[0]]
-    for pair in rivals:
-        if set(pair) & set(best):
-            raise ZooError(_two_places(where, best, pair, columns))
-        best = min(best, pair)
-    a, b = best
-    x, y = (columns[n].number for n in best)
-    if np.nanmax(np.abs(x)) > 90:
-        return {"longitude": a, "latitude": b}
-    if np.nanmax(np.abs(y)) > 90 or _sides(columns[a], "NS") or _sides(columns[b], "EW"):
-        return {"latitude": a, "longitude": b}
-    if _sides(columns[a], "EW") or _sides(columns[b], "NS"):
-        return {"longitude": a, "latitude": b}
-    first, second = float(np.nanmedian(x)), float(np.nanmedian(y))
-    sea = {"latitude": open_ocean(second, first), "longitude": open_ocean(first, second)}
-    if sea["latitude"] != sea["longitude"]:
-        lead = "longitude" if sea["latitude"] else "latitude"
-        place = (second, first) if sea["latitude"] else (first, second)
-        notes.append(
-            f"column {a + 1} was taken as {lead}: the other way round the events would lie in the open ocean or in "
-            f"Antarctica, so they lie near {point(*place)}"
-        )
-        return {lead: a, "latitude" if lead == "longitude" else "longitude": b}
-    raise ZooError(
-        f"{where} has no header, and columns {a + 1} and {b + 1} may be latitude and longitude (events near "
-        f"{point(first, second)}: --columns latitude={a + 1} longitude={b + 1}) or longitude and latitude (near "
-        f"{point(second, first)}: --columns longitude={a + 1} latitude={b + 1}). Say which; the other columns are found."
-    )
-
-
-def _sides(column: Column, letters: str) -> bool:
-    return all(re.search(f"[{letters}]", text.upper()) for text in column.filled[:20])
-
-
-def point(latitude_deg: float, longitude_deg: float) -> str:
-    """Return a place as text.
-
-    >>> point(46.36, -7.35)
-    '46.360 N 7.350 W'
-    """
-    north, east = "N" if latitude_deg >= 0 else "S", "E" if longitude_deg >= 0 else "W"
-    return f"{abs(latitude_deg):.3f} {north} {abs(longitude_deg):.3f} {east}"
-
-
-def _two_places(where: str, best: tuple[int, int], pair: tuple[int, int], columns: Sequence[Column]) -> str:
-    both = " or ".join(
-        f"columns {a + 1} and {b + 1} ({columns[a].filled[0]} {columns[b].filled[0]})" for a, b in (best, pair)
-    )
-    return (
-        f"{where} has no header, and the place may be {both}. Say which: --columns longitude=NUMBER latitude=NUMBER "
-        "(and time=, depth=, magnitude= where they are not found)."
-    )
-
-
-def find_depth_and_magnitude(
-    columns: Sequence[Column], taken: set[int], place: Mapping[str, int], where: str, notes: list[str]
-) -> dict[str, int]:
-    """Return the columns of depth and magnitude, as far as they can be told: those next to the place.
-
-    Raises:
-        ZooError: if two columns may be either.
-    """
-    right = max(place.values())
-    free = [n for n in range(len(columns)) if n not in taken and columns[n].numeric and not columns[n].counts()]
-    near = [n for n in free if n > right][:2] or []
-    if len(near) < 2:
-        near += [n for n in reversed(free) if n < right][: 2 - len(near)]
-    near = [n for n in near if columns[n].depth_score() > -9 or columns[n].magnitude_score() > -9]
-    if not near:
-        return {}
-    if len(near) == 1:
-        n = near[0]
-        depth, magnitude = columns[n].depth_score(), columns[n].magnitude_score()
-        if magnitude >= 2 and depth < 2:
-            return {"magnitude": n}
-        if depth >= 2 and magnitude < 2:
-            return {"depth": n}
-        notes.append(f"column {n + 1} was not used: it may be depth or magnitude (--columns depth={n + 1} or magnitude=)")
-        return {}
-    a, b = near
-    usual = columns[a].depth_score() + columns[b].magnitude_score()  # depth, then magnitude
-    other = columns[b].depth_score() + columns[a].magnitude_score()
-    if max(usual, other) < -4:
-        return {}
-    told = any(np.ptp(columns[n].number) > 0 for n in near) and len(columns[a].filled) >= 20
-    if abs(usual - other) < 1.5 and told:
-        raise ZooError(
-            f"{where} has no header, and of columns {a + 1} and {b + 1} ({columns[a].filled[0]}, {columns[b].filled[0]}) "
-            "either may be depth or magnitude. Say which: "
-            f"--columns depth={a + 1} magnitude={b + 1}, or depth={b + 1} magnitude={a + 1}."
-        )
-    return {"depth": a, "magnitude": b} if usual >= other else {"magnitude": a, "depth": b}
-
-
-def known_order(columns: Sequence[Column]) -> tuple[str, dict[str, int]] | None:
-    """Return name and columns of a program's output, where the columns are those that it writes.
-
-    hypoDD's .reloc and event.dat, GrowClust, the SCSN's relocated catalogues, ZMAP, CSEP.
-    """
-    width = len(columns)
-
-    def place(latitude: int, longitude: int) -> bool:
-        return columns[latitude].within(-90, 90) and columns[longitude].within(-180, 360)
-
-    if width >= 9 and all(text.startswith("PDE") for text in columns[0].filled) and place(5, 6):
-        if (found := _parts(columns, 1)) and "clock" in found:
-            return "the USGS's PDE", found | {"latitude": 5, "longitude": 6, "depth": 7, "magnitude": 8}
-    if width in (23, 24, 25) and columns[0].whole and place(1, 2) and (found := _parts(columns, 10)) and len(found) == 6:
-        return "hypoDD's .reloc", found | {"latitude": 1, "longitude": 2, "depth": 3, "magnitude": 16}
-    if width >= 20 and (found := _parts(columns, 0)) and len(found) == 6 and columns[6].whole and place(7, 8):
-        if width == 25 and place(22, 23):
-            near = [np.nanmax(np.abs(columns[a].number - columns[b].number)) < 2 for a, b in ((7, 22), (8, 23))]
-            if all(near):
-                return "GrowClust's", found | {"latitude": 7, "longitude": 8, "depth": 9, "magnitude": 10}
-        if {text.lower() for text in columns[-3].filled[:200]} <= {"le", "re", "ts", "qb", "sn", "st", "nt", "uk"}:
-            return "the SCSN's", found | {"latitude": 7, "longitude": 8, "depth": 9, "magnitude": 10}
-    if width == 10 and columns[9].whole and columns[0].whole and columns[1].whole and place(2, 3):
-        digits = {len(text) for text in columns[0].filled}
-        ok = calendar(columns[0].number // 10_000, columns[0].number // 100 % 100, columns[0].number % 100)
-        if digits == {8} and not np.isnat(ok).any():
-            names = ("date", "clock", "latitude", "longitude", "depth", "magnitude")
-            return "hypoDD's event.dat", dict(zip(names, range(6), strict=True))
-    if width >= 9 and place(1, 0) and columns[2].within(*_YEARS) and columns[3].within(1, 12) and columns[4].within(1, 31):
-        if columns[7].within(0, 24) and columns[8].within(0, 60) and columns[3].whole and columns[4].whole:
-            names = ("longitude", "latitude", "year", "month", "day", "magnitude", "depth", "hour", "minute")
-            found = dict(zip(names, range(9), strict=True))
-            if width > 9 and columns[9].within(0, 61):
-                found["second"] = 9
-            return "ZMAP's", found
-    if width in (6, 7) and place(1, 0) and columns[3].kind == "moment" and columns[2].within(-5, 10):
-        if columns[4].numeric and columns[5].whole and columns[0].place_score() > 0 and columns[1].place_score() > 0:
-            return "CSEP's", {"longitude": 0, "latitude": 1, "magnitude": 2, "time": 3, "depth": 4}
-    return None

@@ -140,3 +140,13 @@ def from_epsg(x_m: np.ndarray, y_m: np.ndarray, epsg: int) -> tuple[np.ndarray, 
         raise ZooError(f"--epsg {epsg} is {system.name}, not projected metres. Leave it out for degrees.")
     longitude, latitude = turn.transform(x_m, y_m)
     return tuple(np.where(np.isfinite(v), v, np.nan) for v in (np.asarray(longitude), np.asarray(latitude)))
+
+
+def point(latitude_deg: float, longitude_deg: float) -> str:
+    """Return a place as text.
+
+    >>> point(46.36, -7.35)
+    '46.360 N 7.350 W'
+    """
+    north, east = "N" if latitude_deg >= 0 else "S", "E" if longitude_deg >= 0 else "W"
+    return f"{abs(latitude_deg):.3f} {north} {abs(longitude_deg):.3f} {east}"

@@ -12,7 +12,8 @@ import numpy as np
 
 _MONTHS = """
 jan janv januar january enero ene gennaio gen janeiro oca ocak янв一月|feb fevr fev febrero febbraio sub subat фев|
-mar mars marzo mrt mart mae marz marco мар|apr avr avril abr abril aprile nis nisan апр|may mai mayo mag maggio maio mei мая май|
+mar mars marzo mrt mart mae marz marco мар|apr avr avril abr abril aprile nis nisan апр|
+may mai mayo mag maggio maio mei мая май|
 jun juin junio giu giugno junho haz haziran июн|jul juil julio lug luglio julho tem temmuz июл|
 aug aout ago agosto agu agustos авг|sep sept septembre septiembre set settembre setembro eyl eylul сен|
 oct okt oktober octubre ott ottobre out outubro eki ekim окт|nov kas kasim novembre noviembre ноя|
@@ -23,7 +24,8 @@ MONTHS = {name: number for number, names in enumerate(_MONTHS.split("|"), 1) for
 _WORD = r"[^\W\d_]{3,12}\.?"
 _MON = rf"\d{{1,2}}|{_WORD}"
 _CLOCK_TEXT = (
-    r"(?P<h>\d{1,2})\s*[:h時时]\s*(?P<mi>\d{1,2})\s*(?:[:m分'´]?\s*(?<=[:m分'´\s])(?P<s>\d{1,2}(?:[.,:]\d*)?)\s*(?:s|秒|\"|'')?|[分m'])?"
+    r"(?P<h>\d{1,2})\s*[:h時时]\s*(?P<mi>\d{1,2})\s*"
+    r"(?:[:m分'´]?\s*(?<=[:m分'´\s])(?P<s>\d{1,2}(?:[.,:]\d*)?)\s*(?:s|秒|\"|'')?|[分m'])?"
 )
 _DOTS = r"(?P<h2>\d{1,2})\.(?P<mi2>\d{2})\.(?P<s2>\d{2}(?:[.,]\d*)?)"
 _COMPACT = r"(?P<h3>\d{2})(?P<mi3>\d{2})(?P<s3>\d{2}(?:[.,]\d*)?)?"
@@ -43,8 +45,7 @@ _DATES = (
     (1, r"(?P<m>WORD)\s*[-\s]\s*(?P<d>\d{1,2})(?:st|nd|rd|th)?\s*[-,\s]\s*(?P<y>\d{4})"),
 )
 _PATTERNS = [
-    (kind, re.compile(date.replace("MON", _MON).replace("WORD", _WORD) + _TAIL, re.IGNORECASE))
-    for kind, date in _DATES
+    (kind, re.compile(date.replace("MON", _MON).replace("WORD", _WORD) + _TAIL, re.IGNORECASE)) for kind, date in _DATES
 ]
 _WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+(?=\w)", re.IGNORECASE)
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.layout import Table, encoding_of
+from zoo.seismicity.catalogues.layout import Table
+from zoo.seismicity.catalogues.lines import encoding_of
 
 _JSON_EXPECTED = (
-    "Expected GeoJSON of points, or a list of events, with a time and a magnitude each, as ComCat, EMSC and GeoNet give."
+    "Expected GeoJSON of points, or a list of events, with time and magnitude, as ComCat, EMSC and GeoNet give."
 )
 
 
@@ -62,7 +63,9 @@ def _records(found: Any) -> list[dict[str, Any]]:
             return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
         rows = [value for value in found.values() if isinstance(value, dict)]
         sizes = {len(value) for value in rows}
-        if len(rows) >= 3 and len(rows) == len(found) and len(sizes) == 1:  # pandas: {"time": {"0": ..., "1": ...}, ...}
+        if (
+            len(rows) >= 3 and len(rows) == len(found) and len(sizes) == 1
+        ):  # pandas: {"time": {"0": ..., "1": ...}, ...}
             if not any(re.search("[a-z]", name) for name in rows[0]):
                 return [{name: found[name][at] for name in found} for at in rows[0]]
             return [_flat(each) for each in rows]
@@ -88,7 +91,11 @@ def _feature(feature: Mapping[str, Any]) -> dict[str, Any]:
     ComCat's third coordinate is the depth, EMSC's is the height; beside a depth of its own it is left alone.
     """
     properties = _flat(feature.get("properties") or {})
-    properties = {k: v for k, v in properties.items() if k.lower() not in ("lon", "lat", "longitude", "latitude", "long", "x", "y")}
+    properties = {
+        k: v
+        for k, v in properties.items()
+        if k.lower() not in ("lon", "lat", "longitude", "latitude", "long", "x", "y")
+    }
     point = feature["geometry"]["coordinates"]
     made = {"longitude": point[0], "latitude": point[1]} | properties
     if not any(name.lower() in ("depth", "depth_km", "dep") for name in properties):
@@ -138,12 +145,16 @@ def mat_table(path: Path) -> Table:
     size = max(sizes, key=sizes.count, default=0)
     vectors = {name: value for name, value in vectors.items() if value.ndim == 1 and len(value) == size}
     if len(vectors) < 3 or size < 1:
+        held = ", ".join(name for name in content if not name.startswith("__")) or "nothing"
         raise ZooError(
-            f"{path} holds {', '.join(name for name in content if not name.startswith('__')) or 'nothing'}: no matrix of "
+            f"{path} holds {held}: no matrix of "
             "ZMAP (longitude, latitude, year, month, day, magnitude, depth, hour, minute) and no vectors with names. "
             "In MATLAB: writetable(catalogue, 'catalogue.csv')."
         )
-    rows = [[_text(v.item() if isinstance(v, np.generic) else v) for v in row] for row in zip(*vectors.values(), strict=True)]
+    rows = [
+        [_text(v.item() if isinstance(v, np.generic) else v) for v in row]
+        for row in zip(*vectors.values(), strict=True)
+    ]
     return table_of(str(path), list(vectors), rows)
 
 
@@ -175,7 +186,11 @@ def obspy_events(path: Path) -> list[Any] | None:
 
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             events = list(read_events(str(path)))
     except Exception:  # readers of other formats raise anything
@@ -222,7 +237,9 @@ def read_obspy(path: Path, compare: int | None = None) -> tuple[dict[str, np.nda
         )
     compare = expected_events(path) if compare is None else compare
     if compare is not None and len(events) < 0.98 * compare:
-        raise ZooError(f"{path} holds {compare} events, and ObsPy reads {len(events)} of them. Save it as CSV or QuakeML.")
+        raise ZooError(
+            f"{path} holds {compare} events, and ObsPy reads {len(events)} of them. Save it as CSV or QuakeML."
+        )
     rows = []
     for event in events:
         origin = event.preferred_origin() or (event.origins[0] if event.origins else None)

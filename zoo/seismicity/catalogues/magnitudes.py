@@ -65,7 +65,11 @@ def chosen(values: Sequence[np.ndarray], names: Sequence[str], notes: list[str])
     same = [value for n, value in enumerate(values) if n > at and names[n] == names[at]]
     for value in same:
         made = np.where(np.isfinite(made), made, value)
-    rest = [f"{name} has {count}" for n, (name, count) in enumerate(zip(names, filled, strict=True)) if name != names[at] and count]
+    rest = [
+        f"{name} has {count}"
+        for n, (name, count) in enumerate(zip(names, filled, strict=True))
+        if name != names[at] and count
+    ]
     others = f"; {', '.join(dict.fromkeys(rest))}" if rest else ""
     notes.append(f"magnitudes from the column {names[at]!r} ({np.isfinite(made).sum()} of {len(made)} rows{others})")
     return made

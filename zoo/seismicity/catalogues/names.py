@@ -1,4 +1,4 @@
-"""What the name of a column says: its role, unit, zone and hemisphere, in the languages in which catalogues are kept."""
+"""What the name of a column says: its role, unit, zone and hemisphere, in the languages of catalogues."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ _WORDS = {
     "month": "month mo mon mnth mes mois mese monat ay месяц miesiac maand manad maned bulan 月 mm",
     "day": "day dy da dd dia jour giorno tag gun день dzien dag hari 日 dayofmonth",
     "doy": "doy jday julianday dayofyear julday jd ddd jul",
-    "hour": "hour hours hr hrs hh ho stunde std heures horas ora час uur timme jam 時 时 h",
+    "hour": "hour hours hr hrs hh ho stunde heures horas ora час uur timme jam 時 时 h",
     "minute": "minute minutes min mi mn minuto minutos minuti minuten dakika dk минута минуты menit 分",
     "second": "second seconds sec secs sc ss se segundo segundos secondi sekunde sekunden sn saniye секунда detik 秒",
     "hhmm": "hhmm hrmn hrmin hourmin hm",
     "hhmmss": "hhmmss hms",
-    "date": "date dates origindate fecha data datum tarih tarihi olustarihi дата tanggal 日期 日付 発震日 発生日 发震日期 "
-            "发生日期 날짜 ημερομηνια dato pvm paivamaara fechautc daymonthyear origdate datei jour",
+    "date": "date dates origindate fecha data datum tarih tarihi olustarihi дата tanggal 日期 日付 "
+            "発震日 発生日 发震日期 "
+            "发生日期 날짜 ημερομηνια dato pvm paivamaara fechautc daymonthyear origdate",
     "time": "time datetime origintime ot eventtime timestamp epoch unixtime unix timestring timestamps origtime when "
             "hora heure heures ora oraorigine zeit uhrzeit herdzeit saat olussaati oluszamani zaman zamani tarihsaat "
-            "tarihzaman время waktu 时间 時間 時刻 发震时刻 発震時刻 発生時刻 发震时间 发生时间 시각 시간 발생시각 ωρα tid tijd czas "
+            "tarihzaman время waktu 时间 時間 時刻 发震时刻 発震時刻 発生時刻 "
+            "发震时间 发生时间 시각 시간 발생시각 ωρα tid tijd czas "
             "fechahora fechayhora datumzeit dateheure dataora dateandtime dateoftime timeutc isotime datetimestring "
             "origintimestring decimalyear decyear yearfraction decimalyr tdec datenum matlabtime exceldate mjd "
             "epochtime posixtime unixtimestamp utc ut gmt horaorigen hypocentraltime",
     "longitude": "lon long longitude longi lng longitud longitudine laenge lange langengrad geographischelange geolon "
-                 "boylam долгота bujur 经度 經度 経度 경도 lengtegraad μηκος lengde lengdegrad dlugosc lonx evlo geogrlong "
+                 "boylam долгота bujur 经度 經度 経度 경도 lengtegraad μηκος lengde lengdegrad dlugosc lonx "
+                 "evlo geogrlong "
                  "longitudeest xlon elon glon centroidlon",
     "latitude": "lat latitude lati latitud latitudine breite breitengrad geographischebreite geolat enlem широта "
                 "lintang 纬度 緯度 위도 breddegrad πλατος szerokosc evla breedtegraad ylat nlat glat centroidlat",
     "x": "x east easting utmx utme utmeasting xutm xcoord xcoordinate coordx 東 ost",
     "y": "y north northing utmy utmn utmnorthing yutm ycoord ycoordinate coordy 北 nord",
     "depth": "depth dep dpt z prof profundidad profundidade profondeur profondita tiefe herdtiefe derinlik der глубина "
-             "kedalaman 深さ 深度 震源深度 깊이 βαθος dyp djup diepte glebokosc tvd evdp depthvalue focaldepth depthbsl zkm",
+             "kedalaman 深さ 深度 震源深度 깊이 βαθος dyp djup diepte glebokosc tvd evdp "
+             "depthvalue focaldepth depthbsl zkm",
     "elevation": "elevation elev altitude height",
-    "magnitude": "mag magnitude m magn magnitud magnitudo magnitudine magnituda magnitudeml buyukluk xm prefmag "
+    "magnitude": "mag magnitude m magn magnitud magnitudo magnitudine magnituda buyukluk xm prefmag "
                  "preferredmagnitude 震级 震級 マグニチュード 규모 магнитуда μεγεθος magnitudevalue magvalue mpref "
                  "bestmag maxmag mag1 magnitude1 eqmag primarymagnitude magni magnituden magnitude0",
     "type": "type eventtype et evtype etype evtyp",
@@ -57,19 +61,21 @@ _ROLE = {plain(word): role for role, words in _WORDS.items() for word in words.s
 _ROLE |= {"latd": "latitude", "latdeg": "latitude", "lond": "longitude", "longd": "longitude", "londeg": "longitude"}
 _TYPED = {
     "mw", "mww", "mwc", "mwr", "mwb", "mwp", "mwg", "ml", "mlv", "mlr", "md", "mc", "mb", "mblg", "mlg", "mn", "ms",
-    "ms20", "mj", "mjma", "mh", "mt", "mlh", "mpv", "mbb", "mwbb", "mlbb", "mlg", "mdl", "me", "mag2", "mlvc", "ke",
+    "ms20", "mj", "mjma", "mh", "mt", "mlh", "mpv", "mbb", "mwbb", "mlbb", "mdl", "me", "mag2", "mlvc", "ke",
     "mwmw",
 } - {"ke"}  # fmt: skip
 _PREFIXES = ("event", "ev", "origin", "orig", "source", "src", "epicenter", "epicentre", "epicentral", "epi", "hypo",
              "hypocenter", "hypocentre", "hypocentral", "preferred", "pref", "eq", "earthquake", "quake", "focal",
              "geometry", "properties", "relocated", "reloc", "initial")  # fmt: skip
 _ZONES = {"utc": 0.0, "gmt": 0.0, "ut": 0.0, "jst": 9.0, "kst": 9.0, "wib": 7.0, "wita": 8.0, "wit": 9.0, "cest": 2.0,
-          "cet": 1.0, "pst": -8.0, "pdt": -7.0, "nzst": 12.0, "nzdt": 13.0, "clt": -4.0, "trt": 3.0, "msk": 3.0}  # fmt: skip
+          "cet": 1.0, "pst": -8.0, "pdt": -7.0, "nzst": 12.0, "nzdt": 13.0, "clt": -4.0, "trt": 3.0,
+          "msk": 3.0}  # fmt: skip
 _LOCAL = {"local", "lokal", "locale", "lt", "loc", "locala", "yerel", "ortszeit", "местное", "当地", "tsi", "lmt"}
 # Several places use these for their own; times so named are local.
 _VAGUE_ZONES = {"ist", "cst", "est", "edt", "cdt", "mst", "mdt", "bst", "ast", "hst", "art", "pht", "eet", "eest"}
 _UNITS = {"km": "km", "kilometer": "km", "kilometers": "km", "kilometre": "km", "kilometres": "km", "m": "m",
-          "meter": "m", "meters": "m", "metre": "m", "metres": "m", "metros": "m", "metri": "m", "千米": "km", "公里": "km", "米": "m", "ft": "ft", "feet": "ft"}  # fmt: skip
+          "meter": "m", "meters": "m", "metre": "m", "metres": "m", "metros": "m", "metri": "m",
+          "千米": "km", "公里": "km", "米": "m", "ft": "ft", "feet": "ft"}  # fmt: skip
 _DEGREES = {"deg", "degree", "degrees", "degr", "dd", "decimal", "grad", "grados", "gradi", "dec", "wgs84", "°", "o"}
 _SIDES = {"n": 1, "north": 1, "s": -1, "south": -1, "e": 1, "east": 1, "w": -1, "west": -1, "oeste": -1, "ouest": -1}
 _MINUTES, _SECONDS = {"min", "minute", "minutes", "minuten", "mn"}, {"sec", "second", "seconds"}
@@ -78,6 +84,11 @@ _OTHERS = re.compile(
     r"updat|modif|creat|insert|evaluat|review|load|publi(?!cid)|download|process|catalogued|err|unc|sigma|std(?:ev|dev)"
     r"|rms|gap|_nst|ptime|stime|duration|start|end(?:_|$)"
 )
+
+
+def is_other_time(name: str) -> bool:
+    """Return whether a name is that of an error, or of when something else happened than the earthquake."""
+    return bool(_OTHERS.search("_".join(tokens(name))))
 
 
 @dataclass(frozen=True)
@@ -115,10 +126,12 @@ def meaning(name: str) -> Meaning:
     ('depth', 'km', -1, 'ml')
     """
     words = tokens(name)
-    if not words or _OTHERS.search("_".join(words)):
+    if not words or is_other_time(name):
         return Meaning()
     whole = "".join(words)
-    clocklike = re.fullmatch(r"(y{2,4}m{1,3}d{1,3}|d{1,2}m{1,3}y{2,4})?(t?(?:h{2}|h(?=m))m{1,2}(?:s+f*)?)?(utc|z)?", whole)
+    clocklike = re.fullmatch(
+        r"(y{2,4}m{1,3}d{1,3}|d{1,2}m{1,3}y{2,4})?(t?(?:h{2}|h(?=m))m{1,2}(?:s+f*)?)?(utc|z)?", whole
+    )
     if clocklike and (clocklike[1] or clocklike[2]):
         both = clocklike[1] and clocklike[2]
         bare = {"hhmm": "hhmm", "hhmmss": "hhmmss"}.get(clocklike[2] or "", "clock")
@@ -190,7 +203,7 @@ _RUN = {
     "year": {"y", "yy", "yyy", "yyyy", "yr", "year", "ano", "jahr", "anno", "annee", "yil"},
     "month": {"m", "mm", "mo", "mon", "month", "mes", "monat", "mese", "mois", "ay"},
     "day": {"d", "dd", "dy", "da", "day", "dia", "tag", "giorno", "jour", "gun"},
-    "hour": {"h", "hh", "hr", "ho", "hour", "hrs", "hora", "std", "ora", "heure", "saat"},
+    "hour": {"h", "hh", "hr", "ho", "hour", "hrs", "hora", "ora", "heure", "saat"},
     "minute": {"m", "mm", "mi", "mn", "min", "minute", "minuto", "dk"},
     "second": {"s", "ss", "sc", "se", "sec", "second", "segundo", "sn"},
 }

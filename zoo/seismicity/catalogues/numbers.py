@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.errors import ZooError
-
-if TYPE_CHECKING:
-    from zoo.seismicity.catalogues.times import Asked
+from zoo.seismicity.catalogues.asked import Asked, choose
+from zoo.seismicity.catalogues.parts import calendar, full_year
 
 _NAT = np.datetime64("NaT", "ms")
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?")
@@ -68,8 +66,6 @@ def moments(texts: Sequence[str], asked: Asked) -> np.ndarray:
     Raises:
         ZooError: if no form fits, or several.
     """
-    from zoo.seismicity.catalogues.times import choose
-
     whole, part, value = _whole_and_part(texts)
     example = next((text for text in texts if text), "")
     form = (asked.form or "").strip()
@@ -95,7 +91,9 @@ def moments(texts: Sequence[str], asked: Asked) -> np.ndarray:
     orders = {"dmy": ("dd",), "mdy": ("mm",), "ymd": ("yy",)}.get(form.lower())
     if orders:
         readings = {each: made for each, made in readings.items() if each.startswith(orders)}
-    short = np.max(whole[good], initial=0) < 1_000_000  # five or six figures may be a serial day as well as a date
+    short = np.max(whole[good], initial=0) < 100_000 and not any(
+        text.startswith("0") for text in texts
+    )  # five figures may be a serial day as well as a date
     if not readings or short or (len(readings) == 1 and good.sum() == 1 and likely):  # one number alone proves nothing
         readings |= {each: _of(each, whole, part, value) for each in likely}
     now = np.datetime64("now", "ms") + np.timedelta64(1, "D")
@@ -184,8 +182,6 @@ def _of(form: str, whole: np.ndarray, part: np.ndarray, value: np.ndarray) -> np
 
 def _compact(form: str, whole: np.ndarray, part: np.ndarray, texts: Sequence[str]) -> np.ndarray | None:
     """Return times (n,) of numbers whose digits are a date, None where they have the wrong number of digits."""
-    from zoo.seismicity.catalogues.times import Asked, calendar, full_year
-
     fields = re.findall(r"yyyy|yy|mm|dddd|ddd|dd|HH|MM|sss|ss|SS", form)
     if form == "yyyyddddHHMMSS":
         fields = ["yyyy", "ddd", "HH", "MM", "SS"]

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.content import point
-from zoo.seismicity.catalogues.coordinates import open_ocean
+from zoo.seismicity.catalogues.asked import Asked
+from zoo.seismicity.catalogues.coordinates import open_ocean, point
+from zoo.seismicity.catalogues.fixed import Row, number
+from zoo.seismicity.catalogues.jma import in_japan, jma_row
 from zoo.seismicity.catalogues.magnitudes import without_unknown
-from zoo.seismicity.catalogues.times import Asked, from_numbers
+from zoo.seismicity.catalogues.parts import from_numbers
 
-Row = tuple[float, ...]
-"""year, month, day, hour, minute, second, longitude, latitude, depth in km, magnitude"""
 _NAN = float("nan")
 
 
@@ -36,29 +36,15 @@ class Program:
     note: str = ""
 
 
-def _float(text: str | None, scale: float = 1.0) -> float:
-    """Return a number of a fixed field; "" where it is blank; a point counts more than an implied one."""
-    text = (text or "").strip()
-    if not text or not re.fullmatch(r"[-+]?\s*[\d ]*\.?[\d ]*", text):
-        return _NAN
-    text = text.replace(" ", "0")
-    try:
-        return float(text) * (1.0 if "." in text else scale)
-    except ValueError:
-        return _NAN
-
-
 def _y2000(found: re.Match) -> Row:
     line = found[0].ljust(165)
-    latitude = _float(line[16:18]) + _float(line[19:23].replace(" ", "0"), 0.01) / 60
-    longitude = _float(line[23:26]) + _float(line[27:31].replace(" ", "0"), 0.01) / 60
+    latitude = number(line[16:18]) + number(line[19:23].replace(" ", "0"), 0.01) / 60
+    longitude = number(line[23:26]) + number(line[27:31].replace(" ", "0"), 0.01) / 60
     latitude *= -1 if line[18] in "Ss" else 1
     longitude *= 1 if line[26] in "Ee" else -1  # blank is west
-    magnitude = next(
-        (m for m in (_float(line[at : at + 3], 0.01) for at in (147, 70, 36)) if m == m and m != 0), _NAN
-    )
-    moment = (_float(line[:4]), *(_float(line[at : at + 2]) for at in (4, 6, 8, 10)), _float(line[12:16], 0.01))
-    return (*moment, longitude, latitude, _float(line[31:36], 0.01), magnitude)
+    magnitude = next((m for m in (number(line[at : at + 3], 0.01) for at in (147, 70, 36)) if m == m and m != 0), _NAN)
+    moment = (number(line[:4]), *(number(line[at : at + 2]) for at in (4, 6, 8, 10)), number(line[12:16], 0.01))
+    return (*moment, longitude, latitude, number(line[31:36], 0.01), magnitude)
 
 
 def _degrees_minutes(found: re.Match, axis: str, other: str) -> float:
@@ -71,7 +57,7 @@ def _hypo71(found: re.Match) -> Row:
     moment = (float(date[:-4]), float(date[-4:-2]), float(date[-2:]), float(clock[:2]), float(clock[2:]))
     return (
         *moment, float(found["sec"]), _degrees_minutes(found, "lon", "W"), _degrees_minutes(found, "lat", "S"),
-        float(found["depth"]), _float(found["mag"]),
+        float(found["depth"]), number(found["mag"]),
     )  # fmt: skip
 
 
@@ -80,7 +66,7 @@ def _velest(found: re.Match) -> Row:
     latitude = float(found["lat"]) * (-1 if found["ns"] == "S" else 1)
     longitude = float(found["lon"]) * (-1 if found["ew"] == "W" else 1)
     moment = (float(date[:-4]), float(date[-4:-2]), float(date[-2:]), float(clock[:2]), float(clock[2:]))
-    return (*moment, float(found["sec"]), longitude, latitude, float(found["depth"]), _float(found["mag"]))
+    return (*moment, float(found["sec"]), longitude, latitude, float(found["depth"]), number(found["mag"]))
 
 
 def _hypodd(found: re.Match) -> Row:
@@ -88,49 +74,16 @@ def _hypodd(found: re.Match) -> Row:
     return (*values[:6], values[7], values[6], values[8], values[9])
 
 
-def _jma(found: re.Match) -> Row:
-    line = found[0].ljust(97)
-    if line[21] == " " and not _jma_valid(line) and _jma_valid(line[:21] + line[22:]):
-        line = line[:21] + line[22:]  # a blank too many after the error of the time, as some copies have
-    if not _jma_valid(line):
-        return (_NAN,) * 10
-    latitude, longitude = (_jma_degrees(line, at, size) for at, size in ((21, 3), (32, 4)))
-    depth = line[44:49]
-    depth_km = _float(depth, 0.01) if depth[3:].strip() else _float(depth[:3])
-    size = line[52:54]
-    if size[0] in "ABC" and size[1].isdigit():
-        magnitude = -("ABC".index(size[0]) + 1 + int(size[1]) / 10)
-    elif size[0] == "-" and size[1].isdigit():
-        magnitude = -int(size[1]) / 10
-    else:
-        magnitude = _float(size, 0.1)
-    moment = (_float(line[1:5]), *(_float(line[at : at + 2]) for at in (5, 7, 9, 11)), _float(line[13:17], 0.01))
-    return (*moment, longitude, latitude, depth_km, magnitude)
-
-
-def _jma_degrees(line: str, at: int, size: int) -> float:
-    degrees, minutes = line[at : at + size], line[at + size : at + size + 4]
-    value = abs(_float(degrees)) + (_float(minutes, 0.01) if minutes.strip() else 0.0) / 60
-    return -value if "-" in degrees else value
-
-
-def _jma_valid(line: str) -> bool:
-    """Return whether degrees and minutes stand where JMA has them."""
-    for at, size, most in ((21, 3, 90), (32, 4, 180)):
-        degrees, minutes = line[at : at + size], line[at + size : at + size + 4]
-        if not re.fullmatch(r"\s*-?\d+", degrees) or not re.fullmatch(r"\d{4}|\d\d  |    | \d{3}", minutes):
-            return False
-        if abs(int(degrees)) > most or int(minutes.replace(" ", "0")) >= 6000:
-            return False
-    return True
-
-
 def _nordic(found: re.Match) -> Row:
     line = found[0].ljust(80)
-    second = _float(line[16:20])
-    magnitude = next((m for m in (_float(line[at : at + 4]) for at in (55, 63, 71)) if m == m), _NAN)
-    moment = (_float(line[1:5]), *(_float(line[at : at + 2]) for at in (6, 8, 11, 13)), second if second == second else 0.0)
-    return (*moment, _float(line[30:38]), _float(line[23:30]), _float(line[38:43]), magnitude)
+    second = number(line[16:20])
+    magnitude = next((m for m in (number(line[at : at + 4]) for at in (55, 63, 71)) if m == m), _NAN)
+    moment = (
+        number(line[1:5]),
+        *(number(line[at : at + 2]) for at in (6, 8, 11, 13)),
+        second if second == second else 0.0,
+    )
+    return (*moment, number(line[30:38]), number(line[23:30]), number(line[38:43]), magnitude)
 
 
 def _nonlinloc(found: re.Match) -> Row:
@@ -140,25 +93,25 @@ def _nonlinloc(found: re.Match) -> Row:
 
 def _old_hypoinverse(found: re.Match) -> Row:
     line = found[0].ljust(80)
-    latitude = _float(line[14:16]) + _float(line[17:21].replace(" ", "0"), 0.01) / 60
-    longitude = _float(line[21:24]) + _float(line[25:29].replace(" ", "0"), 0.01) / 60
+    latitude = number(line[14:16]) + number(line[17:21].replace(" ", "0"), 0.01) / 60
+    longitude = number(line[21:24]) + number(line[25:29].replace(" ", "0"), 0.01) / 60
     latitude *= -1 if line[16] in "Ss" else 1
     longitude *= 1 if line[24] in "Ee" else -1
-    magnitude = next((m for m in (_float(line[at : at + 2], 0.1) for at in (67, 34)) if m == m and m != 0), _NAN)
-    moment = (*(_float(line[at : at + 2]) for at in (0, 2, 4, 6, 8)), _float(line[10:14], 0.01))
-    return (*moment, longitude, latitude, _float(line[29:34], 0.01), magnitude)
+    magnitude = next((m for m in (number(line[at : at + 2], 0.1) for at in (67, 34)) if m == m and m != 0), _NAN)
+    moment = (*(number(line[at : at + 2]) for at in (0, 2, 4, 6, 8)), number(line[10:14], 0.01))
+    return (*moment, longitude, latitude, number(line[29:34], 0.01), magnitude)
 
 
 _D2, _REAL = r"[ \d]\d", r"-?\d*\.\d*"
 _PHASE71 = re.compile(r"\s*$|\s*[A-Z$\d].*")
 PROGRAMS = (
     Program(
-        "hypoDD's phases", re.compile(rf"#\s+\d{{4}}(?:\s+\d{{1,2}}){{4}}\s+\d+\.?\d*(?:\s+-?\d+\.?\d*){{4,9}}\s*$"),
+        "hypoDD's phases", re.compile(r"#\s+\d{4}(?:\s+\d{1,2}){4}\s+\d+\.?\d*(?:\s+-?\d+\.?\d*){4,9}\s*$"),
         _hypodd, re.compile(r"\s*\w+\s+-?[\d.]+\s+-?[\d.]+\s+\w+\s*$"),
     ),
     Program(
         "JMA's hypocentres", re.compile(r"[JUI]\d{12}[ \d]{4}.{4}[- \d]{7}.{4}[- \d]{8}.{4}[- \d]{5}.*"),
-        _jma, re.compile(r"[A-Z_].*"),
+        jma_row, re.compile(r"[A-Z_].*"),
     ),
     Program(
         "hypoinverse's summary",
@@ -168,7 +121,10 @@ PROGRAMS = (
     ),
     Program(
         "hypoinverse's summary of before 2000",
-        re.compile(r"\d\d(?:0\d|1[0-2]| \d)[ \d]\d[ \d]\d[ \d]\d[ \d]{4}[ \d]\d[ NSns][ \d]{4}[ \d]{2}\d[ EWew][ \d]{4}[ \d]{4}\d.*"),
+        re.compile(
+            r"\d\d(?:0\d|1[0-2]| \d)[ \d]\d[ \d]\d[ \d]\d[ \d]{4}[ \d]\d[ NSns][ \d]{4}[ \d]{2}\d[ EWew]"
+            r"[ \d]{4}[ \d]{4}\d.*"
+        ),
         _old_hypoinverse, re.compile(r"\s*\d*\s*$|\$.*|[A-Za-z].*"),
         "hypoinverse's longitudes are west unless they say E",
     ),
@@ -183,8 +139,9 @@ PROGRAMS = (
     Program(
         "HYPO71's summary",
         re.compile(
-            rf"\s?[1]?\s?(?P<date>(?:\d{{4}}|[ \d]\d){_D2}{_D2})\s(?P<clock>{_D2}{_D2}|\d{{1,4}})\s+(?P<sec>\d{{1,2}}\.\d+)\s+"
-            r"(?P<latd>\d{1,2})(?P<lath>[-NS ])\s*(?P<latm>\d{1,2}\.\d+)\s+(?P<lond>\d{1,3})(?P<lonh>[-EW ])\s*(?P<lonm>\d{1,2}\.\d+)"
+            rf"\s?[1]?\s?(?P<date>(?:\d{{4}}|[ \d]\d){_D2}{_D2})\s(?P<clock>{_D2}{_D2}|\d{{1,4}})\s+"
+            r"(?P<sec>\d{1,2}\.\d+)\s+(?P<latd>\d{1,2})(?P<lath>[-NS ])\s*(?P<latm>\d{1,2}\.\d+)\s+"
+            r"(?P<lond>\d{1,3})(?P<lonh>[-EW ])\s*(?P<lonm>\d{1,2}\.\d+)"
             rf"\s+(?P<depth>{_REAL})\*?(?:\s+(?P<mag>{_REAL}))?(?:\s.*)?"
         ),
         _hypo71, re.compile(r"\s*$|.*[A-Za-z]{2}.*"),
@@ -254,7 +211,7 @@ def read_program(path: Path, encoding: str, program: Program, asked: Asked) -> t
     if "HYPO71" in program.name:
         longitude, latitude = _sides(path, heads, rows, longitude, latitude, program, notes)
     if "JMA" in program.name:
-        _in_japan(path, longitude, latitude)
+        in_japan(path, longitude, latitude)
     found = {"time": time, "longitude_deg": longitude, "latitude_deg": latitude, "depth_km": depth}
     magnitude = without_unknown(magnitude, notes)
     if np.isfinite(magnitude).any():
@@ -264,18 +221,14 @@ def read_program(path: Path, encoding: str, program: Program, asked: Asked) -> t
     return found, notes
 
 
-def _in_japan(path: Path, longitude: np.ndarray, latitude: np.ndarray) -> None:
-    x, y = np.nanmedian(longitude), np.nanmedian(latitude)
-    signed = (longitude < 0).any() or (latitude < 0).any()
-    if not signed and not (118 <= x <= 160 and 15 <= y <= 55):
-        raise ZooError(
-            f"{path} has the columns of JMA's hypocentres, with events near {point(y, x)}, far from Japan: their "
-            "longitudes or latitudes may lack a sign. Save the catalogue as CSV with signed degrees."
-        )
-
-
 def _sides(
-    path: Path, heads: list[str], rows: list[Row], longitude: np.ndarray, latitude: np.ndarray, program: Program, notes: list[str]
+    path: Path,
+    heads: list[str],
+    rows: list[Row],
+    longitude: np.ndarray,
+    latitude: np.ndarray,
+    program: Program,
+    notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return longitudes and latitudes with the signs that heading or letters say; HYPO71's own are north and west."""
     head = " ".join(heads).upper()

@@ -12,27 +12,20 @@ from operator import itemgetter
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.seismicity.catalogues.asked import Asked
 from zoo.seismicity.catalogues.columns import Layout, recognise
-from zoo.seismicity.catalogues.content import point
 from zoo.seismicity.catalogues.coordinates import (
     coordinates,
-    degrees_and_minutes,
-    from_epsg,
-    hemispheres,
-    open_ocean,
-    with_parts,
 )
 from zoo.seismicity.catalogues.dates import month_number
 from zoo.seismicity.catalogues.layout import Table, chunks
+from zoo.seismicity.catalogues.lines import is_value
 from zoo.seismicity.catalogues.magnitudes import chosen
-from zoo.seismicity.catalogues.times import Asked, clocks, from_date_and_clock, from_numbers, moments
+from zoo.seismicity.catalogues.parts import from_numbers
+from zoo.seismicity.catalogues.places import depths, places
+from zoo.seismicity.catalogues.times import clocks, from_date_and_clock, moments
 
 _CHUNK = 50_000  # rows that are parsed at a time
-_KM = {"m": 0.001, "km": 1.0, "ft": 0.0003048}
-_DEEPEST_KM = 800.0
-"""No earthquake is deeper."""
-_METRES = 3000.0
-"""Coordinates without a unit that go further than this are metres: no map of one region is as wide in km."""
 _WORDS = ("time", "date", "clock", "type", "id", "prime", "ns", "ew", "zone", "half")
 _PLACES = ("longitude", "latitude")
 
@@ -73,8 +66,8 @@ def read_table(
     _all_at_midnight(made["time"], notes)
     if layout.zone_h:
         made["time"] = made["time"] - np.timedelta64(round(layout.zone_h * 3_600_000), "ms")
-    made |= _places(found, layout, table, epsg, notes)
-    made |= _depth(found, layout, notes)
+    made |= places(found, layout, table, epsg, notes)
+    made |= depths(found, layout, notes)
     if layout.magnitudes:
         values = [found[f"magnitude {number}"] for number in range(len(layout.magnitudes))]
         made["magnitude"] = chosen(values, [name for _, name in layout.magnitudes], notes)
@@ -99,7 +92,11 @@ def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
         if table.exact:
             whole = [row for row in chunk if len(row) == table.width or (len(row) >= width and _fits(row, lead))]
         else:
-            whole = [row if len(row) >= width else [*row, *[""] * (width - len(row))] for row in chunk if len(row) >= optional]
+            whole = [
+                row if len(row) >= width else [*row, *[""] * (width - len(row))]
+                for row in chunk
+                if len(row) >= optional
+            ]
         if len(whole) < len(chunk):
             cut += sum(any(row) for row in chunk) - sum(any(row) for row in whole)  # blank lines do not count
         if not whole:
@@ -123,15 +120,11 @@ def _grouped(table: Table, at: int) -> bool:
 
 def _lead(table: Table) -> int:
     """Return how many fields at the start of a row are values, typically: words behind them may be any number."""
-    from zoo.seismicity.catalogues.layout import is_value
-
     counts = [next((n for n, text in enumerate(row) if not is_value(text)), len(row)) for row in table.sample]
     return int(np.median(counts))
 
 
 def _fits(row: Sequence[str], lead: int) -> bool:
-    from zoo.seismicity.catalogues.layout import is_value
-
     return len(row) >= lead and all(map(is_value, row[:lead])) and (len(row) == lead or not is_value(row[lead]))
 
 
@@ -144,7 +137,9 @@ def _array(role: str, texts: Sequence[str], layout: Layout) -> np.ndarray:
     if role in _PLACES:
         return coordinates(texts)
     if role == "month" and not texts[0].strip().isdigit():
-        return np.array([_number(text) if text[:1].isdigit() else month_number(text) or np.nan for text in texts], float)
+        return np.array(
+            [_number(text) if text[:1].isdigit() else month_number(text) or np.nan for text in texts], float
+        )
     if role in ("hour", "hhmm") and ":" in texts[0]:
         return np.array(texts, dtype=np.bytes_)
     return numbers_of(texts)
@@ -175,7 +170,9 @@ def _texts(values: np.ndarray) -> list[str]:
 
 def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: Asked) -> np.ndarray:
     names = table.names
-    first = next(layout.column[role] for role in ("time", "date", "clock", "year", "month", "doy") if role in layout.column)
+    first = next(
+        layout.column[role] for role in ("time", "date", "clock", "year", "month", "doy") if role in layout.column
+    )
     asked.name = names[first] if first < len(names) else ""
     own = Asked(None, asked.year, asked.where, notes=asked.notes)
     if "clock" in layout.column and layout.column["clock"] < len(names):
@@ -202,7 +199,9 @@ def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: As
         parts = {"clock": ms + _seconds(found, ms).astype(np.int64) if "second" in found else ms}
     count = len(next(iter(found.values())))
     year = found.get("year", np.full(count, np.nan if asked.year is None else float(asked.year)))
-    return from_numbers({role: found[role] for role in ("month", "day", "doy") if role in found} | parts | {"year": year}, asked)
+    return from_numbers(
+        {role: found[role] for role in ("month", "day", "doy") if role in found} | parts | {"year": year}, asked
+    )
 
 
 def _seconds(found: Mapping[str, np.ndarray], ms: np.ndarray) -> np.ndarray:
@@ -218,12 +217,15 @@ def _readable(time: np.ndarray, found: Mapping[str, np.ndarray], table: Table) -
     if lost.mean() <= 0.25:
         return
     row = int(np.argmax(lost))
-    parts = [found[role][row] for role in ("time", "date", "clock", "year", "month", "day", "doy", "hour") if role in found]
+    parts = [
+        found[role][row] for role in ("time", "date", "clock", "year", "month", "day", "doy", "hour") if role in found
+    ]
     shown = " ".join(v.decode("utf-8", "replace").strip() if isinstance(v, bytes) else f"{v:g}" for v in parts)
     raise ZooError(
-        f"{table.where}: {len(time) - lost.sum()} of {len(time)} rows can be used; {lost.sum()} have no time that can be "
-        f"read, such as {shown!r}. Known are ISO (2019-01-05T13:11:10.7Z), 05/01/2019 1:11 PM, 5 Jan 2019, 20190105131110, "
-        "day of the year, decimal years, seconds since 1970, and serial days. Say how it is written: --time-format "
+        f"{table.where}: {len(time) - lost.sum()} of {len(time)} rows can be used; {lost.sum()} have no time that "
+        f"can be read, such as {shown!r}. Known are ISO (2019-01-05T13:11:10.7Z), 05/01/2019 1:11 PM, 5 Jan 2019, "
+        "20190105131110, day of the year, decimal years, seconds since 1970, and serial days. Say how it is written: "
+        "--time-format "
         "'%d.%m.%Y %H:%M:%S', or which columns hold it: --columns date=NAME time=NAME."
     )
 
@@ -238,7 +240,7 @@ def _milliseconds(parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
 
 
 def _zones(texts: np.ndarray) -> np.ndarray:
-    """Return by how much times are ahead of UTC (n,), timedelta64[ms], for texts such as +02:00; 0 where there is none."""
+    """Return by how much times are ahead of UTC (n,), timedelta64[ms], for texts such as +02:00; else 0."""
     names, which = np.unique(texts, return_inverse=True)
     ahead = []
     for name in names.tolist():
@@ -252,141 +254,3 @@ def _all_at_midnight(time: np.ndarray, notes: list[str]) -> None:
     good = time[~np.isnat(time)]
     if len(good) > 1 and (good.astype(np.int64) % 86_400_000 == 0).mean() > 0.9:
         notes.append("nearly all times are at 00:00: the file seems to hold dates without times of day")
-
-
-def _places(
-    found: dict[str, np.ndarray], layout: Layout, table: Table, epsg: int | None, notes: list[str]
-) -> dict[str, np.ndarray]:
-    if not layout.geographic:
-        return _metric(found, layout, table, epsg, notes)
-    made = {}
-    for axis, role, most in (("longitude", "ew", 360), ("latitude", "ns", 90)):
-        values = found[axis]
-        if f"{axis}_minute" in found:
-            values = with_parts(values, found[f"{axis}_minute"], found.get(f"{axis}_second"))
-            if role not in found and axis not in layout.side and not (values < 0).any():
-                way = "north" if axis == "latitude" else "east"
-                notes.append(f"degrees and minutes of {axis} have neither sign nor letter and were taken as {way}")
-        elif np.nanmedian(np.abs(values), axis=0) > most if np.isfinite(values).any() else False:
-            minutes = degrees_and_minutes(values)
-            if minutes is not None and np.nanmax(np.abs(minutes)) <= most:
-                notes.append(f"{axis}s such as {values[0]:g} were taken as degrees and minutes: {minutes[0]:.4f} degrees")
-                values = minutes
-        if role in found:
-            sides = hemispheres(_texts(found[role]), axis, " ".join(table.names), table.where)
-            values = np.abs(values) * sides
-        elif layout.side.get(axis) == -2:
-            values = -values
-        made[f"{axis}_deg"] = values
-    for axis, other in (("longitude", "latitude"), ("latitude", "longitude")):
-        if layout.side.get(axis) == -1:
-            values, across = made[f"{axis}_deg"], made[f"{other}_deg"]
-            name = table.names[layout.column[axis]]
-            made[f"{axis}_deg"] = _turned(values, across, axis, name, table.where, notes)
-    return made
-
-
-def _turned(
-    values: np.ndarray, across: np.ndarray, axis: str, name: str, where: str, notes: list[str]
-) -> np.ndarray:
-    """Return coordinates of a column that is called west or south: its positive numbers are.
-
-    Raises:
-        ZooError: if its numbers are negative, and they may be signed degrees or east (north).
-    """
-    way, role = ("west", "longitude_w") if axis == "longitude" else ("south", "latitude_s")
-    fine = values[np.isfinite(values)]
-    if not (fine <= 0).all():
-        notes.append(f"{axis}s are called {way}: their positive numbers were taken as {way}")
-        return -values
-    here, there = float(np.median(fine)), float(np.nanmedian(across))
-    places = [(v, there) if axis == "longitude" else (there, v) for v in (here, -here)]
-    signed, turned = (not open_ocean(*place) for place in places)
-    if signed == turned:
-        raise ZooError(
-            f"{where}: the column {name!r} is called {way} and holds negative numbers. They may be signed degrees (near "
-            f"{point(*places[0][::-1])}: --columns {axis}={name!r}) or count to the {way} (near "
-            f"{point(*places[1][::-1])}: --columns {role}={name!r}). Say which."
-        )
-    chosen = 0 if signed else 1
-    notes.append(
-        f"{axis}s are called {way} and are negative: they were taken as near {point(*places[chosen][::-1])}, as "
-        f"{point(*places[1 - chosen][::-1])} is open ocean"
-    )
-    return values if signed else -values
-
-
-def _metric(
-    found: dict[str, np.ndarray], layout: Layout, table: Table, epsg: int | None, notes: list[str]
-) -> dict[str, np.ndarray]:
-    x, y = found["x"], found["y"]
-    units = {role: layout.unit.get(role) for role in "xy"}
-    fine = np.isfinite(x) & np.isfinite(y)
-    far = np.max(np.abs(np.concatenate([x[fine], y[fine], [0.0]])))
-    if not any(units.values()) and not epsg and _degrees(x[fine], y[fine], table):
-        middle = point(float(np.median(y[fine])), float(np.median(x[fine])))
-        notes.append(f"x and y were taken as longitude and latitude in degrees, near {middle} (or say --columns x_km= y_km=)")
-        return {"longitude_deg": x, "latitude_deg": y}
-    scaled = {}
-    for role, values in (("x", x), ("y", y)):
-        unit = units[role] or units["y" if role == "x" else "x"]
-        if unit is None:
-            unit = "m" if far > _METRES or epsg else "km"
-            if role == "x":
-                notes.append(f"x and y state no unit and were taken as {unit} (or say --columns x_km=... or x_m=...)")
-        scaled[f"{role}_km"] = values * _KM[unit] * layout.side.get(role, 1)
-    if units["x"] and units["y"] and units["x"] != units["y"]:
-        notes.append(f"x is in {units['x']} and y in {units['y']}: both were turned into km")
-    if epsg:
-        longitude, latitude = from_epsg(scaled["x_km"] * 1000, scaled["y_km"] * 1000, epsg)
-        if not np.isfinite(latitude).any():
-            raise ZooError(f"{table.where}: its x and y are no coordinates of EPSG {epsg}. Check the number and the unit.")
-        notes.append(f"x and y were turned into degrees from EPSG {epsg}")
-        return {"longitude_deg": longitude, "latitude_deg": latitude}
-    return scaled
-
-
-def _degrees(x: np.ndarray, y: np.ndarray, table: Table) -> bool:
-    """Return whether x and y without a unit are degrees, as GIS programs call them.
-
-    Raises:
-        ZooError: if they may be degrees or km.
-    """
-    if not len(x) or np.abs(x).max() > 180 or np.abs(y).max() > 90:
-        return False
-    x = x % 360 if np.abs(x).min() > 170 else x  # on both sides of 180 degrees
-    spread = max(np.ptp(x), np.ptp(y))
-    sizes = [np.abs(np.median(v)) / max(np.std(v), 1e-9) for v in (x, y)]
-    if min(np.abs(x).min(), np.abs(y).min()) > 1 and min(sizes) > 5 and spread < 20:
-        return True
-    if (x.min() < 0 < x.max()) and (y.min() < 0 < y.max()):  # around an origin of their own
-        return False
-    raise ZooError(
-        f"{table.where}: x (about {np.median(x):.4g}) and y (about {np.median(y):.4g}) state no unit and may be degrees "
-        "or kilometres. Say which: --columns longitude=X latitude=Y, or x_km=X y_km=Y."
-    )
-
-
-def _depth(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the depth in km, by its unit or, without one, by what depths are possible."""
-    if "depth" not in found:
-        return {}
-    unit, depth = layout.unit.get("depth"), found["depth"]
-    unknown = np.isin(depth, (-99.0, -999.0, -9999.0, 999.0, 9999.0))
-    if unknown.any():
-        notes.append(f"{unknown.sum()} depths of -99, -999, 999 and the like were taken as unknown")
-        depth = np.where(unknown, np.nan, depth)
-    fine = depth[np.isfinite(depth)]
-    if unit is None:
-        metres = len(fine) > 0 and np.percentile(np.abs(fine), 90) > _DEEPEST_KM
-        beside = layout.unit.get("x") == "m" or any("taken as m " in note for note in notes)
-        unit = "m" if metres or (beside and len(fine) and np.median(np.abs(fine)) > 50) else "km"
-        if unit == "m" and not metres:
-            notes.append("depths state no unit and were taken as metres, as x and y are (or say --columns depth_km=...)")
-        if metres:
-            notes.append(f"depths go to {np.max(np.abs(fine)):.0f} and were taken as metres")
-    depth = depth * _KM[unit]
-    if len(fine) > 5 and (fine < 0).mean() > 0.9 and np.median(fine) * _KM[unit] < -0.5:
-        notes.append("depths are negative: they were taken as heights, and their sign was turned")
-        depth = -depth
-    return {"depth_km": depth}

@@ -8,44 +8,38 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from datetime import UTC
 
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.seismicity.catalogues import numbers
+from zoo.seismicity.catalogues.asked import ORDERS, Asked, choose
 from zoo.seismicity.catalogues.dates import CLOCK, ISO, Parsed, clock_ms, parse
+from zoo.seismicity.catalogues.parts import calendar, full_year, with_clock
 
 _NAT = np.datetime64("NaT", "ms")
 # What lies beyond is no time of an earthquake but a number that happened to look like one.
 _FIRST, _LAST = np.datetime64("1000-01-01", "ms"), np.datetime64("2200-01-01", "ms")
 _DAY_MS = 86_400_000
-ORDERS = {"ymd": "year, month, day", "dmy": "day first", "mdy": "month first"}
 
 
-@dataclass
-class Asked:
-    """What the user says of the times, and what is found out about them on the way."""
-
-    form: str | None = None
-    """`--time-format`: dmy, mdy, ymd, a number's form (epoch, excel ...), "days since DATE" or strptime's %-codes"""
-    year: int | None = None
-    """`--year`, for files that hold none"""
-    where: str = "the file"
-    name: str = ""
-    """name of the column, if it has one"""
-    notes: list[str] = field(default_factory=list)
-
-    def check(self) -> None:
-        """Raise a UsageError if the form is none that is known."""
-        form = (self.form or "").strip()
-        known = (*ORDERS, *numbers.FORMS)
-        if form and "%" not in form and form not in known and form.lower() not in known and not numbers.SINCE.fullmatch(form):
-            raise UsageError(
-                f"--time-format {self.form!r} is not known. Expected one of {', '.join(known)}, "
-                '"days since 2019-01-01", or codes such as "%d.%m.%Y %H:%M:%S".'
-            )
+def check(asked: Asked) -> None:
+    """Raise a UsageError if the form is none that is known."""
+    form = (asked.form or "").strip()
+    known = (*ORDERS, *numbers.FORMS)
+    if (
+        form
+        and "%" not in form
+        and form not in known
+        and form.lower() not in known
+        and not numbers.SINCE.fullmatch(form)
+    ):
+        raise UsageError(
+            f"--time-format {asked.form!r} is not known. Expected one of {', '.join(known)}, "
+            '"days since 2019-01-01", or codes such as "%d.%m.%Y %H:%M:%S".'
+        )
 
 
 def moments(texts: Sequence[str], asked: Asked | None = None) -> np.ndarray:
@@ -113,7 +107,7 @@ def _iso(texts: Sequence[str]) -> np.ndarray | None:
 
 def _by_codes(texts: Sequence[str], asked: Asked) -> np.ndarray:
     """Return times read by strptime's codes."""
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     made = np.full(len(texts), _NAT)
     for number, text in enumerate(texts):
@@ -123,67 +117,14 @@ def _by_codes(texts: Sequence[str], asked: Asked) -> np.ndarray:
         except ValueError:
             continue
         if found.tzinfo:
-            found = found.astimezone(timezone.utc).replace(tzinfo=None)
+            found = found.astimezone(UTC).replace(tzinfo=None)
         if asked.year and not re.search("%[yYGcxDs]", asked.form):
             found = found.replace(year=asked.year)
         made[number] = np.datetime64(found, "ms")
     if np.isnat(made).all():
-        raise ZooError(f"{asked.where}: no time reads as --time-format {asked.form!r}; the first is {_text(texts[0])!r}.")
-    return made
-
-
-def ordered(time: np.ndarray) -> float:
-    """Return which share of the steps between times goes the same way, forward or back (0 for fewer than two)."""
-    time = time[~np.isnat(time)]
-    step = np.diff(time.astype(np.int64))
-    return float(max((step >= 0).mean(), (step <= 0).mean())) if len(step) else 0.0
-
-
-def choose(readings: Mapping[str, np.ndarray], asked: Asked, example: str, what: str) -> str:
-    """Return which of several readings (name -> (n,) datetime64) holds: it leaves no gaps, is past, goes forward.
-
-    Raises:
-        ZooError: if two readings remain.
-    """
-    now = np.datetime64("now", "ms") + np.timedelta64(1, "D")
-    readings = {name: time for name, time in readings.items() if not (time > now).any()} or dict(readings)
-    lost = {name: int(np.isnat(time).sum()) for name, time in readings.items()}
-    fewest = min(lost.values())
-    # One bad row is no reason to swap day and month: what loses a hundredth more rows is out.
-    slack = fewest + max(0.01 * len(next(iter(readings.values()))), 0)
-    good = [name for name in readings if lost[name] <= slack] if fewest else [n for n in readings if lost[n] == 0]
-    if len(good) > 1:
-        same = readings[good[0]]
-        if all(np.array_equal(same, readings[name], equal_nan=True) for name in good[1:]):
-            return good[0]
-        forward = {name: ordered(readings[name]) for name in good}
-        best = max(good, key=forward.__getitem__)
-        backward = max(forward[name] for name in good if name != best)
-        enough = (~np.isnat(same)).sum() >= 20 and len(np.unique(same)) >= 10
-        # A catalogue is written in order, or in no order at all: hardly one step in a thousand goes back.
-        if enough and (forward[best] > 0.999 and backward < 0.995 or forward[best] > 0.99 and backward < 0.97):
-            asked.notes.append(f"{what} such as {example!r} were taken as {best}: only so are they in order of time")
-            return best
-    if len(good) == 1:
-        return good[0]
-    both = ", or ".join(f"{name} ({_first(readings[name])}; --time-format {name.split(' ')[0]})" for name in good)
-    raise ZooError(f"{asked.where}: {what} such as {example!r} can be read as {both}. Say which.")
-
-
-def _first(time: np.ndarray) -> str:
-    time = time[~np.isnat(time)]
-    return f"the first is {str(time[0])[:16]}" if len(time) else "none"
-
-
-def full_year(year: np.ndarray, asked: Asked) -> np.ndarray:
-    """Return years (n,) with their century; two-digit years are this century's up to the present one."""
-    short = (year >= 0) & (year < 100)
-    if not short.any():
-        return year
-    now = int(str(np.datetime64("now", "Y")))
-    made = np.where(short, year + np.where(year + 2000 > now, 1900, 2000), year)
-    span = f"{int(np.nanmin(made[short]))} to {int(np.nanmax(made[short]))}"
-    asked.notes.append(f"years of two digits were taken as {span} (none lies in the future)")
+        raise ZooError(
+            f"{asked.where}: no time reads as --time-format {asked.form!r}; the first is {_text(texts[0])!r}."
+        )
     return made
 
 
@@ -210,25 +151,12 @@ def _days(parsed: Parsed, asked: Asked) -> np.ndarray:
             chosen = choose({o: r for o, r in readings.items()}, asked, parsed.example, "dates")
         asked.notes += [note for note in own.notes if note not in asked.notes][:1]
         if kind == 2:
-            asked.notes.append(f"dates such as {parsed.example!r} have the {'day' if chosen == 'dmy' else 'month'} first")
+            asked.notes.append(
+                f"dates such as {parsed.example!r} have the {'day' if chosen == 'dmy' else 'month'} first"
+            )
         else:
             asked.notes.append(f"dates such as {parsed.example!r} were taken as {ORDERS[chosen]}")
         made[mine] = readings[chosen]
-    return made
-
-
-def calendar(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Return days (n,), datetime64[ms], of numbers (n,); NaT where the calendar has no such day."""
-    year, month, day = (np.asarray(values, float) for values in (year, month, day))
-    good = (year >= 1000) & (year <= 2199) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    for values in (year, month, day):
-        good &= values == np.floor(values)
-    year, month, day = (np.where(good, values, 1).astype(np.int64) for values in (year, month, day))
-    months = (12 * (year - 1970) + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    good &= days.astype("datetime64[M]") == months  # there is no 31 June
-    made = days.astype("datetime64[ms]")
-    made[~good] = _NAT
     return made
 
 
@@ -260,44 +188,5 @@ def from_date_and_clock(dates: Sequence[str], times: Sequence[str], asked: Asked
     if asked.form in (None, *ORDERS) and len(unique) < 0.5 * len(which):
         order = np.argsort(index)
         rank = np.argsort(order)
-        return _with_clock(days_of(unique[order], asked)[rank[which]], clocks(times, asked))
-    return _with_clock(days_of(dates, asked), clocks(times, asked))
-
-
-def _with_clock(days: np.ndarray, ms: np.ndarray) -> np.ndarray:
-    made = days + np.where(np.isfinite(ms), np.round(ms), 0).astype("timedelta64[ms]")
-    made[~np.isfinite(ms)] = _NAT
-    return made
-
-
-def from_numbers(parts: Mapping[str, np.ndarray], asked: Asked | None = None) -> np.ndarray:
-    """Return the times (n,), datetime64[ms], that numbers make, NaT where they make none.
-
-    Args:
-        parts: `year` with `month` and `day`, or with `doy` (day of the year); optionally `hour`, `minute`, `second`, or
-            `clock` (milliseconds since midnight); each (n,), NaN where missing. Missing hours, minutes and seconds of
-            a row that has its day are 0.
-        asked: what the user says; two-digit years are noted in it.
-    """
-    asked = asked or Asked()
-    year = np.floor(full_year(np.asarray(parts["year"], float), asked))
-    if "doy" in parts:
-        doy = np.asarray(parts["doy"], float)
-        days = calendar(year, np.ones(len(year)), np.ones(len(year)))
-        bad = ~((doy >= 1) & (doy <= 366))
-        days = days + (np.where(bad, 1, np.floor(doy)).astype(np.int64) - 1) * np.timedelta64(_DAY_MS, "ms")
-        days[bad] = _NAT
-        rest = np.where(bad, 0, doy - np.floor(doy)) * _DAY_MS
-    else:
-        day = np.asarray(parts["day"], float)
-        days = calendar(year, parts["month"], np.floor(day))
-        rest = np.where(np.isfinite(day), day - np.floor(day), 0) * _DAY_MS
-    if "clock" in parts:
-        return _with_clock(days, np.asarray(parts["clock"], float))
-    ms = np.zeros(len(year))
-    for name, unit_ms, most in (("hour", 3_600_000, 24), ("minute", 60_000, 60), ("second", 1000, 61)):
-        if name in parts:
-            values = np.asarray(parts[name], float)
-            days = np.where(np.isfinite(values) & ((values < 0) | (values > most)), _NAT, days)
-            ms += np.where(np.isfinite(values), values, 0) * unit_ms  # a row without a second has its minute
-    return _with_clock(days, ms if ms.any() else rest)
+        return with_clock(days_of(unique[order], asked)[rank[which]], clocks(times, asked))
+    return with_clock(days_of(dates, asked), clocks(times, asked))
