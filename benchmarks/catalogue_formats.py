@@ -2,8 +2,8 @@
 
     python benchmarks/catalogue_formats.py [--regions California Italy ...] [--form NAME] [--show]
 
-SYNTHETIC events, written by `tests/catalogue_forms.py`, read by `zoo.seismicity.read_catalogue`. Right is what agrees in
-every event with time, place, depth and magnitude as far as the form holds them; a form that holds too little (years
+SYNTHETIC events, written by `tests/catalogue_forms.py`, read by `zoo.seismicity.read_catalogue`. Right is what agrees
+in every event with time, place, depth and magnitude as far as the form holds them; a form that holds too little (years
 alone) is right if it is refused. Asked is a refusal that says what to add: a file without a header in a region where
 both numbers may be a latitude. Wrong is the only failure.
 """
@@ -20,7 +20,8 @@ from table import print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from catalogue_forms import FORMS, REGIONS, Truth, options, verdict
+from catalogue_forms import FORMS
+from catalogue_truth import REGIONS, Truth, options, verdict
 
 from zoo.errors import ZooError
 from zoo.seismicity import read_catalogue

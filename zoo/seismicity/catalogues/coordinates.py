@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -112,10 +113,15 @@ def open_ocean(longitude_deg: float, latitude_deg: float) -> bool:
     """
     if not (-60 <= latitude_deg <= 85 and abs(longitude_deg) <= 180):
         return True
+    name = _regions().get_region(longitude_deg, latitude_deg)
+    return name.endswith(("OCEAN", "RIDGE", "RISE"))
+
+
+@cache
+def _regions():
     from obspy.geodetics import FlinnEngdahl
 
-    name = FlinnEngdahl().get_region(longitude_deg, latitude_deg)
-    return name.endswith(("OCEAN", "RIDGE", "RISE"))
+    return FlinnEngdahl()  # reads its tables from files each time
 
 
 def from_epsg(x_m: np.ndarray, y_m: np.ndarray, epsg: int) -> tuple[np.ndarray, np.ndarray]:
