@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from zoo.seismicity.catalogues.dates import CLOCK, ISO, parse
@@ -93,6 +94,7 @@ def blank_fields(line: str) -> list[str]:
     return next(csv.reader([re.sub(r"\s+", " ", line.strip())], delimiter=" "), [])
 
 
+@lru_cache(20_000)
 def is_value(text: str) -> bool:
     """Return whether a field is a number, a date or a time of day, as in rows and not in headers."""
     text = text.strip()

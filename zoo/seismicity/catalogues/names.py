@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zoo.seismicity.catalogues.dates import plain
 
@@ -119,6 +120,7 @@ def key(name: str) -> str:
     return "".join(tokens(name)) or name.strip().lower()
 
 
+@lru_cache(5000)
 def meaning(name: str) -> Meaning:
     """Return what a name says.
 
