@@ -183,3 +183,30 @@ def test_obspy_is_believed_only_with_all_events(tmp_path):
     path = FORMS["ObsPy QUAKEML"].write(TRUTHS["California"], tmp_path)
     with pytest.raises(ZooError, match="ObsPy reads 150 of them"):
         read_obspy(path, compare=400)
+
+
+def test_nordic_events_without_blank_lines_between_them_are_events(tmp_path):
+    truth, form = TRUTHS["California"], FORMS["Nordic"]
+    path = form.write(truth, tmp_path)
+    lines = [line for line in path.read_text().splitlines() if line.endswith("1")]
+    path.write_text("\n".join(lines) + "\n")
+    apart = np.r_[True, np.diff(truth.time) > np.timedelta64(3, "m")]
+    assert len(read_catalogue(path)) >= apart.sum() - 1
+
+
+def test_the_command_passes_on_what_it_is_told_and_says_what_it_read(tmp_path, capsys):
+    from zoo import cli
+
+    path = tmp_path / "days.csv"
+    row = "{day:02d}/07/2019 {hour:02d}:00:00,35.{hour:02d},-117.5{hour:02d},5.0,1.{day}\n"
+    text = "".join(row.format(day=day, hour=hour) for day in range(4, 10) for hour in range(24))
+    path.write_text("time,lat,lon,depth,mag\n" + text)
+    command = ["seismicity", str(path), "--out", str(tmp_path / "out"), "--model", "no_such_model"]
+    assert cli.main(command) == 1 and "--time-format dmy" in capsys.readouterr().err
+    assert cli.main([*command, "--time-format", "moons"]) == 2
+    assert cli.main([*command, "--year", "19"]) == 2
+    capsys.readouterr()
+    assert cli.main([*command, "--time-format", "dmy"]) != 0
+    said = capsys.readouterr().err
+    assert "144 events, 2019-07-04 to 2019-07-09; first: 2019-07-04 00:00:00 UTC, 35.000 N 117.500 W, 5 km deep" in said
+    assert "no_such_model" in said

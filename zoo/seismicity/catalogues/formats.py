@@ -17,6 +17,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.seismicity.catalogues.layout import Table
 from zoo.seismicity.catalogues.lines import encoding_of
+from zoo.seismicity.catalogues.magnitudes import without_unknown
 
 _JSON_EXPECTED = (
     "Expected GeoJSON of points, or a list of events, with time and magnitude, as ComCat, EMSC and GeoNet give."
@@ -262,6 +263,7 @@ def read_obspy(path: Path, compare: int | None = None) -> tuple[dict[str, np.nda
     several = sum(len(event.origins) > 1 for event in events)
     if several:
         notes.append(f"{several} events have several origins: the preferred one was taken, or the first")
+    found["magnitude"] = without_unknown(found["magnitude"], notes)
     return found | {"time": found["time"].astype("datetime64[ms]")}, notes
 
 

@@ -179,6 +179,12 @@ def program_of(lines: Iterable[str]) -> Program | None:
     return None
 
 
+def _same_event(row: Row, other: Row) -> bool:
+    """Return whether two locations are of one event: within two minutes."""
+    minutes = [60 * (24 * (31 * (12 * r[0] + r[1]) + r[2]) + r[3]) + r[4] for r in (row, other)]
+    return abs(minutes[0] - minutes[1]) <= 2
+
+
 def read_program(path: Path, encoding: str, program: Program, asked: Asked) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read the events of a file that a program wrote.
 
@@ -193,10 +199,9 @@ def read_program(path: Path, encoding: str, program: Program, asked: Asked) -> t
         for line in file:
             line = line.rstrip("\r\n")
             found = program.event.fullmatch(line)
-            if program.name == "Nordic":  # a block of lines is an event, whatever number of agencies located it
-                new = new or not line.strip()
-                found = found if new else None
-                new = new and not found
+            if program.name == "Nordic" and found and rows and not new and _same_event(program.read(found), rows[-1]):
+                found = None  # a block of lines is an event, whatever number of agencies located it
+            new = not line.strip()
             if found:
                 rows.append(program.read(found))
             elif len(heads) < 5 and not rows:
