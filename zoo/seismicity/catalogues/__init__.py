@@ -169,7 +169,8 @@ def _read_text(path: Path, columns, asked: Asked, epsg: int | None) -> tuple[dic
         if formats.is_ndk(lines):
             return formats.read_obspy(path)
     try:
-        return read_table(lay_out(path), columns, asked, epsg)
+        numbered = bool(columns) and all(str(value).isdigit() for value in columns.values())
+        return read_table(lay_out(path, numbered), columns, asked, epsg)
     except UsageError:
         raise
     except ZooError:

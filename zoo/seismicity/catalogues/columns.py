@@ -62,9 +62,11 @@ def _meanings(table: Table, columns: Sequence[Column]) -> list[Meaning]:
     for number, role in runs.items():
         if number < len(made):
             made[number] = replace(made[number], role=role, unit="")
-    for number, each in enumerate(
-        made
-    ):  # "Julian day" is the day of the year for some and counts from -4712 for others
+    for number, name in enumerate(table.names[: table.width]):
+        if number not in runs and key(name) == "h":  # the depth, in Eastern Europe
+            made[number] = replace(made[number], role="depth")
+    # "Julian day" is the day of the year for some, and counts from -4712 for others.
+    for number, each in enumerate(made):
         if each.role == "doy" and columns[number].numeric and columns[number].number.max() > 366:
             made[number] = replace(each, role="time")
     return made

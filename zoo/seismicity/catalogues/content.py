@@ -46,7 +46,11 @@ class Column:
 
     @cached_property
     def whole(self) -> bool:
-        return self.numeric and all(re.fullmatch(r"[-+]?\d+(?:\.0*)?", text) for text in self.filled)
+        """Whether the numbers are whole, be they written 3, 3.0 or 3.0e+00."""
+        if not self.numeric:
+            return False
+        value = self.number[np.isfinite(self.number)]
+        return bool((value == np.floor(value)).all())
 
     @cached_property
     def decimals(self) -> float:

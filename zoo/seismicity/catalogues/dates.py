@@ -71,9 +71,12 @@ class Parsed:
     """whether the dates are written with dots"""
 
 
+_LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae"})
+
+
 def plain(text: str) -> str:
     """Return a word in lower case, without accents."""
-    text = unicodedata.normalize("NFKD", text.strip().lower().replace("ı", "i"))
+    text = unicodedata.normalize("NFKD", text.strip().lower().translate(_LETTERS))
     return "".join(letter for letter in text if not unicodedata.combining(letter))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.lines import is_row, is_value, split, values_in
+from zoo.seismicity.catalogues.lines import is_row, split, values_in
 from zoo.seismicity.catalogues.names import meaning, run
 
 _RULE = re.compile(r"[\s\-=_+|*.#]*")
@@ -66,12 +66,14 @@ def fitted_names(
             len(names) == width - 1
             and sum(not row[-1].strip() for row in sample if len(row) == width) < len(sample) / 2
         ):
-            notes.append("the rows have a name each before the first column, as R writes them")
-            return ["", *names]
+            if _numbered(sample, width, header):
+                notes.append("the rows have a name each before the first column, as R writes them")
+                return ["", *names]
+            notes.append("the rows have a column more than the header: the last was taken to have no name")
         return names
     if len(names) == width:
         return names
-    if len(names) == width - 1 and all(is_value(row[0]) or row[0].isalnum() for row in sample if len(row) == width):
+    if len(names) == width - 1 and _numbered(sample, width, header):
         shifted = _aligned(header, body, width)
         if shifted is None or shifted[0] == "":
             notes.append("the rows have a name each before the first column, as R writes them")
@@ -80,14 +82,28 @@ def fitted_names(
     if len(wide) == width:
         return wide
     aligned = _aligned(header, body, width)
-    if aligned:
+    # A name over several columns, or two over one, says that the header stands elsewhere than its columns.
+    astray = aligned and (
+        any(not name for name in aligned[1:])
+        or any(len({meaning(word).role for word in name.split()} - {""}) > 1 for name in aligned)
+    )
+    if aligned and not astray:
         notes.append(f"the header has {len(names)} words above {width} columns: they were matched by their places")
         return aligned
     raise ZooError(
         f"{where}: the header has {len(names)} words ({header.strip()[:100]}) above {width} columns, and they do "
-        "not stand above each other. Say which column is which by number: --columns time=1 latitude=2 ..., after "
-        "removing the header."
+        "not stand above each other. Say which column is which by number: --columns time=1 latitude=2 ...."
     )
+
+
+def _numbered(sample: Sequence[Sequence[str]], width: int, header: str) -> bool:
+    """Return whether the first column numbers the rows, or has names in quotes as the header has."""
+    first = [row[0].strip() for row in sample if len(row) == width]
+    if len(set(first)) < len(first):
+        return False
+    if header.lstrip().startswith('"'):
+        return True
+    return all(text.isdigit() for text in first) and int(first[-1]) - int(first[0]) >= len(first) - 1
 
 
 def _aligned(header: str, body: Sequence[str], width: int) -> list[str] | None:

@@ -49,11 +49,13 @@ class Table:
     """whether only rows of exactly `width` fields are whole (blanks as separators), not also longer ones"""
 
 
-def lay_out(path: Path) -> Table:
+def lay_out(path: Path, numbered: bool = False) -> Table:
     """Return the table that a text file holds.
 
     Args:
         path: the file.
+        numbered: whether the user says by numbers which columns there are, so that a header that does not stand above
+            its columns does no harm.
 
     Raises:
         ZooError: if it holds no rows.
@@ -82,7 +84,12 @@ def lay_out(path: Path) -> Table:
     if encoding not in ("utf-8", "utf-8-sig", "utf-16"):
         table.notes.append(f"the text was read as {encoding}")
     if names:
-        table.names = fitted_names(names, header, body, sample, width, mark, str(path), table.notes)
+        try:
+            table.names = fitted_names(names, header, body, sample, width, mark, str(path), table.notes)
+        except ZooError:
+            if not numbered:
+                raise
+            table.names = []
         table.width = width = max(width, len(table.names)) if mark else width
     # Rows of places with commas or of unequal numbers of magnitudes are longer; those that are shorter lack something.
     table.sample = [row for row in sample if len(row) >= width and values_in(row) >= 2] or [
@@ -100,8 +107,8 @@ def lay_out(path: Path) -> Table:
 
 def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int | None]] | None:
     """Return start and end of each column of lines with blanks between them; None if they stand in no columns."""
-    lines = [line.expandtabs() for line in lines]
-    longest = max(map(len, lines))
+    lines = [line.expandtabs() for line in lines if values_in(line.split()) >= 3]
+    longest = max(map(len, lines), default=0)
     used = [False] * longest
     for line in lines:
         for found in re.finditer(r"\S+", line):
@@ -111,7 +118,10 @@ def _spans(lines: Sequence[str], width: int) -> list[tuple[int, int | None]] | N
         return None
     ends = [next((m for m in range(n, longest) if not used[m]), longest) for n in edges]
     starts = [0, *ends[:-1]]
-    return [(a, b) for a, b in zip(starts, [*ends[:-1], None], strict=True)]
+    spans = [(a, b) for a, b in zip(starts, [*ends[:-1], None], strict=True)]
+    # Rows that lack nothing have to come out as blanks divide them.
+    whole = all(_cut(line, spans) == line.split() for line in lines if len(line.split()) == width)
+    return spans if whole else None
 
 
 def _cut(line: str, spans: Sequence[tuple[int, int | None]]) -> list[str]:

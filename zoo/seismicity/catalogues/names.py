@@ -32,18 +32,18 @@ _WORDS = {
     "longitude": "lon long longitude longi lng longitud longitudine laenge lange langengrad geographischelange geolon "
                  "boylam долгота bujur 经度 經度 経度 경도 lengtegraad μηκος lengde lengdegrad dlugosc lonx "
                  "evlo geogrlong "
-                 "longitudeest xlon elon glon centroidlon",
+                 "longitudeest xlon elon glon centroidlon evlon",
     "latitude": "lat latitude lati latitud latitudine breite breitengrad geographischebreite geolat enlem широта "
-                "lintang 纬度 緯度 위도 breddegrad πλατος szerokosc evla breedtegraad ylat nlat glat centroidlat",
+                "lintang 纬度 緯度 위도 breddegrad πλατος szerokosc evla breedtegraad ylat nlat glat centroidlat evlat",
     "x": "x east easting utmx utme utmeasting xutm xcoord xcoordinate coordx 東 ost",
     "y": "y north northing utmy utmn utmnorthing yutm ycoord ycoordinate coordy 北 nord",
     "depth": "depth dep dpt z prof profundidad profundidade profondeur profondita tiefe herdtiefe derinlik der глубина "
-             "kedalaman 深さ 深度 震源深度 깊이 βαθος dyp djup diepte glebokosc tvd evdp "
+             "kedalaman 深さ 深度 震源深度 깊이 βαθος dyp djup diepte glebokosc tvd evdp evdep evdepth "
              "depthvalue focaldepth depthbsl zkm",
     "elevation": "elevation elev altitude height",
     "magnitude": "mag magnitude m magn magnitud magnitudo magnitudine magnituda buyukluk xm prefmag "
                  "preferredmagnitude 震级 震級 マグニチュード 규모 магнитуда μεγεθος magnitudevalue magvalue mpref "
-                 "bestmag maxmag mag1 magnitude1 eqmag primarymagnitude magni magnituden magnitude0",
+                 "bestmag maxmag mag1 magnitude1 eqmag evmag primarymagnitude magni magnituden magnitude0",
     "type": "type eventtype et evtype etype evtyp",
     "id": "id eventid evid publicid cuspid evnum eventno no nr num number n index evento event deprem depremkodu kod "
           "eventcode nro 编号 idevento eventnumber uid objectid ogcfid gid origid originid",
@@ -224,6 +224,9 @@ def run(names: Sequence[str]) -> dict[int, str]:
             break
     after = max(found, default=-1) + 1
     for start in range(after, len(keys) - 1):
+        last = start + 2 < len(keys) and keys[start + 2] in _RUN["second"]
+        if keys[start : start + 2] == ["h", "m"] and not found and not last:
+            continue  # H and M beside places are depth and magnitude
         if keys[start] in _RUN["hour"] and keys[start + 1] in _RUN["minute"]:
             found |= {start: "hour", start + 1: "minute"}
             if start + 2 < len(keys) and keys[start + 2] in _RUN["second"]:
