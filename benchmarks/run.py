@@ -28,6 +28,7 @@ ORDER = (
     "catalogue_day.py",
     "seismicity.py",
     "catalogue.py",
+    "catalogue_formats.py",
     "rooms.py",
 )
 

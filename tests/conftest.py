@@ -31,6 +31,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_cases() -> Path:
+    """The folder of inputs whose right answer is known (`ZOO_REAL_CASES`); tests that need it skip where it is not."""
+    folder = Path(os.environ.get("ZOO_REAL_CASES", Path(__file__).parents[2] / "shared" / "cases"))
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder} (set ZOO_REAL_CASES)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory) -> Path:
     """A folder with the dataset microseismic/marine_small, simulated once for all processes of a test session."""
     import fcntl

@@ -9,8 +9,9 @@ import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.seismicity.catalogues import from_columns, read_catalogue
+from zoo.seismicity.catalogues.parts import from_numbers
 from zoo.seismicity.catalogues.projection import Projection
-from zoo.seismicity.catalogues.times import from_numbers, moments
+from zoo.seismicity.catalogues.times import moments
 
 COUNT = 40
 COMCAT = "time,latitude,longitude,depth,mag,magType,nst,id,updated,place,type\n"

@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING
 _FACE = {
     "find_anomalies": "zoo.seismicity.anomalies",
     "Seismicity": "zoo.seismicity.report",
-    "Catalogue": "zoo.seismicity.catalogues",
+    "Catalogue": "zoo.seismicity.catalogues.catalogue",
     "read_catalogue": "zoo.seismicity.catalogues",
     "read_periods": "zoo.seismicity.manual",
     "magnitude_of_completeness": "zoo.field.magnitudes",
@@ -63,7 +63,8 @@ __all__ = [*_FACE]
 if TYPE_CHECKING:
     from zoo.field.magnitudes import magnitude_of_completeness  # noqa: F401
     from zoo.seismicity.anomalies import find_anomalies  # noqa: F401
-    from zoo.seismicity.catalogues import Catalogue, read_catalogue  # noqa: F401
+    from zoo.seismicity.catalogues import read_catalogue  # noqa: F401
+    from zoo.seismicity.catalogues.catalogue import Catalogue  # noqa: F401
     from zoo.seismicity.manual import read_periods  # noqa: F401
     from zoo.seismicity.physics.maps import TASKS, draw_maps  # noqa: F401
     from zoo.seismicity.physics.sequences import Etas, simulate  # noqa: F401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from zoo.terminal import Commands, print_answer, print_table, settings_of
 
@@ -16,13 +17,19 @@ def add(commands: Commands) -> None:
     seismicity = commands.add(
         "seismicity", _seismicity, "find anomalous periods and regions in an earthquake catalogue"
     )
-    seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, ComCat GeoJSON, QuakeML, or what ObsPy reads")
+    seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, a location program's output, GeoJSON ...")
     seismicity.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and a movie")
     seismicity.add_argument("--model", default="seismicity_resnet18.history", help="default %(default)s")
     seismicity.add_argument(
         "--columns", metavar="WHAT=NAME", nargs="+", action="extend", default=[],
         help="which columns are time, latitude, longitude (or x_km, y_m ...), depth, magnitude: names or numbers",
     )  # fmt: skip
+    seismicity.add_argument(
+        "--time-format", metavar="FORM",
+        help="dmy, mdy, epoch, excel, decimal_year, 'days since 2019-01-01', '%%d.%%m.%%Y %%H:%%M'; default: found",
+    )  # fmt: skip
+    seismicity.add_argument("--year", type=int, metavar="YEAR", help="of a catalogue whose dates have none")
+    seismicity.add_argument("--epsg", type=int, metavar="NUMBER", help="coordinate system of x and y; needs pyproj")
     seismicity.add_argument(
         "--region", metavar=("W", "E", "S", "N"), nargs=4, type=float, help="degrees, or km; default: nearly all events"
     )
@@ -39,8 +46,16 @@ def _seismicity(args: argparse.Namespace) -> None:
     from zoo.seismicity import find_anomalies, read_catalogue, read_periods
 
     manual = read_periods(args.manual) if args.manual else []
+    catalogue = read_catalogue(
+        args.catalogue,
+        settings_of(args.columns, "--columns"),
+        time_format=args.time_format,
+        year=args.year,
+        epsg=args.epsg,
+    )
+    print(f"zoo: {args.catalogue}: {catalogue.describe()}", file=sys.stderr)
     found = find_anomalies(
-        read_catalogue(args.catalogue, settings_of(args.columns, "--columns")),
+        catalogue,
         args.model,
         region=args.region,
         pixel_km=args.pixel_km,

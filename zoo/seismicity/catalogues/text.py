@@ -1,141 +1,152 @@
-"""Columns of text as arrays, for `zoo.seismicity.catalogues`: separator, header and units are found by themselves.
+"""Tables of text as arrays: the columns that a catalogue needs, a million rows in seconds.
 
-Reads a million rows in seconds.
+`layout` finds how the rows are split, `columns` which column holds what; here they are read and turned into numbers.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.seismicity.catalogues.columns import Layout, by_content, by_name
-from zoo.seismicity.catalogues.times import from_date_and_clock, from_numbers, moments
+from zoo.seismicity.catalogues.asked import Asked
+from zoo.seismicity.catalogues.columns import Layout, recognise
+from zoo.seismicity.catalogues.coordinates import (
+    coordinates,
+)
+from zoo.seismicity.catalogues.dates import month_number
+from zoo.seismicity.catalogues.layout import Table, chunks
+from zoo.seismicity.catalogues.lines import is_value
+from zoo.seismicity.catalogues.magnitudes import chosen
+from zoo.seismicity.catalogues.parts import from_numbers
+from zoo.seismicity.catalogues.places import depths, places
+from zoo.seismicity.catalogues.times import clocks, from_date_and_clock, moments
 
-_CHUNK = 100_000  # rows that are parsed at a time
-_HEAD = 200  # lines at the top that tell separator and header
-_KM = {"m": 0.001, "km": 1.0, "ft": 0.0003048}
-_DEEPEST_KM = 800.0
-"""No earthquake is deeper."""
-_METRES = 3000.0
-"""Coordinates without a unit that go further than this are metres: no map of one region is as wide in km."""
+_CHUNK = 50_000  # rows that are parsed at a time
+_WORDS = ("time", "date", "clock", "type", "id", "prime", "ns", "ew", "zone", "half")
+_PLACES = ("longitude", "latitude")
 
 
-def read_text(path: Path, columns: Mapping[str, str | int] | None) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read the columns of a text file that a catalogue needs.
+def read_table(
+    table: Table, columns: Mapping[str, str | int] | None, asked: Asked, epsg: int | None
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Read the columns of a table that a catalogue needs.
 
     Args:
-        path: the file.
-        columns: as in `zoo.seismicity.catalogues.read_catalogue`.
+        table: rows of text.
+        columns, epsg: as in `zoo.seismicity.catalogues.read_catalogue`.
+        asked: what the user says of the times.
 
     Returns:
         Columns (rows,) as `zoo.seismicity.catalogues.from_columns` takes them, rows in the order of the file; notes.
 
     Raises:
-        ZooError: if it has no rows, no time or no place.
+        ZooError: if it has no rows, no time or no place, or can be read in two ways.
         UsageError: if `columns` names a column that is not there.
     """
-    encoding = _encoding(path)
-    with open(path, encoding=encoding, errors="replace", newline="") as file:
-        head = [line for line in islice(file, _HEAD) if line.strip()]
-        if not head:
-            raise ZooError(f"{path} holds no rows: expected one for each earthquake.")
-        separator = _separator(head)
-        top = list(_split(head, separator))
-        header = _header(top, columns)
-        first = 0 if header is None else header + 1
-        # A comment sign at the start of a header is not a column.
-        names = [] if header is None else [name.lstrip("#% ") or name for name in top[header]]
-        if names and names[0] in "#%":
-            names = names[1:]
-        body = top[first:]
-        if not body:
-            raise ZooError(f"{path} has a header and no rows below it: expected one for each earthquake.")
-        layout = by_name(names, columns, str(path)) if names else by_content(body, columns, str(path))
-        rows = _split(chain(head[first:], file), separator)
-        found, cut = _columns(rows, layout, max(layout.column.values()) + 1)
-    notes = layout.notes
+    asked.where = table.where
+    layout = recognise(table, columns, asked)
+    found, cut = _columns(table, layout)
+    notes = [*table.notes, *layout.notes]
     if cut:
-        notes.append(f"{cut} rows with too few columns set aside")
-    return _named(found, layout, notes), notes
+        notes.append(f"{cut} rows with {'another number of' if table.exact else 'too few'} columns set aside")
+    if "half" in found:
+        role = "clock" if "clock" in found else "time"
+        found[role] = np.char.add(np.char.add(np.char.strip(found[role]), b" "), found["half"])
+    made = {"time": _times(found, layout, table, asked)}
+    if "zone" in found:
+        made["time"] = made["time"] - _zones(found["zone"])
+        notes.append("times were set back by the zone that stands beside them")
+    _readable(made["time"], found, table)
+    notes += asked.notes
+    asked.notes = []
+    _all_at_midnight(made["time"], notes)
+    if layout.zone_h:
+        made["time"] = made["time"] - np.timedelta64(round(layout.zone_h * 3_600_000), "ms")
+    made |= places(found, layout, table, epsg, notes)
+    made |= depths(found, layout, notes)
+    if layout.magnitudes:
+        values = [found[f"magnitude {number}"] for number in range(len(layout.magnitudes))]
+        made["magnitude"] = chosen(values, [name for _, name in layout.magnitudes], notes)
+    elif "magnitude" in found:
+        made["magnitude"] = chosen([found["magnitude"]], [""], notes)
+    made |= {role: found[role] for role in ("type", "id", "prime") if role in found}
+    return made, notes
 
 
-def _encoding(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(2)
-    return "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-
-
-def _separator(head: Sequence[str]) -> str | None:
-    """Return the separator that most lines have, None for blanks; beside semicolons a comma is a decimal comma."""
-    body = head[len(head) // 2 :]
-    return next((mark for mark in (";", "\t", "|", ",") if median(line.count(mark) for line in body) >= 2), None)
-
-
-def _split(lines: Iterator[str] | Sequence[str], separator: str | None) -> Iterator[list[str]]:
-    if separator is None:
-        return (line.split() for line in lines)
-    return csv.reader(lines, delimiter=separator, skipinitialspace=True)
-
-
-def _header(top: Sequence[Sequence[str]], columns: Mapping[str, str | int] | None) -> int | None:
-    """Return which row is the header, None where there is none.
-
-    A header holds no number and has about as many fields as the rows below; title lines above it have fewer.
-    """
-    width = median(len(row) for row in top)
-    for number, row in enumerate(top):
-        fields = [field.strip() for field in row if field.strip()]
-        numeric = [field for field in fields if re.match(r"[-+]?\.?\d", field)]
-        if numeric:
-            return None
-        if fields and len(fields) >= 0.5 * width and len(row) <= width + 1:
-            return number
-    return None
-
-
-def _columns(rows: Iterator[list[str]], layout: Layout, width: int) -> tuple[dict[str, np.ndarray], int]:
-    """Return the columns of the layout as arrays, and how many rows were too short."""
-    roles = list(layout.column)
-    take = itemgetter(*layout.column.values())
-    cut, parts = 0, {role: [] for role in ("moment", *roles)}
-    while chunk := list(islice(rows, _CHUNK)):
-        whole = [take(row) for row in chunk if len(row) >= width]
-        cut += sum(0 < len(row) < width for row in chunk)  # blank lines do not count
+def _columns(table: Table, layout: Layout) -> tuple[dict[str, np.ndarray], int]:
+    """Return the columns of the layout as arrays, and how many rows were too short or too long."""
+    at = {role: number for role, number in layout.column.items() if role != "magnitude" or not layout.magnitudes}
+    at |= {f"magnitude {number}": column for number, (column, _) in enumerate(layout.magnitudes)}
+    roles = list(at)
+    take = itemgetter(*at.values()) if len(at) > 1 else lambda row: (row[next(iter(at.values()))],)
+    width = max(at.values()) + 1
+    optional = min(width, 1 + max(n for role, n in at.items() if not role.startswith(("magnitude", "type", "prime"))))
+    lead = _lead(table) if table.exact else 0
+    thousands = {role for role, n in at.items() if role not in _WORDS and _grouped(table, n)}
+    cut, parts = 0, {role: [] for role in roles}
+    for chunk in chunks(table.rows, _CHUNK):
+        if table.exact:
+            whole = [row for row in chunk if len(row) == table.width or (len(row) >= width and _fits(row, lead))]
+        else:
+            whole = [
+                row if len(row) >= width else [*row, *[""] * (width - len(row))]
+                for row in chunk
+                if len(row) >= optional
+            ]
+        if len(whole) < len(chunk):
+            cut += sum(any(row) for row in chunk) - sum(any(row) for row in whole)  # blank lines do not count
         if not whole:
             continue
-        texts = dict(zip(roles, zip(*whole, strict=True), strict=True))
-        parts["moment"].append(_moments(texts))
-        for role in roles:
-            if role == "type":
-                parts[role].append(np.array(texts[role]))
-            elif role not in ("time", "date"):
-                parts[role].append(_numbers(texts[role]))
-    if not parts["moment"]:
-        raise ZooError(f"No row has the {width} columns that its layout needs.")
+        for role, texts in zip(roles, zip(*map(take, whole), strict=True), strict=True):
+            if role in thousands:
+                texts = [text.replace(",", "") for text in texts]
+            parts[role].append(_array(role, texts, layout))
+    if not any(parts.values()):
+        raise ZooError(f"{table.where}: no row has the {width} columns that its layout needs.")
     return {role: np.concatenate(arrays) for role, arrays in parts.items() if arrays}, cut
 
 
-def _moments(texts: Mapping[str, Sequence[str]]) -> np.ndarray:
-    if "date" in texts and "time" in texts:
-        return from_date_and_clock(texts["date"], texts["time"])
-    if "time" in texts or "date" in texts:
-        return moments([text.strip() for text in texts.get("time", texts.get("date"))])
-    clock = {
-        role: _numbers(texts[role]) for role in ("year", "month", "day", "hour", "minute", "second") if role in texts
-    }
-    return from_numbers(clock)
+def _grouped(table: Table, at: int) -> bool:
+    """Return whether commas group thousands in a column (12,100), while points are decimal elsewhere in the file."""
+    texts = [row[at].strip() for row in table.sample if at < len(row) and "," in row[at]]
+    if not texts or not all(re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", text) for text in texts):
+        return False
+    return any(re.fullmatch(r"[-+]?\d+\.\d+", text.strip()) for row in table.sample[:20] for text in row)
 
 
-def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """Return numbers (n,), NaN where a text is not a number."""
+def _lead(table: Table) -> int:
+    """Return how many fields at the start of a row are values, typically: words behind them may be any number."""
+    counts = [next((n for n, text in enumerate(row) if not is_value(text)), len(row)) for row in table.sample]
+    return int(np.median(counts))
+
+
+def _fits(row: Sequence[str], lead: int) -> bool:
+    return len(row) >= lead and all(map(is_value, row[:lead])) and (len(row) == lead or not is_value(row[lead]))
+
+
+def _array(role: str, texts: Sequence[str], layout: Layout) -> np.ndarray:
+    if role in _WORDS:
+        try:
+            return np.array(texts, dtype=np.bytes_)  # a quarter of what text takes
+        except UnicodeEncodeError:
+            return np.array([text.encode() for text in texts])
+    if role in _PLACES:
+        return coordinates(texts)
+    if role == "month" and not texts[0].strip().isdigit():
+        return np.array(
+            [_number(text) if text[:1].isdigit() else month_number(text) or np.nan for text in texts], float
+        )
+    if role in ("hour", "hhmm") and ":" in texts[0]:
+        return np.array(texts, dtype=np.bytes_)
+    return numbers_of(texts)
+
+
+def numbers_of(texts: Sequence[str]) -> np.ndarray:
+    """Return numbers (n,), NaN where a text is not a number; a comma may be a decimal comma, letters may follow."""
     try:
         return np.array(texts, dtype=float)
     except ValueError:
@@ -148,41 +159,98 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         pass
-    comma = re.fullmatch(r"[-+]?\d+,\d+", text)  # a decimal comma
-    return float(text.replace(",", ".")) if comma else np.nan
+    # 5.0 km, 10.0f, 2.3ML, ML 2.3, M=2.3
+    found = re.fullmatch(r"(?:[A-Za-z]{1,4}\s*[=:]?\s*)?([-+−]?\d+(?:[.,]\d*)?)\s*(?:km|[A-Za-z*]{1,4})?", text)
+    return float(found[1].replace(",", ".").replace("−", "-")) if found else np.nan
 
 
-def _named(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the columns under the names that a catalogue has, lengths in km."""
-    made = {"time": found["moment"]}
-    for role in ("magnitude", "type"):
-        if role in found:
-            made[role] = found[role]
-    if layout.geographic:
-        made |= {"longitude_deg": found["longitude"], "latitude_deg": found["latitude"]}
-        return made | _depth(found, layout, notes)
-    units = {role: layout.unit.get(role) for role in "xy"}
-    far = np.nanmax(np.abs(np.concatenate([found["x"], found["y"], [0.0]])))
-    for role in "xy":
-        unit = units[role] or units["y" if role == "x" else "x"]
-        if unit is None:
-            unit = "m" if far > _METRES else "km"
-            if role == "x":
-                notes.append(f"x and y state no unit and were taken as {unit} (or say --columns x_km=... or x_m=...)")
-        made[f"{role}_km"] = found[role] * _KM[unit]
-    if units["x"] and units["y"] and units["x"] != units["y"]:
-        notes.append(f"x is in {units['x']} and y in {units['y']}: both were turned into km")
-    return made | _depth(found, layout, notes)
+def _texts(values: np.ndarray) -> list[str]:
+    return [text.decode("utf-8", "replace").strip() for text in values.tolist()]
 
 
-def _depth(found: dict[str, np.ndarray], layout: Layout, notes: list[str]) -> dict[str, np.ndarray]:
-    """Return the depth in km, by its unit or, without one, by what depths are possible."""
-    if "depth" not in found:
-        return {}
-    unit = layout.unit.get("depth")
-    if unit is None:
-        metres = np.isfinite(found["depth"]).any() and np.nanpercentile(np.abs(found["depth"]), 90) > _DEEPEST_KM
-        unit = "m" if metres else "km"
-        if metres:
-            notes.append(f"depths go to {np.nanmax(np.abs(found['depth'])):.0f} and were taken as metres")
-    return {"depth_km": found["depth"] * _KM[unit]}
+def _times(found: dict[str, np.ndarray], layout: Layout, table: Table, asked: Asked) -> np.ndarray:
+    names = table.names
+    first = next(
+        layout.column[role] for role in ("time", "date", "clock", "year", "month", "doy") if role in layout.column
+    )
+    asked.name = names[first] if first < len(names) else ""
+    own = Asked(None, asked.year, asked.where, notes=asked.notes)
+    if "clock" in layout.column and layout.column["clock"] < len(names):
+        own.name = names[layout.column["clock"]]
+    if "time" in found:
+        time = moments(found["time"], asked)
+        return time + _seconds(found, 0 * np.zeros(len(time))) if "second" in found else time
+    if "date" in found and "clock" in found and "second" not in found:
+        return from_date_and_clock(found["date"], found["clock"], asked)
+    parts = {role: found[role] for role in ("hour", "minute", "second") if role in found}
+    if "hhmm" in found:
+        value = found["hhmm"]
+        parts |= {"hour": value // 100, "minute": value % 100}
+    if "date" in found:
+        days = moments(found["date"], asked)
+        ms = clocks(found["clock"], own) if "clock" in found else _milliseconds(parts, len(days))
+        if "clock" in found and "second" in found:
+            ms = ms + _seconds(found, ms).astype(np.int64)
+        made = days + np.where(np.isfinite(ms), np.round(ms), 0).astype("timedelta64[ms]")
+        made[~np.isfinite(ms)] = np.datetime64("NaT")
+        return made
+    if "clock" in found:
+        ms = clocks(found["clock"], own)
+        parts = {"clock": ms + _seconds(found, ms).astype(np.int64) if "second" in found else ms}
+    count = len(next(iter(found.values())))
+    year = found.get("year", np.full(count, np.nan if asked.year is None else float(asked.year)))
+    return from_numbers(
+        {role: found[role] for role in ("month", "day", "doy") if role in found} | parts | {"year": year}, asked
+    )
+
+
+def _seconds(found: Mapping[str, np.ndarray], ms: np.ndarray) -> np.ndarray:
+    """Return the seconds (n,), timedelta64[ms], of a column beside times that go to the minute."""
+    second = found["second"]
+    fine = np.isfinite(second) & (second >= 0) & (second <= 61)
+    return np.where(fine, np.round(1000 * np.where(fine, second, 0)), 0).astype("timedelta64[ms]")
+
+
+def _readable(time: np.ndarray, found: Mapping[str, np.ndarray], table: Table) -> None:
+    """Refuse times most of which cannot be read, with what they look like."""
+    lost = np.isnat(time)
+    if lost.mean() <= 0.25:
+        return
+    row = int(np.argmax(lost))
+    parts = [
+        found[role][row] for role in ("time", "date", "clock", "year", "month", "day", "doy", "hour") if role in found
+    ]
+    shown = " ".join(v.decode("utf-8", "replace").strip() if isinstance(v, bytes) else f"{v:g}" for v in parts)
+    raise ZooError(
+        f"{table.where}: {len(time) - lost.sum()} of {len(time)} rows can be used; {lost.sum()} have no time that "
+        f"can be read, such as {shown!r}. Known are ISO (2019-01-05T13:11:10.7Z), 05/01/2019 1:11 PM, 5 Jan 2019, "
+        "20190105131110, day of the year, decimal years, seconds since 1970, and serial days. Say how it is written: "
+        "--time-format "
+        "'%d.%m.%Y %H:%M:%S', or which columns hold it: --columns date=NAME time=NAME."
+    )
+
+
+def _milliseconds(parts: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    ms = np.zeros(count)
+    for name, unit_ms, most in (("hour", 3_600_000, 24), ("minute", 60_000, 60), ("second", 1000, 61)):
+        if name in parts:
+            values = np.where(np.isfinite(parts[name]), parts[name], 0 if name == "second" else np.nan)
+            ms = np.where((values < 0) | (values > most), np.nan, ms + values * unit_ms)
+    return ms
+
+
+def _zones(texts: np.ndarray) -> np.ndarray:
+    """Return by how much times are ahead of UTC (n,), timedelta64[ms], for texts such as +02:00; else 0."""
+    names, which = np.unique(texts, return_inverse=True)
+    ahead = []
+    for name in names.tolist():
+        found = re.search(rb"([+-])(\d\d?):?(\d\d)", name)
+        minutes = 60 * int(found[2]) + int(found[3]) if found else 0
+        ahead.append(60_000 * (-minutes if found and found[1] == b"-" else minutes))
+    return np.array(ahead)[which].astype("timedelta64[ms]")
+
+
+def _all_at_midnight(time: np.ndarray, notes: list[str]) -> None:
+    good = time[~np.isnat(time)]
+    if len(good) > 1 and (good.astype(np.int64) % 86_400_000 == 0).mean() > 0.9:
+        notes.append("nearly all times are at 00:00: the file seems to hold dates without times of day")
