@@ -1,6 +1,6 @@
 """From picks to a catalogue: half a day of the REAL 2016 Central Italy sequence, against two reference catalogues.
 
-    python benchmarks/association.py [--hours 12] [--nulls 1] [--picks-from 0.3] [--peer NAME=PYTHON]
+    python benchmarks/association.py [--hours 12] [--nulls 1] [--picks-from 0.3]
 
 Picks of PhaseNet at 60 stations, 284 double-difference relocations and 360 events of the REAL associator, from REAL's
 demonstration data (folder network_italy of the real data; ZOO_REAL_DATA). An event is found if one of ours lies within
@@ -10,7 +10,7 @@ chance. CPU time is without compiling.
 Peers are run on the same picks where the Python of their own environment is given (`association_peers.py` says what to
 install there); they are no dependencies:
 
-    python benchmarks/association.py --peer pyocto=octo/bin/python --peer gamma=gmma/bin/python
+    ZOO_PEERS="pyocto=octo/bin/python gamma=gmma/bin/python" python benchmarks/association.py
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from zoo.field.stations import read_stations
 from zoo.files import write_csv
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.locate import locate
+from zoo.seismograms.association.relative import relocate
 
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")) / "network_italy"
 CATALOGUES = {"relocated": "hypodd_00_12.csv", "REAL associator": "real_associator_00_12.csv"}
@@ -99,7 +100,6 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=12.0)
     parser.add_argument("--nulls", type=int, default=1, help="how often times are shifted")
     parser.add_argument("--picks-from", type=float, default=0.3, help="least probability of the picks")
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="pyocto or gamma")
     args = parser.parse_args()
     if not REAL.is_dir():
         raise SystemExit(f"No real data at {REAL} (set ZOO_REAL_DATA).")
@@ -115,11 +115,15 @@ def main() -> None:
     began = time.process_time()
     located = locate(found, {})
     located_s = time.process_time() - began
+    began = time.process_time()
+    moved = relocate(located)
+    relative_s = time.process_time() - began
     answers = [
         ("associated", found.origin_s, found.place_km, associated_s),
         ("and located", located.origin_s, located.place_km, located_s),
+        ("and relocated by double differences", moved.origin_s, moved.place_km, relative_s),
     ]
-    peers = dict(text.split("=", 1) for text in args.peer)
+    peers = dict(text.split("=", 1) for text in os.environ.get("ZOO_PEERS", "").split())
     for name, python in peers.items():
         events, spent_s = run_peer(name, python, picks, stations, layers, found.projection)
         answers.append((name, events[:, 0], events[:, 1:], spent_s))
@@ -142,7 +146,7 @@ def main() -> None:
         made = {"ours": len(locate(associate(moved, stations, layers, {})))}
         for name, python in peers.items():
             made[name] = len(run_peer(name, python, moved, stations, layers, found.projection)[0])
-        true = {"ours": len(located)} | {step: len(origin_s) for step, origin_s, _, _ in answers[2:]}
+        true = {"ours": len(located)} | {step: len(origin_s) for step, origin_s, _, _ in answers[3:]}
         rows += [[who, str(seed), str(n), f"{n / max(true[who], 1):.4f}"] for who, n in made.items()]
     header = "", "seed", "events", "share of the true ones"
     print_table("Events where every station's times are shifted", header, rows)

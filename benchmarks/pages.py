@@ -144,6 +144,7 @@ def systems(_: str) -> str:
     (picker,) = cards("phase_picker.synthetic")
     stead = picker["scores"]["stead/sample"]
     p = stead["metrics"]["p_within_0.5_s"]
+    found, away = (quoted("association", "and located", name) for name in ("found", "epicentre, median km"))
     rows = (
         (
             "microseismic",
@@ -168,10 +169,11 @@ def systems(_: str) -> str:
         ),
         (
             "seismograms",
-            "Where do P and S arrive? Earthquake, explosion or noise?",
-            "`zoo annotate`",
-            "picks (CSV, QuakeML), probabilities",
-            f"P within 0.5 s in {100 * p:.0f} % of {stead['examples']} real STEAD traces",
+            "Where do P and S arrive? Earthquake, explosion or noise? Which events were there?",
+            "`zoo annotate`, `zoo catalogue`",
+            "picks with probabilities; events with place, magnitude and their errors",
+            f"P within 0.5 s in {100 * p:.0f} % of {stead['examples']} real STEAD traces; half a day of "
+            f"Central Italy: {found} relocated events found, {away} km from there (median)",
         ),
         (
             "seismicity",
