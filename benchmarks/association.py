@@ -38,6 +38,7 @@ from zoo.seismograms.association.relative import relocate
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")) / "network_italy"
 CATALOGUES = {"relocated": "hypodd_00_12.csv", "REAL associator": "real_associator_00_12.csv"}
 NEAR_S, NEAR_KM = 1.5, 10.0
+PEER_LIMIT_S = 600
 BEGINS_S = float(np.datetime64("2016-10-14T00:00:00", "s").astype(np.int64))
 
 
@@ -84,7 +85,8 @@ def run_peer(name: str, python: str, picks, stations, layers, projection) -> tup
         rows = list(zip(layers.depth_km, layers.vp_km_s, layers.vs_km_s, strict=True))
         write_csv(folder / "layers.csv", ("depth_km", "vp_km_s", "vs_km_s"), rows)
         script = Path(__file__).with_name("association_peers.py")
-        subprocess.run([python, str(script), name, str(folder)], check=True, stdout=subprocess.DEVNULL)
+        command = [python, str(script), name, str(folder)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=PEER_LIMIT_S)
         events = np.loadtxt(folder / "events.csv", delimiter=",", skiprows=1, ndmin=2)
         return events.reshape(-1, 4), float((folder / "cpu_s.txt").read_text())
 
@@ -145,7 +147,10 @@ def main() -> None:
         moved = shifted(picks, stations, span_s, seed)
         made = {"ours": len(locate(associate(moved, stations, layers, {})))}
         for name, python in peers.items():
-            made[name] = len(run_peer(name, python, moved, stations, layers, found.projection)[0])
+            try:
+                made[name] = len(run_peer(name, python, moved, stations, layers, found.projection)[0])
+            except subprocess.TimeoutExpired:
+                rows.append([name, str(seed), f"no answer in {PEER_LIMIT_S} s on the clock", ""])
         true = {"ours": len(located)} | {step: len(origin_s) for step, origin_s, _, _ in answers[3:]}
         rows += [[who, str(seed), str(n), f"{n / max(true[who], 1):.4f}"] for who, n in made.items()]
     header = "", "seed", "events", "share of the true ones"
