@@ -49,25 +49,41 @@ def count_cells(first, last, start, bins, time, phase, station, free, times, rat
         terms: (phases, stations) s that are added to travel times.
         most: largest travel time that is used, s.
     """
+    stations = times.shape[2]
+    keys = times.shape[1] * stations
+    # Picks in bins, one phase and station after the other, so that what is alike for them is computed once a cell.
+    edges = np.zeros(keys + 1, np.int64)
+    for i in range(first, last):
+        if free[i]:
+            edges[phase[i] * stations + station[i] + 1] += 1
+    for k in range(keys):
+        edges[k + 1] += edges[k]
+    filled = edges[:-1].copy()
+    at = np.empty(edges[keys])
+    for i in range(first, last):
+        if free[i]:
+            k = phase[i] * stations + station[i]
+            at[filled[k]] = (time[i] - start) / BIN_S
+            filled[k] += 1
     best = np.zeros(bins, np.int16)
     where = np.zeros(bins, np.int32)
     steps = np.zeros(bins + 1, np.int16)
     for c in range(times.shape[0]):
         steps[:] = 0
-        for i in range(first, last):
-            if not free[i]:
-                continue
-            p, s = phase[i], station[i]
+        for k in range(keys):
+            p, s = k // stations, k % stations
             travel = times[c, p, s]
-            if travel > most:
+            if edges[k] == edges[k + 1] or travel > most:
                 continue
-            origin = time[i] - travel - terms[p, s] - start
-            half = tolerance + _WITHIN * ratios[c, p, s] * diagonal
-            low, high = int((origin - half) / BIN_S), int((origin + half) / BIN_S) + 1
-            if origin + half < 0 or low >= bins:
-                continue
-            steps[max(low, 0)] += 1
-            steps[min(max(high, 0), bins)] -= 1
+            shift = (travel + terms[p, s]) / BIN_S
+            half = (tolerance + _WITHIN * ratios[c, p, s] * diagonal) / BIN_S
+            begins, ends = -shift - half, half - shift
+            for i in range(edges[k], edges[k + 1]):
+                low, high = at[i] + begins, at[i] + ends
+                if high < 0 or low >= bins:
+                    continue
+                steps[max(int(low), 0)] += 1
+                steps[min(int(high) + 1, bins)] -= 1
         count = 0
         for b in range(bins):
             count += steps[b]
