@@ -38,7 +38,7 @@ from zoo.seismograms.association.relative import relocate
 REAL = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")) / "network_italy"
 CATALOGUES = {"relocated": "hypodd_00_12.csv", "REAL associator": "real_associator_00_12.csv"}
 NEAR_S, NEAR_KM = 1.5, 10.0
-PEER_LIMIT_S = 600
+PEER_LIMIT_S = 300
 BEGINS_S = float(np.datetime64("2016-10-14T00:00:00", "s").astype(np.int64))
 
 

@@ -25,7 +25,10 @@ def chapter(folder: Path) -> Path:
     shutil.copytree(SAMPLE, folder, dirs_exist_ok=True)
     say("   Real data: two hours of the 2016 Central Italy sequence, 11,902 picks of PhaseNet at 60 stations.")
     names = [str(folder / name) for name in ("picks.csv", "stations.csv", "layers.csv")]
-    say(f"   zoo catalogue {names[0]} --stations {names[1]} --velocity-model {names[2]} --relative --out {folder / 'made'}")
+    say(
+        f"   zoo catalogue {names[0]} --stations {names[1]} --velocity-model {names[2]} --relative "
+        f"--out {folder / 'made'}"
+    )
     made = make_catalogue(*names, relative=True)
     made.write(folder / "made", pages=2)
     print(made.report())

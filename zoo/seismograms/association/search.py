@@ -8,6 +8,7 @@ from numba import njit
 from zoo.seismograms.association.cells import BIN_S, count_cells, descend
 from zoo.seismograms.association.fit import evidence, fit
 
+_AROUND_S = 10.0  # an event moves less than this from the candidate's origin time while it is refined
 _APART = 3  # bins about a candidate that was looked at which are not looked at again in this pass
 
 
@@ -64,9 +65,12 @@ def search(
         if looked[b]:
             continue
         looked[max(b - _APART, 0) : b + _APART + 1] = True
+        middle = start + (b + 0.5) * BIN_S
+        first = span[0] + np.searchsorted(time[span[0] : span[1]], middle - _AROUND_S)
+        last = span[0] + np.searchsorted(time[span[0] : span[1]], middle + most + _AROUND_S)
         x, y, z, when, count = descend(
-            centres[where[b]], half, start + (b + 0.5) * BIN_S, int(least[0]), int(least[7]), first, last, time, phase,
-            station, free, arrays, tolerance, terms, most,
+            centres[where[b]], half, middle, int(least[0]), int(least[7]), first, last, time, phase, station, free,
+            arrays, tolerance, terms, most,
         )  # fmt: skip
         if count < least[0]:
             continue
