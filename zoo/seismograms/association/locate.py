@@ -24,6 +24,7 @@ from zoo.seismograms.association.sharing import enough, share_out
 from zoo.settings import defaults, read
 
 _LEAST_EVENTS = 10  # from which on anything is learnt
+_SCALE = 2.5  # a table may be off as a whole by more than it varies: this many times the error of travel times
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class _Work:
             )
             unscaled = travel / (1 + self.corrections.scale[self.phase])
             own = residual, sd, unscaled, slope, self.phase, self.station, self.edges
-            before = self.chosen["travel_time_error"], self.chosen["term_sd_s"]
+            before = _SCALE * self.chosen["travel_time_error"], self.chosen["term_sd_s"]
             self._correct(self.found, learn(self.corrections, *own, *before))
 
     def fit(self) -> None:
