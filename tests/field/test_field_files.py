@@ -239,3 +239,32 @@ def test_stations_that_cannot_be_one_network(tmp_path):
     far = Stations(("A", "B"), np.array([13.0, -167.0]), np.array([42.0, -42.0]), np.zeros(2))
     with pytest.raises(ZooError, match="lies .*,... km from the middle of the network"):
         far.place_km(LocalProjection.around(far.longitude_deg, far.latitude_deg))
+
+
+def test_picks_of_two_pickers_are_used_once_and_said(tmp_path):
+    rows = ["A.ONE.00,P,10.000,0.5", "A.ONE.10,P,10.008,0.9", "A.ONE,P,10.15,0.4", "A.ONE,S,10.01,0.9", "A.TWO,P,10.0,"]
+    (tmp_path / "picks.csv").write_text("\n".join(["station_id,phase,time,probability", *rows]))
+    picks = read_picks(tmp_path / "picks.csv")
+    assert picks.time_s.tolist() == [10.0, 10.008, 10.01, 10.15] and picks.station[1] == "A.ONE.10"
+    assert any("1 picks lie within 0.1 s of one of the same phase and station" in note for note in picks.notes)
+
+
+def test_numbers_of_rows_are_no_stations(tmp_path):
+    (tmp_path / "picks.csv").write_text("id,station,phase,time,event\n0,A.ONE,P,5,3.0\n1,A.ONE,S,6,-1.0\n")
+    picks = read_picks(tmp_path / "picks.csv")
+    assert picks.station == ("A.ONE", "A.ONE") and picks.event.tolist() == [0, -1]
+    (tmp_path / "stations.csv").write_text("id,network,station,lat,lon,elevation\n0,A,ONE,42.0,13.0,10\n")
+    assert read_stations(tmp_path / "stations.csv").codes == ("A.ONE",)
+    (tmp_path / "stations.csv").write_text("id,lat,lon,elevation\nA.ONE,42.0,13.0,-9999\n")
+    with pytest.raises(ZooError, match=r"column elevation, row 2: -9999, which usually means that nobody knows it"):
+        read_stations(tmp_path / "stations.csv")
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T02:00:10+02", "1970-01-01 02:00:10.0+0200", "1969-12-31T20:30:10-03:30"])
+def test_times_in_local_zones(tmp_path, text):
+    (tmp_path / "picks.csv").write_text(f"station,phase,time\nA.ONE,P,{text}\n")
+    picks = read_picks(tmp_path / "picks.csv")
+    assert picks.time_s.tolist() == [10.0] and not any("without a zone" in note for note in picks.notes)
+    (tmp_path / "picks.csv").write_text("station,phase,time\nA.ONE,P,1970-01-01T02:00:10 CEST\n")
+    with pytest.raises(ZooError, match="is no time"):
+        read_picks(tmp_path / "picks.csv")

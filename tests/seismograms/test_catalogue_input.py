@@ -20,6 +20,7 @@ from zoo.field.picks import PickTable, read_picks
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import Stations
 from zoo.field.travel_times import travel_times
+from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.catalogue import EventCatalogue, make_catalogue
 from zoo.seismograms.association.doubts import doubts
 from zoo.seismograms.association.exchange import hypodd, nonlinloc
@@ -101,6 +102,25 @@ def test_picks_thirty_years_apart_take_no_time(tmp_path, capsys):
     assert main(command(tmp_path, picks, stations)) == 0
     said = capsys.readouterr().out
     assert said.startswith("2 events from 32 of 32 picks") and "picks span 30 years" in said
+
+
+def many(stations: Stations, count: int = 15) -> PickTable:
+    rng = np.random.default_rng(5)
+    places = np.column_stack([rng.uniform(-15, 15, (count, 2)), rng.uniform(3, 12, count)])
+    return picks_of(stations, places, START_S + 100.0 * np.arange(count))
+
+
+@pytest.mark.parametrize(
+    "late_s, message", [(0.6, "is their clock right? XX.S2 (+"), (5.0, "1 stations are of events")]
+)
+def test_a_clock_that_is_late_is_said(late_s, message):
+    stations = network()
+    picks = many(stations)
+    late = picks.time_s + late_s * (np.array(picks.station) == "XX.S2")
+    located = locate(associate(PickTable(picks.station, picks.phase, late), stations, EARTH))
+    told = doubts(located, associated=False)
+    assert [text for text in told if "clock" in text] == ([text for text in told if message in text] if late_s else [])
+    assert any("XX.S2" in text for text in told) == (late_s > 0)
 
 
 def test_latitude_and_longitude_swapped_give_no_event_and_a_hint(tmp_path, capsys):

@@ -15,7 +15,7 @@ from zoo.field.text_tables import named, needed, numbers, parse_times, plain, re
 _PHASE = re.compile(r"[IE]?([PS])([gnbGNB*]|diff)?[0-4]?")  # Pg, PN, P1, and onsets: iP, eSg
 _OBS_LINE = re.compile(r"\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\S+\s+\d{8}\s+\d{1,4}\s+-?\d+\.?\d*")
 _OBS_WORDS = ("PUBLIC_ID", "QUALITY", "PHASE", "END_PHASE", "COMMENT", "GEOGRAPHIC", "FOCALMECH")  # between events
-_NO_EVENT = ("", "-1", "nan", "none", "null")
+_NO_EVENT = ("", "-1", "-1.0", "nan", "none", "null")
 
 
 def read_file(path: Path) -> PickTable:
@@ -49,8 +49,10 @@ def _table(text: str, where: str) -> PickTable:
     time = needed(columns, r"phase_time|peak_time|pick_time|arrival_time|timestamp|time|datetime|time_utc|utc",
                   "the time", where)  # fmt: skip
     phase = needed(columns, r"phase|phase_type|phase_hint|phase_label|type|pick_type|label", "the phase", where)
-    code = named(columns, r"station_id|trace_id|seed_id|id|waveform_id") or needed(
-        columns, r"station|sta|station_?code|station_name", "the station", where
+    code = (  # "id" is a station in some tables, and the number of the row in others, which have a column station
+        named(columns, r"station_id|trace_id|seed_id|waveform_id")
+        or named(columns, r"station|sta|station_?code|station_name")
+        or needed(columns, r"id", "the station", where)
     )
     network = named(columns, r"network|net|network_?code")
     codes = columns[code]

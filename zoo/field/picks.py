@@ -17,6 +17,7 @@ _DAY_S, _YEAR_S = 86400.0, 365.25 * 86400.0
 _TABLES = (".csv", ".tsv", ".txt", ".dat")
 _OF_EVENTS = (".obs", ".nlloc_obs", ".hyp", ".pha", ".phs", ".nordic", ".sfile", ".out")
 _XML = (".xml", ".qml", ".quakeml", ".scml", ".sc3ml")
+_SAME_S = 0.1  # a phase arrives once: picks of it that are closer are of two pickers, or of two sensors
 _MOST_S = 1000 * _YEAR_S  # of a time: what is later are milliseconds, or finer
 
 
@@ -133,7 +134,7 @@ def read_picks(path: str | os.PathLike) -> PickTable:
             f"There are no picks at {path}; expected a file, or a folder with picks.csv, or files "
             f"of events ({', '.join(_OF_EVENTS)})."
         )
-    picks = joined([read_file(found) for found in paths])
+    picks = _once(joined([read_file(found) for found in paths]), path.name)
     return replace(picks, notes=(*picks.notes, *_odd_times(picks, path.name)))
 
 
@@ -157,6 +158,28 @@ def _of_events(path: Path) -> bool:
             start = file.read(2000).lower()
         return any(word in start for word in (b"quakeml", b"<eventparameters", b"<event "))
     return suffix in _OF_EVENTS or re.fullmatch(r"\.s\d{6}", suffix) is not None  # SEISAN's: 01-0411-15L.S201309
+
+
+def _once(picks: PickTable, where: str) -> PickTable:
+    """Keep the most probable of picks of one phase at one station within `_SAME_S`; others would make events twice."""
+    if not len(picks):
+        return picks
+    code = np.unique([".".join(text.split(".")[:2]) for text in picks.station], return_inverse=True)[1]
+    order = np.lexsort((picks.time_s, picks.event, picks.phase == "S", code))
+    keys = np.stack([code, picks.phase == "S", picks.event])[:, order]
+    near = np.all(keys[:, 1:] == keys[:, :-1], axis=0) & (np.diff(picks.time_s[order]) < _SAME_S)
+    certain = np.nan_to_num(picks.probability, nan=-1.0)
+    keep, best = np.ones(len(picks), bool), order.copy()
+    for j in np.flatnonzero(near) + 1:
+        last, this = best[j - 1], order[j]
+        if picks.time_s[this] - picks.time_s[last] < _SAME_S:
+            best[j] = last if certain[last] >= certain[this] else this
+            keep[this if best[j] == last else last] = False
+    twice = int((~keep).sum())
+    if not twice:
+        return picks
+    return picks.select(keep, f"{where}: {twice} picks lie within {_SAME_S:g} s of one of the same phase and station "
+                        "that is as probable or more: left out")  # fmt: skip
 
 
 def _odd_times(picks: PickTable, where: str) -> list[str]:

@@ -17,6 +17,7 @@ from zoo.field.text_tables import named, needed, numbers, parse_times, plain, re
 
 _SAME_PLACE_DEG = 0.001  # about 100 m: rows of one station that are no farther apart are its channels
 _SAME_HEIGHT_M = 100.0
+_NO_HEIGHT_M = -999.0, -9999.0, 9999.0, -99999.0, 99999.0  # what tables write for "not known"
 _BURIED_M = 20.0  # sensors of one station whose depths differ by more are worth a note
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _HYPOINVERSE = re.compile(
@@ -162,8 +163,10 @@ def _inventory(path: Path, where: str) -> tuple[list[Row], list[str]]:
 
 def _table(text: str, where: str) -> tuple[list[Row], list[str]]:
     columns = read_columns(text, where)
-    code = named(columns, r"(station_)?id|trace_id|seed_id") or needed(
-        columns, r"sta|stn|station|station_?code|code|name|station_name", "the station", where
+    code = (  # "id" is a station in some tables, and the number of the row in others
+        named(columns, r"station_id|trace_id|seed_id")
+        or named(columns, r"sta|stn|station|station_?code|code|station_name")
+        or needed(columns, r"id|name", "the station", where)
     )
     network = named(columns, r"net|network|network_?code|nw")
     latitude = needed(columns, r"lat|latitude|lat_deg|(station_)?latitude(_deg)?|y_deg", "the latitude", where)
@@ -180,6 +183,13 @@ def _table(text: str, where: str) -> tuple[list[Row], list[str]]:
         elevation != np.round(elevation)).any():  # fmt: skip
         notes.append(f"{where}: {height} is taken as m, and is at most {np.abs(elevation).max():g}: name it "
                      f"elevation_km if these are km")  # fmt: skip
+    missing = np.isin(elevation, _NO_HEIGHT_M)
+    if missing.any():
+        i = int(np.argmax(missing))
+        raise ZooError(
+            f"{where}, column {height}, row {i + 2}: {elevation[i]:g}, which usually means that nobody knows it; "
+            "expected metres above sea level. Fill it in, or leave the station out."
+        )
     codes = [".".join(text.split(".")[:2]) for text in columns[code]]
     if network is not None and not any("." in text for text in codes):
         codes = [f"{net}.{text}" if net else text for net, text in zip(columns[network], codes, strict=True)]

@@ -81,26 +81,28 @@ def numbers(texts: Sequence[str], name: str, where: str, empty: float | None = N
 def parse_times(texts: Sequence[str], where: str) -> tuple[np.ndarray, list[str]]:
     """Return times as seconds since 1970 UTC (n,), and notes.
 
-    >>> parse_times(["1970-01-01 00:01:00", "1970-01-01T01:00:00+01:00", "2.5"], "times")[0].tolist()
+    >>> parse_times(["1970-01-01 00:01:00", "1970-01-01T01:00:00+01", "2.5"], "times")[0].tolist()
     [60.0, 0.0, 2.5]
     """
     made = np.empty(len(texts))
     bare = 0
     for i, text in enumerate(texts):
         text = text.strip()
-        zone = re.search(r"([+-]\d\d):?(\d\d)$", text) if "T" in text or ":" in text else None
+        zone = re.search(r"[T ].*?([+-]\d\d)(?::?(\d\d))?$", text)
         shift_s = 0.0
         if zone:
-            shift_s = int(zone[1]) * 3600.0 + (-60.0 if zone[1][0] == "-" else 60.0) * int(zone[2])
+            shift_s = int(zone[1]) * 3600.0 + (-60.0 if zone[1][0] == "-" else 60.0) * int(zone[2] or 0)
         elif ":" in text and text[-1:] not in "zZ":
             bare += 1
         try:
             if "-" not in text[1:] and ":" not in text:
                 made[i] = float(text)
                 continue
-            clean = (text[: zone.start()] if zone else text).rstrip("zZ").strip().replace(" ", "T").replace("/", "-")
+            clean = (text[: zone.start(1)] if zone else text).rstrip("zZ").strip().replace(" ", "T").replace("/", "-")
             if not clean[:4].isdigit() or clean[4:5] != "-" or not 1700 < int(clean[:4]) < 2200:
                 raise ValueError("year")  # nanoseconds would overflow
+            if not clean[-1].isdigit() and clean[-1] != ".":
+                raise ValueError("zone")  # like CEST
             made[i] = np.datetime64(clean, "ns").astype(np.int64) / 1e9 - shift_s
         except ValueError as error:
             raise ZooError(

@@ -1,4 +1,4 @@
-"""Sentences on what may be wrong with a catalogue: events at the edge of the region, S before P, too few stations."""
+"""Sentences on what may be wrong with a catalogue: events at the edge, S before P, few stations, late clocks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from zoo.seismograms.association.known import early_s
 from zoo.seismograms.association.locate import Located
 
 _NAMED = 3  # events that a note names
+_LEAST_EVENTS = 10  # fewer do not tell of stations
+_LOST = 0.2  # of the share of picks that are of events: less is a station that does not belong
+_CLOCK_S = 0.3  # terms of both phases beyond it are rather of a clock than of the ground, which is later for S
 _EDGE = 0.02  # share of the region's size that is its edge
 
 
@@ -24,6 +27,8 @@ def doubts(located: Located, associated: bool) -> list[str]:
         *(_few_stations(located, associated) or _no_event(located, associated)),
         *_early(located),
         *_edges(located),
+        *_beyond_model(located),
+        *_clocks(located),
         *_events_given(located, associated),
     ]
 
@@ -81,6 +86,35 @@ def _edges(located: Located) -> list[str]:
             f"({found.high_km[2]:g} km)"
         )
     return notes
+
+
+def _clocks(located: Located) -> list[str]:
+    """Name stations whose terms of P and S are late alike, and those whose picks are hardly of any event."""
+    found, notes, codes = located.associated, [], located.associated.stations.codes
+    if len(located) < _LEAST_EVENTS:
+        return notes
+    known = found.station >= 0
+    whole = np.bincount(found.station[known], minlength=len(codes))
+    used = np.bincount(found.station[known & (found.event >= 0)], minlength=len(codes))
+    share = used.sum() / max(whole.sum(), 1)
+    lost = [codes[s] for s in np.flatnonzero((whole * share >= _LEAST_EVENTS) & (used < _LOST * share * whole))]
+    if lost:
+        notes.append(
+            f"hardly any picks of {len(lost)} stations are of events ({share:.0%} of all are): {_first(lost)}; are "
+            "their clock and place right?"
+        )
+    terms = located.corrections.terms_s
+    both = np.where(terms[0] * terms[1] > 0, np.abs(terms).min(axis=0), 0.0)
+    late = [f"{codes[s]} ({terms[:, s].mean():+.2f} s)" for s in np.flatnonzero(both > _CLOCK_S)]
+    if late:
+        notes.append(
+            f"P and S come late (+) or early (-) alike at these stations, is their clock right? {_first(late)}"
+        )
+    return notes
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _events_given(located: Located, associated: bool) -> list[str]:
