@@ -21,22 +21,23 @@ def own_folders(tmp_path, monkeypatch):
     monkeypatch.delenv("ZOO_MIRROR", raising=False)
 
 
+def _shared(variable: str, name: str) -> Path:
+    folder = Path(os.environ.get(variable, Path(__file__).parents[2] / "shared" / name))
+    if not folder.is_dir():
+        pytest.skip(f"no {name} at {folder} (set {variable})")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data (`ZOO_REAL_DATA`); tests that need it skip where it is not."""
-    folder = Path(os.environ.get("ZOO_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"no real data at {folder} (set ZOO_REAL_DATA)")
-    return folder
+    return _shared("ZOO_REAL_DATA", "data")
 
 
 @pytest.fixture(scope="session")
 def real_cases() -> Path:
     """The folder of inputs whose right answer is known (`ZOO_REAL_CASES`); tests that need it skip where it is not."""
-    folder = Path(os.environ.get("ZOO_REAL_CASES", Path(__file__).parents[2] / "shared" / "cases"))
-    if not folder.is_dir():
-        pytest.skip(f"no cases at {folder} (set ZOO_REAL_CASES)")
-    return folder
+    return _shared("ZOO_REAL_CASES", "cases")
 
 
 @pytest.fixture(scope="session")
