@@ -93,7 +93,8 @@ def test_what_is_refused_is_said(stream, tmp_path):
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background ignores it
 from toy_picker import ToyPicker
 from zoo.seismograms.picking.seedlink import annotate_seedlink
 
