@@ -72,7 +72,7 @@ def relocate(located: Located, seed: int = 0) -> Relative:
     group = work.groups(first, second)
     before_s = float(np.median(np.abs(work.differences(first, second))))
     for _ in range(_TURNS):
-        work.events += work.moves(first, second, group, work.differences(first, second))
+        work.events += moves(work.equations(first, second), work.differences(first, second), group)
     residual = work.differences(first, second)
     drawn = work.drawn(first, second, group, residual, np.random.default_rng(seed))
     sd_km = np.where(group[:, np.newaxis] >= 0, np.std(drawn, axis=0)[:, :3], np.nan)
@@ -140,10 +140,10 @@ class _Work:
         for p in range(2):
             own = np.abs(residual[self.phase[first] == p])
             sd[p] = 1.4826 * np.median(own) / np.sqrt(2 * free) if own.size else 0.0
-        made = []
+        matrix, made = self.equations(first, second), []
         for _ in range(_BOOTSTRAPS):
             error = sd[self.phase] * rng.standard_t(4, len(self.phase)) / 1.105  # as wide in its middle as a normal one
-            made.append(self.moves(first, second, group, error[first] - error[second]))
+            made.append(moves(matrix, error[first] - error[second], group))
         return made
 
     def differences(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -152,23 +152,27 @@ class _Work:
         residual = self.time - self.events[self.event, 3] - travel
         return residual[first] - residual[second]
 
-    def moves(self, first: np.ndarray, second: np.ndarray, group: np.ndarray, difference: np.ndarray) -> np.ndarray:
-        """Return the moves (events, 4) in km and s that explain differences best."""
+    def equations(self, first: np.ndarray, second: np.ndarray):
+        """Return the derivatives of differences by the events' places and times, sparse (differences, 4 events)."""
         from scipy.sparse import coo_matrix
-        from scipy.sparse.linalg import lsmr
 
-        spread = 1.4826 * np.median(np.abs(difference)) + 1e-4
-        weight = 1 / np.sqrt(1 + (difference / (_SOFT * spread)) ** 2)
         slope = slopes(self.located.tables, self.events[self.event, :3], self.phase, self.station)
-        row = np.repeat(np.arange(len(first)), 4)
-        column = [(4 * self.event[side][:, None] + np.arange(4)).ravel() for side in (first, second)]
-        value = [(slope[first] * weight[:, None]).ravel(), (-slope[second] * weight[:, None]).ravel()]
-        matrix = coo_matrix(
-            (np.concatenate(value), (np.concatenate([row, row]), np.concatenate(column))),
-            (len(first), 4 * len(self.events)),
-        ).tocsr()
-        made = lsmr(matrix, difference * weight, damp=_DAMPING, atol=1e-5, btol=1e-5, maxiter=300)[0].reshape(-1, 4)
-        for number in range(group.max() + 1):
-            own = group == number
-            made[own] -= made[own].mean(axis=0)
-        return made
+        row = np.tile(np.repeat(np.arange(len(first)), 4), 2)
+        column = np.concatenate([(4 * self.event[side][:, None] + np.arange(4)).ravel() for side in (first, second)])
+        value = np.concatenate([slope[first].ravel(), -slope[second].ravel()])
+        return coo_matrix((value, (row, column)), (len(first), 4 * len(self.events))).tocsr()
+
+
+def moves(matrix, difference_s: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return the moves (events, 4) in km and s that explain differences best; the mean of each group's is 0."""
+    from scipy.sparse import diags
+    from scipy.sparse.linalg import lsmr
+
+    spread = 1.4826 * np.median(np.abs(difference_s)) + 1e-4
+    weight = 1 / np.sqrt(1 + (difference_s / (_SOFT * spread)) ** 2)
+    weighted = diags(weight) @ matrix
+    made = lsmr(weighted, difference_s * weight, damp=_DAMPING, atol=1e-5, btol=1e-5, maxiter=300)[0].reshape(-1, 4)
+    for number in range(group.max() + 1):
+        own = group == number
+        made[own] -= made[own].mean(axis=0)
+    return made
