@@ -56,6 +56,7 @@ _FACE = {
     "draw_maps": "zoo.seismicity.physics.maps",
     "Etas": "zoo.seismicity.physics.sequences",
     "simulate": "zoo.seismicity.physics.sequences",
+    "fit_etas": "zoo.seismicity.etas.fit",
 }
 
 __all__ = [*_FACE]
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from zoo.seismicity.anomalies import find_anomalies  # noqa: F401
     from zoo.seismicity.catalogues import read_catalogue  # noqa: F401
     from zoo.seismicity.catalogues.catalogue import Catalogue  # noqa: F401
+    from zoo.seismicity.etas.fit import fit_etas  # noqa: F401
     from zoo.seismicity.manual import read_periods  # noqa: F401
     from zoo.seismicity.physics.maps import TASKS, draw_maps  # noqa: F401
     from zoo.seismicity.physics.sequences import Etas, simulate  # noqa: F401

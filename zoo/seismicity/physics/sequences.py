@@ -8,6 +8,7 @@ From these sequences `draw_sequence_maps` makes maps that are harder than those 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from zoo.seismicity.physics.maps import MAP_PIXELS, TASKS, draw_maps
 
 B_VALUE = 1.0
-"""b of Gutenberg and Richter (1944): magnitudes above the smallest are exponential."""
+"""b of Gutenberg and Richter (1944), unless a law says another: magnitudes above the smallest are exponential."""
 _HIDING, _RECOVERY = 4.5, 0.75
 """Numbers of Helmstetter et al. (2006), equation 15, as in `detected_events`."""
 _HIDES_FROM = 1.5
@@ -50,6 +51,10 @@ class Etas:
         alpha, c_days, p, gamma, q: as in these formulas, with values common in the field; p and q are above 1.
         d_px2: in square pixels; 0.03 puts half of the aftershocks of an event of magnitude 4 within a pixel.
         smallest_magnitude, largest_magnitude: bounds of the magnitudes.
+        b_value: b of Gutenberg and Richter, the decay of the magnitudes between them.
+
+    >>> round(Etas().branching_ratio, 2)
+    0.54
     """
 
     productivity: float = 0.12
@@ -61,12 +66,28 @@ class Etas:
     q: float = 1.8
     smallest_magnitude: float = 1.0
     largest_magnitude: float = 6.0
+    b_value: float = B_VALUE
+
+    @property
+    def mean_growth(self) -> float:
+        """Mean over the magnitudes of 10^(alpha (m - smallest_magnitude))."""
+        slope = np.log(10) * (self.b_value - self.alpha)
+        span = self.largest_magnitude - self.smallest_magnitude
+        density = np.log(10) * self.b_value / -np.expm1(-np.log(10) * self.b_value * span)
+        return float(density * (span if abs(slope * span) < 1e-9 else -np.expm1(-slope * span) / slope))
+
+    @property
+    def branching_ratio(self) -> float:
+        """Mean number of direct aftershocks of an event; sequences end only if it is below 1."""
+        return self.productivity * self.mean_growth
 
 
-def magnitudes(count: int, rng: np.random.Generator, smallest: float = 1.0, largest: float = 6.0) -> np.ndarray:
+def magnitudes(
+    count: int, rng: np.random.Generator, smallest: float = 1.0, largest: float = 6.0, b_value: float = B_VALUE
+) -> np.ndarray:
     """Return magnitudes (count,) that obey Gutenberg and Richter's law between two bounds."""
-    share = 1 - 10 ** (-B_VALUE * (largest - smallest))
-    return smallest - np.log10(1 - share * rng.random(count)) / B_VALUE
+    share = 1 - 10 ** (-b_value * (largest - smallest))
+    return smallest - np.log10(1 - share * rng.random(count)) / b_value
 
 
 def background(rate_per_day: np.ndarray, days: float, rng: np.random.Generator, etas: Etas | None = None) -> Events:
@@ -86,7 +107,7 @@ def background(rate_per_day: np.ndarray, days: float, rng: np.random.Generator, 
     count = int(rng.poisson(rate.sum() * days))
     x_px, y_px = _positions(rate, count, rng)
     time_days = np.sort(rng.random(count)) * days
-    magnitude = magnitudes(count, rng, etas.smallest_magnitude, etas.largest_magnitude)
+    magnitude = magnitudes(count, rng, etas.smallest_magnitude, etas.largest_magnitude, etas.b_value)
     return _events(time_days, x_px, y_px, magnitude, np.zeros(count, int))
 
 
@@ -142,7 +163,10 @@ def swarm(
     return _events(start_days + elapsed * duration_days, x_px, y_px, magnitudes(events, rng), np.full(events, source))
 
 
-def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Etas | None = None) -> Events:
+def aftershocks(
+    parents: Events, days: float, rng: np.random.Generator, etas: Etas | None = None,
+    reach_px: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Events:  # fmt: skip
     """Return the aftershocks of some events in all generations, sorted by time, without the events themselves.
 
     Args:
@@ -150,6 +174,7 @@ def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Et
         days: end of the catalogue, after which there are none.
         rng: random generator.
         etas: the law.
+        reach_px: from magnitudes (n,) to a distance beyond which aftershocks are left out; None: they may lie anywhere.
 
     Returns:
         The fields of `background`; positions may lie outside the region.
@@ -158,11 +183,7 @@ def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Et
         ValueError: if an event has on average one aftershock or more, so that sequences never end.
     """
     etas = etas or Etas()
-    # The mean over magnitudes of productivity 10^(alpha (m - smallest)), each magnitude by its density.
-    slope = np.log(10) * (B_VALUE - etas.alpha)
-    span = etas.largest_magnitude - etas.smallest_magnitude
-    growth = span * np.log(10) * B_VALUE if slope == 0 else B_VALUE / (B_VALUE - etas.alpha) * -np.expm1(-slope * span)
-    average = etas.productivity * growth / (1 - 10 ** (-B_VALUE * span))
+    average = etas.branching_ratio
     if average >= 1:
         raise ValueError(f"An event would have {average:.2f} direct aftershocks on average; lower the productivity.")
     generations, now = [], parents
@@ -178,11 +199,13 @@ def aftershocks(parents: Events, days: float, rng: np.random.Generator, etas: Et
         azimuth = 2 * np.pi * rng.random(count)
         time_days = now["time_days"][parent] + delay_days
         kept = time_days < days
+        if reach_px is not None:
+            kept &= distance_px < reach_px(now["magnitude"][parent])
         now = _events(
             time_days[kept],
             (now["x_px"][parent] + distance_px * np.sin(azimuth))[kept],
             (now["y_px"][parent] + distance_px * np.cos(azimuth))[kept],
-            magnitudes(count, rng, etas.smallest_magnitude, etas.largest_magnitude)[kept],
+            magnitudes(count, rng, etas.smallest_magnitude, etas.largest_magnitude, etas.b_value)[kept],
             now["source"][parent][kept],
         )
         generations.append(now)

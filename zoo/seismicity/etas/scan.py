@@ -1,0 +1,117 @@
+"""The scan of a catalogue against its ETAS model: is there a circle with more events than background and aftershocks?
+
+In a circle and a window a constant rate nu is added to the model's conditional intensity. With it the logarithm of the
+likelihood grows by
+
+    sum over the events in the circle of log(1 + nu / intensity)  -  nu x area x length of the window.
+
+Its maximum over circles (`zoo.seismicity.scan.RADII_PX`), rates (those of `EVENTS` in such a circle) and halves of the
+window is the score. An event that the model explains, an aftershock right after and close to its mainshock, has a high
+intensity and counts little; one that nothing foretold counts fully. So a count is absolute, and no rate is scaled to
+the number of events on the map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from zoo.seismicity.physics.maps import MAP_PIXELS
+from zoo.seismicity.scan import RADII_PX, _circles, _prefixes, _sums
+
+EVENTS = (7.0, 14.0, 28.0, 80.0, 300.0)
+"""The rates that are tried are those of so many events in the circle and the window."""
+_FEWEST = 2
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The best circle of each window; every array (windows,)."""
+
+    score: np.ndarray
+    """by how much the logarithm of the likelihood grows, at least 0"""
+    row: np.ndarray
+    """row of the circle's centre on the map, in pixels"""
+    column: np.ndarray
+    radius_px: np.ndarray
+    start_days: np.ndarray
+    """from when the circle's rate is higher: the window's start or its middle"""
+    end_days: np.ndarray
+
+
+def etas_scan(
+    days: np.ndarray, row: np.ndarray, column: np.ndarray, intensity: np.ndarray, starts_days: np.ndarray,
+    window_days: float,
+) -> Excess:  # fmt: skip
+    """Scan windows of a map of 64 x 64 pixels, each whole and by halves.
+
+    Args:
+        days: times of the events on the map (n,), sorted.
+        row, column: their pixels (n,).
+        intensity: conditional intensity at each (n,), a day and square pixel.
+        starts_days: starts of the windows (windows,), sorted.
+        window_days: their length.
+
+    >>> days = np.r_[np.linspace(0, 10, 20), np.linspace(4.2, 4.4, 9)]
+    >>> order = np.argsort(days)
+    >>> row, column = np.r_[np.arange(20) * 3, np.full(9, 33)][order], np.r_[np.arange(20) * 3, np.full(9, 7)][order]
+    >>> found = etas_scan(days[order], row, column, np.full(29, 1e-3), np.arange(10.0), 1.0)
+    >>> int(found.score.argmax()), int(found.row[4]), int(found.column[4]), float(found.end_days[4])
+    (4, 33, 7, 4.5)
+    """
+    table = _circles(RADII_PX)
+    area = np.empty((len(RADII_PX), MAP_PIXELS, MAP_PIXELS))
+    ones = np.ones((MAP_PIXELS, MAP_PIXELS), np.float32)
+    prefix = _prefixes(ones, table[0].shape[1])
+    for number in range(len(RADII_PX)):
+        _sums(prefix, table[0][number], table[1][number], area[number])
+    starts = np.asarray(starts_days, float)
+    half = window_days / 2
+    # Where the stride is half a window, the second half of one window is the first of another: it is scanned once.
+    begins = np.concatenate([starts, starts, starts + half])
+    lengths = np.concatenate([np.full(len(starts), window_days), np.full(2 * len(starts), half)])
+    keys, which = np.unique(np.round(np.column_stack([begins, lengths]), 9), axis=0, return_inverse=True)
+    low, high = np.searchsorted(days, keys[:, 0]), np.searchsorted(days, keys[:, 0] + keys[:, 1])
+    pixel = (np.asarray(row) * MAP_PIXELS + np.asarray(column)).astype(np.int64)
+    score, at, radius = _scan(
+        pixel, np.maximum(np.asarray(intensity, float), _LEAST), low, high, keys[:, 1].copy(), np.array(EVENTS), *table,
+        area,
+    )  # fmt: skip
+    parts = which.reshape(3, len(starts))
+    best = np.take_along_axis(parts, score[parts].argmax(0)[None], 0)[0]
+    rows, columns = np.divmod(at[best], MAP_PIXELS)
+    start = keys[best, 0]
+    return Excess(score[best], rows, columns, np.array(RADII_PX)[radius[best]], start, start + keys[best, 1])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _scan(pixel, intensity, low, high, lengths, sizes, half, reach, area):
+    """Return score, pixel and number of the radius of the best circle of each window."""
+    number, size = len(low), area.shape[1]
+    score = np.zeros(number)
+    at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
+    gain, sums = np.zeros((size, size), np.float32), np.empty((size, size))
+    for n in range(number):
+        if high[n] - low[n] < _FEWEST:
+            continue
+        for r in range(len(reach)):
+            full = area[r].max()
+            for e in range(len(sizes)):
+                rate = sizes[e] / (full * lengths[n])
+                if sizes[e] > 2.5 * (high[n] - low[n]) and e > 0:
+                    break  # more than all events of the window
+                gain[:] = 0.0
+                for k in range(low[n], high[n]):
+                    gain[pixel[k] // size, pixel[k] % size] += np.log1p(rate / intensity[k])
+                prefix = _prefixes(gain, half.shape[1])
+                _sums(prefix, half[r], reach[r], sums)
+                cost = rate * lengths[n]
+                for i in range(size):
+                    for j in range(size):
+                        value = sums[i, j] - cost * area[r, i, j]
+                        if value > score[n]:
+                            score[n], at[n], which[n] = value, i * size + j, r
+    return score, at, which

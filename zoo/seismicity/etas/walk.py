@@ -1,0 +1,246 @@
+"""Through time in strides: how many events a fitted ETAS model expects in each window and pixel, and at each event.
+
+Omori's decay is a sum of exponentials, exact in the limit of many:
+
+    (1 + t / c)^-p = integral over s of s^(p - 1) exp(-s) exp(-s t / c) / Gamma(p).
+
+So the aftershocks that are still to come of all events that ever were are a few maps, which fade at their own rates. A
+window costs as much whether it has a thousand events before it or a million.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy.special import gamma as gamma_function
+
+from zoo.errors import ZooError
+from zoo.seismicity.etas.fit import EtasFit
+from zoo.seismicity.etas.kernels import OPTIONS
+from zoo.seismicity.physics.sequences import Etas, Events
+
+_SPACING = 1.3  # of the exponentials' rates, as a logarithm: Omori's law to a thousandth
+_CLASS = 0.25  # magnitudes as close as this have one kernel
+_SUB = 7, 5  # points a side at which a kernel is taken within a pixel, and at which its source may be
+_NEAR_DAYS, _NEAR_EVENTS = 10.0, 3000.0
+"""Sources so recent count where they are, older ones by the maps ..."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some windows in order of time."""
+
+    first: int
+    """number of the first"""
+    aftershocks: np.ndarray
+    """(windows, rows, columns) float32, expected aftershocks in each: of what was before, and of what happens in it"""
+    background: np.ndarray
+    """(windows, rows, columns) float32, expected background events"""
+
+
+def exponentials(law: Etas, longest_days: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (n,) a day and rates (n,) a day whose exponentials sum to Omori's normalised law.
+
+    Args:
+        law: c and p.
+        longest_days: for delays up to this.
+
+    >>> weight, rate = exponentials(Etas(), 1000.0)
+    >>> law, t = Etas(), np.array([0.0, 0.01, 1.0, 300.0])
+    >>> omori = (law.p - 1) / law.c_days * (1 + t / law.c_days) ** -law.p
+    >>> bool(np.allclose((weight * np.exp(-rate * t[:, None])).sum(1), omori, rtol=0.01))
+    True
+    """
+    log_s = np.arange(math.log(law.c_days / (60 * longest_days)), 4.0, _SPACING)
+    s = np.exp(log_s)
+    weight = s**law.p * np.exp(-s) * _SPACING / gamma_function(law.p)
+    return weight * (law.p - 1) / law.c_days, s / law.c_days
+
+
+def stamps(law: Etas, classes: np.ndarray, reach_px: float) -> np.ndarray:
+    """Return the share of a source's aftershocks in the pixels around its own, (classes, side, side) float32.
+
+    Args:
+        law: the width of the kernel.
+        classes: (n,) magnitudes above the completeness.
+        reach_px: how far the farthest source reaches.
+    """
+    half = math.ceil(reach_px)
+    fine, coarse = ((np.arange(n) + 0.5) / n - 0.5 for n in _SUB)
+    # Where a source may be in its pixel and where a point is in another only matters by their difference.
+    offset = (fine[:, None] - coarse).ravel()
+    axis = np.arange(-half, half + 1)[:, None] + offset
+    made = np.empty((len(classes), 2 * half + 1, 2 * half + 1), np.float32)
+    for k, above in enumerate(classes):
+        width = law.d_px2 * 10 ** (law.gamma * above)
+        for row in range(2 * half + 1):
+            r2 = axis[row][None, :, None] ** 2 + axis[:, None, :] ** 2
+            made[k, row] = ((law.q - 1) / (np.pi * width) * (1 + r2 / width) ** -law.q).mean((1, 2))
+        # In the middle the points miss the peak; it holds what the others leave.
+        beyond = (1 + (half + 0.5) ** 2 / width) ** (1 - law.q)
+        made[k, half, half] = max(0.0, 1 - beyond - (made[k].sum() - made[k, half, half]))
+    return made
+
+
+class Walk:
+    """A walk through a catalogue in strides.
+
+    Args:
+        fit: the model.
+        events: the events, sorted by time; those before day 0 only have aftershocks.
+        count: how many windows, the first from day 0 on.
+        window_days, stride_days: length of a window, and from the start of one to that of the next.
+        rates: (stretches, rows, columns) background in place of the fit's.
+
+    Attributes:
+        intensity: (events,) conditional intensity at each event, a day and square pixel, once the walk is over; 0 for
+            those before day 0 and after the last stride.
+        triggered: (events,) the aftershocks' part of it.
+
+    Raises:
+        ZooError: if the events are not sorted.
+    """
+
+    def __init__(
+        self, fit: EtasFit, events: Events, count: int, window_days: float, stride_days: float,
+        rates: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.fit, self.count = fit, count
+        self.window_days, self.stride_days = window_days, stride_days
+        self.rates = fit.rates if rates is None else rates
+        self.days = np.ascontiguousarray(events["time_days"], float)
+        if (np.diff(self.days) < 0).any():
+            raise ZooError("The events of a walk through time must be sorted by time.")
+        self.x, self.y = (np.ascontiguousarray(events[key], float) for key in ("x_px", "y_px"))
+        law, (s, _) = fit.law, fit.sources(events)
+        self._sources = s
+        self._log_a, self._width, self._reach2 = s.log_a(law), s.width(law), s.reach2(law)
+        classes = np.arange(0, max(s.width_above.max(initial=0.0), 0.0) + _CLASS, _CLASS)
+        self._class = np.rint(s.width_above / _CLASS).astype(np.int64).clip(0, len(classes) - 1)
+        reach = np.sqrt(self._reach2.max(initial=4.0))
+        self._stamps = stamps(law, classes, reach)
+        self._half = np.ceil(np.sqrt(np.array([self._reach2[self._class == k].max(initial=1.0) for k in range(len(classes))])))
+        self._half = self._half.astype(np.int64)
+        span = float(self.days[-1] - self.days[0]) + 1 if len(self.days) else 1.0
+        self._weight, self._rate = exponentials(law, span + window_days)
+        self._maps, self._old = (np.zeros((len(self._rate), *fit.shape), np.float32) for _ in range(2))
+        per_day = len(s) / span
+        near = min(_NEAR_DAYS, max(_NEAR_EVENTS / per_day, 2 * window_days))
+        self._near = max(1, round(near / stride_days)) * stride_days
+        self.triggered = np.zeros(len(self.days))
+        self._background = fit.background_at(self.days, self.x, self.y) if rates is None else self._told(rates)
+        self._at = 0  # the next stride
+
+    def _told(self, rates: np.ndarray) -> np.ndarray:
+        from zoo.seismicity.etas.background import pixels
+
+        return rates[(self.fit.stretch(self.days), *pixels(self.x, self.y, self.fit.shape))]
+
+    @property
+    def intensity(self) -> np.ndarray:
+        return np.where(self.triggered >= 0, self.triggered + self._background, 0)
+
+    def windows(self, size: int = 256) -> Iterator[Stretch]:
+        """Yield all windows, some at a time, with what is expected in them."""
+        while self._at < self.count:
+            first = self._at
+            behind = min(first + size, self.count)
+            yield Stretch(first, self._step(first, behind, True), self._expected_background(first, behind))
+        # Strides behind the start of the last window have events of it too.
+        more = math.ceil(round(self.window_days / self.stride_days, 6))
+        self._step(self.count, self.count + more, False)
+
+    def through(self) -> Walk:
+        """Walk to the end for the intensity alone, and return itself."""
+        self._step(self._at, self.count + math.ceil(round(self.window_days / self.stride_days, 6)), False)
+        return self
+
+    def _step(self, first: int, behind: int, expect: bool) -> np.ndarray:
+        s, law = self._sources, self.fit.law
+        made = np.zeros((behind - first if expect else 0, *self.fit.shape), np.float32)
+        _walk(
+            first, behind, expect, self.stride_days, self.window_days, self._near, s.days, s.x, s.y, self._log_a,
+            self._width, self._reach2, self._class, self._half, self._stamps, self._weight, self._rate, self._maps,
+            self._old, self.days, self.x, self.y, law.c_days, law.p, law.q, made, self.triggered,
+        )  # fmt: skip
+        self._at = behind
+        return made
+
+    def _expected_background(self, first: int, behind: int) -> np.ndarray:
+        starts = np.arange(first, behind) * self.stride_days
+        if len(self.rates) == 1:
+            return np.broadcast_to((self.rates[0] * self.window_days).astype(np.float32), (behind - first, *self.fit.shape))
+        edges = self.fit.edges_days.copy()
+        edges[0], edges[-1] = -np.inf, np.inf
+        inside = np.minimum(starts[:, None] + self.window_days, edges[1:]) - np.maximum(starts[:, None], edges[:-1])
+        return np.tensordot(np.maximum(inside, 0), self.rates, 1).astype(np.float32)
+
+
+@njit(**OPTIONS)
+def _add(target, k, row, column, stamp, half, share):
+    """Add a stamp, times a share, to a map."""
+    middle = len(stamp) // 2
+    low, high = max(row - half, 0), min(row + half + 1, target.shape[1])
+    west, east = max(column - half, 0), min(column + half + 1, target.shape[2])
+    share = np.float32(share)
+    for i in range(low, high):
+        line = stamp[i - row + middle]
+        out = target[k, i]
+        for j in range(west, east):
+            out[j] += share * line[j - column + middle]
+
+
+@njit(**OPTIONS)
+def _walk(
+    first, behind, expect, stride, window, near, days, x, y, log_a, width, reach2, kind, halves, stamp, weight, rate,
+    maps, old, event_days, event_x, event_y, c, p, q, made, triggered,
+):  # fmt: skip
+    rows, columns, terms = maps.shape[1], maps.shape[2], len(rate)
+    constant = math.log((p - 1) / c * (q - 1) / math.pi)
+    for number in range(first, behind):
+        start = number * stride
+        for state in range(2):
+            # The first time all that was before is added, later what the last stride brought.
+            lag = near * state
+            target = old if state else maps
+            if number > 0:
+                for k in range(terms):
+                    target[k] *= np.float32(math.exp(-rate[k] * stride))
+            low = 0 if number == 0 else np.searchsorted(days, start - stride - lag)
+            for s in range(low, np.searchsorted(days, start - lag)):
+                row = min(max(int(np.rint(y[s])), 0), rows - 1)
+                column = min(max(int(np.rint(x[s])), 0), columns - 1)
+                a, age = math.exp(log_a[s]), start - days[s]
+                for k in range(terms):
+                    share = a * weight[k] * math.exp(-rate[k] * age)
+                    if share > 1e-12:
+                        _add(target, k, row, column, stamp[kind[s]], halves[kind[s]], share)
+        if expect:
+            out = made[number - first]
+            for k in range(terms):
+                lasting = np.float32(-math.expm1(-rate[k] * window) / rate[k])
+                out += maps[k] * lasting
+            for s in range(np.searchsorted(days, start), np.searchsorted(days, start + window)):
+                row = min(max(int(np.rint(y[s])), 0), rows - 1)
+                column = min(max(int(np.rint(x[s])), 0), columns - 1)
+                passed = 1 - math.exp((1 - p) * math.log1p((start + window - days[s]) / c))
+                _add(made, number - first, row, column, stamp[kind[s]], halves[kind[s]], math.exp(log_a[s]) * passed)
+        lowest = np.searchsorted(days, start - near)
+        for j in range(np.searchsorted(event_days, start), np.searchsorted(event_days, start + stride)):
+            row = min(max(int(np.rint(event_y[j])), 0), rows - 1)
+            column = min(max(int(np.rint(event_x[j])), 0), columns - 1)
+            total, age = 0.0, event_days[j] - start
+            for k in range(terms):
+                total += old[k, row, column] * math.exp(-rate[k] * age)
+            for s in range(lowest, len(days)):
+                if days[s] >= event_days[j]:
+                    break
+                r2 = (x[s] - event_x[j]) ** 2 + (y[s] - event_y[j]) ** 2
+                if r2 < reach2[s]:
+                    log_t, log_u = math.log1p((event_days[j] - days[s]) / c), math.log1p(r2 / width[s])
+                    total += math.exp(log_a[s] + constant - math.log(width[s]) - p * log_t - q * log_u)
+            triggered[j] = total
