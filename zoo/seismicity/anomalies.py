@@ -1,14 +1,15 @@
 """The whole run, from a catalogue to its anomalous periods and their places.
 
-    found = find_anomalies(read_catalogue("catalogue.csv"), "seismicity_resnet18.history")
+    found = find_anomalies(read_catalogue("catalogue.csv"))
     print(found.report())
     found.write("anomalies")
 
-The catalogue is cut at its completeness (`zoo.seismicity.region`), its events are counted on maps of 64 x 64 pixels in
-windows that slide over time (`zoo.seismicity.windows`), and a network says how anomalous each map is
-(`zoo.seismicity.scores`). Windows above the region's own threshold (`zoo.seismicity.threshold`) merge into intervals
-(`zoo.seismicity.intervals`). In them, pixels with significantly more events than the region's past leads one to expect,
-connected in space and time, are sequences; where sequences ever were are subregions (`zoo.seismicity.places`).
+The catalogue is cut at its completeness (`zoo.seismicity.region`), an ETAS model is fitted to it
+(`zoo.seismicity.etas`), and its events are looked at in windows that slide over time (`zoo.seismicity.windows`): does a
+circle hold more than background and aftershocks explain (`zoo.seismicity.etas.scan`)? A network and plainer scores
+stand beside (`zoo.seismicity.scores`). Windows above the region's own threshold, set on simulated ordinary years, merge
+into intervals (`zoo.seismicity.intervals`). In them, pixels with significantly more events than expected, connected in
+space and time, are sequences; where sequences ever were are subregions (`zoo.seismicity.places`).
 """
 
 from __future__ import annotations
@@ -23,21 +24,15 @@ import numpy as np
 from zoo.errors import UsageError, ZooError
 from zoo.progress import bar
 from zoo.seismicity.catalogues import Catalogue, read_catalogue
+from zoo.seismicity.expectation import Expectation, events_of, fit_catalogue
 from zoo.seismicity.grid import PixelGrid
-from zoo.seismicity.intervals import Tile, intervals_of, on_map, sequences_of
+from zoo.seismicity.intervals import Tile, intervals_of, on_map, sequences_of, with_a_place
 from zoo.seismicity.places import subregions_of
 from zoo.seismicity.region import complete, inside, region_km
-from zoo.seismicity.report import Seismicity, in_words
-from zoo.seismicity.scores import NetworkScore, score_tile, scores_of, simulated_years
+from zoo.seismicity.report import METHODS, Seismicity, in_words
+from zoo.seismicity.scores import NetworkScore, score_tiles, simulated_years
 from zoo.seismicity.threshold import YEAR_DAYS
-from zoo.seismicity.windows import (
-    PAST_EVENTS,
-    PAST_WINDOWS,
-    TRAINED_EVENTS,
-    TileMaps,
-    Windows,
-    typical_window_days,
-)
+from zoo.seismicity.windows import TRAINED_EVENTS, TYPICAL_EVENTS, TileMaps, Windows, typical_window_days
 
 __all__ = ["Seismicity", "find_anomalies"]
 
@@ -51,6 +46,7 @@ def find_anomalies(
     catalogue: Catalogue | str | os.PathLike,
     model: Any = "seismicity_resnet18.history",
     *,
+    method: str = "etas",
     region: Sequence[float] | None = None,
     pixel_km: float | None = None,
     window_days: float | None = None,
@@ -63,17 +59,19 @@ def find_anomalies(
 
     Args:
         catalogue: a `Catalogue`, or a file that `zoo.seismicity.read_catalogue` reads.
-        model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint. One with two
-            channels sees the past rate in the second.
+        model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint, to stand beside the
+            method. One with two channels sees the ETAS expectation in the second. None: no network.
+        method: the score whose alarms count: "etas", the scan against the fitted ETAS model; or "network", "scan",
+            "count", "pixel".
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
         pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
-        window_days: length of a window; default: one day where that typically holds 50 to 400 events, otherwise the
+        window_days: length of a window; default: one day where that typically holds 2 to 400 events, otherwise the
             nearest length that does.
         stride_days: from the start of one window to that of the next; default: half a window.
         completeness: smallest magnitude that counts, "none" for every event; default: by maximum curvature.
-        false_alarms_per_year: alarms a year that simulated ordinary times of the region may give at the threshold,
-            shared among its maps.
+        false_alarms_per_year: alarms a year that ordinary years of the region, simulated with their aftershocks, may
+            give at the threshold, shared among its maps.
         seed: seed of the simulation's random numbers.
 
     Returns:
@@ -84,29 +82,25 @@ def find_anomalies(
             the file, or the model answers something else.
         UsageError: if a setting is out of its range.
 
-    Any model that says what it answers and predicts probabilities (n, 2) will do, here one that looks at the fullest
-    pixel. It finds 40 events in a day and a place, on a background of four a day:
+    It finds 40 events in a day and a place, on a background of four a day:
 
     >>> from zoo.seismicity import simulate
     >>> from zoo.seismicity.catalogues import from_columns
     >>> from zoo.seismicity.physics.sequences import burst
-    >>> class FullestPixel:
-    ...     name, answers, channels = "fullest pixel", "seismicity.anomaly", 1
-    ...     def predict(self, maps, **options):
-    ...         odds = np.exp(maps[..., 0].max(axis=(1, 2)) - 10.0)
-    ...         return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
     >>> rng = np.random.default_rng(0)
     >>> planted = burst(40, start_days=300, duration_days=1, x_px=20, y_px=30, sd_px=1, source=1, rng=rng)
     >>> events = simulate(np.full((64, 64), 0.001), days=360, rng=rng, extra=(planted,))
     >>> time = np.datetime64("2020-01-01") + np.round(24 * events["time_days"]).astype("timedelta64[h]")
     >>> catalogue = from_columns({"time": time, "x_km": events["x_px"], "y_km": events["y_px"]})
-    >>> found = find_anomalies(catalogue, FullestPixel(), window_days=20.0)
-    >>> largest = max(found.sequences, key=lambda sequence: sequence.events)
-    >>> str(largest.start)[:10], bool(abs(largest.events - 40) < 5)
-    ('2020-10-27', True)
+    >>> found = find_anomalies(catalogue, None)
+    >>> first = min(found.sequences, key=lambda sequence: sequence.rank)
+    >>> str(first.start)[:10], bool(abs(first.events - 40) < 5), first.expected < 20
+    ('2020-10-27', True, True)
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
-    network = NetworkScore(model, seed)
+    if method not in METHODS or (method == "network" and model is None):
+        raise UsageError(f"The method is one of {', '.join(METHODS)} (network takes a model); received {method!r}.")
+    network = None if model is None else NetworkScore(model, seed)
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
@@ -116,24 +110,36 @@ def find_anomalies(
         window_days = typical_window_days(catalogue.time, len(held))
         if window_days != 1.0:
             notes.append(
-                f"windows of {in_words(window_days)} instead of a day, so that one typically holds about "
-                f"{TRAINED_EVENTS[0]} to {TRAINED_EVENTS[1]} events (--window DAYS chooses another)"
+                f"windows of {in_words(window_days)} instead of a day, so that one typically holds {TYPICAL_EVENTS[0]} "
+                f"to {TYPICAL_EVENTS[1]} events (--window DAYS chooses another)"
             )
     windows = Windows.over(catalogue.time, window_days, stride_days or window_days / 2)
+    fit = fit_catalogue(catalogue, grid, windows, completeness)
+    notes += [*fit.notes, *(c.in_words(str(windows.begin + _days(c.day))[:10]) for c in fit.changes)]
+    expectation = Expectation(fit, events_of(catalogue, grid, windows.begin), windows)
     time_ms = (catalogue.time - windows.begin) / np.timedelta64(1, "ms")
-    scores = scores_of(network)
     each = false_alarms_per_year / len(held)
-    simulated = simulated_years(windows.stride_days, each) * YEAR_DAYS / windows.stride_days
+    years = simulated_years(windows.stride_days, each)
+    shown = [
+        (r, c, TileMaps(time_ms[own], row[own] - r, column[own] - c, windows, expectation.on(r, c)))
+        for (r, c), own in held.items()
+    ]
     title = f"Scoring {windows.count} windows of {len(held)} map{'s' * (len(held) > 1)}"
-    tiles = []
-    with bar(title, len(held) * (windows.count + simulated)) as advance:
-        for (first_row, first_column), own in held.items():
-            maps = TileMaps(time_ms[own], row[own] - first_row, column[own] - first_column, windows)
-            values, thresholds = score_tile(maps, scores, each, seed, advance)
-            tiles.append(Tile(first_row, first_column, maps, values, thresholds))
-    notes += _on_past_and_events(windows, tiles)
+    with bar(title, len(held) * (windows.count + years * YEAR_DAYS / windows.stride_days)) as advance:
+        scored = score_tiles(expectation, shown, network, each, years, seed, advance)
+    tiles = [
+        Tile(r, c, maps, one.values, one.thresholds, one.ordinary, one.excess, method)
+        for (r, c, maps), one in zip(shown, scored, strict=True)
+    ]
+    if network:
+        notes += _on_events(tiles)
     intervals = intervals_of(windows, tiles)
+    expectation.keep({number for interval in intervals for number in range(interval.first, interval.last + 1)})
     sequences = sequences_of(catalogue, grid, windows, tiles, intervals)
+    alarms = len(intervals)
+    intervals, sequences = with_a_place(intervals, sequences)
+    if len(intervals) < alarms:
+        notes.append(f"{alarms - len(intervals)} of {alarms} alarms have no significant place and are left out")
     subregions = subregions_of(sequences, (grid.rows, grid.columns), row, column)
     names = {number: subregion.name for subregion in subregions for number in subregion.sequences}
     sequences = [replace(sequence, subregion=names.get(sequence.number, "")) for sequence in sequences]
@@ -141,14 +147,20 @@ def find_anomalies(
         catalogue=replace(catalogue, notes=(*catalogue.notes, *notes)),
         grid=grid,
         windows=windows,
+        fit=fit,
         tiles=tiles,
         intervals=intervals,
         sequences=sequences,
         subregions=subregions,
-        method=network.name,
+        method=method,
+        network=network.name if network else "",
         completeness=completeness,
         false_alarms_per_year=false_alarms_per_year,
     )
+
+
+def _days(days: float) -> np.timedelta64:
+    return np.timedelta64(round(86_400_000 * days), "ms")
 
 
 def _check_settings(
@@ -197,16 +209,9 @@ def _events_by_map(
     return held, [f"{quiet} of {len(corners)} maps hold fewer than {_FEWEST_EVENTS} events and were passed over"]
 
 
-def _on_past_and_events(windows: Windows, tiles: list[Tile]) -> list[str]:
-    """Return notes on windows without a past, and on those with more or fewer events than in training."""
+def _on_events(tiles: list[Tile]) -> list[str]:
+    """Return notes on windows with more or fewer events than the network was trained on."""
     notes = []
-    without = int((tiles[0].maps.past_windows(np.arange(windows.count)) == 0).sum())
-    if without:
-        notes.append(
-            f"{without} of {windows.count} windows have too short a past (it takes {PAST_EVENTS} events or "
-            f"{PAST_WINDOWS[0]} windows): what is expected in them is the usual rate of the whole catalogue (pattern "
-            "of its quieter three quarters, median number)"
-        )
     events = np.concatenate([tile.maps.events for tile in tiles])
     few, many = (100 * share for share in ((events < TRAINED_EVENTS[0]).mean(), (events > TRAINED_EVENTS[1]).mean()))
     if many >= 1:
@@ -215,8 +220,5 @@ def _on_past_and_events(windows: Windows, tiles: list[Tile]) -> list[str]:
             "random to that number, the most it was trained on"
         )
     if few >= 1:
-        notes.append(
-            f"{few:.0f} % of the windows hold fewer than {TRAINED_EVENTS[0]} events, fewer than in training: the "
-            "thresholds take this into account, but small bursts go unseen"
-        )
+        notes.append(f"{few:.0f} % of the windows hold fewer than {TRAINED_EVENTS[0]} events, fewer than in the network's training")
     return notes

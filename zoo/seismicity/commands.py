@@ -19,7 +19,14 @@ def add(commands: Commands) -> None:
     )
     seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, a location program's output, GeoJSON ...")
     seismicity.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and a movie")
-    seismicity.add_argument("--model", default="seismicity_resnet18.history", help="default %(default)s")
+    seismicity.add_argument(
+        "--model", default="seismicity_resnet18.history",
+        help="network to stand beside the method, or none; default %(default)s",
+    )  # fmt: skip
+    seismicity.add_argument(
+        "--method", default="etas", choices=("etas", "network", "scan", "count", "pixel"),
+        help="score whose alarms count; default etas, the scan against background and aftershocks",
+    )  # fmt: skip
     seismicity.add_argument(
         "--columns", metavar="WHAT=NAME", nargs="+", action="extend", default=[],
         help="which columns are time, latitude, longitude (or x_km, y_m ...), depth, magnitude: names or numbers",
@@ -56,7 +63,8 @@ def _seismicity(args: argparse.Namespace) -> None:
     print(f"zoo: {args.catalogue}: {catalogue.describe()}", file=sys.stderr)
     found = find_anomalies(
         catalogue,
-        args.model,
+        None if args.model == "none" else args.model,
+        method=args.method,
         region=args.region,
         pixel_km=args.pixel_km,
         window_days=args.window,

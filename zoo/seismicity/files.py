@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from zoo.files import write_csv, write_json
-from zoo.seismicity.scan import BASELINES
 
 
 def write_tables(found: Any, folder: Path) -> None:
@@ -18,8 +17,8 @@ def write_tables(found: Any, folder: Path) -> None:
     _write(folder / "sequences.csv", *_sequences(found))
     _write(folder / "pixels.csv", *_pixels(found))
     _write(folder / "windows.csv", *_windows(found))
-    periods = [(name, start, end) for name in BASELINES for start, end in found.periods(name)]
-    _write(folder / "baselines.csv", ("baseline", "start", "end"), periods)
+    periods = [(name, start, end) for name in found.names[1:] for start, end in found.periods(name)]
+    _write(folder / "baselines.csv", ("score", "start", "end"), periods)
     write_json(folder / "anomalies.geojson", _geojson(found))
 
 
@@ -29,7 +28,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 def _text(value: Any) -> Any:
     if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else f"{value:.6g}"
+        return f"{value:.6g}" if np.isfinite(value) else ""
     return value
 
 
@@ -50,32 +49,34 @@ def _coordinates(found: Any, x_km: np.ndarray, y_km: np.ndarray) -> list[tuple[s
 
 
 def _intervals(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
-    header = ("interval", "start", "end", "peak_window", "probability", "log_odds", "threshold_log_odds", "map",
-              "sequences", "subregions", *BASELINES)  # fmt: skip
+    others = found.names[1:]
+    header = ("interval", "rank", "start", "end", "peak_window", "score", "threshold", "ordinary_alarms_per_year", "map",
+              "sequences", "subregions", *others)  # fmt: skip
     rows = []
     for i in found.intervals:
         own = [s for s in found.sequences if s.interval == i.number]
         numbers, names = " ".join(str(s.number) for s in own), " ".join(sorted({s.subregion for s in own}))
-        also = ("yes" if name in i.also else "no" for name in BASELINES)
+        also = ("yes" if name in i.also else "no" for name in others)
         rows.append(
-            [i.number, i.start, i.end, i.peak, i.probability, i.score, i.threshold, i.tile, numbers, names, *also]
-        )
+            [i.number, i.rank, i.start, i.end, i.peak, i.score, i.threshold, i.ordinary_per_year, i.tile, numbers, names,
+             *also]
+        )  # fmt: skip
     return header, rows
 
 
 def _sequences(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
-    header = ("sequence", "interval", "subregion", "start", "end", "densest_start", "densest_end", "events", "expected",
-              *_names(found), "pixels", "probability_by_chance", "significant", "largest_magnitude",
-              "largest_time")  # fmt: skip
+    header = ("sequence", "rank", "interval", "subregion", "kind", "start", "end", "densest_start", "densest_end",
+              "events", "expected", "expected_background", "expected_aftershocks", "p_value", *_names(found), "pixels",
+              "probability_by_chance", "largest_magnitude", "largest_time")  # fmt: skip
     rows = []
     for s in found.sequences:
         magnitude = found.catalogue.magnitude[s.member]
         largest = s.member[np.nanargmax(magnitude)] if np.isfinite(magnitude).any() else None
         x_km, y_km = (values[s.member].mean(keepdims=True) for values in (found.catalogue.x_km, found.catalogue.y_km))
         rows.append(
-            [s.number, s.interval, s.subregion, s.start, s.end, s.dense_start, s.dense_end, s.events, s.expected,
+            [s.number, s.rank, s.interval, s.subregion, s.kind, s.start, s.end, s.dense_start, s.dense_end, s.events,
+             s.expected, s.expected_background, s.expected_aftershocks, s.p_value,
              *_coordinates(found, x_km, y_km)[0], len(s.rows), s.probability_by_chance,
-             "yes" if s.significant else "no",
              *(("", "") if largest is None else (found.catalogue.magnitude[largest], found.catalogue.time[largest]))]
         )  # fmt: skip
     return header, rows
@@ -94,19 +95,16 @@ def _pixels(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
 
 
 def _windows(found: Any) -> tuple[Sequence[str], Iterable[list[Any]]]:
-    header = ("map", "start", "end", "past_windows", "events", "probability", "log_odds", "network_above")
-    header += tuple(part for name in BASELINES for part in (name, f"{name}_above"))
+    header = ("map", "start", "end", "events")
+    header += tuple(part for name in found.names for part in (name, f"{name}_above"))
     start, end = found.windows.start, found.windows.end
 
     def rows() -> Iterable[list[Any]]:
-        past = found.tiles[0].maps.past_windows(np.arange(found.windows.count))
         for number, tile in enumerate(found.tiles):
-            above = {name: tile.above(name) for name in tile.scores}
-            probability = tile.probability
+            above = {name: tile.above(name) for name in found.names}
             for w in range(found.windows.count):
-                row = [number, start[w], end[w], float(past[w]), tile.maps.events[w], float(probability[w])]
-                row += [float(tile.scores["network"][w]), int(above["network"][w])]
-                for name in BASELINES:
+                row = [number, start[w], end[w], tile.maps.events[w]]
+                for name in found.names:
                     row += [float(tile.scores[name][w]), int(above[name][w])]
                 yield row
 
@@ -119,6 +117,7 @@ def _geojson(found: Any) -> dict[str, Any]:
     for s in found.sequences:
         properties = {"kind": "sequence", "sequence": s.number, "interval": s.interval, "subregion": s.subregion}
         properties |= {"start": str(s.start), "end": str(s.end), "events": s.events, "expected": round(s.expected, 3)}
+        properties |= {"kind_of_sequence": s.kind, "rank": s.rank, "p_value": s.p_value}
         features.append(_feature(found, s.rows, s.columns, properties))
     for s in found.subregions:
         properties = {"kind": "subregion", "subregion": s.name, "events": s.events, "sequences": list(s.sequences)}

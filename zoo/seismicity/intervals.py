@@ -11,8 +11,11 @@ import numpy as np
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.physics.maps import MAP_PIXELS
-from zoo.seismicity.places import FEWEST_EVENTS, Sequence, connected, densest, most_improbable, surges
-from zoo.seismicity.scan import BASELINES, significant_pixels
+from zoo.seismicity.etas.scan import Excess
+from zoo.seismicity.kinds import kind_of, own_stretch
+from zoo.seismicity.places import FEWEST_EVENTS, Sequence, connected, densest, surges
+from zoo.seismicity.scan import SIGNIFICANCE, significant_pixels
+from zoo.seismicity.scores import alarms_per_year
 from zoo.seismicity.windows import TileMaps, Windows
 
 
@@ -32,17 +35,19 @@ class Tile:
     """first column"""
     maps: TileMaps
     scores: dict[str, np.ndarray]
-    """name of the score, "network" (log-odds) or a baseline -> (windows,)"""
+    """name of the score, "etas", "network" (log-odds) or a baseline -> (windows,)"""
     thresholds: dict[str, float]
     """name of the score -> the value above which a window is an alarm"""
+    ordinary: dict[str, np.ndarray]
+    """name of the score -> (stretches, windows) scores of simulated ordinary years"""
+    excess: Excess
+    """the scan's best circle of each window"""
+    method: str = "etas"
+    """name of the score whose alarms count"""
 
-    @property
-    def probability(self) -> np.ndarray:
-        """Probability (windows,) that the map is anomalous, by the network."""
-        return 1 / (1 + np.exp(-np.clip(self.scores["network"], -500, 500)))
-
-    def above(self, name: str = "network") -> np.ndarray:
-        """Return which windows (windows,) are above a score's threshold."""
+    def above(self, name: str | None = None) -> np.ndarray:
+        """Return which windows (windows,) are above a score's threshold; default: that of the method."""
+        name = name or self.method
         return self.scores[name] > self.thresholds[name]
 
     def inside(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -52,7 +57,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Interval:
-    """A run of windows of one map above the network's threshold."""
+    """A run of windows of one map above the threshold of the method."""
 
     number: int
     """number of the interval, from 1 in order of time"""
@@ -68,14 +73,16 @@ class Interval:
     """end of the last window"""
     peak: np.datetime64
     """start of the window with the highest score"""
-    probability: float
-    """probability of an anomaly in that window"""
     score: float
-    """log-odds of that probability"""
+    """that score"""
     threshold: float
-    """log-odds above which the windows are"""
+    """the score above which the windows are"""
+    ordinary_per_year: float
+    """alarms a year with so high a score in simulated ordinary years; 0 where they had none"""
+    rank: int
+    """1 for the highest score of all intervals, by how far it is above its threshold"""
     also: tuple[str, ...]
-    """names of the baselines that flag a window of it on the same map"""
+    """names of the other scores that flag a window of it on the same map"""
 
 
 def periods_of(tiles: Listed[Tile], windows: Windows, name: str) -> list[tuple[np.datetime64, np.datetime64]]:
@@ -85,12 +92,13 @@ def periods_of(tiles: Listed[Tile], windows: Windows, name: str) -> list[tuple[n
 
 
 def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
-    """Return the network's intervals in order of time."""
+    """Return the method's intervals in order of time."""
     found = []
     for number, tile in enumerate(tiles):
-        runs = {name: windows.runs(tile.above(name)) for name in BASELINES}
+        runs = {name: windows.runs(tile.above(name)) for name in tile.scores if name != tile.method}
+        scores, threshold = tile.scores[tile.method], tile.thresholds[tile.method]
         for first, last in windows.runs(tile.above()):
-            peak = first + int(tile.scores["network"][first : last + 1].argmax())
+            peak = first + int(scores[first : last + 1].argmax())
             start, end = windows.start[first], windows.end[last]
             also = tuple(
                 name
@@ -106,14 +114,30 @@ def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
                     start=start,
                     end=end,
                     peak=windows.start[peak],
-                    probability=float(tile.probability[peak]),
-                    score=float(tile.scores["network"][peak]),
-                    threshold=tile.thresholds["network"],
+                    score=float(scores[peak]),
+                    threshold=threshold,
+                    ordinary_per_year=alarms_per_year(tile.ordinary[tile.method], float(scores[peak]), windows),
+                    rank=0,
                     also=also,
                 )
             )
-    found.sort(key=lambda interval: (interval.start, interval.end))
-    return [replace(interval, number=number) for number, interval in enumerate(found, 1)]
+    return numbered(found)
+
+
+def numbered(intervals: Listed[Interval]) -> list[Interval]:
+    """Return intervals in order of time, with their numbers and ranks."""
+    found = sorted(intervals, key=lambda interval: (interval.start, interval.end))
+    ranks = {id(i): rank for rank, i in enumerate(sorted(found, key=lambda i: i.threshold - i.score), 1)}
+    return [replace(interval, number=n, rank=ranks[id(interval)]) for n, interval in enumerate(found, 1)]
+
+
+def with_a_place(intervals: Listed[Interval], sequences: Listed[Sequence]) -> tuple[list[Interval], list[Sequence]]:
+    """Return the intervals that have a significant sequence, and these sequences, numbered anew."""
+    held = {s.interval for s in sequences if s.significant}
+    kept = numbered([interval for interval in intervals if interval.number in held])
+    renamed = {old: new for new, old in enumerate(sorted(held), 1)}
+    own = [replace(s, interval=renamed[s.interval]) for s in sequences if s.significant]
+    return kept, [replace(s, number=number) for number, s in enumerate(own, 1)]
 
 
 def sequences_of(
@@ -136,13 +160,17 @@ def sequences_of(
             whole.append(sequence)
     parts = [part for sequence in whole for part in _cut(sequence, catalogue, windows)]
     parts.sort(key=lambda s: (s.start, s.end))
-    return [replace(sequence, number=number) for number, sequence in enumerate(parts, 1)]
+    ranks = np.argsort(np.argsort([-s.gain for s in parts], kind="stable"), kind="stable") + 1
+    return [replace(s, number=number, rank=int(rank)) for number, (s, rank) in enumerate(zip(parts, ranks, strict=True), 1)]
 
 
 def _in_interval(
     catalogue: Catalogue, windows: Windows, tile: Tile, interval: Interval, own: np.ndarray, row, column
 ) -> list[Sequence]:
-    """Return the sequences of an interval; if no pixel stands out, the place where one comes nearest to it.
+    """Return the sequences of an interval; if no pixel stands out, the circle of the scan where it comes nearest to it.
+
+    That circle is significant if chance gives as high a score with less than `SIGNIFICANCE` shared among the pixels of
+    the map: a likelihood ratio of k happens by chance with a probability of at most 1 / k.
 
     Args:
         catalogue: the events.
@@ -153,23 +181,29 @@ def _in_interval(
         row, column: pixel of every event of the catalogue.
     """
     first, behind = interval.first, interval.last + 1
-    counts, expected = tile.maps.counts(first, behind), tile.maps.expected(first, behind)
-    found = [significant_pixels(c, e) for c, e in zip(counts, expected, strict=True)]
+    counts = tile.maps.counts(first, behind)
+    background, aftershocks = tile.maps.parts(first, behind)
+    found = [significant_pixels(c, e) for c, e in zip(counts, background + aftershocks, strict=True)]
     chance = np.stack([c for _, c in found])
     labels, number = connected(np.stack([pixels for pixels, _ in found]))
 
-    def sequence(inside: np.ndarray, significant: bool) -> Sequence | None:
+    def sequence(inside: np.ndarray, significant: bool, by_chance: float | None = None) -> Sequence | None:
         """Return the sequence of some pixels (windows, 64, 64), None where it has too few events."""
         low, high = np.flatnonzero(inside.any(axis=(1, 2)))[[0, -1]]
         place = inside.any(axis=0)
         start, end = windows.start[first + low], windows.end[first + high]
         near = own[np.searchsorted(catalogue.time[own], start) : np.searchsorted(catalogue.time[own], end)]
         member = near[place[row[near] - tile.row, column[near] - tile.column]]
+        days = (end - start) / windows.length
+        shares = [float(v[low : high + 1, place].sum() / (high + 1 - low) * days) for v in (background, aftershocks)]
+        kept = own_stretch(catalogue.time[member], start, end, shares[0])
+        member = member[kept]
         if len(member) < (FEWEST_EVENTS if significant else 1):
             return None
         time = catalogue.time[member]
         dense = densest(time)
         rows, columns = np.nonzero(place)
+        part = min(1.0, float((time[-1] - time[0]) / (end - start)))
         return Sequence(
             number=0,
             interval=interval.number,
@@ -177,21 +211,28 @@ def _in_interval(
             end=time[-1],
             rows=rows + tile.row,
             columns=columns + tile.column,
-            expected=float(expected[low][place].sum() * ((end - start) / windows.length)),
-            probability_by_chance=float(chance[inside].min()),
+            expected_background=part * shares[0],
+            expected_aftershocks=shares[1],
+            probability_by_chance=float(chance[inside].min()) if by_chance is None else by_chance,
             member=member,
             dense_start=dense[0],
             dense_end=dense[1],
+            kind=kind_of(catalogue, member),
             significant=significant,
         )
 
     made = [s for label in range(1, number + 1) if (s := sequence(labels == label, True)) is not None]
     if not made and counts.any():
-        best = int(chance.min(axis=(1, 2)).argmin())
-        inside = np.zeros(chance.shape, bool)
-        inside[best] = most_improbable(chance[best])
-        made = [sequence(inside, False)]
-    return made
+        best = int(tile.scores["etas"][first:behind].argmax())
+        rows, columns = np.mgrid[:MAP_PIXELS, :MAP_PIXELS]
+        circle = tile.excess
+        far = np.hypot(rows - circle.row[first + best], columns - circle.column[first + best])
+        inside = np.zeros(counts.shape, bool)
+        inside[best] = far <= circle.radius_px[first + best] + 1e-9
+        if counts[best][inside[best]].any():
+            by_chance = float(np.exp(-circle.score[first + best]))
+            made = [sequence(inside, by_chance < SIGNIFICANCE / counts[0].size, by_chance)]
+    return [s for s in made if s is not None]
 
 
 def _same(one: Sequence, other: Sequence) -> bool:
@@ -214,11 +255,13 @@ def _together(one: Sequence, other: Sequence, catalogue: Catalogue) -> Sequence:
         end=catalogue.time[member[-1]],
         rows=pixels[:, 0],
         columns=pixels[:, 1],
-        expected=shared * (one.expected + other.expected),
+        expected_background=shared * (one.expected_background + other.expected_background),
+        expected_aftershocks=shared * (one.expected_aftershocks + other.expected_aftershocks),
         probability_by_chance=min(one.probability_by_chance, other.probability_by_chance),
         member=member,
         dense_start=dense[0],
         dense_end=dense[1],
+        kind=kind_of(catalogue, member),
         significant=one.significant or other.significant,
     )
 
@@ -237,7 +280,9 @@ def _cut(sequence: Sequence, catalogue: Catalogue, windows: Windows) -> Iterator
             sequence,
             start=time[low],
             end=end,
-            expected=sequence.expected * float((end - time[low]) / length),
+            expected_background=sequence.expected_background * float((end - time[low]) / length),
+            expected_aftershocks=sequence.expected_aftershocks * (high - low) / len(time),
+            kind=kind_of(catalogue, sequence.member[low:high]),
             member=sequence.member[low:high],
             dense_start=dense[0],
             dense_end=dense[1],

@@ -45,8 +45,10 @@ class Sequence:
     """(pixels,) rows of its place, in the region's grid"""
     columns: np.ndarray
     """(pixels,) columns of its place"""
-    expected: float
-    """events that the region's past leads one to expect in the place in that time"""
+    expected_background: float
+    """background events that are expected in the place in that time"""
+    expected_aftershocks: float
+    """aftershocks that are expected there then, of earlier events and of the sequence's own"""
     probability_by_chance: float
     """that as many events happen in and around a pixel in one window; the smallest among its pixels"""
     member: np.ndarray
@@ -55,8 +57,12 @@ class Sequence:
     """start of the shortest stretch of time that holds 80 % of its events"""
     dense_end: np.datetime64
     """end of that stretch"""
+    kind: str = ""
+    """mainshock-aftershock, swarm or migration (`zoo.seismicity.kinds.kind_of`)"""
+    rank: int = 0
+    """1 for the sequence that is least explained (`gain`)"""
     significant: bool = True
-    """False: no pixel of its interval stands out, and the place is where one comes nearest to it"""
+    """False: neither a pixel of its interval nor a circle of the scan stands out"""
     subregion: str = ""
     """name of its subregion; "" where the sequence is not significant"""
 
@@ -64,6 +70,21 @@ class Sequence:
     def events(self) -> int:
         """How many events it has."""
         return len(self.member)
+
+    @property
+    def expected(self) -> float:
+        """Events that background and aftershocks explain."""
+        return self.expected_background + self.expected_aftershocks
+
+    @property
+    def p_value(self) -> float:
+        """Probability of so many events or more where so many are expected (Poisson)."""
+        return float(poisson.sf(self.events - 1, max(self.expected, 1e-9)))
+
+    @property
+    def gain(self) -> float:
+        """Logarithm of the likelihood ratio of its number of events to what is expected."""
+        return float(max(0.0, xlogy(self.events, self.events / max(self.expected, 1e-9)) - self.events + self.expected))
 
 
 @dataclass(frozen=True)
@@ -82,17 +103,6 @@ class Subregion:
     """their numbers"""
     member: np.ndarray = field(repr=False)
     """indices in the catalogue of all events that ever happened in it"""
-
-
-def most_improbable(chance: np.ndarray) -> np.ndarray:
-    """Return the least probable pixel and those of its neighbours that hold events, (rows, columns) bool.
-
-    Args:
-        chance: (rows, columns) probabilities from `zoo.seismicity.scan.significant_pixels`.
-    """
-    chosen = np.zeros(chance.shape, bool)
-    chosen[np.unravel_index(chance.argmin(), chance.shape)] = True
-    return ndimage.binary_dilation(chosen, _AROUND) & (chance < 1)
 
 
 def connected(pixels: np.ndarray) -> tuple[np.ndarray, int]:

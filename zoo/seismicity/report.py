@@ -11,6 +11,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.seismicity.catalogues import Catalogue
+from zoo.seismicity.etas.fit import EtasFit, describe
 from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.intervals import Interval, Tile, periods_of
 from zoo.seismicity.manual import Period, agreement
@@ -18,7 +19,8 @@ from zoo.seismicity.places import Sequence, Subregion
 from zoo.seismicity.scan import BASELINES
 from zoo.seismicity.windows import Windows
 
-METHODS = {"network": "network", **BASELINES}
+METHODS = {"etas": "scan against ETAS", "network": "network", **BASELINES}
+"""Name of each score -> what to call it."""
 
 
 @dataclass
@@ -29,11 +31,13 @@ class Seismicity:
         catalogue: the events that were looked at (in the region, from the completeness on), with notes.
         grid: pixels of the region.
         windows: times of the maps.
+        fit: the region's ETAS model.
         tiles: the maps of 64 x 64 pixels, with scores and thresholds.
-        intervals: runs of windows above the network's threshold, map by map.
+        intervals: runs of windows above the method's threshold, map by map, with a significant place.
         sequences: anomalous pixels in the intervals, connected in space and time.
         subregions: where sequences ever were.
-        method: name of the network.
+        method: name of the score whose alarms count, of `METHODS`.
+        network: name of the network that stands beside it, "" where there is none.
         completeness: smallest magnitude, NaN where every event counts.
         false_alarms_per_year: alarms a year that ordinary times may give at each threshold.
         manual: periods marked by hand, for comparison; may be set before `report` and `write`.
@@ -42,11 +46,13 @@ class Seismicity:
     catalogue: Catalogue
     grid: PixelGrid
     windows: Windows
+    fit: EtasFit
     tiles: list[Tile]
     intervals: list[Interval]
     sequences: list[Sequence]
     subregions: list[Subregion]
     method: str
+    network: str
     completeness: float
     false_alarms_per_year: float
     manual: list[Period] = field(default_factory=list)
@@ -56,31 +62,47 @@ class Seismicity:
         """Start of the first window and end of the last."""
         return self.windows.start[0], self.windows.end[-1]
 
-    def periods(self, name: str = "network") -> list[Period]:
+    @property
+    def names(self) -> list[str]:
+        """Names of the scores that there are, the method's first."""
+        return [self.method, *(name for name in METHODS if name in self.tiles[0].scores and name != self.method)]
+
+    def label(self, name: str) -> str:
+        """Return what to call a score."""
+        return self.network if name == "network" else METHODS[name]
+
+    def periods(self, name: str | None = None) -> list[Period]:
         """Return the periods (start, end) in which a score is above its threshold on any map.
 
         Args:
-            name: "network", or the baseline "scan", "count" or "pixel".
+            name: of `METHODS`. Default: the method's, of which only alarms with a significant place count.
         """
-        return periods_of(self.tiles, self.windows, name)
+        if name not in (None, self.method):
+            return periods_of(self.tiles, self.windows, name)
+        above = np.zeros(self.windows.count, bool)
+        for interval in self.intervals:
+            above[interval.first : interval.last + 1] |= self.tiles[interval.tile].above()[
+                interval.first : interval.last + 1
+            ]
+        return [(self.windows.start[first], self.windows.end[last]) for first, last in self.windows.runs(above)]
 
     def comparison(self) -> dict[str, dict[str, Any]]:
-        """Compare the network and the baselines with each other and with the manual list, where there is one.
+        """Compare the scores with that of the method, and with the manual list where there is one.
 
         Returns:
-            For "network" and each baseline: `periods` and `days`, how many and how long together; `meet_network`, how
-            many of them overlap one of the network's; `network_met`, how many of the network's they overlap; and with a
-            manual list what `zoo.seismicity.manual.agreement` gives.
+            For each score: `periods` and `days`, how many and how long together; `meet_method`, how many of them
+            overlap one of the method's; `method_met`, how many of the method's they overlap; and with a manual list
+            what `zoo.seismicity.manual.agreement` gives.
         """
         own = self.periods()
         made = {}
-        for name in METHODS:
+        for name in self.names:
             periods = self.periods(name)
             made[name] = {
                 "periods": len(periods),
                 "days": round(sum(float((e - s) / np.timedelta64(1, "D")) for s, e in periods), 4),
-                "meet_network": sum(any(s < e2 and e > s2 for s2, e2 in own) for s, e in periods),
-                "network_met": sum(any(s < e2 and e > s2 for s, e in periods) for s2, e2 in own),
+                "meet_method": sum(any(s < e2 and e > s2 for s2, e2 in own) for s, e in periods),
+                "method_met": sum(any(s < e2 and e > s2 for s, e in periods) for s2, e2 in own),
             }
             if self.manual:
                 made[name] |= {k: round(v, 4) for k, v in agreement(periods, self.manual, self.span).items()}
@@ -105,7 +127,9 @@ class Seismicity:
             "window_days": self.windows.window_days,
             "stride_days": self.windows.stride_days,
             "windows": self.windows.count,
-            "network": self.method,
+            "method": self.method,
+            "network": self.network,
+            "etas": describe(self.fit),
             "false_alarms_per_year": self.false_alarms_per_year,
             "tiles": [
                 {
@@ -126,22 +150,26 @@ class Seismicity:
         }
 
     def report(self) -> str:
-        """Return a text that says what was looked at, what was assumed and how the baselines compare."""
+        """Return a text that says what was looked at, what was assumed and how the other scores compare."""
         tiles = len(self.tiles)
         days = float((self.catalogue.time[-1] - self.catalogue.time[0]) / np.timedelta64(1, "D"))
+        law = self.fit.law
         lines = [
             f"{self.catalogue.name}: {len(self.catalogue)} events in {days:.4g} days, {self.windows.count} windows of "
             f"{in_words(self.windows.window_days)}, {tiles} map{'s' * (tiles > 1)} of 64 x 64 pixels of "
             f"{self.grid.pixel_km:g} km",
-            f"{self.method}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} sequences in "
-            f"{len(self.subregions)} subregions, at a threshold of {self.false_alarms_per_year:g} false alarms a year",
+            f"ETAS: {self.fit.background_per_day:.3g} background events a day, {law.branching_ratio:.2f} direct "
+            f"aftershocks an event, alpha {law.alpha:.2f}, p {law.p:.2f}, c {law.c_days:.2g} days",
+            f"{self.label(self.method)}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} sequences "
+            f"in {len(self.subregions)} subregions, at a threshold of {self.false_alarms_per_year:g} false alarms a "
+            "year; sequences hold more than their mainshocks explain",
         ]
+        own = len(self.periods())
         for name, row in self.comparison().items():
-            text = f"{METHODS[name]:<14} {row['periods']:>4} periods, {row['days']:.4g} days"
-            if name != "network":
-                own = len(self.periods())
-                others = row["periods"] - row["meet_network"]
-                text += f"; meets {row['network_met']} of the network's {own}; {others} others"
+            text = f"{self.label(name):<17} {row['periods']:>4} periods, {row['days']:.4g} days"
+            if name != self.method:
+                others = row["periods"] - row["meet_method"]
+                text += f"; meets {row['method_met']} of the {own}; {others} others"
             if self.manual:
                 text += f"; against the manual list precision {row['precision']:.2f}, recall {row['recall']:.2f}, "
                 text += f"F1 {row['f1']:.2f}"
@@ -150,32 +178,18 @@ class Seismicity:
 
     def table(self) -> tuple[tuple[str, ...], list[list[str]]]:
         """Return header and rows of a table of the sequences, interval by interval, for a terminal."""
-        header = (
-            "interval",
-            "sequence",
-            "start",
-            "end",
-            "events",
-            "expected",
-            "largest",
-            "subregion",
-            "also flagged by",
-        )
+        header = ("interval", "sequence", "rank", "start", "end", "events", "background", "aftershocks", "p", "largest",
+                  "kind", "subregion", "also flagged by")  # fmt: skip
         rows = []
         for interval in self.intervals:
-            also = ", ".join(BASELINES[name] for name in interval.also) or "nothing else"
+            also = ", ".join(self.label(name) for name in interval.also) or "nothing else"
             own = [s for s in self.sequences if s.interval == interval.number]
             for number, s in enumerate(own):
                 magnitude = self.catalogue.magnitude[s.member]
                 largest = f"M {np.nanmax(magnitude):.1f}" if np.isfinite(magnitude).any() else ""
-                row = [
-                    _minute(s.start),
-                    _minute(s.end),
-                    str(s.events),
-                    f"{s.expected:.1f}",
-                    largest,
-                    s.subregion or "unclear",
-                ]
+                expected = [f"{value:.1f}" for value in (s.expected_background, s.expected_aftershocks)]
+                row = [str(s.rank), _minute(s.start), _minute(s.end), str(s.events), *expected, f"{s.p_value:.1g}",
+                       largest, s.kind, s.subregion]  # fmt: skip
                 rows.append([str(interval.number), str(s.number), *row, also if number == 0 else ""])
         return header, rows
 

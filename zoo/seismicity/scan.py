@@ -34,7 +34,7 @@ FEATURES = (
 """What `scan_features` returns, in order."""
 
 BASELINES = {"scan": "Poisson scan", "count": "event count", "pixel": "largest pixel"}
-"""Name of each score beside the network's -> what to call it."""
+"""Name of each baseline -> what to call it."""
 SIGNIFICANCE = 0.05
 """Significance of `significant_pixels` for a whole map, shared among its pixels (Bonferroni)."""
 

@@ -1,20 +1,29 @@
-"""How anomalous is a map? The network's log-odds, and the baselines that stand beside it everywhere.
+"""How anomalous is a window? The scan against ETAS, and beside it a network's log-odds and the baselines.
 
-A score takes counts (n, 64, 64) and expected counts (n, 64, 64) or (64, 64) and returns (n,) numbers, larger the more
-anomalous a map is. Its threshold is the region's own: simulated ordinary times exceed it only so many times a year.
+A score is a number for each window, larger the more anomalous it is. Its threshold is the region's own: ordinary years,
+simulated from the fitted ETAS model, exceed it only so many times a year. All but the scan against ETAS are made of maps
+of the events and of what the same model expects. The network sees only those maps that the Poisson scan puts near the
+top; no other can be an alarm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from zoo.registry import model_for
+from zoo.seismicity.etas.background import pixels
+from zoo.seismicity.etas.scan import Excess, count_scan, etas_scan
+from zoo.seismicity.etas.walk import Walk
+from zoo.seismicity.expectation import Expectation, OrdinaryYears, expected_on
+from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
-from zoo.seismicity.threshold import YEAR_DAYS, region_threshold
-from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, spread
+from zoo.seismicity.threshold import YEAR_DAYS, false_alarm_rate, threshold_for
+from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, Windows
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """counts, expected counts -> (n,) numbers"""
@@ -25,6 +34,11 @@ _FALSE_ALARMS = 4
 """... or for the time in which so many false alarms happen, if that is longer ..."""
 _YEARS = 10.0
 """... but for no more years than these."""
+_NEAR_TOP = 0.1
+"""The network scores this share of the ordinary windows, those with the highest Poisson scan ..."""
+_MARGIN = 0.9
+"""... and of the catalogue's those above this part of the lowest scan with which it gave an alarm there."""
+_DAY_MS = 86_400_000
 _LEAST = 1e-30  # below any probability in float32: no logarithm of 0
 
 
@@ -80,57 +94,144 @@ class NetworkScore:
         return counts, expected
 
 
-def scores_of(network: NetworkScore) -> dict[str, Score]:
-    """Return the network's score and those of the baselines, by name."""
-    return {
-        "network": network,
-        "scan": lambda counts, expected: poisson_scan(counts, expected)[0],
-        "count": lambda counts, expected: event_count(counts),
-        "pixel": lambda counts, expected: largest_pixel(counts),
-    }
+BASELINE_SCORES: dict[str, Score] = {
+    "scan": lambda counts, expected: poisson_scan(counts, expected)[0],
+    "count": lambda counts, expected: event_count(counts),
+    "pixel": lambda counts, expected: largest_pixel(counts),
+}
 
 
-def score_tile(
-    maps: TileMaps,
-    scores: dict[str, Score],
+@dataclass(frozen=True)
+class TileScores:
+    """The scores of the windows of one map."""
+
+    values: dict[str, np.ndarray]
+    """name of the score -> (windows,); -inf where the network was not asked"""
+    thresholds: dict[str, float]
+    """name -> the value above which a window is an alarm"""
+    ordinary: dict[str, np.ndarray]
+    """name -> (stretches, windows) scores of simulated ordinary years"""
+    excess: Excess
+    """the best circle of each window"""
+
+
+def score_tiles(
+    expectation: Expectation,
+    tiles: Sequence[tuple[int, int, TileMaps]],
+    network: NetworkScore | None,
     false_alarms_per_year: float,
+    years: float,
     seed: int,
     advance: Callable[[float], Any] = lambda windows: None,
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Score every window of a tile and find the threshold of each score.
+) -> list[TileScores]:
+    """Score every window of some tiles, and find the threshold of each score.
 
     Args:
-        maps: the maps of the tile.
-        scores: name -> score.
-        false_alarms_per_year: alarms a year that ordinary times may give at each threshold.
-        seed: seed of the simulated ordinary times.
-        advance: is told how many windows, real or simulated, have been scored.
-
-    Returns:
-        Name -> scores (windows,), and name -> threshold.
+        expectation: the region's model.
+        tiles: first row, first column and maps of each.
+        network: the network, or None.
+        false_alarms_per_year: alarms a year that ordinary times may give at each threshold of each tile.
+        years: how many ordinary years to simulate.
+        seed: seed of the simulation.
+        advance: is told how many windows of a tile, real or simulated, have been scored.
     """
-    values = {name: np.empty(maps.windows.count) for name in scores}
-    for chosen, counts, expected in maps.batches():
-        for name, score in scores.items():
-            values[name][chosen] = score(counts, expected)
-        advance(len(counts))
-    windows = maps.windows
-    years = simulated_years(windows.stride_days, false_alarms_per_year)
-    past_windows = maps.typical_past_windows
-    thresholds = {}
-    for name, score in scores.items():
-        thresholds[name] = region_threshold(
-            lambda counts, past, score=score: score(counts, spread(past)),
-            maps.background,
-            windows.window_days,
-            windows.stride_days,
-            false_alarms_per_year,
-            years,
-            seed,  # the same maps for every score
-            past_windows,
-            advance if name == "network" else lambda windows: None,
-        )
-    return values, thresholds
+    windows = expectation.windows
+    corners = [(row, column) for row, column, _ in tiles]
+    own = _Scorer(corners, network)
+    ordinary: list[dict[str, list[np.ndarray]]] = [{} for _ in tiles]
+    for events, walk in OrdinaryYears(expectation.fit, windows, years, seed):
+        steps = Windows(np.datetime64(0, "ms"), windows.window_days, windows.stride_days, walk.count)
+        shown = [_maps(events, corner, steps, expectation.fit.shape) for corner in corners]
+        for number, (values, _) in enumerate(own.score(walk, shown, steps, advance)):
+            for name, scores in values.items():
+                ordinary[number].setdefault(name, []).append(scores)
+    found = []
+    together = [{name: np.stack(parts) for name, parts in one.items()} for one in ordinary]
+    steps = windows.window_days, windows.stride_days
+    thresholds = [
+        {name: threshold_for(scores, *steps, false_alarms_per_year) for name, scores in one.items()} for one in together
+    ]
+    own.gates = [_gate(one, at) for one, at in zip(together, thresholds, strict=True)]
+    shown = [maps for _, _, maps in tiles]
+    real = own.score(expectation.walk(), shown, windows, advance)
+    for (values, excess), at, one in zip(real, thresholds, together, strict=True):
+        found.append(TileScores(values, at, one, excess))
+    return found
+
+
+class _Scorer:
+    """Scores the windows of a walk on every map of the region.
+
+    Args:
+        corners: first row and column of each map.
+        network: the network, or None.
+
+    Attributes:
+        gates: for each map, the Poisson scan from which on the network is asked; None: those nearest the top are shown.
+    """
+
+    def __init__(self, corners: Sequence[tuple[int, int]], network: NetworkScore | None) -> None:
+        self.corners, self.network = corners, network
+        self.gates: list[float] | None = None
+
+    def score(
+        self, walk: Walk, shown: Sequence[TileMaps], windows: Windows, advance: Callable[[float], Any]
+    ) -> list[tuple[dict[str, np.ndarray], Excess]]:
+        names = [*BASELINE_SCORES, *(["network"] if self.network else [])]
+        values = [{name: np.full(windows.count, -np.inf) for name in names} for _ in shown]
+        circles = [np.zeros((4, windows.count)) for _ in shown]
+        for stretch in walk.windows():
+            chosen = slice(stretch.first, stretch.first + len(stretch.aftershocks))
+            for number, (corner, maps) in enumerate(zip(self.corners, shown, strict=True)):
+                counts, expected = maps.counts(chosen.start, chosen.stop), expected_on(stretch, *corner)
+                for name, score in BASELINE_SCORES.items():
+                    values[number][name][chosen] = score(counts, expected)
+                circles[number][:, chosen] = count_scan(counts, expected)
+                if self.network:
+                    scan = values[number]["scan"][chosen]
+                    some = self._asked(number, scan)
+                    if len(some):
+                        values[number]["network"][chosen.start + some] = self.network(counts[some], expected[some])
+                advance(len(counts))
+        found = []
+        row, column = pixels(walk.x, walk.y, walk.fit.shape)
+        starts = np.arange(windows.count) * windows.stride_days
+        for one, counted, (first_row, first_column) in zip(values, circles, self.corners, strict=True):
+            own = (row >= first_row) & (row < first_row + MAP_PIXELS) & (walk.days >= 0)
+            own &= (column >= first_column) & (column < first_column + MAP_PIXELS)
+            place = row[own] - first_row, column[own] - first_column
+            excess = etas_scan(walk.days[own], *place, walk.intensity[own], starts, windows.window_days)
+            score, *where = counted
+            excess = excess.or_counts(Excess(score, *where, starts, starts + windows.window_days))
+            found.append(({"etas": excess.score, **one}, excess))
+        return found
+
+    def _asked(self, number: int, scan: np.ndarray) -> np.ndarray:
+        """Return which windows the network is asked about."""
+        if self.gates is not None:
+            return np.flatnonzero(scan >= self.gates[number])
+        return np.sort(np.argsort(-scan, kind="stable")[: math.ceil(_NEAR_TOP * len(scan))])
+
+
+def _gate(ordinary: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> float:
+    """Return the Poisson scan from which on a window can be an alarm of the network."""
+    if "network" not in ordinary:
+        return math.inf
+    alarms = ordinary["scan"][ordinary["network"] >= thresholds["network"]]
+    return _MARGIN * float(alarms.min()) if len(alarms) else float(np.quantile(ordinary["scan"], 1 - _NEAR_TOP))
+
+
+def _maps(events: Mapping[str, np.ndarray], corner: tuple[int, int], windows: Windows, shape) -> TileMaps:
+    """Return the maps of simulated events on one map of the region."""
+    row, column = pixels(events["x_px"], events["y_px"], shape)
+    row, column = row - corner[0], column - corner[1]
+    own = (row >= 0) & (row < MAP_PIXELS) & (column >= 0) & (column < MAP_PIXELS)
+    return TileMaps(events["time_days"][own] * _DAY_MS, row[own], column[own], windows)
+
+
+def alarms_per_year(ordinary: np.ndarray, score: float, windows: Windows) -> float:
+    """Return how many alarms a year ordinary times would give at a score as high as this; 0 where they gave none."""
+    return false_alarm_rate(ordinary, np.nextafter(score, -np.inf), windows.window_days, windows.stride_days)
 
 
 def simulated_years(stride_days: float, false_alarms_per_year: float) -> float:

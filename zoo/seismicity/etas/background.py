@@ -2,7 +2,7 @@
 
 Every event counts by its probability of being no aftershock (stochastic declustering, Zhuang et al. 2002) and is
 smoothed by a Gaussian as wide as the distance to its nth neighbour. Which n: the largest under which the events of each
-stretch of time are foretold by those of all others as well as they can be, within one standard error. So no sequence
+stretch of time are foretold by those of all others as well as they can be, within 1.5 standard errors. So no sequence
 foretells itself, and the long tails of a few do not make the background rough.
 """
 
@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 ANYWHERE = 0.03
 """Share of the background that is spread evenly: otherwise any event would be a wonder where there never was one."""
-NEIGHBOURS = (8, 16, 32, 64, 128, 256, 512)
+NEIGHBOURS = (16, 32, 64, 128, 256, 512)
 """Numbers of neighbours that are tried."""
 _WIDTHS_PX = 0.7 * 2 ** (0.5 * np.arange(11))
 """Standard deviations of the Gaussians, 0.7 to 22 pixels."""
@@ -24,6 +24,7 @@ _MOST_POINTS = 20_000
 """Neighbours are sought among so many events at most."""
 _CELL_PX = 8
 """Side of the cells by whose differences the standard error is known."""
+_ERRORS = 1.5
 _BLOCKS = 10
 """Stretches of time with as many events each."""
 
@@ -74,7 +75,7 @@ def smooth(
     worse = np.max([fit.sum() for fit in fits]) - np.array([fit.sum() for fit in fits])
     best = fits[int(worse.argmin())]
     error = np.array([np.sqrt(((best - fit) ** 2).sum()) for fit in fits])
-    return made[int(np.flatnonzero(worse <= error + 1e-9)[-1])]
+    return made[int(np.flatnonzero(worse <= _ERRORS * error + 1e-9)[-1])]
 
 
 def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:

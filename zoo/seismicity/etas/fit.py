@@ -33,7 +33,7 @@ _HIGHEST = np.array([np.log(0.95), 1.5, np.log(1.0), np.log(1.0), np.log(100.0),
 _USUAL = np.array([np.log(0.4), 0.8, np.log(0.01), np.log(0.15), np.log(0.1), 0.45, np.log(0.8), 0.0])
 _SPREAD = np.array([2.0, 0.4, 2.0, 1.0, 3.0, 0.35, 0.7, 3.0])
 _HISTORY_SHARE, _HISTORY_DAYS = 0.12, 200.0
-_MOST_PAIRS = 5_000_000
+_MOST_PAIRS = 4_000_000
 _ROUNDS = 7
 _CLOSE = 0.02
 _LEAST = 1e-12
@@ -210,7 +210,8 @@ class _Fitting:
         self._make_background(np.full(len(self.t), 0.5))
         changes: list[Change] = []
         for number in range(_ROUNDS):
-            self._pair(theta)
+            if number in (0, 1, 2, 4):
+                self._pair(theta)
             before = theta
             theta, likelihood = self._maximise(theta, 12 if number < 2 else 40)
             probability = self._probabilities(theta)
@@ -337,7 +338,7 @@ class _Fitting:
         bounds = list(zip(lowest, highest, strict=True))
         made = minimize(
             self._objective, start, jac=True, method="L-BFGS-B", bounds=bounds,
-            options={"maxiter": steps, "ftol": 1e-10, "gtol": 1e-7},
+            options={"maxiter": steps, "ftol": 1e-9, "gtol": 1e-7},
         )  # fmt: skip
         return made.x, -made.fun * self.own.sum()
 

@@ -9,16 +9,23 @@ Its maximum over circles (`zoo.seismicity.scan.RADII_PX`), rates (those of `EVEN
 window is the score. An event that the model explains, an aftershock right after and close to its mainshock, has a high
 intensity and counts little; one that nothing foretold counts fully. So a count is absolute, and no rate is scaled to
 the number of events on the map.
+
+A swarm may be so tight that each of its events passes for an aftershock of the last, and yet have more of them than
+their magnitudes explain. So the model's rate is also multiplied: with n events in a circle (`COUNT_RADII_PX`) where e
+are expected, aftershocks of the window's own events included, the logarithm grows by n log(n / e) - n + e. The score is
+the larger of both.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from zoo.seismicity.physics.maps import MAP_PIXELS
+from zoo.seismicity.scan import FEATURE_RADII_PX as COUNT_RADII_PX
 from zoo.seismicity.scan import RADII_PX, _circles, _prefixes, _sums
 
 EVENTS = (7.0, 14.0, 28.0, 80.0, 300.0)
@@ -40,6 +47,12 @@ class Excess:
     start_days: np.ndarray
     """from when the circle's rate is higher: the window's start or its middle"""
     end_days: np.ndarray
+
+    def or_counts(self, other: Excess) -> Excess:
+        """Return the better circle of each window of two."""
+        better = other.score > self.score
+        pairs = ((getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+        return Excess(*(np.where(better, b, a) for a, b in pairs))
 
 
 def etas_scan(
@@ -85,6 +98,51 @@ def etas_scan(
     rows, columns = np.divmod(at[best], MAP_PIXELS)
     start = keys[best, 0]
     return Excess(score[best], rows, columns, np.array(RADII_PX)[radius[best]], start, start + keys[best, 1])
+
+
+def count_scan(counts: np.ndarray, expected: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Scan maps for circles with more events than expected, both in absolute numbers.
+
+    Args:
+        counts, expected: (n, 64, 64) events and expected events.
+
+    Returns:
+        Score, row, column and radius in pixels of the best circle of each map, (n,) each.
+
+    >>> counts = np.zeros((1, 64, 64))
+    >>> counts[0, 20, 40] = 6
+    >>> score, row, column, radius = count_scan(counts, np.full((1, 64, 64), 0.01))
+    >>> int(row[0]), int(column[0]), float(radius[0]), round(float(score[0]), 1)
+    (20, 40, 0.5, 32.4)
+    """
+    counts, expected = (np.ascontiguousarray(values, np.float32) for values in (counts, expected))
+    score, at, radius = _counts(counts, expected, *_circles(COUNT_RADII_PX))
+    rows, columns = np.divmod(at, MAP_PIXELS)
+    return score, rows, columns, np.array(COUNT_RADII_PX)[radius]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _counts(counts, expected, half, reach):
+    """Return score, pixel and number of the radius of the best circle of each map."""
+    number, size = len(counts), counts.shape[1]
+    score = np.zeros(number)
+    at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
+    inside, foretold = np.empty((size, size)), np.empty((size, size))
+    for n in range(number):
+        prefix, other = _prefixes(counts[n], half.shape[1]), _prefixes(expected[n], half.shape[1])
+        for r in range(len(reach)):
+            _sums(prefix, half[r], reach[r], inside)
+            _sums(other, half[r], reach[r], foretold)
+            for i in range(size):
+                for j in range(size):
+                    c, e = inside[i, j], max(foretold[i, j], 1e-6)
+                    # No logarithm where log x <= x - 1 tells that the score cannot be the highest.
+                    if c < 1.5 or c <= e or (c - e) * (c - e) <= score[n] * e:
+                        continue
+                    value = c * math.log(c / e) - c + e
+                    if value > score[n]:
+                        score[n], at[n], which[n] = value, i * size + j, r
+    return score, at, which
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -94,7 +94,7 @@ class Walk:
         events: the events, sorted by time; those before day 0 only have aftershocks.
         count: how many windows, the first from day 0 on.
         window_days, stride_days: length of a window, and from the start of one to that of the next.
-        rates: (stretches, rows, columns) background in place of the fit's.
+        rates: (stretches or 1, rows, columns) background in place of the fit's.
 
     Attributes:
         intensity: (events,) conditional intensity at each event, a day and square pixel, once the walk is over; 0 for
@@ -138,7 +138,8 @@ class Walk:
     def _told(self, rates: np.ndarray) -> np.ndarray:
         from zoo.seismicity.etas.background import pixels
 
-        return rates[(self.fit.stretch(self.days), *pixels(self.x, self.y, self.fit.shape))]
+        stretch = self.fit.stretch(self.days) if len(rates) == len(self.fit.rates) else 0
+        return rates[(stretch, *pixels(self.x, self.y, self.fit.shape))]
 
     @property
     def intensity(self) -> np.ndarray:
@@ -200,7 +201,8 @@ def _walk(
     maps, old, event_days, event_x, event_y, c, p, q, made, triggered,
 ):  # fmt: skip
     rows, columns, terms = maps.shape[1], maps.shape[2], len(rate)
-    constant = math.log((p - 1) / c * (q - 1) / math.pi)
+    peak = log_a + math.log((p - 1) / c * (q - 1) / math.pi) - np.log(width)
+    one, p1, q1, per_c = np.float32(1), np.float32(p), np.float32(q), np.float32(1 / c)
     for number in range(first, behind):
         start = number * stride
         for state in range(2):
@@ -241,6 +243,6 @@ def _walk(
                     break
                 r2 = (x[s] - event_x[j]) ** 2 + (y[s] - event_y[j]) ** 2
                 if r2 < reach2[s]:
-                    log_t, log_u = math.log1p((event_days[j] - days[s]) / c), math.log1p(r2 / width[s])
-                    total += math.exp(log_a[s] + constant - math.log(width[s]) - p * log_t - q * log_u)
+                    t, u = np.float32(event_days[j] - days[s]) * per_c, np.float32(r2 / width[s])
+                    total += math.exp(np.float32(peak[s]) - p1 * math.log(one + t) - q1 * math.log(one + u))
             triggered[j] = total

@@ -124,17 +124,17 @@ def count_ticks(largest: float) -> dict[str, Any]:
 
 
 def excess_of(found: Any) -> np.ndarray:
-    """Return by how much the network's log-odds (windows,) exceed the threshold, on the map where they do so most."""
-    return np.max([tile.scores["network"] - tile.thresholds["network"] for tile in found.tiles], axis=0)
+    """Return by how much the method's score (windows,) exceeds the threshold, on the map where it does so most."""
+    return np.max([tile.scores[found.method] - tile.thresholds[found.method] for tile in found.tiles], axis=0)
 
 
 def set_score(axes: Axes, excess: np.ndarray) -> None:
-    """Make the y axis one of log-odds above a threshold (windows,), compressed where they are large."""
-    if np.abs(excess).max() > 40:
+    """Make the y axis one of scores above a threshold (windows,), compressed where they are large."""
+    if np.abs(excess[np.isfinite(excess)]).max(initial=0) > 40:
         axes.set_yscale("symlog", linthresh=10)
         axes.yaxis.set_major_locator(FixedLocator([-1000, -100, -10, 0, 10, 100, 1000]))
         axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_ylabel("log-odds above\nthe threshold")
+    axes.set_ylabel("score above\nthe threshold")
 
 
 def bin_days(length: np.timedelta64) -> float:

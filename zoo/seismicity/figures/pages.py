@@ -2,8 +2,8 @@
 
 `draw_all` takes a `zoo.seismicity.Seismicity` and draws
 
-    overview.png        the region: events, subregions; over time: events, the network's score, sequences by subregion
-    intervals.png       anomalous periods as bars: by hand (where given), by the network, by the baselines
+    overview.png        the region: events, subregions; over time: events, the method's score, sequences by subregion
+    intervals.png       anomalous periods as bars: by hand (where given), by the method, by the other scores
     subregion-A.png ... the seven with most events: map, magnitudes and numbers over time in two anomalous periods
 
 in the manner of figures S3, S4 and S5 of Zhang & Yang.
@@ -39,7 +39,6 @@ from zoo.seismicity.figures.axes import (
     set_time,
 )
 from zoo.seismicity.figures.subregions import subregion_figure
-from zoo.seismicity.scan import BASELINES
 
 _LARGE = 3
 """How many of the largest events are marked by a star."""
@@ -174,7 +173,7 @@ def _mark_largest(axes: Axes, catalogue: Any, start: np.datetime64, end: np.date
 
 
 def _draw_score(axes: Axes, found: Any) -> None:
-    """Draw by how much the network's log-odds exceed the threshold."""
+    """Draw by how much the method's score exceeds the threshold."""
     excess = excess_of(found)
     middle = found.windows.start + found.windows.length // 2
     axes.fill_between(middle, 0, np.maximum(excess, 0), color=GREEN, alpha=0.35, lw=0, step="mid")
@@ -210,10 +209,10 @@ def _bar(axes: Axes, row: float, start: np.datetime64, end: np.datetime64, color
 
 
 def intervals_figure(found: Any) -> Figure:
-    """Draw anomalous periods as bars: marked by hand (red), the network's (green), the baselines' (grey); figure S3."""
+    """Draw anomalous periods as bars: marked by hand (red), the method's (green), the others' (grey); figure S3."""
     rows = [("by hand", VERMILLION, found.manual)] if found.manual else []
-    rows += [(found.method.replace(".", "\n."), GREEN, found.periods())]
-    rows += [(label, GREY, found.periods(name)) for name, label in BASELINES.items()]
+    rows += [(found.label(found.method), GREEN, found.periods())]
+    rows += [(found.label(name).replace(".", "\n."), GREY, found.periods(name)) for name in found.names[1:]]
     with style():
         figure = Figure(figsize=(10.0, 1.9 + 0.5 * len(rows)))
         bars, events = figure.subplots(2, 1, sharex=True, height_ratios=[0.5 * len(rows), 1.3])
