@@ -117,6 +117,7 @@ def fit_etas(
     pixel_km: float | None = None,
     lasting: bool = True,
     errors: bool = True,
+    start: Etas | None = None,
     seed: int = 0,
 ) -> EtasFit:
     """Fit ETAS to a catalogue.
@@ -130,6 +131,7 @@ def fit_etas(
         pixel_km: side of a pixel, by which ruptures longer than four pixels become lines. None: all are points.
         lasting: whether changes of the background for good are looked for.
         errors: whether standard deviations are computed, at as much again.
+        start: a law to begin with, close to the one that is sought; None: values common in the field.
         seed: seed of the random choice of events that stands for all where pairs are too many.
 
     Returns:
@@ -149,7 +151,7 @@ def fit_etas(
     if kept.sum() < FEWEST_EVENTS:
         raise ZooError(f"ETAS is fitted to {FEWEST_EVENTS} events or more; received {int(kept.sum())}.")
     return _Fitting({k: v[kept] for k, v in events.items()}, end, shape, smallest_magnitude, pixel_km, seed).run(
-        lasting, errors
+        lasting, errors, start
     )
 
 
@@ -159,6 +161,12 @@ def _columns(events: Events, smallest: float, pixel_km: float | None) -> tuple[n
     above = np.where(np.isfinite(magnitude), np.maximum(magnitude - smallest, 0), 0.0)
     t, x, y = (np.asarray(events[key], float) for key in ("time_days", "x_px", "y_px"))
     return t, x, y, above, rupture_px(magnitude, pixel_km)
+
+
+def _theta(law: Etas) -> np.ndarray:
+    """Return the transformed parameters of a law."""
+    logs = np.log([law.branching_ratio, law.c_days, law.p - 1, law.d_px2, law.q - 1])
+    return np.array([logs[0], law.alpha, logs[1], logs[2], logs[3], law.gamma, logs[4], 0.0])
 
 
 def b_value_of(above: np.ndarray) -> float:
@@ -205,8 +213,8 @@ class _Fitting:
         self.rng = np.random.default_rng(seed)
         self.neighbours: int | None = None
 
-    def run(self, lasting: bool, errors: bool) -> EtasFit:
-        theta = _USUAL.copy()
+    def run(self, lasting: bool, errors: bool, start: Etas | None) -> EtasFit:
+        theta = _USUAL.copy() if start is None else _theta(start).clip(_LOWEST, _HIGHEST)
         self._make_background(np.full(len(self.t), 0.5))
         changes: list[Change] = []
         for number in range(_ROUNDS):

@@ -13,7 +13,7 @@ the number of events on the map.
 A swarm may be so tight that each of its events passes for an aftershock of the last, and yet have more of them than
 their magnitudes explain. So the model's rate is also multiplied: with n events in a circle (`COUNT_RADII_PX`) where e
 are expected, aftershocks of the window's own events included, the logarithm grows by n log(n / e) - n + e. The score is
-the larger of both.
+the larger of both; a circle of fewer than five events has none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from zoo.seismicity.scan import RADII_PX, _circles, _prefixes, _sums
 
 EVENTS = (7.0, 14.0, 28.0, 80.0, 300.0)
 """The rates that are tried are those of so many events in the circle and the window."""
-_FEWEST = 2
+FEWEST_EVENTS = 5
+"""A circle with fewer events is no sequence, however unlikely they are."""
 _LEAST = 1e-12
 
 
@@ -137,7 +138,7 @@ def _counts(counts, expected, half, reach):
                 for j in range(size):
                     c, e = inside[i, j], max(foretold[i, j], 1e-6)
                     # No logarithm where log x <= x - 1 tells that the score cannot be the highest.
-                    if c < 1.5 or c <= e or (c - e) * (c - e) <= score[n] * e:
+                    if c < FEWEST_EVENTS - 0.5 or c <= e or (c - e) * (c - e) <= score[n] * e:
                         continue
                     value = c * math.log(c / e) - c + e
                     if value > score[n]:
@@ -152,11 +153,18 @@ def _scan(pixel, intensity, low, high, lengths, sizes, half, reach, area):
     score = np.zeros(number)
     at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
     gain, sums = np.zeros((size, size), np.float32), np.empty((size, size))
+    held = np.empty((size, size))
     for n in range(number):
-        if high[n] - low[n] < _FEWEST:
+        if high[n] - low[n] < FEWEST_EVENTS:
             continue
         for r in range(len(reach)):
             full = area[r].max()
+            gain[:] = 0.0
+            for k in range(low[n], high[n]):
+                gain[pixel[k] // size, pixel[k] % size] += 1
+            _sums(_prefixes(gain, half.shape[1]), half[r], reach[r], held)
+            if held.max() < FEWEST_EVENTS - 0.5:
+                continue
             for e in range(len(sizes)):
                 rate = sizes[e] / (full * lengths[n])
                 if sizes[e] > 2.5 * (high[n] - low[n]) and e > 0:
@@ -170,6 +178,6 @@ def _scan(pixel, intensity, low, high, lengths, sizes, half, reach, area):
                 for i in range(size):
                     for j in range(size):
                         value = sums[i, j] - cost * area[r, i, j]
-                        if value > score[n]:
+                        if value > score[n] and held[i, j] > FEWEST_EVENTS - 0.5:
                             score[n], at[n], which[n] = value, i * size + j, r
     return score, at, which

@@ -26,7 +26,7 @@ from zoo.seismicity.physics.sequences import Etas, Events
 _SPACING = 1.3  # of the exponentials' rates, as a logarithm: Omori's law to a thousandth
 _CLASS = 0.25  # magnitudes as close as this have one kernel
 _SUB = 7, 5  # points a side at which a kernel is taken within a pixel, and at which its source may be
-_NEAR_DAYS, _NEAR_EVENTS = 10.0, 3000.0
+_NEAR_DAYS, _NEAR_EVENTS = 10.0, 1000.0
 """Sources so recent count where they are, older ones by the maps ..."""
 
 
