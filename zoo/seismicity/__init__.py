@@ -8,19 +8,23 @@
 
 Paper: Zhang & Yang, An automated, deep-learning-based method for investigating spatial-temporal evolution of
 seismicity. The events of a catalogue are counted on maps in windows that slide over time, and a residual network says
-of each map whether events gather in it beyond what the background does by itself.
+of each map whether events gather in it beyond what the background does by itself. Real catalogues are half aftershocks,
+so here each window is held against an ETAS model fitted to the catalogue; the network stands beside.
 
 A catalogue passes through the modules in this order:
 
     catalogues/     the file is read, whatever its columns, and projected to kilometres
     region          the events in the region, from the magnitude of completeness on, are kept
     grid            they are put into pixels, and maps of 64 x 64 pixels cover the region
-    windows         windows slide over time; each has counts, and the counts that its past leads one to expect
-    scores          each map gets the network's score and those of the baselines (scan: Poisson scan, event count,
-                    largest pixel)
-    threshold       ordinary times are simulated, and each score's threshold set by its false alarms in them
+    windows         windows slide over time, and the events of each are counted
+    etas/           a model of background and aftershocks is fitted to the catalogue: what it expects at any time and
+                    place, years simulated from it, and the scan of the catalogue against it
+    expectation     what the model expects in each window, and its ordinary years
+    scores          each window gets the scan's score, and beside it a network's and those of the baselines (Poisson
+                    scan, event count, largest pixel); each score's threshold is set by its alarms in ordinary years
     intervals       windows above the threshold become intervals
-    places          significant pixels in them become sequences, and where sequences were, subregions
+    places          significant pixels in them become sequences (kinds: of what kind, from when to when), and where
+                    sequences were, subregions
     report          the result, `Seismicity`: a text, a table, and all that is written (files: CSV and GeoJSON;
                     figures/: figures and a movie)
 

@@ -220,5 +220,7 @@ def _on_events(tiles: list[Tile]) -> list[str]:
             "random to that number, the most it was trained on"
         )
     if few >= 1:
-        notes.append(f"{few:.0f} % of the windows hold fewer than {TRAINED_EVENTS[0]} events, fewer than in the network's training")
+        notes.append(
+            f"{few:.0f} % of the windows hold fewer than {TRAINED_EVENTS[0]} events, fewer than the network saw"
+        )
     return notes

@@ -78,7 +78,7 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
     if kept.all() or kept.sum() < FEWEST_EVENTS:
         return first
     again = fit_large({key: values[kept] for key, values in events.items()}, end, **how, errors=False, start=first.law)
-    note = f"{int((~kept).sum())} events of sequences beyond what aftershocks explain are not in the model of ordinary times"
+    note = f"{int((~kept).sum())} events that aftershocks do not explain are left out of the model of ordinary times"
     return replace(again, notes=(*again.notes, note))
 
 

@@ -50,16 +50,16 @@ def _coordinates(found: Any, x_km: np.ndarray, y_km: np.ndarray) -> list[tuple[s
 
 def _intervals(found: Any) -> tuple[Sequence[str], list[list[Any]]]:
     others = found.names[1:]
-    header = ("interval", "rank", "start", "end", "peak_window", "score", "threshold", "ordinary_alarms_per_year", "map",
-              "sequences", "subregions", *others)  # fmt: skip
+    header = ("interval", "rank", "start", "end", "peak_window", "score", "threshold", "ordinary_alarms_per_year",
+              "map", "sequences", "subregions", *others)  # fmt: skip
     rows = []
     for i in found.intervals:
         own = [s for s in found.sequences if s.interval == i.number]
         numbers, names = " ".join(str(s.number) for s in own), " ".join(sorted({s.subregion for s in own}))
         also = ("yes" if name in i.also else "no" for name in others)
         rows.append(
-            [i.number, i.rank, i.start, i.end, i.peak, i.score, i.threshold, i.ordinary_per_year, i.tile, numbers, names,
-             *also]
+            [i.number, i.rank, i.start, i.end, i.peak, i.score, i.threshold, i.ordinary_per_year, i.tile, numbers,
+             names, *also]
         )  # fmt: skip
     return header, rows
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zoo.seismicity.catalogues import Catalogue
-from zoo.seismicity.grid import PixelGrid
-from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.etas.scan import Excess
+from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.kinds import kind_of, own_stretch
+from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.places import FEWEST_EVENTS, Sequence, connected, densest, surges
 from zoo.seismicity.scan import SIGNIFICANCE, significant_pixels
 from zoo.seismicity.scores import alarms_per_year
@@ -161,15 +161,17 @@ def sequences_of(
     parts = [part for sequence in whole for part in _cut(sequence, catalogue, windows)]
     parts.sort(key=lambda s: (s.start, s.end))
     ranks = np.argsort(np.argsort([-s.gain for s in parts], kind="stable"), kind="stable") + 1
-    return [replace(s, number=number, rank=int(rank)) for number, (s, rank) in enumerate(zip(parts, ranks, strict=True), 1)]
+    return [
+        replace(s, number=number, rank=int(rank)) for number, (s, rank) in enumerate(zip(parts, ranks, strict=True), 1)
+    ]
 
 
 def _in_interval(
     catalogue: Catalogue, windows: Windows, tile: Tile, interval: Interval, own: np.ndarray, row, column
 ) -> list[Sequence]:
-    """Return the sequences of an interval; if no pixel stands out, the circle of the scan where it comes nearest to it.
+    """Return the sequences of an interval: significant pixels and circles of the scan, connected in space and time.
 
-    That circle is significant if chance gives as high a score with less than `SIGNIFICANCE` shared among the pixels of
+    A circle is significant if chance gives as high a score with less than `SIGNIFICANCE` shared among the pixels of
     the map: a likelihood ratio of k happens by chance with a probability of at most 1 / k.
 
     Args:
@@ -185,9 +187,16 @@ def _in_interval(
     background, aftershocks = tile.maps.parts(first, behind)
     found = [significant_pixels(c, e) for c, e in zip(counts, background + aftershocks, strict=True)]
     chance = np.stack([c for _, c in found])
-    labels, number = connected(np.stack([pixels for pixels, _ in found]))
+    pixels = np.stack([own_pixels for own_pixels, _ in found])
+    rows, columns = np.mgrid[:MAP_PIXELS, :MAP_PIXELS]
+    circle = tile.excess
+    by_circle = np.exp(-circle.score[first:behind])
+    for n in np.flatnonzero(by_circle < SIGNIFICANCE / counts[0].size):
+        far = np.hypot(rows - circle.row[first + n], columns - circle.column[first + n])
+        pixels[n] |= far <= circle.radius_px[first + n] + 1e-9
+    labels, number = connected(pixels)
 
-    def sequence(inside: np.ndarray, significant: bool, by_chance: float | None = None) -> Sequence | None:
+    def sequence(inside: np.ndarray) -> Sequence | None:
         """Return the sequence of some pixels (windows, 64, 64), None where it has too few events."""
         low, high = np.flatnonzero(inside.any(axis=(1, 2)))[[0, -1]]
         place = inside.any(axis=0)
@@ -198,7 +207,7 @@ def _in_interval(
         shares = [float(v[low : high + 1, place].sum() / (high + 1 - low) * days) for v in (background, aftershocks)]
         kept = own_stretch(catalogue.time[member], start, end, shares[0])
         member = member[kept]
-        if len(member) < (FEWEST_EVENTS if significant else 1):
+        if len(member) < FEWEST_EVENTS:
             return None
         time = catalogue.time[member]
         dense = densest(time)
@@ -213,26 +222,17 @@ def _in_interval(
             columns=columns + tile.column,
             expected_background=part * shares[0],
             expected_aftershocks=shares[1],
-            probability_by_chance=float(chance[inside].min()) if by_chance is None else by_chance,
+            probability_by_chance=float(
+                min(chance[inside].min(), np.exp(-circle.score[first + low : first + high + 1].max()))
+            ),
             member=member,
             dense_start=dense[0],
             dense_end=dense[1],
             kind=kind_of(catalogue, member),
-            significant=significant,
         )
 
-    made = [s for label in range(1, number + 1) if (s := sequence(labels == label, True)) is not None]
-    if not made and counts.any():
-        best = int(tile.scores["etas"][first:behind].argmax())
-        rows, columns = np.mgrid[:MAP_PIXELS, :MAP_PIXELS]
-        circle = tile.excess
-        far = np.hypot(rows - circle.row[first + best], columns - circle.column[first + best])
-        inside = np.zeros(counts.shape, bool)
-        inside[best] = far <= circle.radius_px[first + best] + 1e-9
-        if counts[best][inside[best]].any():
-            by_chance = float(np.exp(-circle.score[first + best]))
-            made = [sequence(inside, by_chance < SIGNIFICANCE / counts[0].size, by_chance)]
-    return [s for s in made if s is not None]
+    made = [s for label in range(1, number + 1) if (s := sequence(labels == label)) is not None]
+    return made
 
 
 def _same(one: Sequence, other: Sequence) -> bool:

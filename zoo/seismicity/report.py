@@ -160,8 +160,8 @@ class Seismicity:
             f"{self.grid.pixel_km:g} km",
             f"ETAS: {self.fit.background_per_day:.3g} background events a day, {law.branching_ratio:.2f} direct "
             f"aftershocks an event, alpha {law.alpha:.2f}, p {law.p:.2f}, c {law.c_days:.2g} days",
-            f"{self.label(self.method)}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} sequences "
-            f"in {len(self.subregions)} subregions, at a threshold of {self.false_alarms_per_year:g} false alarms a "
+            f"{self.label(self.method)}: {len(self.intervals)} anomalous intervals with {len(self.sequences)} "
+            f"sequences in {len(self.subregions)} subregions, at {self.false_alarms_per_year:g} false alarms a "
             "year; sequences hold more than their mainshocks explain",
         ]
         own = len(self.periods())

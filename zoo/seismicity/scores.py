@@ -1,9 +1,9 @@
 """How anomalous is a window? The scan against ETAS, and beside it a network's log-odds and the baselines.
 
 A score is a number for each window, larger the more anomalous it is. Its threshold is the region's own: ordinary years,
-simulated from the fitted ETAS model, exceed it only so many times a year. All but the scan against ETAS are made of maps
-of the events and of what the same model expects. The network sees only those maps that the Poisson scan puts near the
-top; no other can be an alarm.
+simulated from the fitted ETAS model, exceed it only so many times a year. All but the scan against ETAS are made of
+maps of the events and of what the same model expects. The network sees only those maps that the Poisson scan puts near
+the top; no other can be an alarm.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A space-time model of aftershocks (ETAS), fitted to a catalogue: how many events it leads one to expect, and where."""
+"""A space-time model of aftershocks (ETAS), fitted to a catalogue: how many events it expects, when and where."""

@@ -8,10 +8,10 @@ foretells itself, and the long tails of a few do not make the background rough.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 ANYWHERE = 0.03
@@ -67,10 +67,10 @@ def smooth(
     tried = [neighbours] if neighbours else [n for n in NEIGHBOURS if n * share < len(some) / 2] or [NEIGHBOURS[0]]
     made, fits = [], []
     cell = row // _CELL_PX * (shape[1] // _CELL_PX + 1) + column // _CELL_PX
-    for number in tried:
-        kth = max(2, min(round(number * share) + 1, len(some)))
-        distance, _ = tree.query(places, k=[kth])
-        made.append(_smoothed(row, column, weight, distance[:, 0], shape, number))
+    kth = [max(2, min(round(number * share) + 1, len(some))) for number in tried]
+    distances, _ = tree.query(places, k=kth)
+    for number, distance in zip(tried, distances.T, strict=True):
+        made.append(_smoothed(row, column, weight, distance, shape, number))
         fits.append(np.bincount(cell, weight * np.log(np.maximum(made[-1].left_out, 1e-300))))
     worse = np.max([fit.sum() for fit in fits]) - np.array([fit.sum() for fit in fits])
     best = fits[int(worse.argmin())]
@@ -89,7 +89,7 @@ def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
         counts = np.zeros((_BLOCKS, *shape))
         np.add.at(counts, (block[inside], row[inside], column[inside]), weight[inside])
         sd = _WIDTHS_PX[number]
-        parts += gaussian_filter(counts, (0, sd, sd), mode="reflect", truncate=4)
+        parts += _gaussian(shape[0], sd) @ counts @ _gaussian(shape[1], sd).T
     field = parts.sum(0)
     of_block = np.bincount(block, weight, _BLOCKS)
     scale = field.sum() / np.maximum(field.sum() - of_block, 1e-9 * field.sum())
@@ -97,6 +97,15 @@ def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
     mean = field.mean()
     left_out = (1 - ANYWHERE) * np.maximum(left_out, 0) + ANYWHERE * mean
     return Smoothed((1 - ANYWHERE) * field + ANYWHERE * mean, left_out, neighbours)
+
+
+@functools.cache
+def _gaussian(size: int, sd_px: float) -> np.ndarray:
+    """Return the matrix (size, size) that smooths by a Gaussian, reflected at the edges; its columns sum to 1."""
+    pixel = np.arange(size, dtype=float)
+    images = [sign * pixel - (sign < 0) + 2 * size * turn for sign in (1, -1) for turn in (-1, 0, 1)]
+    matrix = sum(np.exp(-0.5 * ((pixel[:, None] - image) / sd_px) ** 2) for image in images)
+    return matrix / matrix.sum(0)
 
 
 def pixels(x_px: np.ndarray, y_px: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -27,14 +27,15 @@ from zoo.seismicity.physics.sequences import B_VALUE, Etas, Events
 NAMES = ("branching_ratio", "alpha", "c_days", "p", "d_px2", "gamma", "q")
 """What is fitted besides the background; the productivity follows from the branching ratio and alpha."""
 FEWEST_EVENTS = 20
+# Bounds: a source that is wide and slow would be another background.
 # Transformed: logarithms of the branching ratio, c, p - 1, d, q - 1 and the background's factor; alpha and gamma as is.
-_LOWEST = np.array([np.log(1e-4), 0.0, np.log(1e-5), np.log(0.02), np.log(1e-4), 0.0, np.log(0.15), -3.0])
-_HIGHEST = np.array([np.log(0.95), 1.5, np.log(1.0), np.log(1.0), np.log(100.0), 1.2, np.log(3.0), 2.0])
+_LOWEST = np.array([np.log(1e-4), 0.0, np.log(1e-5), np.log(0.04), np.log(1e-4), 0.0, np.log(0.15), -3.0])
+_HIGHEST = np.array([np.log(0.95), 1.5, np.log(0.2), np.log(1.0), np.log(2.0), 1.2, np.log(3.0), 2.0])
 _USUAL = np.array([np.log(0.4), 0.8, np.log(0.01), np.log(0.15), np.log(0.1), 0.45, np.log(0.8), 0.0])
-_SPREAD = np.array([2.0, 0.4, 2.0, 1.0, 3.0, 0.35, 0.7, 3.0])
+_SPREAD = np.array([2.0, 0.4, 1.5, 0.7, 1.5, 0.35, 0.7, 3.0])
 _HISTORY_SHARE, _HISTORY_DAYS = 0.12, 200.0
-_MOST_PAIRS = 4_000_000
-_ROUNDS = 7
+_MOST_PAIRS = 1_500_000
+_ROUNDS = 6
 _CLOSE = 0.02
 _LEAST = 1e-12
 
@@ -221,7 +222,7 @@ class _Fitting:
             if number in (0, 1, 2, 4):
                 self._pair(theta)
             before = theta
-            theta, likelihood = self._maximise(theta, 12 if number < 2 else 40)
+            theta, likelihood = self._maximise(theta, 12 if number < 2 else 20)
             probability = self._probabilities(theta)
             if number == 1 and lasting:
                 own = self.own
@@ -312,9 +313,7 @@ class _Fitting:
         background = factor * self.at[self.chosen]
         weight = np.full(len(self.chosen), 1 / self.part)
         lawful = law.c_days, law.p, law.q
-        after = triggered(
-            *self.pairs, log_a, width, *lawful, weight, background, s.above, s.width_above, slopes
-        )
+        after = triggered(*self.pairs, log_a, width, *lawful, weight, background, s.above, s.width_above, slopes)
         likelihood = float((weight * np.log(background + after)).sum())
         gaps = self.gaps.start_days, self.gaps.end_days, self.gaps.lost(law.b_value)
         whole = expected_aftershocks(
@@ -324,7 +323,9 @@ class _Fitting:
         likelihood -= whole + factor * self.whole
         ln10 = np.log(10)
         step = 1e-5
-        growth = np.log(replace(law, alpha=law.alpha + step).mean_growth / replace(law, alpha=law.alpha - step).mean_growth)
+        growth = np.log(
+            replace(law, alpha=law.alpha + step).mean_growth / replace(law, alpha=law.alpha - step).mean_growth
+        )
         gradient = np.array(
             [slopes[0], ln10 * slopes[1] - growth / (2 * step) * slopes[0], *slopes[2:5], ln10 * slopes[6], slopes[5],
              slopes[7]]
@@ -346,7 +347,7 @@ class _Fitting:
         bounds = list(zip(lowest, highest, strict=True))
         made = minimize(
             self._objective, start, jac=True, method="L-BFGS-B", bounds=bounds,
-            options={"maxiter": steps, "ftol": 1e-9, "gtol": 1e-7},
+            options={"maxiter": steps, "ftol": 1e-8, "gtol": 1e-7},
         )  # fmt: skip
         return made.x, -made.fun * self.own.sum()
 

@@ -12,7 +12,12 @@ _MOST_BEFORE_DAYS = 400.0
 
 
 def simulate_fit(
-    fit: EtasFit, days: float, rng: np.random.Generator, *, rate: np.ndarray | None = None, before_days: float | None = None
+    fit: EtasFit,
+    days: float,
+    rng: np.random.Generator,
+    *,
+    rate: np.ndarray | None = None,
+    before_days: float | None = None,
 ) -> Events:
     """Simulate a catalogue from a fit, sorted by time.
 

@@ -16,7 +16,7 @@ from zoo.seismicity.physics.sequences import Etas
 
 LOST = 0.01
 """Share of a source's aftershocks beyond its reach."""
-REACH_PX = 2.0, 16.0
+REACH_PX = 2.0, 12.0
 """Bounds of the reach."""
 LARGE_PX = 4.0
 """A rupture longer than this is a line."""

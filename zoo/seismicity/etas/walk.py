@@ -123,7 +123,9 @@ class Walk:
         self._class = np.rint(s.width_above / _CLASS).astype(np.int64).clip(0, len(classes) - 1)
         reach = np.sqrt(self._reach2.max(initial=4.0))
         self._stamps = stamps(law, classes, reach)
-        self._half = np.ceil(np.sqrt(np.array([self._reach2[self._class == k].max(initial=1.0) for k in range(len(classes))])))
+        self._half = np.ceil(
+            np.sqrt(np.array([self._reach2[self._class == k].max(initial=1.0) for k in range(len(classes))]))
+        )
         self._half = self._half.astype(np.int64)
         span = float(self.days[-1] - self.days[0]) + 1 if len(self.days) else 1.0
         self._weight, self._rate = exponentials(law, span + window_days)
@@ -174,7 +176,9 @@ class Walk:
     def _expected_background(self, first: int, behind: int) -> np.ndarray:
         starts = np.arange(first, behind) * self.stride_days
         if len(self.rates) == 1:
-            return np.broadcast_to((self.rates[0] * self.window_days).astype(np.float32), (behind - first, *self.fit.shape))
+            return np.broadcast_to(
+                (self.rates[0] * self.window_days).astype(np.float32), (behind - first, *self.fit.shape)
+            )
         edges = self.fit.edges_days.copy()
         edges[0], edges[-1] = -np.inf, np.inf
         inside = np.minimum(starts[:, None] + self.window_days, edges[1:]) - np.maximum(starts[:, None], edges[:-1])
