@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from zoo.field.magnitudes import magnitude_of_completeness
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.etas.background import pixels, smooth
 from zoo.seismicity.etas.fit import FEWEST_EVENTS, EtasFit
@@ -17,7 +18,6 @@ from zoo.seismicity.etas.walk import Stretch, Walk
 from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.physics.sequences import Events
-from zoo.seismicity.region import magnitude_of_completeness
 from zoo.seismicity.windows import Windows
 
 EXCLUDED = 11.3

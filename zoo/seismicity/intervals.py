@@ -222,9 +222,7 @@ def _in_interval(
             columns=columns + tile.column,
             expected_background=part * shares[0],
             expected_aftershocks=shares[1],
-            probability_by_chance=float(
-                min(chance[inside].min(), np.exp(-circle.score[first + low : first + high + 1].max()))
-            ),
+            probability_by_chance=float(min(chance[inside].min(), by_circle[low : high + 1].min())),
             member=member,
             dense_start=dense[0],
             dense_end=dense[1],

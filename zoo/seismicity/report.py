@@ -204,6 +204,8 @@ class Seismicity:
             ZooError: if the folder is a file.
         """
         from zoo.files import write_json
+        from zoo.seismicity.etas.goodness import draw_residuals, residuals
+        from zoo.seismicity.expectation import events_of
         from zoo.seismicity.figures.movie import write_movie
         from zoo.seismicity.figures.pages import draw_all
         from zoo.seismicity.files import write_tables
@@ -214,6 +216,9 @@ class Seismicity:
         (folder / "summary.json").unlink(missing_ok=True)
         write_tables(self, folder)
         draw_all(self, folder)
+        events = events_of(self.catalogue, self.grid, self.windows.begin)
+        title = f"{self.catalogue.name}: events over what ETAS expects"
+        draw_residuals(residuals(self.fit, events), folder / "etas.png", title)
         for old in folder.glob("movie.*"):
             old.unlink()
         if movie:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zoo.seismicity.region import magnitude_of_completeness
+from zoo.field.magnitudes import magnitude_of_completeness
 
 HIDING, RECOVERY = 4.5, 0.75
 """After an event of magnitude M the smallest seen is M - 4.5 - 0.75 log10(t), t in days (Helmstetter et al. 2006)."""

@@ -17,7 +17,7 @@ from zoo.seismicity.etas.fit import EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS
 from zoo.seismicity.physics.sequences import Events
 
-_MOST = 4000  # events at which the expectation is summed; of more, every nth
+_MOST, _WORK = 4000, 1e8  # events at which the expectation is summed, and terms of it; of more, every nth
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def residuals(fit: EtasFit, events: Events) -> Residuals:
     law, (s, _) = fit.law, fit.sources(events)
     days = np.asarray(events["time_days"], float)
     own = np.flatnonzero((days >= fit.begin_days) & (days < fit.end_days))
-    step = max(1, len(own) // _MOST)
+    step = max(1, len(own) // _MOST, int(len(own) * len(days) / _WORK))
     at, number = days[own[::step]], np.arange(1, len(own) + 1)[::step].astype(float)
     edge2 = s.edge2(law, fit.shape)
     inside = 1 - ((1 + edge2 / s.width(law)[:, None]) ** (1 - law.q)).mean(1)
