@@ -210,9 +210,6 @@ def test_files_and_report(found, tmp_path):
     expected = {"intervals.csv", "sequences.csv", "pixels.csv", "windows.csv", "baselines.csv", "anomalies.geojson"}
     figures = {"overview.png", "intervals.png", "etas.png", "subregion-A.png", "movie.gif"}
     assert expected | figures | {"summary.json"} <= names
-        expected | {"summary.json", "overview.png", "intervals.png", "etas.png", "subregion-A.png", "movie.gif"}
-        <= names
-    )
     tables = {
         name: list(csv.DictReader(open(tmp_path / name, newline=""))) for name in expected if name.endswith("csv")
     }
