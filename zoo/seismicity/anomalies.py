@@ -30,7 +30,7 @@ from zoo.seismicity.intervals import Tile, intervals_of, on_map, sequences_of, w
 from zoo.seismicity.places import subregions_of
 from zoo.seismicity.region import complete, inside, region_km
 from zoo.seismicity.report import METHODS, Seismicity, in_words
-from zoo.seismicity.scores import NetworkScore, score_tiles, simulated_years
+from zoo.seismicity.scores import NetworkScore, extrapolated, score_tiles, simulated_years
 from zoo.seismicity.threshold import YEAR_DAYS
 from zoo.seismicity.windows import TRAINED_EVENTS, TYPICAL_EVENTS, TileMaps, Windows, typical_window_days
 
@@ -119,7 +119,7 @@ def find_anomalies(
     expectation = Expectation(fit, events_of(catalogue, grid, windows.begin), windows)
     time_ms = (catalogue.time - windows.begin) / np.timedelta64(1, "ms")
     each = false_alarms_per_year / len(held)
-    years = simulated_years(windows.stride_days, each)
+    years = simulated_years(windows.stride_days, each, windows.count)
     shown = [
         (r, c, TileMaps(time_ms[own], row[own] - r, column[own] - c, windows, expectation.on(r, c)))
         for (r, c), own in held.items()
@@ -127,6 +127,12 @@ def find_anomalies(
     title = f"Scoring {windows.count} windows of {len(held)} map{'s' * (len(held) > 1)}"
     with bar(title, len(held) * (windows.count + years * YEAR_DAYS / windows.stride_days)) as advance:
         scored = score_tiles(expectation, shown, network, each, years, seed, advance)
+    if extrapolated(ordinary := scored[0].ordinary["etas"], windows, each):
+        days = float(f"{ordinary.size * windows.stride_days:.2g}")
+        notes.append(
+            f"ordinary times were simulated for {in_words(days)}, too short to count "
+            f"{false_alarms_per_year:g} alarms a year: the thresholds are extrapolated from the highest scores there"
+        )
     tiles = [
         Tile(r, c, maps, one.values, one.thresholds, one.ordinary, one.excess, method)
         for (r, c, maps), one in zip(shown, scored, strict=True)

@@ -153,7 +153,7 @@ class OrdinaryYears:
         self.fit = fit
         self._steps = windows.window_days, windows.stride_days
         per_year = 365.25 * fit.rates[-1].sum() / (1 - min(fit.law.branching_ratio, 0.9))
-        self.years = min(years, max(1.0, _MOST_EVENTS / per_year))
+        self.years = min(years, _MOST_EVENTS / per_year)
         self.stretches = max(1, min(4, round(self.years)))
         days = self.years / self.stretches * 365.25
         self.windows = max(1, round(days / windows.stride_days))

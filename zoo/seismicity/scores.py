@@ -22,7 +22,7 @@ from zoo.seismicity.etas.walk import Walk
 from zoo.seismicity.expectation import Expectation, OrdinaryYears, expected_on
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
-from zoo.seismicity.threshold import YEAR_DAYS, false_alarm_rate, threshold_for
+from zoo.seismicity.threshold import YEAR_DAYS, false_alarm_rate, far_threshold, threshold_for
 from zoo.seismicity.windows import TRAINED_EVENTS, TileMaps, Windows
 
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -33,7 +33,11 @@ _SIMULATED_WINDOWS = 7305
 _FALSE_ALARMS = 4
 """... or for the time in which so many false alarms happen, if that is longer ..."""
 _YEARS = 10.0
-"""... but for no more years than these."""
+"""... but for no more years than these, ..."""
+_MOST_WINDOWS = 20_000
+"""... no more windows than these ..."""
+_TIMES, _FEWEST_WINDOWS = 100, 2000
+"""... and no more than a hundred times those of the catalogue, or 2,000. Then the thresholds are extrapolated."""
 _NEAR_TOP = 0.1
 """The network scores this share of the ordinary windows, those with the highest Poisson scan ..."""
 _MARGIN = 0.9
@@ -148,8 +152,9 @@ def score_tiles(
     found = []
     together = [{name: np.stack(parts) for name, parts in one.items()} for one in ordinary]
     steps = windows.window_days, windows.stride_days
+    threshold = far_threshold if extrapolated(together[0]["etas"], windows, false_alarms_per_year) else threshold_for
     thresholds = [
-        {name: threshold_for(scores, *steps, false_alarms_per_year) for name, scores in one.items()} for one in together
+        {name: threshold(scores, *steps, false_alarms_per_year) for name, scores in one.items()} for one in together
     ]
     own.gates = [_gate(one, at) for one, at in zip(together, thresholds, strict=True)]
     shown = [maps for _, _, maps in tiles]
@@ -234,14 +239,24 @@ def alarms_per_year(ordinary: np.ndarray, score: float, windows: Windows) -> flo
     return false_alarm_rate(ordinary, np.nextafter(score, -np.inf), windows.window_days, windows.stride_days)
 
 
-def simulated_years(stride_days: float, false_alarms_per_year: float) -> float:
+def extrapolated(ordinary: np.ndarray, windows: Windows, false_alarms_per_year: float) -> bool:
+    """Return whether ordinary times were simulated for too short a time to count the alarms that are accepted."""
+    years = np.size(ordinary) * windows.stride_days / YEAR_DAYS
+    return years < min(_YEARS, _FALSE_ALARMS / false_alarms_per_year) * 0.9
+
+
+def simulated_years(stride_days: float, false_alarms_per_year: float, windows: int) -> float:
     """Return how many years of ordinary times to simulate.
 
-    Ten; fewer where windows are short and many, but then at least the time in which four false alarms happen.
+    Ten; fewer where windows are short and many, but then the time in which four false alarms happen; still fewer where
+    that would be 20,000 windows, or a hundred times the catalogue.
 
     Args:
         stride_days: from the start of one window to that of the next.
         false_alarms_per_year: alarms a year that ordinary times may give.
+        windows: how many windows the catalogue has.
     """
-    affordable = _SIMULATED_WINDOWS * stride_days / YEAR_DAYS
-    return float(min(_YEARS, max(affordable, _FALSE_ALARMS / false_alarms_per_year)))
+    year = YEAR_DAYS / stride_days
+    wanted = min(_YEARS, max(_SIMULATED_WINDOWS / year, _FALSE_ALARMS / false_alarms_per_year))
+    most = max(_SIMULATED_WINDOWS, min(_MOST_WINDOWS, wanted * year))
+    return float(min(wanted, most / year, max(_TIMES * windows, _FEWEST_WINDOWS) / year))

@@ -21,6 +21,8 @@ from zoo.seismicity.physics.maps import smooth_past
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """counts, expected counts -> (n,) numbers"""
 YEAR_DAYS = 365.25
+_TAIL_ALARMS = 25
+"""So many of the highest alarms tell how fast scores grow rare, where a threshold is extrapolated."""
 _CHUNK = 512  # maps that are scored at a time: 8 MB
 
 
@@ -119,6 +121,36 @@ def threshold_for(scores: np.ndarray, window_days: float, stride_days: float, fa
             break  # at still lower ones alarms merge into a few long ones, and their number falls again
         best = float(candidate)
     return best
+
+
+def far_threshold(scores: np.ndarray, window_days: float, stride_days: float, false_alarms_per_year: float) -> float:
+    """Return the score that background exceeds so many times a year, where it was simulated for too short a time.
+
+    The 25 highest alarms tell by what each e-th part of them is higher: the tails of likelihood ratios and counts fall
+    about exponentially, and this one is continued so far that it has as many alarms as are accepted.
+
+    Args:
+        scores, window_days, stride_days, false_alarms_per_year: as in `threshold_for`.
+
+    >>> scores = np.random.default_rng(0).exponential(1.0, 2000)  # 2,000 days, of which one in e exceeds 1
+    >>> 8 < far_threshold(scores, 0.9, 1.0, 0.1) < 10  # -log(0.1 / 365) is 8.2
+    True
+    """
+    scores = np.atleast_2d(scores)
+    reach = int(window_days / stride_days + 1e-9)
+    base, peaks = float(scores.max()), np.zeros(0)
+    for candidate in np.unique(scores)[::-1]:
+        found = np.concatenate([_peaks(row, row > candidate, reach) for row in scores])
+        if len(found) < len(peaks):
+            break  # alarms merge
+        base, peaks = float(candidate), found
+        if len(peaks) >= _TAIL_ALARMS:
+            break
+    if not len(peaks):
+        return base
+    years = scores.size * stride_days / YEAR_DAYS
+    farther = math.log(max(len(peaks) / (false_alarms_per_year * years), 1.0))
+    return base + float((peaks - base).mean()) * farther
 
 
 def false_alarm_rate(scores: np.ndarray, threshold: float, window_days: float, stride_days: float) -> float:
@@ -223,6 +255,14 @@ def _runs(above: np.ndarray, reach: int) -> int:
     """Return how many runs of windows there are; two windows up to `reach` strides apart touch."""
     where = np.flatnonzero(above)
     return int((np.diff(where) > reach).sum() + 1) if len(where) else 0
+
+
+def _peaks(scores: np.ndarray, above: np.ndarray, reach: int) -> np.ndarray:
+    """Return the highest score of each run of windows."""
+    where = np.flatnonzero(above)
+    if not len(where):
+        return np.zeros(0)
+    return np.maximum.reduceat(scores[where], np.r_[0, np.flatnonzero(np.diff(where) > reach) + 1])
 
 
 def _windows(expected, windows, window_days, stride_days, rng):
