@@ -73,13 +73,18 @@ def stamps(law: Etas, classes: np.ndarray, reach_px: float) -> np.ndarray:
     fine, coarse = ((np.arange(n) + 0.5) / n - 0.5 for n in _SUB)
     # Where a source may be in its pixel and where a point is in another only matters by their difference.
     offset = (fine[:, None] - coarse).ravel()
-    axis = np.arange(-half, half + 1)[:, None] + offset
+    # The offsets are symmetric, so a quadrant tells the whole.
+    axis = np.arange(half + 1)[:, None] + offset
+    around = np.abs(np.arange(-half, half + 1))
     made = np.empty((len(classes), 2 * half + 1, 2 * half + 1), np.float32)
     for k, above in enumerate(classes):
         width = law.d_px2 * 10 ** (law.gamma * above)
-        for row in range(2 * half + 1):
-            r2 = axis[row][None, :, None] ** 2 + axis[:, None, :] ** 2
-            made[k, row] = ((law.q - 1) / (np.pi * width) * (1 + r2 / width) ** -law.q).mean((1, 2))
+        quadrant = np.empty((half + 1, half + 1))
+        for row in range(half + 1):
+            r2 = axis[row][None, :, None] ** 2 + axis[row:, None, :] ** 2
+            quadrant[row, row:] = ((law.q - 1) / (np.pi * width) * (1 + r2 / width) ** -law.q).mean((1, 2))
+            quadrant[row:, row] = quadrant[row, row:]
+        made[k] = quadrant[around[:, None], around]
         # In the middle the points miss the peak; it holds what the others leave.
         beyond = (1 + (half + 0.5) ** 2 / width) ** (1 - law.q)
         made[k, half, half] = max(0.0, 1 - beyond - (made[k].sum() - made[k, half, half]))
