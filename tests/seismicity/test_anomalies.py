@@ -58,12 +58,12 @@ def fewer_years():
 
 @pytest.fixture(scope="module")
 def found(fewer_years):
-    return find_anomalies(synthetic(30), Scan(), **SETTINGS)
+    return find_anomalies(synthetic(15), Scan(), **SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def by_network(fewer_years):
-    return find_anomalies(synthetic(30), Scan(), method="network", **SETTINGS)
+    return find_anomalies(synthetic(15), Scan(), method="network", **SETTINGS)
 
 
 def burst_sequence(found):
@@ -74,9 +74,9 @@ def burst_sequence(found):
     return max(at, key=lambda s: s.events)
 
 
-@pytest.mark.parametrize("per_day", [8, 40], ids=["quiet", "busy"])
+@pytest.mark.parametrize("per_day", [8, 30], ids=["quiet", "busy"])
 def test_a_burst_is_found_where_and_when_it_is(per_day):
-    found = find_anomalies(synthetic(per_day, burst=25 if per_day < 40 else 40), None, **SETTINGS)
+    found = find_anomalies(synthetic(per_day, burst=25 if per_day < 30 else 40), None, **SETTINGS)
     sequence = burst_sequence(found)
     assert len(found.periods()) <= 4
     x_km, y_km = (values[sequence.member].mean() for values in (found.catalogue.x_km, found.catalogue.y_km))
@@ -134,7 +134,7 @@ def test_a_busier_network_is_no_burst_and_is_said():
 
 def test_ordinary_times_give_few_alarms():
     """At four false alarms a year half a year has two; at twenty a year more."""
-    quiet = synthetic(30, burst=0, seed=3)
+    quiet = synthetic(10, burst=0, seed=3)
     few, many = (find_anomalies(quiet, None, **SETTINGS, false_alarms_per_year=n) for n in (4.0, 20.0))
     assert len(few.periods()) <= 6
     assert len(many.periods()) >= len(few.periods())
@@ -154,7 +154,7 @@ def test_geographic_catalogues_give_the_same_answer(found):
 
 
 def test_a_wide_region_is_tiled_and_a_burst_on_two_maps_is_one():
-    found = find_anomalies(synthetic(30), None, **SETTINGS | {"pixel_km": 0.4})
+    found = find_anomalies(synthetic(15), None, **SETTINGS | {"pixel_km": 0.4})
     assert len(found.tiles) == 4 and (found.grid.rows, found.grid.columns) == (100, 100)
     sequence = burst_sequence(found)
     at_once = [s for s in found.sequences if s.start <= sequence.end and s.end >= sequence.start and s is not sequence]
@@ -164,7 +164,7 @@ def test_a_wide_region_is_tiled_and_a_burst_on_two_maps_is_one():
 
 def test_completeness_comes_from_the_catalogue_unless_given():
     rng = np.random.default_rng(5)
-    catalogue = synthetic(60)
+    catalogue = synthetic(25)
     magnitude = np.round(rng.exponential(0.43, len(catalogue)) + 0.8, 1)
     magnitude[:100] = np.nan
     catalogue = dataclasses.replace(catalogue, magnitude=magnitude)
@@ -177,9 +177,9 @@ def test_completeness_comes_from_the_catalogue_unless_given():
 
 
 def test_what_is_outside_of_training_is_said():
-    notes = " ".join(find_anomalies(synthetic(0.5, days=400), Scan(), **SETTINGS).catalogue.notes)
+    notes = " ".join(find_anomalies(synthetic(0.5, days=300), Scan(), **SETTINGS).catalogue.notes)
     assert "fewer than 50 events" in notes
-    busy = find_anomalies(synthetic(300, days=60, burst=0), Scan(), **SETTINGS)
+    busy = find_anomalies(synthetic(120, days=40, burst=0), Scan(), **SETTINGS)
     assert any("more than 400 events" in note for note in busy.catalogue.notes)
 
 
