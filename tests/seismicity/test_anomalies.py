@@ -38,7 +38,9 @@ def synthetic(per_day: float, days: float = 150, burst: int = 25, seed: int = 0,
     rng = np.random.default_rng(seed)
     count = rng.poisson(per_day * days)
     time_days = np.append(rng.random(count) * days, BURST_DAYS + rng.random(burst))
-    x_km, y_km = (np.append(np.clip(rng.normal(0, 8, count), -20, 20), rng.normal(c, 0.5, burst)) for c in BURST_KM)
+    # Folded back at the edges: clipped events would be lines, along which an event foretells the next.
+    fold = lambda km: np.where(np.abs(km) > 20, np.sign(km) * 40 - km, km)  # noqa: E731
+    x_km, y_km = (np.append(fold(rng.normal(0, 8, count)), rng.normal(c, 0.5, burst)) for c in BURST_KM)
     found = {"x_km": x_km, "y_km": y_km, "magnitude": rng.exponential(0.4, count + burst)} | columns
     return from_columns({"time": BEGIN + (time_days * 86_400_000).astype("timedelta64[ms]"), **found}, "synthetic")
 

@@ -15,12 +15,15 @@ MAXIMUM_CURVATURE_CORRECTION = 0.2
 """Woessner & Wiemer (2005): maximum curvature alone is too low by about this much."""
 
 
-def magnitude_of_completeness(magnitude: np.ndarray, bin_width: float = 0.1) -> float:
+def magnitude_of_completeness(
+    magnitude: np.ndarray, bin_width: float = 0.1, correction: float = MAXIMUM_CURVATURE_CORRECTION
+) -> float:
     """Return the magnitude from which a catalogue is complete: the fullest bin, plus 0.2.
 
     Args:
         magnitude: (events,), NaN where missing.
         bin_width: width of the histogram's bins; catalogues are rounded to 0.1 or 0.01.
+        correction: what is added to the fullest bin; 0 where nothing is concluded from how magnitudes are distributed.
 
     Returns:
         The magnitude; NaN where fewer than 50 magnitudes are known (`FEWEST_MAGNITUDES`).
@@ -35,7 +38,7 @@ def magnitude_of_completeness(magnitude: np.ndarray, bin_width: float = 0.1) -> 
         return math.nan
     number = np.floor(known / bin_width + 0.5).astype(int)
     lowest = number.min()
-    return round(float((np.bincount(number - lowest).argmax() + lowest) * bin_width) + MAXIMUM_CURVATURE_CORRECTION, 3)
+    return round(float((np.bincount(number - lowest).argmax() + lowest) * bin_width) + correction, 3)
 
 
 class BValue(NamedTuple):

@@ -69,7 +69,7 @@ def find_anomalies(
         window_days: length of a window; default: one day where that typically holds 2 to 400 events, otherwise the
             nearest length that does.
         stride_days: from the start of one window to that of the next; default: half a window.
-        completeness: smallest magnitude that counts, "none" for every event; default: by maximum curvature.
+        completeness: smallest magnitude that counts, "none" for every event; default: the most frequent one.
         false_alarms_per_year: alarms a year that ordinary years of the region, simulated with their aftershocks, may
             give at the threshold, shared among its maps.
         seed: seed of the simulation's random numbers.
@@ -110,8 +110,8 @@ def find_anomalies(
         window_days = typical_window_days(catalogue.time, len(held))
         if window_days != 1.0:
             notes.append(
-                f"windows of {in_words(window_days)} instead of a day, so that one typically holds {TYPICAL_EVENTS[0]} "
-                f"to {TYPICAL_EVENTS[1]} events (--window DAYS chooses another)"
+                f"windows of {in_words(window_days)} instead of a day, so that one holds {TYPICAL_EVENTS[0]} to "
+                f"{TYPICAL_EVENTS[1]} events (--window DAYS chooses another)"
             )
     windows = Windows.over(catalogue.time, window_days, stride_days or window_days / 2)
     fit = fit_catalogue(catalogue, grid, windows, completeness)

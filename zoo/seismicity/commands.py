@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
     seismicity.add_argument("--pixel-km", type=float, metavar="KM", help="default: 64 pixels span the region")
     seismicity.add_argument("--window", type=float, metavar="DAYS", help="default 1, or what holds enough events")
     seismicity.add_argument("--stride", type=float, metavar="DAYS", help="default half a window")
-    seismicity.add_argument("--completeness", metavar="M", help="magnitude, or none; default by maximum curvature")
+    seismicity.add_argument("--completeness", metavar="M", help="magnitude, or none; default the most frequent one")
     seismicity.add_argument("--false-alarms", type=float, default=4.0, metavar="N", help="a year, default 4")
     seismicity.add_argument("--manual", metavar="CSV", help="start,end of periods marked by hand, to compare with")
     seismicity.add_argument("--no-movie", action="store_true", help="leave the movie out")

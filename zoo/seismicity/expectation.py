@@ -57,7 +57,7 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
     """
     events = events_of(catalogue, grid, windows.begin)
     if np.isnan(completeness) and np.isfinite(catalogue.magnitude).any():
-        completeness = magnitude_of_completeness(catalogue.magnitude)
+        completeness = magnitude_of_completeness(catalogue.magnitude, correction=0.0)
         completeness = float(np.nanmin(catalogue.magnitude)) if np.isnan(completeness) else completeness
     smallest = None if np.isnan(completeness) else completeness
     end = float((windows.end[-1] - windows.begin) / np.timedelta64(86_400_000, "ms"))

@@ -171,8 +171,8 @@ def _in_interval(
 ) -> list[Sequence]:
     """Return the sequences of an interval: significant pixels and circles of the scan, connected in space and time.
 
-    A circle is significant if chance gives as high a score with less than `SIGNIFICANCE` shared among the pixels of
-    the map: a likelihood ratio of k happens by chance with a probability of at most 1 / k.
+    A circle is significant if ordinary times have as good a one, anywhere on the map, in fewer than `SIGNIFICANCE` of
+    their windows.
 
     Args:
         catalogue: the events.
@@ -191,7 +191,8 @@ def _in_interval(
     rows, columns = np.mgrid[:MAP_PIXELS, :MAP_PIXELS]
     circle = tile.excess
     by_circle = np.exp(-circle.score[first:behind])
-    for n in np.flatnonzero(by_circle < SIGNIFICANCE / counts[0].size):
+    high = np.quantile(tile.ordinary["etas"], 1 - SIGNIFICANCE, method="higher")
+    for n in np.flatnonzero(circle.score[first:behind] > high):
         far = np.hypot(rows - circle.row[first + n], columns - circle.column[first + n])
         pixels[n] |= far <= circle.radius_px[first + n] + 1e-9
     labels, number = connected(pixels)

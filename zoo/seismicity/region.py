@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
-from zoo.field.magnitudes import FEWEST_MAGNITUDES, MAXIMUM_CURVATURE_CORRECTION, magnitude_of_completeness
+from zoo.field.magnitudes import FEWEST_MAGNITUDES, magnitude_of_completeness
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.grid import PixelGrid
 
 _POINTS_PER_SIDE = 65
 """Points of a region's side that are projected: its sides are curved on the map."""
-_ESTIMATE = f"maximum curvature + {MAXIMUM_CURVATURE_CORRECTION:g}"
+_ESTIMATE = "the most frequent magnitude"
 
 
 def region_km(catalogue: Catalogue, region: Sequence[float] | None) -> tuple[float, float, float, float] | None:
@@ -77,6 +77,10 @@ def inside(catalogue: Catalogue, grid: PixelGrid, region: Sequence[float] | None
 def complete(catalogue: Catalogue, completeness: float | str | None) -> tuple[Catalogue, float]:
     """Return the events from the magnitude of completeness on, and that magnitude (NaN if every event counts).
 
+    The estimate is the most frequent magnitude, without the 0.2 that protects b values and costs every third event:
+    recorded events are compared with what a model of recorded events expects, and times in which fewer were recorded
+    are in that model (`zoo.seismicity.etas.completeness`, `.changes`).
+
     Args:
         catalogue: the events.
         completeness: the magnitude, "none" for every event, None for an estimate (`magnitude_of_completeness`).
@@ -96,7 +100,7 @@ def complete(catalogue: Catalogue, completeness: float | str | None) -> tuple[Ca
     known = np.isfinite(catalogue.magnitude)
     how = "given"
     if completeness is None:
-        completeness, how = magnitude_of_completeness(catalogue.magnitude), _ESTIMATE
+        completeness, how = magnitude_of_completeness(catalogue.magnitude, correction=0.0), _ESTIMATE
         if np.isnan(completeness):
             note = f"no completeness: fewer than {FEWEST_MAGNITUDES} magnitudes, every event counts"
             return catalogue.select(np.ones(len(catalogue), bool), note), np.nan

@@ -20,7 +20,7 @@ TRAINED_EVENTS = (50, 400)
 ANYWHERE = 0.05
 """Share of the expected events that is spread evenly: otherwise any event would be a wonder where the past had none."""
 TYPICAL_EVENTS = (2, 400)
-"""A window that is chosen for a catalogue typically holds so many events of a map."""
+"""A window that is chosen for a catalogue holds so many events of a map: at least on average, at most typically."""
 _FEWEST_WINDOWS = 20
 """A catalogue is as long as this many windows of a length chosen for it: fewer show no ordinary times."""
 _WINDOWS_DAYS = (1 / 24, 1 / 12, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 60.0, 120.0)
@@ -107,7 +107,7 @@ class Windows:
 
 
 def typical_window_days(time: np.ndarray, maps: int = 1) -> float:
-    """Return the length of window in which a map typically holds 2 to 400 events (`TYPICAL_EVENTS`).
+    """Return the length of window in which a map holds 2 events on average and typically no more than 400.
 
     One day if that does; otherwise the nearest of a few lengths from an hour to 120 days, a twentieth of the catalogue
     at most. Typical is the median over the windows that hold an event, divided by the number of maps.
@@ -127,9 +127,9 @@ def typical_window_days(time: np.ndarray, maps: int = 1) -> float:
     if typical(length) > TYPICAL_EVENTS[1]:
         shorter = [step for step in _WINDOWS_DAYS if step < 1]
         length = next((step for step in shorter[::-1] if typical(step) <= TYPICAL_EVENTS[1]), shorter[0])
-    elif typical(length) < TYPICAL_EVENTS[0]:
+    elif (per_day := len(time) / maps / span_days) * length < TYPICAL_EVENTS[0]:
         longer = [step for step in _WINDOWS_DAYS if 1 < step <= span_days / _FEWEST_WINDOWS]
-        length = next((step for step in longer if typical(step) >= TYPICAL_EVENTS[0]), max(longer, default=length))
+        length = next((step for step in longer if per_day * step >= TYPICAL_EVENTS[0]), max(longer, default=length))
     while length > span_days / _FEWEST_WINDOWS and length > _WINDOWS_DAYS[0]:
         length = max(step for step in _WINDOWS_DAYS if step < length)
     return length

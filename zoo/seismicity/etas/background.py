@@ -2,7 +2,7 @@
 
 Every event counts by its probability of being no aftershock (stochastic declustering, Zhuang et al. 2002) and is
 smoothed by a Gaussian as wide as the distance to its nth neighbour. Which n: the largest under which the events of each
-stretch of time are foretold by those of all others as well as they can be, within 1.5 standard errors. So no sequence
+stretch of time are foretold by those of all others as well as they can be, within a standard error. So no sequence
 foretells itself, and the long tails of a few do not make the background rough.
 """
 
@@ -24,7 +24,7 @@ _MOST_POINTS = 20_000
 """Neighbours are sought among so many events at most."""
 _CELL_PX = 8
 """Side of the cells by whose differences the standard error is known."""
-_ERRORS = 1.5
+_ERRORS = 1.0
 _BLOCKS = 10
 """Stretches of time with as many events each."""
 

@@ -99,7 +99,7 @@ def _worse_times(days, above, b_value, end) -> list[tuple[float, float, float]]:
     found: list[tuple[float, float, float]] = []
     for k in range(blocks):
         own = above[bounds[k] : bounds[k + 1]]
-        smallest = magnitude_of_completeness(own) - 0.2  # its correction is in the catalogue's completeness already
+        smallest = magnitude_of_completeness(own, correction=0.0)
         if not smallest >= _WORSE:
             continue
         share = (own >= smallest - 1e-6).mean()

@@ -200,7 +200,7 @@ class _Fitting:
             self.notes.append(f"{lines} large ruptures are lines along their aftershocks, not points")
         if not known.all():
             self.notes.append(f"{int((~known).sum())} events without a magnitude count as the smallest")
-        b_value = b_value_of(self.above[known])
+        b_value = b_value_of(self.above[known][magnitude[known] >= smallest - 1e-6])
         self.gaps, said = gaps_of(self.t, self.above, b_value, end) if self.told else (NONE, [])
         self.notes += said
         self.law = Etas(

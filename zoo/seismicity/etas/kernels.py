@@ -135,10 +135,11 @@ def expected_aftershocks(
         after, after_c, after_p = _passed(end - source_days[s], c, p)
         g, g_c, g_p = after - before, after_c - before_c, after_p - before_p
         for n in range(len(gap_start)):
-            if gap_end[n] <= source_days[s] or (gap_start[n] - source_days[s] > 2 and gap_end[n] - gap_start[n] < 1):
+            low, high = max(gap_start[n], begin), min(gap_end[n], end)
+            if high <= max(low, source_days[s]) or (low - source_days[s] > 2 and high - low < 1):
                 continue
-            before, before_c, before_p = _passed(gap_start[n] - source_days[s], c, p)
-            after, after_c, after_p = _passed(gap_end[n] - source_days[s], c, p)
+            before, before_c, before_p = _passed(low - source_days[s], c, p)
+            after, after_c, after_p = _passed(high - source_days[s], c, p)
             g -= gap_lost[n] * (after - before)
             g_c -= gap_lost[n] * (after_c - before_c)
             g_p -= gap_lost[n] * (after_p - before_p)
