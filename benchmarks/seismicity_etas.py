@@ -218,7 +218,11 @@ def main() -> None:
     parser.add_argument("--years", type=float, default=2.0, help="of a region, after those fitted; default 2")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("ZOO_REAL_DATA", "data")))
     args = parser.parse_args()
-    runs = {"regions": lambda: regions(args.years), "whole": lambda: whole(args.years), "swiss": lambda: swiss(args.data)}
+    runs = {
+        "regions": lambda: regions(args.years),
+        "whole": lambda: whole(args.years),
+        "swiss": lambda: swiss(args.data),
+    }
     runs |= {"poisson": poisson, "stations": stations, "recovery": recovery, "speed": speed}
     for name in args.only:
         runs[name]()

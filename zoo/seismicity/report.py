@@ -72,19 +72,21 @@ class Seismicity:
         return self.network if name == "network" else METHODS[name]
 
     def periods(self, name: str | None = None) -> list[Period]:
-        """Return the periods (start, end) in which a score is above its threshold on any map.
+        """Return the periods (start, end) that a score calls anomalous.
 
         Args:
-            name: of `METHODS`. Default: the method's, of which only alarms with a significant place count.
+            name: of `METHODS`. Default: the method's: from the first to the last event of its sequences, which have a
+                place. The others only tell windows: those above the threshold on any map.
         """
         if name not in (None, self.method):
             return periods_of(self.tiles, self.windows, name)
-        above = np.zeros(self.windows.count, bool)
-        for interval in self.intervals:
-            above[interval.first : interval.last + 1] |= self.tiles[interval.tile].above()[
-                interval.first : interval.last + 1
-            ]
-        return [(self.windows.start[first], self.windows.end[last]) for first, last in self.windows.runs(above)]
+        merged: list[Period] = []
+        for s in sorted(self.sequences, key=lambda s: s.start):
+            if merged and s.start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], s.end)
+            else:
+                merged.append((s.start, s.end))
+        return merged
 
     def comparison(self) -> dict[str, dict[str, Any]]:
         """Compare the scores with that of the method, and with the manual list where there is one.

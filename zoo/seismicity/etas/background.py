@@ -1,7 +1,8 @@
 """The background of a region, smoothed as finely as its events allow, and changes of it for good.
 
 Every event counts by its probability of being no aftershock (stochastic declustering, Zhuang et al. 2002) and is
-smoothed by a Gaussian as wide as the distance to its nth neighbour. Which n: the largest under which the events of each
+smoothed by a Gaussian as wide as the distance to its nth neighbour, inside the box that all events lie in: catalogues
+are cut at meridians and parallels. Which n: the largest under which the events of each
 stretch of time are foretold by those of all others as well as they can be, within a standard error. So no sequence
 foretells itself, and the long tails of a few do not make the background rough.
 """
@@ -81,6 +82,7 @@ def smooth(
 def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
     """Return the background made with a Gaussian of its own width for each event; the events are sorted by time."""
     level = np.abs(np.log(np.maximum(width_px, 1e-9))[:, None] - np.log(_WIDTHS_PX)).argmin(1)
+    box = [(int(v.min()), int(v.max()) + 1) for v in (row, column)]
     total = np.concatenate([[0.0], np.cumsum(weight)])
     block = np.minimum(total[1:] / total[-1] * _BLOCKS, _BLOCKS - 1e-9).astype(int)
     parts = np.zeros((_BLOCKS, *shape))
@@ -89,7 +91,7 @@ def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
         counts = np.zeros((_BLOCKS, *shape))
         np.add.at(counts, (block[inside], row[inside], column[inside]), weight[inside])
         sd = _WIDTHS_PX[number]
-        parts += _gaussian(shape[0], sd) @ counts @ _gaussian(shape[1], sd).T
+        parts += _gaussian(shape[0], *box[0], sd) @ counts @ _gaussian(shape[1], *box[1], sd).T
     field = parts.sum(0)
     of_block = np.bincount(block, weight, _BLOCKS)
     scale = field.sum() / np.maximum(field.sum() - of_block, 1e-9 * field.sum())
@@ -100,12 +102,14 @@ def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
 
 
 @functools.cache
-def _gaussian(size: int, sd_px: float) -> np.ndarray:
-    """Return the matrix (size, size) that smooths by a Gaussian, reflected at the edges; its columns sum to 1."""
-    pixel = np.arange(size, dtype=float)
-    images = [sign * pixel - (sign < 0) + 2 * size * turn for sign in (1, -1) for turn in (-1, 0, 1)]
-    matrix = sum(np.exp(-0.5 * ((pixel[:, None] - image) / sd_px) ** 2) for image in images)
-    return matrix / matrix.sum(0)
+def _gaussian(size: int, low: int, high: int, sd_px: float) -> np.ndarray:
+    """Return the matrix (size, size) that smooths pixels `low` to before `high` by a Gaussian, reflected at both edges."""
+    pixel = np.arange(high - low, dtype=float)
+    images = [sign * pixel - (sign < 0) + 2 * len(pixel) * turn for sign in (1, -1) for turn in (-1, 0, 1)]
+    inner = sum(np.exp(-0.5 * ((pixel[:, None] - image) / sd_px) ** 2) for image in images)
+    matrix = np.zeros((size, size))
+    matrix[low:high, low:high] = inner / inner.sum(0)
+    return matrix
 
 
 def pixels(x_px: np.ndarray, y_px: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
