@@ -6,7 +6,7 @@ All catalogues are SIMULATED but that of Switzerland (DIR/catalogs/switzerland_1
 regions   ETAS regions of 12, 25 and 50 background events a day: the model is fitted to the first 400 days, thresholds
           are set on years simulated from the fit, false alarms counted in other years of the truth, and bursts of 10 to
           25 events within half a day, sd 0.7 to 2 pixels, planted there at any hour
-whole     the same, bursts in the catalogue that is fitted, through `find_anomalies`: alarms without a burst, bursts found
+whole     the same through `find_anomalies`, bursts in the catalogue that is fitted: other alarms, bursts found
 poisson   20 catalogues of 240 days, 15 events a day, nothing planted, through `find_anomalies`, windows of 4 days
 stations  two years without aftershocks; from day 365 on three times as many events are seen in a quarter of the map
 swiss     which ranks Annecy (July 1996) and Vaz (November 1991) have

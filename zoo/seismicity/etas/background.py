@@ -103,7 +103,7 @@ def _smoothed(row, column, weight, width_px, shape, neighbours) -> Smoothed:
 
 @functools.cache
 def _gaussian(size: int, low: int, high: int, sd_px: float) -> np.ndarray:
-    """Return the matrix (size, size) that smooths pixels `low` to before `high` by a Gaussian, reflected at both edges."""
+    """Return the matrix (size, size) that smooths pixels `low` to `high` - 1 by a Gaussian, reflected at both ends."""
     pixel = np.arange(high - low, dtype=float)
     images = [sign * pixel - (sign < 0) + 2 * len(pixel) * turn for sign in (1, -1) for turn in (-1, 0, 1)]
     inner = sum(np.exp(-0.5 * ((pixel[:, None] - image) / sd_px) ** 2) for image in images)
