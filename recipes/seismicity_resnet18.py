@@ -24,4 +24,6 @@ class SeismicityResNet18(SeismicityClassifier):
         super().__init__(depth, **config)
 
 
-RECIPE = seismicity_training.recipe(SeismicityResNet18, 18, single={"epochs": 7}, history={"epochs": 3})
+RECIPE = seismicity_training.recipe(
+    SeismicityResNet18, 18, single={"epochs": 7}, history={"epochs": 3}, etas={"width": 16, "epochs": 3}
+)
