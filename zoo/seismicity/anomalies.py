@@ -61,8 +61,8 @@ def find_anomalies(
         catalogue: a `Catalogue`, or a file that `zoo.seismicity.read_catalogue` reads.
         model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint, to stand beside the
             method. One with two channels sees the ETAS expectation in the second. None: no network.
-        method: the score whose alarms count: "etas", the scan against the fitted ETAS model; or "network", "scan",
-            "count", "pixel".
+        method: the score whose alarms count: "etas", the scan against the fitted ETAS model; "network", its log-odds;
+            "both", their sum; or "scan", "count", "pixel".
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
         pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
@@ -98,9 +98,12 @@ def find_anomalies(
     ('2020-10-27', True, True)
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
-    if method not in METHODS or (method == "network" and model is None):
-        raise UsageError(f"The method is one of {', '.join(METHODS)} (network takes a model); received {method!r}.")
+    if method not in METHODS or (method in ("network", "both") and model is None):
+        asked = "network and both take a model"
+        raise UsageError(f"The method is one of {', '.join(METHODS)} ({asked}); received {method!r}.")
     network = None if model is None else NetworkScore(model, seed)
+    if method == "both" and not network.at_events:
+        raise UsageError(f"{network.name} does not see what the scan sees; method both takes seismicity_resnet18.etas.")
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
@@ -137,7 +140,7 @@ def find_anomalies(
         Tile(r, c, maps, one.values, one.thresholds, one.ordinary, one.excess, method)
         for (r, c, maps), one in zip(shown, scored, strict=True)
     ]
-    if network:
+    if network and not network.at_events:
         notes += _on_events(tiles)
     intervals = intervals_of(windows, tiles)
     expectation.keep({number for interval in intervals for number in range(interval.first, interval.last + 1)})

@@ -24,8 +24,9 @@ def add(commands: Commands) -> None:
         help="network to stand beside the method, or none; default %(default)s",
     )  # fmt: skip
     seismicity.add_argument(
-        "--method", default="etas", choices=("etas", "network", "scan", "count", "pixel"),
-        help="score whose alarms count; default etas, the scan against background and aftershocks",
+        "--method", default="etas", choices=("etas", "both", "network", "scan", "count", "pixel"),
+        help="score whose alarms count; default etas, the scan against background and aftershocks; both: "
+        "with a network that was trained on them",
     )  # fmt: skip
     seismicity.add_argument(
         "--columns", metavar="WHAT=NAME", nargs="+", action="extend", default=[],

@@ -221,6 +221,7 @@ class _Scorer:
                 some = self._asked(len(found), excess.score)
                 known = walk.days[own], place[0] * MAP_PIXELS + place[1], walk.intensity[own]
                 one["network"][some] = self._on_stretches(known, starts[some], windows.window_days, walk, corner)
+                one["both"] = one["network"] + excess.score
             found.append(({"etas": excess.score, **one}, excess))
         return found
 
