@@ -267,9 +267,9 @@ def recipe(
         features=("counts", "past", "label"),
         card={
             "inputs": "(n, 64, 64, 1) float: events of a time window in each pixel, row 0 the south, column 0 the "
-            "west; with two channels also the events that the region's past leads one to expect in a window (.history), "
-            "or those of half a window at the intensity of the region's ETAS model when the pixel's events happened "
-            "(.etas)",
+            "west; with two channels also the events that the region's past leads one to expect in a window "
+            "(.history), or those of half a window at the intensity of the region's ETAS model when the pixel's events "
+            "happened (.etas)",
             "outputs": "(n, 2) float32: probability of background, of anomalous; calibrated on the validation split, "
             "where half the maps are anomalous",
             "licence": "weights: Apache-2.0; the dataset is synthetic",
