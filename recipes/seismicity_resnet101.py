@@ -25,4 +25,4 @@ class SeismicityResNet101(SeismicityClassifier):
 
 
 _SHORT = {"epochs": 6, "steps_per_epoch": 500}  # an hour of a CPU; more would be better
-RECIPE = seismicity_training.recipe(SeismicityResNet101, 101, single=_SHORT, history=_SHORT)
+RECIPE = seismicity_training.recipe(SeismicityResNet101, 101, single=_SHORT, history=_SHORT, etas=_SHORT)

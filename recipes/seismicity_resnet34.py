@@ -30,4 +30,5 @@ RECIPE = seismicity_training.recipe(
     34,
     single={**_GROWN, "grown_from": "seismicity_resnet18.single"},
     history={**_GROWN, "grown_from": "seismicity_resnet18.history"},
+    etas={**_GROWN, "grown_from": "seismicity_resnet18.history"},
 )

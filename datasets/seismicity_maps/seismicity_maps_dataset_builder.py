@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 from zoo.data import shards
 from zoo.data.builders import check_own_name
 from zoo.errors import UsageError, ZooError
+from zoo.seismicity.etas import maps as etas_maps
 from zoo.seismicity.physics.maps import CENTRES, MAP_PIXELS, TASKS, MapTask, draw_maps
 from zoo.seismicity.physics.sequences import KINDS, draw_sequence_maps
 from zoo.settings import Setting, read
@@ -22,6 +23,8 @@ SPLITS = ("train", "validation", "test")
 MAPS_PER_SHARD = 500  # no setting: which maps a seed gives depends on it
 _USERS_SEED = 100
 _MOST_EVENTS = 255  # in a pixel, as counts are stored
+OTHERS = {**KINDS, "aftershocks": etas_maps.SUMMARY}
+"""Kinds of maps that have no settings of their own -> what they are."""
 
 
 _OURS = "ours; the default is that of medium, other tasks have their own"
@@ -61,7 +64,7 @@ _OF_TASK = {
 }
 _SETTINGS = {
     "task": Setting(
-        "medium", "the kind of maps, which the other settings change", "figure S1; ours", choices=(*TASKS, *KINDS)
+        "medium", "the kind of maps, which the other settings change", "figure S1; ours", choices=(*TASKS, *OTHERS)
     ),
     "train": Setting(
         4_000,
@@ -82,7 +85,7 @@ class MapsConfig(tfds.core.BuilderConfig):
     """A dataset of maps: a task, what is changed in it, how many maps."""
 
     task: str = "medium"
-    """One of `zoo.seismicity.physics.maps.TASKS` or `zoo.seismicity.physics.sequences.KINDS`."""
+    """One of `zoo.seismicity.physics.maps.TASKS` or `OTHERS`."""
     changes: tuple[tuple[str, Any], ...] = ()
     """What is changed in the task: (field of `MapTask`, value) pairs."""
     train: int = _SETTINGS["train"].default
@@ -96,7 +99,7 @@ class MapsConfig(tfds.core.BuilderConfig):
 
     def about(self) -> str:
         """Return one sentence on what the maps hold."""
-        return TASKS[self.task].summary if self.task in TASKS else KINDS[self.task]
+        return TASKS[self.task].summary if self.task in TASKS else OTHERS[self.task]
 
 
 class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
@@ -134,6 +137,15 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             task="location_error",
             seed=8,
         ),
+        MapsConfig(
+            name="aftershocks",
+            description="Bursts where aftershocks are ordinary and a fitted ETAS model expects them.",
+            task="aftershocks",
+            train=24_000,
+            validation=2_000,
+            test=4_000,
+            seed=9,
+        ),
     ]
     SETTINGS = _SETTINGS
 
@@ -152,7 +164,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         chosen = read("seismicity_maps", cls.SETTINGS, settings)
         task = chosen.get("task", "medium")
         changes = tuple((key, value) for key, value in chosen.items() if key in _OF_TASK)
-        if task in KINDS and changes:
+        if task in OTHERS and changes:
             raise UsageError(f"The maps of {task} take the settings task, {', '.join(SPLITS)} and seed only.")
         numbers = {key: value for key, value in chosen.items() if key in (*SPLITS, "seed")}
         config = MapsConfig(name=name, description="A user's own dataset.", task=task, changes=changes, **numbers)
@@ -172,7 +184,9 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         split = next(split for split, numbers in of_split.items() if index in numbers)
         part = index - of_split[split].start
         rng = np.random.default_rng([config.seed, SPLITS.index(split), part])
-        if config.task in KINDS:
+        if config.task == "aftershocks":
+            maps = etas_maps.draw_etas_maps(MAPS_PER_SHARD, rng)
+        elif config.task in KINDS:
             maps = draw_sequence_maps(config.task, MAPS_PER_SHARD, rng)
         else:
             maps = draw_maps(config.map_task(), MAPS_PER_SHARD, rng)
@@ -195,7 +209,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "origin": "synthetic: maps drawn by zoo.seismicity.physics.maps and zoo.seismicity.physics.sequences",
             "units": {
                 "counts": "events of a window in each pixel; row 0 is south, column 0 is west",
-                "past": "events of a window that the region's past leads one to expect",
+                "past": "events of a window that the region's past leads one to expect; of aftershocks: at the "
+                "intensity of a fitted ETAS model when the events of the pixel happened",
                 "expected": "true expected events of the background in a window",
                 "label": "0 background, 1 anomalous",
                 "burst_events": "events that are not background",

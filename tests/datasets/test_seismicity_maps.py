@@ -82,7 +82,7 @@ def test_tasks_of_ones_own(tmp_path):
     again = {name: shards._tuples(value) for name, value in shards.fields(config).items()}
     assert builder.GENERATED_CONFIG(**again).map_task() == task
     # Every task and kind has a config of its name, of its own seed.
-    assert {c.task for c in builder.BUILDER_CONFIGS} == {*TASKS, *KINDS}
+    assert {c.task for c in builder.BUILDER_CONFIGS} == {*TASKS, *KINDS, "aftershocks"}
     assert all(c.name == c.task for c in builder.BUILDER_CONFIGS)
     seeds = [c.seed for c in builder.BUILDER_CONFIGS]
     assert len({*seeds, config.seed}) == len(seeds) + 1

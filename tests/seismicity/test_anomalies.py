@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
 from zoo import cli
 from zoo.errors import UsageError, ZooError
@@ -30,6 +31,21 @@ class Scan:
 
     def predict(self, maps, **ignored):
         odds = np.exp(np.minimum(poisson_scan(maps[..., 0], maps[..., 1])[0] - 10, 60))
+        return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
+
+
+class Gain(Scan):
+    """Probabilities from the gain in likelihood near a place: a network that sees the intensity at the events."""
+
+    at_events = True
+
+    def __init__(self):
+        self.seen = []
+
+    def predict(self, maps, **ignored):
+        self.seen.append(maps)
+        gain = maps[..., 0] * np.log1p(1 / maps[..., 1])
+        odds = np.exp(np.minimum(uniform_filter(gain, (0, 5, 5)).max((1, 2)) * 25 / 4 - 10, 60))
         return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
 
 
@@ -93,8 +109,26 @@ def test_the_network_may_be_the_method(by_network):
     assert burst_sequence(by_network).events >= 20
     scores = by_network.tiles[0].scores["network"]
     assert 0 < np.isfinite(scores).mean() <= 0.5  # only windows near the top are shown to it
-    with pytest.raises(UsageError, match="method is one of etas, network"):
+    with pytest.raises(UsageError, match="method is one of etas, both, network"):
         find_anomalies(synthetic(2), None, method="network", **SETTINGS)
+
+
+def test_scan_and_network_together():
+    network = Gain()
+    found = find_anomalies(synthetic(15), network, method="both", **SETTINGS)
+    tile = found.tiles[0]
+    assert found.names[:3] == ["both", "etas", "network"] and found.label("both") == "scan and network"
+    asked = np.isfinite(tile.scores["network"])
+    assert 0 < asked.mean() <= 0.5
+    together = tile.scores["etas"][asked] + tile.scores["network"][asked]
+    np.testing.assert_allclose(tile.scores["both"][asked], together)
+    assert np.isneginf(tile.scores["both"][~asked]).all()
+    assert burst_sequence(found).events >= 20
+    # It sees halves of windows: the first and the last together have all events.
+    first, _, last = (maps[..., 0].sum((1, 2)) for maps in network.seen[-3:])
+    np.testing.assert_array_equal(first + last, tile.maps.events[asked])
+    with pytest.raises(UsageError, match="scan does not see what the scan sees"):
+        find_anomalies(synthetic(2), Scan(), method="both", **SETTINGS)
 
 
 def test_aftershocks_are_explained_and_a_burst_is_not():

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.seismicity.models.boosting import boosted_score
 from zoo.seismicity.physics.maps import TASKS, draw_maps
 
@@ -23,6 +23,15 @@ def test_boosting_learns_from_the_scan():
         np.testing.assert_array_equal(log_odds[:50], score(counts[:50], past[:50] if history else None))
         share[history] = np.mean((log_odds > 0) == label)
     assert 0.9 < share[False] < share[True] and share[True] > 0.95
+
+
+def test_a_task_is_named():
+    pytest.importorskip("sklearn")
+    maps = draw_maps(TASKS["medium"], 50, np.random.default_rng(8))
+    named, given = (boosted_score(task, maps=200) for task in ("medium", TASKS["medium"]))
+    np.testing.assert_array_equal(named(maps["counts"]), given(maps["counts"]))
+    with pytest.raises(UsageError, match="knows no task 'mediun'.*medium"):
+        boosted_score("mediun")
 
 
 def test_what_boosting_needs(monkeypatch):

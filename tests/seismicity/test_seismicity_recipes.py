@@ -87,6 +87,33 @@ def test_a_batch_holds_maps_of_every_task():
         zoo.recipe("seismicity_resnet18").recipe.choose(changes={"tasks": "medium,easy"})
 
 
+def test_stored_maps_are_turned_and_mirrored():
+    model = zoo.recipe("seismicity_resnet18.etas").build(width=4)
+    counts = np.zeros((1, 64, 64), np.uint8)
+    counts[0, 3, 10] = 2
+    told = np.where(counts > 0, 0.5, 0.01).astype(np.float16)
+    records = {"counts": counts, "past": told, "label": np.array([1])}
+    settings = {"tasks": ["stored"], "batch_size": 40}
+    maps, labels = seismicity_training.draws(model, records, settings)(np.random.default_rng(0))
+    places = {tuple(np.argwhere(one[..., 0])[0].tolist()) for one in maps}
+    assert labels.tolist() == [1] * 40
+    assert places == {(r, c) for r, c in ((3, 10), (3, 53), (60, 10), (60, 53))} | {
+        (r, c) for r, c in ((10, 3), (10, 60), (53, 3), (53, 60))
+    }
+    # Counts and intensity stay together.
+    assert all(one[..., 1].argmax() == one[..., 0].argmax() for one in maps)
+
+
+def test_unexpected_events_weigh_more():
+    model = zoo.recipe("seismicity_resnet18.etas").build(width=4)
+    maps = np.full((1, 64, 64, 2), 0.01, np.float32)
+    maps[..., 0] = 0
+    maps[0, 1, 1], maps[0, 2, 2] = (1, 0.01), (1, 5.0)
+    gain = np.asarray(model.prepare(maps))[0, ..., 0]
+    assert gain[1, 1] == pytest.approx(np.log(101), rel=1e-5) and gain[2, 2] == pytest.approx(np.log(1.2), rel=1e-4)
+    assert gain[5, 5] == 0 and zoo.recipe("seismicity_resnet18.history").build(width=4).at_events is False
+
+
 def test_a_network_is_grown_from_a_checkpoint(trained):
     grown = zoo.recipe("seismicity_resnet34.history").build(width=8, grown_from=str(trained))
     maps = np.random.default_rng(0).poisson(0.1, (4, 64, 64, 2)).astype(np.float32)

@@ -6,10 +6,11 @@
 
 The catalogue is cut at its completeness (`zoo.seismicity.region`), an ETAS model is fitted to it
 (`zoo.seismicity.etas`), and its events are looked at in windows that slide over time (`zoo.seismicity.windows`): does a
-circle hold more than background and aftershocks explain (`zoo.seismicity.etas.scan`)? A network and plainer scores
-stand beside (`zoo.seismicity.scores`). Windows above the region's own threshold, set on simulated ordinary years, merge
-into intervals (`zoo.seismicity.intervals`). In them, pixels with significantly more events than expected, connected in
-space and time, are sequences; where sequences ever were are subregions (`zoo.seismicity.places`).
+circle hold more than background and aftershocks explain (`zoo.seismicity.etas.scan`)? A network says the same of the
+windows that come near, and plainer scores stand beside (`zoo.seismicity.scores`). Windows above the region's own
+threshold, set on simulated ordinary years, merge into intervals (`zoo.seismicity.intervals`). In them, pixels with
+significantly more events than expected, connected in space and time, are sequences; where sequences ever were are
+subregions (`zoo.seismicity.places`).
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ _MOST_MAPS = 500
 
 def find_anomalies(
     catalogue: Catalogue | str | os.PathLike,
-    model: Any = "seismicity_resnet18.history",
+    model: Any = "seismicity_resnet18.etas",
     *,
-    method: str = "etas",
+    method: str | None = None,
     region: Sequence[float] | None = None,
     pixel_km: float | None = None,
     window_days: float | None = None,
@@ -59,10 +60,10 @@ def find_anomalies(
 
     Args:
         catalogue: a `Catalogue`, or a file that `zoo.seismicity.read_catalogue` reads.
-        model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint, to stand beside the
-            method. One with two channels sees the ETAS expectation in the second. None: no network.
-        method: the score whose alarms count: "etas", the scan against the fitted ETAS model; or "network", "scan",
-            "count", "pixel".
+        model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint. The tag etas sees the
+            intensity of the ETAS model at the events, others of two channels the expected counts. None: no network.
+        method: the score whose alarms count: "etas", the scan against the fitted ETAS model; "network", its log-odds;
+            "both", their sum; or "scan", "count", "pixel". Default: both with a network of the tag etas, else etas.
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
         pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
@@ -98,9 +99,8 @@ def find_anomalies(
     ('2020-10-27', True, True)
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
-    if method not in METHODS or (method == "network" and model is None):
-        raise UsageError(f"The method is one of {', '.join(METHODS)} (network takes a model); received {method!r}.")
     network = None if model is None else NetworkScore(model, seed)
+    method = _method(method, network)
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
@@ -137,7 +137,7 @@ def find_anomalies(
         Tile(r, c, maps, one.values, one.thresholds, one.ordinary, one.excess, method)
         for (r, c, maps), one in zip(shown, scored, strict=True)
     ]
-    if network:
+    if network and not network.at_events:
         notes += _on_events(tiles)
     intervals = intervals_of(windows, tiles)
     expectation.keep({number for interval in intervals for number in range(interval.first, interval.last + 1)})
@@ -163,6 +163,19 @@ def find_anomalies(
         completeness=completeness,
         false_alarms_per_year=false_alarms_per_year,
     )
+
+
+def _method(method: str | None, network: NetworkScore | None) -> str:
+    """Return the method that is asked for, or the best that there is."""
+    together = network is not None and network.at_events
+    if method is None:
+        return "both" if together else "etas"
+    if method not in METHODS or (method in ("network", "both") and network is None):
+        asked = "network and both take a model"
+        raise UsageError(f"The method is one of {', '.join(METHODS)} ({asked}); received {method!r}.")
+    if method == "both" and not together:
+        raise UsageError(f"{network.name} does not see what the scan sees; method both takes seismicity_resnet18.etas.")
+    return method
 
 
 def _days(days: float) -> np.timedelta64:

@@ -20,12 +20,13 @@ def add(commands: Commands) -> None:
     seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, a location program's output, GeoJSON ...")
     seismicity.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and a movie")
     seismicity.add_argument(
-        "--model", default="seismicity_resnet18.history",
-        help="network to stand beside the method, or none; default %(default)s",
+        "--model", default="seismicity_resnet18.etas",
+        help="network to stand beside the scan, or none; default %(default)s",
     )  # fmt: skip
     seismicity.add_argument(
-        "--method", default="etas", choices=("etas", "network", "scan", "count", "pixel"),
-        help="score whose alarms count; default etas, the scan against background and aftershocks",
+        "--method", choices=("etas", "both", "network", "scan", "count", "pixel"),
+        help="score whose alarms count; default both, the scan against background and aftershocks with the network "
+        "that was trained on them; etas, that scan, without such a network",
     )  # fmt: skip
     seismicity.add_argument(
         "--columns", metavar="WHAT=NAME", nargs="+", action="extend", default=[],

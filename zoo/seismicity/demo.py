@@ -57,8 +57,8 @@ def chapter(folder: Path, model: Any = None) -> None:
     from zoo import registry
     from zoo.seismicity import find_anomalies, read_catalogue, read_periods
 
-    name = registry.full_name("seismicity_resnet18.history")
-    say(f"   zoo.load({name!r}): a residual network that tells a burst from an uneven background")
+    name = registry.full_name("seismicity_resnet18.etas")
+    say(f"   zoo.load({name!r}): a residual network that tells a burst from background and aftershocks")
     say("   Synthetic data: 240 days of a region with a swarm, a burst and a mainshock with its aftershocks.")
     events = simulated()
     rows = zip(*events.values(), strict=True)

@@ -19,7 +19,7 @@ from zoo.seismicity.places import Sequence, Subregion
 from zoo.seismicity.scan import BASELINES
 from zoo.seismicity.windows import Windows
 
-METHODS = {"etas": "scan against ETAS", "network": "network", **BASELINES}
+METHODS = {"etas": "scan against ETAS", "both": "scan and network", "network": "network", **BASELINES}
 """Name of each score -> what to call it."""
 
 

@@ -2,8 +2,8 @@
 
 A score is a number for each window, larger the more anomalous it is. Its threshold is the region's own: ordinary years,
 simulated from the fitted ETAS model, exceed it only so many times a year. All but the scan against ETAS are made of
-maps of the events and of what the same model expects. The network sees only those maps that the Poisson scan puts near
-the top; no other can be an alarm.
+maps of the events and of what the same model expects. The network sees only those maps that a scan puts near the top;
+no other can be an alarm.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.registry import model_for
 from zoo.seismicity.etas.background import pixels
+from zoo.seismicity.etas.maps import stretch_maps
 from zoo.seismicity.etas.scan import Excess, count_scan, etas_scan
 from zoo.seismicity.etas.walk import Walk
 from zoo.seismicity.expectation import Expectation, OrdinaryYears, expected_on
@@ -39,9 +40,12 @@ _MOST_WINDOWS = 20_000
 _TIMES, _FEWEST_WINDOWS = 100, 2000
 """... and no more than a hundred times those of the catalogue, or 2,000. Then the thresholds are extrapolated."""
 _NEAR_TOP = 0.1
-"""The network scores this share of the ordinary windows, those with the highest Poisson scan ..."""
+"""The network scores this share of the ordinary windows, those with the highest scan ..."""
 _MARGIN = 0.9
 """... and of the catalogue's those above this part of the lowest scan with which it gave an alarm there."""
+_STRETCHES = 0.0, 0.25, 0.5
+"""Where the stretches of half a window begin that a network on intensities sees, in windows."""
+_TOGETHER = 512  # windows whose stretches are in memory at a time
 _DAY_MS = 86_400_000
 _LEAST = 1e-30  # below any probability in float32: no logarithm of 0
 
@@ -61,6 +65,7 @@ class NetworkScore:
     Attributes:
         name: name of the network.
         history: whether it sees the expected counts.
+        at_events: whether it sees, instead, halves of windows and the intensity at their events.
 
     Raises:
         ZooError: if there is no such checkpoint, or the model answers something else.
@@ -69,6 +74,7 @@ class NetworkScore:
     def __init__(self, model: Any, seed: int = 0) -> None:
         self.model, self.name = model_for(model, "seismicity.anomaly")
         self.history = self.model.channels == 2
+        self.at_events = getattr(self.model, "at_events", False)
         self._seed = seed
 
     def __call__(self, counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -156,7 +162,7 @@ def score_tiles(
     thresholds = [
         {name: threshold(scores, *steps, false_alarms_per_year) for name, scores in one.items()} for one in together
     ]
-    own.gates = [_gate(one, at) for one, at in zip(together, thresholds, strict=True)]
+    own.gates = [_gate(one, at, own.scan) for one, at in zip(together, thresholds, strict=True)]
     shown = [maps for _, _, maps in tiles]
     real = own.score(expectation.walk(), shown, windows, advance)
     for (values, excess), at, one in zip(real, thresholds, together, strict=True):
@@ -172,11 +178,13 @@ class _Scorer:
         network: the network, or None.
 
     Attributes:
-        gates: for each map, the Poisson scan from which on the network is asked; None: those nearest the top are shown.
+        scan: the score by which the network is asked: the one that sees what the network sees.
+        gates: for each map, its value from which on the network is asked; None: the windows nearest the top.
     """
 
     def __init__(self, corners: Sequence[tuple[int, int]], network: NetworkScore | None) -> None:
         self.corners, self.network = corners, network
+        self.scan = "etas" if network and network.at_events else "scan"
         self.gates: list[float] | None = None
 
     def score(
@@ -192,7 +200,7 @@ class _Scorer:
                 for name, score in BASELINE_SCORES.items():
                     values[number][name][chosen] = score(counts, expected)
                 circles[number][:, chosen] = count_scan(counts, expected)
-                if self.network:
+                if self.network and not self.network.at_events:
                     scan = values[number]["scan"][chosen]
                     some = self._asked(number, scan)
                     if len(some):
@@ -201,29 +209,50 @@ class _Scorer:
         found = []
         row, column = pixels(walk.x, walk.y, walk.fit.shape)
         starts = np.arange(windows.count) * windows.stride_days
-        for one, counted, (first_row, first_column) in zip(values, circles, self.corners, strict=True):
+        for one, counted, corner in zip(values, circles, self.corners, strict=True):
+            first_row, first_column = corner
             own = (row >= first_row) & (row < first_row + MAP_PIXELS) & (walk.days >= 0)
             own &= (column >= first_column) & (column < first_column + MAP_PIXELS)
             place = row[own] - first_row, column[own] - first_column
             excess = etas_scan(walk.days[own], *place, walk.intensity[own], starts, windows.window_days)
             score, *where = counted
             excess = excess.or_counts(Excess(score, *where, starts, starts + windows.window_days))
+            if self.network and self.network.at_events:
+                some = self._asked(len(found), excess.score)
+                known = walk.days[own], place[0] * MAP_PIXELS + place[1], walk.intensity[own]
+                one["network"][some] = self._on_stretches(known, starts[some], windows.window_days, walk, corner)
+                one["both"] = one["network"] + excess.score
             found.append(({"etas": excess.score, **one}, excess))
         return found
 
+    def _on_stretches(
+        self, known: tuple[np.ndarray, ...], starts: np.ndarray, window_days: float, walk: Walk, corner: tuple[int, int]
+    ) -> np.ndarray:
+        """Return the network's mean odds over stretches of half a window, as a logarithm, for windows (n,)."""
+        made = np.empty((len(_STRETCHES), len(starts)))
+        own = slice(corner[0], corner[0] + MAP_PIXELS), slice(corner[1], corner[1] + MAP_PIXELS)
+        part = walk.fit.stretch(starts) if len(walk.rates) > 1 else np.zeros(len(starts), int)
+        for first in range(0, len(starts), _TOGETHER):
+            some = slice(first, first + _TOGETHER)
+            background = walk.rates[(part[some], *own)]
+            for number, offset in enumerate(_STRETCHES):
+                begins = starts[some] + offset * window_days
+                made[number, some] = self.network(*stretch_maps(*known, begins, window_days / 2, background))
+        return np.logaddexp.reduce(made, 0) - math.log(len(_STRETCHES))
+
     def _asked(self, number: int, scan: np.ndarray) -> np.ndarray:
-        """Return which windows the network is asked about."""
+        """Return which windows the network is asked about, by the scan's scores."""
         if self.gates is not None:
             return np.flatnonzero(scan >= self.gates[number])
         return np.sort(np.argsort(-scan, kind="stable")[: math.ceil(_NEAR_TOP * len(scan))])
 
 
-def _gate(ordinary: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> float:
-    """Return the Poisson scan from which on a window can be an alarm of the network."""
+def _gate(ordinary: Mapping[str, np.ndarray], thresholds: Mapping[str, float], scan: str) -> float:
+    """Return the scan from which on a window can be an alarm of the network."""
     if "network" not in ordinary:
         return math.inf
-    alarms = ordinary["scan"][ordinary["network"] >= thresholds["network"]]
-    return _MARGIN * float(alarms.min()) if len(alarms) else float(np.quantile(ordinary["scan"], 1 - _NEAR_TOP))
+    alarms = ordinary[scan][ordinary["network"] >= thresholds["network"]]
+    return _MARGIN * float(alarms.min()) if len(alarms) else float(np.quantile(ordinary[scan], 1 - _NEAR_TOP))
 
 
 def _maps(events: Mapping[str, np.ndarray], corner: tuple[int, int], windows: Windows, shape) -> TileMaps:

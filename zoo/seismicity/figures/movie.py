@@ -41,12 +41,13 @@ _DPI = 80
 _COLOURS = 128  # of the GIF's palette
 
 
-def write_movie(found: Any, folder: Path) -> None:
-    """Write movie.gif, and movie.mp4 where there is ffmpeg, into a folder.
+def write_movie(found: Any, folder: Path, name: str = "movie") -> None:
+    """Write a GIF, and an MP4 where there is ffmpeg, into a folder.
 
     Args:
         found: a `zoo.seismicity.Seismicity`.
         folder: where to.
+        name: of the files, without .gif and .mp4.
     """
     from PIL import Image
 
@@ -60,13 +61,13 @@ def write_movie(found: Any, folder: Path) -> None:
     palette = Image.fromarray(both).quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     write_with(
-        folder / "movie.gif",
+        folder / f"{name}.gif",
         lambda path: pictures[0].save(
             path, save_all=True, append_images=pictures[1:], duration=_MILLISECONDS, loop=0, optimize=False
         ),
     )
     if shutil.which("ffmpeg"):
-        write_with(folder / "movie.mp4", lambda path: _write_mp4(pictures, path))
+        write_with(folder / f"{name}.mp4", lambda path: _write_mp4(pictures, path))
 
 
 def _frames(found: Any, shown: range) -> Iterator[np.ndarray]:

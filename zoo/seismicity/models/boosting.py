@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zoo.errors import ZooError
-from zoo.seismicity.physics.maps import MapTask, draw_maps
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.seismicity.physics.maps import TASKS, MapTask, draw_maps
 from zoo.seismicity.physics.sequences import KINDS, draw_sequence_maps
 from zoo.seismicity.scan import scan_features
 
@@ -24,7 +24,8 @@ def boosted_score(
     """Train scikit-learn's HistGradientBoostingClassifier on fresh maps of a task and return its score.
 
     Args:
-        task: a `zoo.seismicity.physics.maps.MapTask`, or one of `zoo.seismicity.physics.sequences.KINDS`.
+        task: a `zoo.seismicity.physics.maps.MapTask`, or the name of one of its `TASKS` ("medium") or of
+            `zoo.seismicity.physics.sequences.KINDS`.
         history: whether the scan's background is the region's past instead of the map itself.
         maps: how many maps to train on; more than 20,000 gain nothing.
         seed: seed of the maps, which are not those of the datasets.
@@ -34,8 +35,13 @@ def boosted_score(
         used with `history` alone, and returns the log-odds (n,) of an anomaly.
 
     Raises:
+        UsageError: if there is no task of that name.
         ZooError: if scikit-learn is not installed.
     """
+    if isinstance(task, str) and task not in KINDS:
+        if task not in TASKS:
+            raise UsageError(f"Gradient boosting knows no task {task!r}.{did_you_mean(task, [*TASKS, *KINDS])}")
+        task = TASKS[task]
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError as error:

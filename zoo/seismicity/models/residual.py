@@ -23,6 +23,7 @@ _KINDS = {"basic": ((3, True, 1), (3, False, 1)), "bottleneck": ((1, False, 1), 
 """Kind of block -> its convolutions: size, whether it has the block's stride, channels in units of the stage's."""
 _BATCH = 1024  # maps that are answered at a time
 _PAST_UNIT = 0.01  # expected events in a pixel below which the logarithm of the past's channel becomes flat
+_TOLD_UNIT = 0.001  # the same where it is the intensity at the events
 _SCALES = (5.0, 0.8)  # of the two channels, so that both have a standard deviation of about 1
 
 
@@ -220,22 +221,28 @@ class ResidualNetwork(keras.Model):
 class SeismicityClassifier(keras.Model):
     """Event counts (n, 64, 64, 1) to calibrated probabilities (n, 2): background, anomalous.
 
-    With two channels the second is what the region's past leads one to expect: events of one window in each pixel.
+    With two channels the second is what the region's past leads one to expect: events of one window in each pixel; or,
+    `at_events`, the intensity of its ETAS model when the events of the pixel happened
+    (`zoo.seismicity.etas.maps.stretch_maps`).
 
     Args:
         depth, width: as in `ResidualNetwork`.
         channels: 1 or 2.
         pixels: pixels along a side of the map.
+        at_events: which of both the second channel is.
     """
 
     answers = "seismicity.anomaly"
     labels = ("background", "anomalous")
 
-    def __init__(self, depth: int, width: int = 64, channels: int = 1, pixels: int = 64, **kwargs):
+    def __init__(
+        self, depth: int, width: int = 64, channels: int = 1, pixels: int = 64, at_events: bool = False, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         if channels not in (1, 2):
             raise UsageError(f"channels is 1 (counts) or 2 (counts, expected counts); received {channels!r}.")
         self.depth, self.width, self.channels, self.pixels = depth, width, channels, pixels
+        self.at_events = at_events
         self.network = ResidualNetwork(depth, len(self.labels), width, name="network")
 
     def build(self, input_shape=None):
@@ -255,8 +262,15 @@ class SeismicityClassifier(keras.Model):
         return ops.softmax(self.network(self.prepare(maps), training=training) / self.temperature)
 
     def prepare(self, maps):
-        """Return maps (n, 64, 64, channels) as the network takes them: logarithms, scaled."""
+        """Return maps (n, 64, 64, channels) as the network takes them: logarithms, scaled.
+
+        `at_events` the first channel is by how much a rate of one event in the pixel, added to the intensity, would
+        raise the logarithm of the likelihood of the pixel's events.
+        """
         maps = ops.convert_to_tensor(maps, "float32")
+        if self.at_events:
+            gain = maps[..., :1] * ops.log1p(1 / ops.maximum(maps[..., 1:], 1e-6))
+            return ops.concatenate([gain, ops.log1p(maps[..., 1:] / _TOLD_UNIT) * _SCALES[1]], axis=-1)
         logs = [ops.log1p(maps[..., :1]), ops.log1p(maps[..., 1:] / _PAST_UNIT)][: self.channels]
         return ops.concatenate([log * scale for log, scale in zip(logs, _SCALES, strict=False)], axis=-1)
 
@@ -266,7 +280,7 @@ class SeismicityClassifier(keras.Model):
         return np.concatenate([ops.convert_to_numpy(self(part)) for part in parts])
 
     def get_config(self):
-        names = ("depth", "width", "channels", "pixels")
+        names = ("depth", "width", "channels", "pixels", "at_events")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -21,6 +21,8 @@ from zoo.training.schedules import cosine
 from zoo.training.temperature import best_temperature
 
 SCHEDULES = ("constant", "cosine")
+STORED = "stored"
+"""In `tasks`: maps that cost too much to be drawn anew in every step."""
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PAPER_DECAY = 0.005
 PAPER_RATES = {18: 0.005, 34: 0.003, 101: 0.0007}
@@ -32,9 +34,10 @@ SETTINGS = {
     **data_settings("seismicity_maps/medium", "train[:1]"),  # one map, as maps are drawn anew
     "tasks": Setting(
         ["medium"],
-        "kinds of maps that are drawn; a batch holds equally many of each",
+        f"kinds of maps that are drawn; a batch holds equally many of each. {STORED}: those of the training split, "
+        "turned and mirrored at random",
         "ours: the maps of figure S1 are told apart by a threshold",
-        choices=list(TASKS),
+        choices=[*TASKS, STORED],
     ),
     "scored_on": Setting(
         ["validation", "test", "seismicity_maps/medium_uniform:test", "seismicity_maps/hard:test"],
@@ -49,6 +52,11 @@ SETTINGS = {
         unit="channels",
         low=1,
         high=2,
+    ),
+    "at_events": Setting(
+        False,
+        "whether the second channel is the intensity of the region's ETAS model when the events of a pixel happened",
+        "ours",
     ),
     "grown_from": Setting(
         "",
@@ -80,6 +88,17 @@ SETTINGS = {
 TUNED = {"schedule": "cosine", "learning_rate": 0.05, "weight_decay": 5e-4, "precision": "bfloat16", "patience": 0}
 """Training in an hour of a CPU: a rate that rises, then falls to zero along a cosine, at half the precision."""
 
+WITH_AFTERSHOCKS = {
+    "dataset": "seismicity_maps/aftershocks",
+    "train_split": "train",
+    "tasks": [STORED],
+    "channels": 2,
+    "at_events": True,
+    "precision": "float32",
+    "scored_on": ["validation", "test"],
+}
+"""Maps of ETAS regions, beside each what the fitted model expects."""
+
 
 class DecayedSGD(keras.optimizers.SGD):
     """Gradient descent with momentum and the decay of an L2 penalty, decay * weight added to the gradient.
@@ -102,8 +121,8 @@ def builder(model_class: type[SeismicityClassifier]) -> Callable[..., Seismicity
     Its weights are those of the checkpoint `grown_from` (`ResidualNetwork.grow`), or random where that is empty.
     """
 
-    def build(width: int, channels: int, grown_from: str) -> SeismicityClassifier:
-        model = model_class(width=width, channels=channels)
+    def build(width: int, channels: int, at_events: bool, grown_from: str) -> SeismicityClassifier:
+        model = model_class(width=width, channels=channels, at_events=at_events)
         model.build()
         if grown_from:
             from zoo import registry
@@ -128,15 +147,30 @@ def examples(model: SeismicityClassifier, records: Records, settings: Mapping[st
 
 def draws(model: SeismicityClassifier, records: Records, settings: Mapping[str, Any]) -> Callable:
     """Return a function that draws a batch with equally many maps of each task, by the generator it is given."""
-    tasks = [TASKS[name] for name in settings["tasks"]]
-    sizes = [len(part) for part in np.array_split(np.arange(settings["batch_size"]), len(tasks))]
+    sizes = [len(part) for part in np.array_split(np.arange(settings["batch_size"]), len(settings["tasks"]))]
+
+    def drawn(name: str, size: int, rng: np.random.Generator) -> Records:
+        return _some(records, size, rng) if name == STORED else draw_maps(TASKS[name], size, rng, model.channels == 2)
 
     def draw(rng: np.random.Generator) -> tuple:
-        parts = [draw_maps(task, size, rng, model.channels == 2) for task, size in zip(tasks, sizes, strict=True)]
-        maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        parts = [drawn(name, size, rng) for name, size in zip(settings["tasks"], sizes, strict=True)]
+        maps = {name: np.concatenate([part[name] for part in parts]) for name in parts[-1]}
         return examples(model, maps, settings)
 
     return draw
+
+
+def _some(records: Records, count: int, rng: np.random.Generator) -> Records:
+    """Return so many of the maps of records, each in one of the eight positions that a square has."""
+    chosen = rng.integers(0, len(records["label"]), count)
+    turns, mirrored = rng.integers(0, 4, count), rng.integers(0, 2, count)
+
+    def placed(maps: np.ndarray) -> np.ndarray:
+        turned = (np.rot90(one, turn) for one, turn in zip(maps, turns, strict=True))
+        return np.stack([one.T if mirror else one for one, mirror in zip(turned, mirrored, strict=True)])
+
+    maps = {name: placed(records[name][chosen]) for name in ("counts", "past")}
+    return {**maps, "label": records["label"][chosen]}
 
 
 def compile_network(network: ResidualNetwork, settings: Mapping[str, Any], steps: int) -> None:
@@ -206,17 +240,18 @@ def held_out_maps(model: SeismicityClassifier, records: Records, settings: Mappi
 
 
 def recipe(
-    model_class: type[SeismicityClassifier], depth: int, single: Mapping[str, Any], history: Mapping[str, Any]
-) -> Recipe:
+    model_class: type[SeismicityClassifier], depth: int, single: Mapping[str, Any], history: Mapping[str, Any],
+    etas: Mapping[str, Any],
+) -> Recipe:  # fmt: skip
     """Return the recipe of a depth.
 
-    Its tags: `single`, the map alone; `history`, beside it the region's past; `paper`, the map alone, trained at the
-    paper's decay and rate.
+    Its tags: `single`, the map alone; `history`, beside it the region's past; `etas`, beside it what an ETAS model
+    expects, on backgrounds with aftershocks; `paper`, the map alone, trained at the paper's decay and rate.
 
     Args:
         model_class: of the model.
         depth: of the network.
-        single, history: what these tags set beside `TUNED`.
+        single, history, etas: what these tags set beside `TUNED`.
     """
     return Recipe(
         name=model_class.recipe_name,
@@ -232,14 +267,21 @@ def recipe(
         features=("counts", "past", "label"),
         card={
             "inputs": "(n, 64, 64, 1) float: events of a time window in each pixel, row 0 the south, column 0 the "
-            "west; with two channels (.history) also the events that the region's past leads one to expect in a window",
+            "west; with two channels also the events that the region's past leads one to expect in a window "
+            "(.history), or those of half a window at the intensity of the region's ETAS model when the pixel's events "
+            "happened (.etas)",
             "outputs": "(n, 2) float32: probability of background, of anomalous; calibrated on the validation split, "
             "where half the maps are anomalous",
             "licence": "weights: Apache-2.0; the dataset is synthetic",
             "citation": "Zhang & Yang, An automated, deep-learning-based method for investigating spatial-temporal "
             "evolution of seismicity; He et al. (2016), Deep Residual Learning for Image Recognition",
         },
-        tags={"single": {**TUNED, **single}, "history": {**TUNED, "channels": 2, **history}, "paper": {}},
+        tags={
+            "single": {**TUNED, **single},
+            "history": {**TUNED, "channels": 2, **history},
+            "etas": {**TUNED, **WITH_AFTERSHOCKS, **etas},
+            "paper": {},
+        },
         smoke={
             "width": 4,
             "grown_from": "",
