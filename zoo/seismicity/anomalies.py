@@ -25,6 +25,7 @@ import numpy as np
 from zoo.errors import UsageError, ZooError
 from zoo.progress import bar
 from zoo.seismicity.catalogues import Catalogue, read_catalogue
+from zoo.seismicity.etas.maps import PER_DAY
 from zoo.seismicity.expectation import Expectation, events_of, fit_catalogue
 from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.intervals import Tile, intervals_of, on_map, sequences_of, with_a_place
@@ -63,7 +64,8 @@ def find_anomalies(
         model: a network that answers seismicity.anomaly, or the name or folder of its checkpoint. The tag etas sees the
             intensity of the ETAS model at the events, others of two channels the expected counts. None: no network.
         method: the score whose alarms count: "etas", the scan against the fitted ETAS model; "network", its log-odds;
-            "both", their sum; or "scan", "count", "pixel". Default: both with a network of the tag etas, else etas.
+            "both", their sum; or "scan", "count", "pixel". Default: both with a network of the tag etas, if windows
+            hold as many events as it was trained on; else etas.
         region: west, east, south, north in degrees (km for metric coordinates); default: all but the outlying 1 % of
             the events, padded.
         pixel_km: side of a pixel; default: 64 pixels span the region. A region of more pixels is tiled.
@@ -100,7 +102,7 @@ def find_anomalies(
     """
     _check_settings(pixel_km, window_days, stride_days, false_alarms_per_year)
     network = None if model is None else NetworkScore(model, seed)
-    method = _method(method, network)
+    _check_method(method, network)
     catalogue = catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue)
     grid = PixelGrid.covering(catalogue.x_km, catalogue.y_km, region_km(catalogue, region), pixel_km)
     catalogue, completeness = complete(inside(catalogue, grid, region), completeness)
@@ -116,6 +118,15 @@ def find_anomalies(
     windows = Windows.over(catalogue.time, window_days, stride_days or window_days / 2)
     fit = fit_catalogue(catalogue, grid, windows, completeness)
     notes += [*fit.notes, *(c.in_words(str(windows.begin + _days(c.day))[:10]) for c in fit.changes)]
+    if network and network.at_events:
+        held_each = fit.background_per_day * windows.window_days / len(held)
+        if not PER_DAY[0] <= held_each <= PER_DAY[1]:
+            notes.append(
+                f"a window of a map has {held_each:.2g} background events on average, the network saw "
+                f"{PER_DAY[0]:g} to {PER_DAY[1]:g}: " + ("do not trust it" if method else "the scan decides without it")
+            )
+            network = network if method else None
+    method = method or ("both" if network and network.at_events else "etas")
     expectation = Expectation(fit, events_of(catalogue, grid, windows.begin), windows)
     time_ms = (catalogue.time - windows.begin) / np.timedelta64(1, "ms")
     each = false_alarms_per_year / len(held)
@@ -165,17 +176,15 @@ def find_anomalies(
     )
 
 
-def _method(method: str | None, network: NetworkScore | None) -> str:
-    """Return the method that is asked for, or the best that there is."""
-    together = network is not None and network.at_events
+def _check_method(method: str | None, network: NetworkScore | None) -> None:
+    """Refuse a method that there is not, or not with this network."""
     if method is None:
-        return "both" if together else "etas"
+        return
     if method not in METHODS or (method in ("network", "both") and network is None):
         asked = "network and both take a model"
         raise UsageError(f"The method is one of {', '.join(METHODS)} ({asked}); received {method!r}.")
-    if method == "both" and not together:
+    if method == "both" and not network.at_events:
         raise UsageError(f"{network.name} does not see what the scan sees; method both takes seismicity_resnet18.etas.")
-    return method
 
 
 def _days(days: float) -> np.timedelta64:

@@ -116,7 +116,7 @@ def threshold_for(scores: np.ndarray, window_days: float, stride_days: float, fa
     years = np.size(scores) * stride_days / YEAR_DAYS
     allowed = false_alarms_per_year - math.sqrt(false_alarms_per_year / years)
     best = float(np.max(scores))
-    for candidate in np.unique(scores)[::-1]:
+    for candidate in np.unique(scores[np.isfinite(scores)])[::-1]:  # -inf: a window that a network was not asked about
         if false_alarm_rate(scores, candidate, window_days, stride_days) > max(allowed, 0.0):
             break  # at still lower ones alarms merge into a few long ones, and their number falls again
         best = float(candidate)
@@ -139,7 +139,7 @@ def far_threshold(scores: np.ndarray, window_days: float, stride_days: float, fa
     scores = np.atleast_2d(scores)
     reach = int(window_days / stride_days + 1e-9)
     base, peaks = float(scores.max()), np.zeros(0)
-    for candidate in np.unique(scores)[::-1]:
+    for candidate in np.unique(scores[np.isfinite(scores)])[::-1]:
         found = np.concatenate([_peaks(row, row > candidate, reach) for row in scores])
         if len(found) < len(peaks):
             break  # alarms merge
