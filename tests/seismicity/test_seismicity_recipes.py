@@ -111,6 +111,8 @@ def test_unexpected_events_weigh_more():
     maps[0, 1, 1], maps[0, 2, 2] = (1, 0.01), (1, 5.0)
     gain = np.asarray(model.prepare(maps))[0, ..., 0]
     assert gain[1, 1] == pytest.approx(np.log(101), rel=1e-5) and gain[2, 2] == pytest.approx(np.log(1.2), rel=1e-4)
+    with pytest.raises(UsageError, match="at_events needs channels 2"):
+        zoo.recipe("seismicity_resnet18.single").build(width=4, at_events=True)
     assert gain[5, 5] == 0 and zoo.recipe("seismicity_resnet18.history").build(width=4).at_events is False
 
 

@@ -241,6 +241,8 @@ class SeismicityClassifier(keras.Model):
         super().__init__(**kwargs)
         if channels not in (1, 2):
             raise UsageError(f"channels is 1 (counts) or 2 (counts, expected counts); received {channels!r}.")
+        if at_events and channels != 2:
+            raise UsageError("at_events needs channels 2: the second is the intensity at the events; received 1.")
         self.depth, self.width, self.channels, self.pixels = depth, width, channels, pixels
         self.at_events = at_events
         self.network = ResidualNetwork(depth, len(self.labels), width, name="network")
