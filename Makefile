@@ -44,6 +44,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 clean-kernels:
 	find zoo -name "*.nb[ci]" -delete
+	rm -rf "$${ZOO_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/seismic-zoo}/kernels"
 
 clean: clean-kernels
 	rm -rf $(VENV) demo

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What is compiled once serves every test: `own_folders` gives each a cache of its own.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path("~/.cache/seismic-zoo/kernels").expanduser()))
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ FLOORS = (
     {"registry"},
     {"checkpoint"},
     {"data"},
-    {"sampling", "field", "terminal", "metrics", "figures", "settings", "files", "progress", "errors"},
+    {"sampling", "field", "terminal", "metrics", "figures", "settings", "files", "store", "compiled", "progress", "errors"},
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

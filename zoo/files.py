@@ -1,22 +1,36 @@
-"""Where the project's own folders are, and how files are written so that nothing is ever half there."""
+"""Where the project's own folders are, and how single files are read and written (`zoo.store`: whole or not at all)."""
 
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import json
 import os
-import shutil
-import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.store import atomic_folder, atomic_path, explain_disk, sync
+
+__all__ = [  # the store's two ways to write are found here, too
+    "atomic_folder",
+    "atomic_path",
+    "cache_folder",
+    "cores",
+    "digest",
+    "explain_disk",
+    "read_json",
+    "read_npz",
+    "room",
+    "sha256",
+    "sync",
+    "write_csv",
+    "write_json",
+    "write_with",
+]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -65,76 +79,6 @@ def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ZooError(f"{path} is damaged, cut short or no npz ({error}). {remedy}") from error
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a folder to the disk, so that a rename after it cannot outrun its bytes."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def explain_disk(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write into one sentence with a remedy."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ZooError(
-                f"No space left while writing {path}; what was there before is unchanged. "
-                "Free some space or choose another folder, then run the same command again."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise ZooError(f"Cannot write {path} ({error.strerror}). Choose a folder that you may write to.") from error
-        raise
-
-
-@contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it when the block ends without an error.
-
-    The temporary name keeps the suffix, because libraries choose formats by it. After an error,
-    Ctrl-C or a full disk the old file is as it was and the temporary one is gone.
-    """
-    path = Path(path)
-    with explain_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
-        try:
-            yield temporary
-            sync(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(folder: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary folder that replaces `folder` as a whole when the block ends well."""
-    folder = Path(folder)
-    with explain_disk(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        token = uuid.uuid4().hex[:8]
-        temporary = folder.with_name(f".{folder.name}-{token}")
-        old = folder.with_name(f".{folder.name}-{token}-old")
-        temporary.mkdir()
-        try:
-            yield temporary
-            for file in temporary.rglob("*"):
-                sync(file)
-            if folder.exists():
-                os.replace(folder, old)
-            os.replace(temporary, folder)
-        except BaseException:
-            if old.exists() and not folder.exists():
-                os.replace(old, folder)
-            raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

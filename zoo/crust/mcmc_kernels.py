@@ -10,8 +10,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.crust.physics import prior_kernels as kernels
 from zoo.crust.physics.prior_kernels import MOHO_DRAW
 from zoo.crust.physics.rayleigh_kernels import Options, Work, dispersion

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.field.layers import Layers
 

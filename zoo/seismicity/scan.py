@@ -12,8 +12,8 @@ import functools
 import math
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 
 RADII_PX = (1.5, 2.0, 3.0, 4.0, 5.0)

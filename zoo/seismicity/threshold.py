@@ -13,8 +13,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.seismicity.physics.maps import smooth_past
 

@@ -12,10 +12,10 @@ import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
 
-import numba
 import numpy as np
 import scipy.signal
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 
 PASSED = 0.85
@@ -157,7 +157,7 @@ def interpolate(trace: np.ndarray, start: float, step: float, samples: int) -> n
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _interpolate(trace, start, step, scale, table, out):
     """Fill `out` (samples, channels); `scale` is the number of input samples in one of the lower rate."""
     reach = _HALF_LENGTH * scale
@@ -177,7 +177,7 @@ def _interpolate(trace, start, step, scale, table, out):
             out[sample, c] /= total
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _cut(traces, starts, out):
     """Copy what lies within the traces into `out` (n, samples, channels)."""
     for row in range(out.shape[0]):
@@ -188,7 +188,7 @@ def _cut(traces, starts, out):
                 out[row, sample, c] = traces[row, start + sample, c]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def _polyphase(traces, starts, up, down, phases, before, out):
     """Fill `out` (n, samples, channels).
 
@@ -239,7 +239,7 @@ def normalise(traces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return traces, scale
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _demean(traces):
     for row in range(traces.shape[0]):
         for c in range(traces.shape[2]):
@@ -251,7 +251,7 @@ def _demean(traces):
                 traces[row, sample, c] -= mean
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _normalise(traces, scale):
     for row in range(traces.shape[0]):
         largest = np.abs(traces[row]).max()

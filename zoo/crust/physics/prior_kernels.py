@@ -10,8 +10,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.crust.physics import prior_tables as tables
 from zoo.crust.physics.earth import (
     DENSITY,

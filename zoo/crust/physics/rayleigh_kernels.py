@@ -11,8 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.crust.physics import earth
 from zoo.crust.physics.rayleigh_matrices import (
     MATRIX_ROWS,

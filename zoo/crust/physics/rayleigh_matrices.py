@@ -17,8 +17,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.crust.physics.rayleigh_mesh import (
     DERIVATIVES,
     G_FIELD,

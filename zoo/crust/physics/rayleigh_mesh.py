@@ -10,8 +10,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.crust.physics import earth
 
 # G for densities in g/cm3, in 1/s2: 6.6743e-11 m3/(kg s2) (CODATA 2018) times 1000 kg/m3.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from zoo.compiled import njit
 from zoo.crust.physics import earth
 from zoo.crust.physics.rayleigh_mesh import GRAVITY, mass_below
 

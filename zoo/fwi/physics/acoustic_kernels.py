@@ -30,7 +30,8 @@ overlap, and vectorises them. Their indices are unsigned: signed ones numba woul
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from zoo.compiled import njit
 
 # Amplitudes below this become 0. The source has at most amplitude 1 and float32 is exact to 1e-7, so nothing is lost.
 # Numbers below 1e-38 (denormal in float32), to which waves decay in the strips, are ten times slower.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
+from zoo.compiled import njit
 from zoo.fwi.physics.acoustic_kernels import adjoint_step, forward_step
 
 _OPTIONS = {"fastmath": True, "error_model": "numpy", "nogil": True, "cache": True}

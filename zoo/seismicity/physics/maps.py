@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import UsageError
 
 MAP_PIXELS = 64

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from zoo.compiled import njit
 
 SKIPPED, KEPT = "skipped", "kept"
 
@@ -62,7 +63,7 @@ def check(
     return keep, problems
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _scan(waveforms):
     """Return which traces (n,) are finite, which components (n, c) are flat, and which traces have equal components."""
     count, samples, components = waveforms.shape

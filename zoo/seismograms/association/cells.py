@@ -9,8 +9,8 @@ halved, which narrows their intervals.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.field.travel_times import time_to
 
 BIN_S = 0.4  # of origin times, in the first level

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.seismograms.association.corrections import Corrections
 
 EARTH_KM = 30.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.field.travel_times import time_to
 
 _STEP_KM = 0.1  # of derivatives of travel times

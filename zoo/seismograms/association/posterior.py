@@ -8,8 +8,8 @@ no origin time occurs and pairs of picks agree or not, so that no pick need be c
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.field.travel_times import time_to
 
 SIZE = 13  # nodes along each axis

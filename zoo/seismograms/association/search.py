@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.seismograms.association.cells import BIN_S, count_cells, descend
 from zoo.seismograms.association.fit import evidence, fit
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.field.travel_times import TravelTimes, time_to
 
 _NEAR_SD = 3.5  # how far a pick may be from its arrival

@@ -11,7 +11,8 @@ import functools
 import math
 
 import numpy as np
-from numba import njit
+
+from zoo.compiled import njit
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True}
 KNOTS_HZ = np.geomspace(0.02, 45, 9)

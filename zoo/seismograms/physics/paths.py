@@ -12,8 +12,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True}

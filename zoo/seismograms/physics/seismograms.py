@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.seismograms.physics import noise as noises
 from zoo.seismograms.physics import sources

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-from numba import njit
+
+from zoo.compiled import njit
 
 _ETA_STEP = 0.1
 """Between exponents eta of Q(f) whose filters are tabulated; others are interpolated."""

@@ -14,7 +14,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from zoo.compiled import njit
 
 P, S = 0, 1
 _LATE = 2  # operator of the late coda
