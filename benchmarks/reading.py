@@ -157,12 +157,12 @@ def main() -> None:
         return
     from table import print_table
 
-    from zoo.data import datasets
+    from zoo.data import datasets, streaming
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         name, record_bytes = prepare(folder, args.traces)
-        buffer = datasets.shuffle_buffer(int(record_bytes))
+        buffer = streaming.shuffle_buffer(int(record_bytes))
         methods = epochs(name, folder / "data", buffer)
         found: dict[str, list] = {method: [] for method in methods}
         for make in methods.values():  # the page cache, and whatever a first use costs

@@ -163,22 +163,28 @@ def atomic_folder(folder: str | os.PathLike) -> Iterator[Path]:
     with explain_disk(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            recover(folder)
             temporary = folder.with_name(f".{folder.name}{_token()}")
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(_old(folder), ignore_errors=True)
             temporary.mkdir()
             try:
                 yield temporary
-                for file in temporary.rglob("*"):
-                    sync(file)
-                sync(temporary)
-                _take_name(temporary, folder)
-                sync(folder.parent)
+                exchange_folder(temporary, folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-                if folder.exists():
-                    shutil.rmtree(_old(folder), ignore_errors=True)
+
+
+def exchange_folder(new: Path, folder: Path) -> None:
+    """Let a complete folder take the name of another, which is removed."""
+    with locked(folder), explain_disk(folder):
+        recover(folder)
+        shutil.rmtree(_old(folder), ignore_errors=True)
+        for file in new.rglob("*"):
+            sync(file)
+        sync(new)
+        _take_name(new, folder)
+        sync(folder.parent)
+        for old in (new, _old(folder)):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _token() -> str:

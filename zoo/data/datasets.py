@@ -13,14 +13,17 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.data import shards
+from zoo.data import prepared, shards
 from zoo.data.builders import builder_class, check_name, config_names, home
+from zoo.data.mending import mend
+from zoo.data.streaming import stream
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import cores, explain_disk
+from zoo.store import explain_disk, locked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +31,6 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
     from zoo.data.random_access import RecordSource
-
-_STREAMS, _FILES_TOGETHER = 2, 16
-_PARSED_TOGETHER = 256
-_SHUFFLE_BUFFER, _SHUFFLE_BUFFER_BYTES = 20_000, 64_000_000
 
 
 def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
@@ -45,14 +44,15 @@ def describe(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, 
     dataset, config = check_name(name)
     here = home(dataset)
     configs = config_names(dataset)
-    prepared = sorted(p.parent for p in (data_folder(data_dir) / dataset).glob("*/*/dataset_info.json"))
-    if config and config not in {*configs, *(p.parent.name for p in prepared)}:
+    there = [path for each in (data_folder(data_dir) / dataset).glob("*") for path in prepared.versions(each)]
+    there.sort()
+    if config and config not in {*configs, *(path.parent.name for path in there)}:
         raise ZooError(f"{dataset} has no config {config!r}.{did_you_mean(config, configs)}")
     return {
         "name": name,
         "kind": "dataset",
         "configs": configs,
-        "prepared": {f"{dataset}/{p.parent.name}": str(p) for p in prepared},
+        "prepared": {f"{dataset}/{path.parent.name}": str(path) for path in there},
         "about": _text(here / "README.md"),
         "citation": _text(here / "CITATIONS.bib"),
     }
@@ -87,13 +87,27 @@ def builder(
         with _without_warnings():  # TFDS prints the whole config as one
             return cls(config=own, data_dir=str(where))
     if config and config not in cls.builder_configs:
-        versions = sorted((where / dataset / config).glob("*/dataset_info.json"))
+        versions = prepared.versions(where / dataset / config)
         if not versions:
             known = did_you_mean(config, cls.builder_configs)
             own = f" One of your own: zoo prepare {name} --set ..." if hasattr(cls, "custom_config") else ""
             raise ZooError(f"{dataset} has no config {config!r} and none is prepared in {where}.{known}{own}")
-        return tfds.builder_from_directory(str(versions[-1].parent))
-    return cls(config=config or None, data_dir=str(where))
+        with _readable(versions):
+            return tfds.builder_from_directory(str(versions[-1]))
+    with _readable(prepared.versions(where / dataset / config if config else where / dataset)):
+        return cls(config=config or None, data_dir=str(where))
+
+
+@contextlib.contextmanager
+def _readable(versions: Sequence[Path]) -> Iterator[None]:
+    """Name the folder where TFDS cannot read what a prepared dataset says of itself."""
+    try:
+        yield
+    except Exception as error:  # TFDS, protobuf and json each have their own
+        if not versions or isinstance(error, ZooError):
+            raise
+        what = str(error).strip().splitlines()[0]
+        raise ZooError(f"{versions[-1]} is damaged ({what}). {prepared.remedy(versions[-1])}") from error
 
 
 @contextlib.contextmanager
@@ -134,24 +148,71 @@ def prepare(
     Raises:
         ZooError: if it cannot be made, or `settings` are not those with which a config of this name is prepared.
     """
-    import tensorflow_datasets as tfds
-
     if manual_dir and not Path(manual_dir).expanduser().is_dir():  # TFDS would go on without it, and download
         raise ZooError(f"There is no folder {manual_dir}: --manual-dir names one with files that are at hand.")
-    made = builder(name, data_dir, settings)
-    if isinstance(made, tfds.core.read_only_builder.ReadOnlyBuilder):
-        return Path(made.data_dir)
+    root = data_folder(data_dir)
+    folder, made_with = _place(name, root, limit, settings)
+
+    def make(where: Path) -> tfds.core.DatasetBuilder:
+        made = builder(name, where, made_with["settings"])
+        _make(made, root / "downloads" / name.split("/")[0], manual_dir, made_with["limit"], workers, beam_options)
+        return made
+
+    with contextlib.suppress(OSError):  # what cannot be written to may hold it already
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        for left in folder.parent.glob(f"{folder.name}.incomplete*"):  # by a preparation that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        if not folder.is_dir():
+            prepared.write_manifest(make(root), folder, made_with)
+        else:
+            if settings:
+                _check_settings(name, builder(name, data_dir, settings), data_dir)
+            mend(name, folder, made_with, make)
+        for kept in ("shards", "blocks"):  # what the dataset was assembled from, also by older code
+            pieces = root / "downloads" / name.split("/")[0] / kept
+            for leftover in pieces.glob(f"{folder.parent.name}-{'[0-9a-f]' * 16}"):
+                shutil.rmtree(leftover, ignore_errors=True)
+    return folder
+
+
+def _place(name: str, root: Path, limit: int | None, settings: Mapping[str, Any] | None) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of a dataset, and what it is or was made with: limit and settings of a config of one's own."""
+    dataset, config = check_name(name)
+    cls = builder_class(dataset)
+    if config and config not in cls.builder_configs and not settings:
+        there = prepared.versions(root / dataset / config)
+        if not there:
+            builder(name, root)  # says what there is
+        folder = there[-1]
+    else:
+        # In an empty folder, for TFDS reads what is prepared, damaged or not.
+        with _without_warnings(), tempfile.TemporaryDirectory() as empty:
+            folder = root / Path(builder(name, empty, settings).data_dir).relative_to(empty)
+    held = prepared.manifest(folder)
+    return folder, held["made_with"] if held else {"limit": limit, "settings": dict(settings) if settings else None}
+
+
+def _make(
+    made: tfds.core.DatasetBuilder,
+    downloads: Path,
+    manual_dir: str | os.PathLike | None,
+    limit: int | None,
+    workers: int | None,
+    beam_options: str | None,
+) -> None:
+    """Let TFDS download or generate, and write."""
+    import tensorflow_datasets as tfds
+
     generated = shards.is_generated(made)
     if generated:
         made.beam_options, made.limit = beam_options, limit
     elif beam_options is not None:
-        raise UsageError(f"{name} is not made of shards: --beam has nothing to do.")
+        raise UsageError(f"{made.info.full_name} is not made of shards: --beam has nothing to do.")
     if generated or hasattr(made, "blocks_folder"):
         made.workers = workers
     elif workers:
-        raise UsageError(f"{name} is neither generated nor read in blocks: --workers has nothing to do.")
-    if settings and (Path(made.data_dir) / "dataset_info.json").is_file():
-        _check_settings(name, made, data_dir)
+        raise UsageError(f"{made.info.full_name} is neither generated nor read in blocks: --workers has nothing to do.")
     config = tfds.download.DownloadConfig(
         manual_dir=str(Path(manual_dir).expanduser()) if manual_dir else None,
         max_examples_per_split=limit,
@@ -160,16 +221,9 @@ def prepare(
     )
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
-    downloads = data_folder(data_dir) / "downloads" / name.split("/")[0]
-    pieces = shards.shard_folder(made, downloads) if generated else None
     # TFDS prints that a size is unknown; what there is to say, builders say on stderr.
     with explain_disk(Path(made.data_dir)), contextlib.redirect_stdout(io.StringIO()):
         made.download_and_prepare(download_dir=str(downloads), download_config=config)
-    for folder in filter(None, (pieces, getattr(made, "blocks_folder", None))):
-        # The pieces that the dataset was assembled from, and those that older code may have left.
-        for leftover in folder.parent.glob(f"{made.builder_config.name}-{'[0-9a-f]' * 16}"):
-            shutil.rmtree(leftover, ignore_errors=True)
-    return Path(made.data_dir)
 
 
 def _check_settings(name: str, made: tfds.core.DatasetBuilder, data_dir: str | os.PathLike | None) -> None:
@@ -191,17 +245,34 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.Datase
         raise ZooError(
             f"The dataset {name} is not prepared in {data_folder(data_dir)}. Make it: zoo prepare {name}{extra}"
         )
+    prepared.check_sizes(found, Path(found.data_dir))
     return found
 
 
+def verify(name: str, data_dir: str | os.PathLike | None = None) -> tuple[Path, dict[str, str]]:
+    """Compare every byte of a prepared dataset with its manifest.
+
+    Returns:
+        Its folder, and file -> what is wrong with it.
+
+    Raises:
+        ZooError: if it is not prepared.
+    """
+    folder, _ = _place(name, data_folder(data_dir), None, None)
+    if not folder.is_dir():
+        _prepared(name, data_dir)  # says what to do
+    return folder, prepared.damaged(folder)
+
+
 def metadata(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, Any]:
-    """Return what a dataset says of itself: units, geometry, sampling, version, number of examples."""
+    """Return what a dataset says of itself: units, geometry, sampling, version, number of examples, its digest."""
     found = _prepared(name, data_dir)
     splits = {split: info.num_examples for split, info in found.info.splits.items()}
     # TFDS fills its lazy metadata on the first look-up.
     stated = found.info.metadata or {}
     stated.get("")
-    return {**dict(stated.items()), "version": str(found.version), "splits": splits}
+    content = prepared.digest(Path(found.data_dir))
+    return {**dict(stated.items()), "version": str(found.version), "splits": splits, "sha256": content}
 
 
 def load_dataset(
@@ -232,58 +303,10 @@ def load_dataset(
     Raises:
         ZooError: if the dataset is not prepared, or has no such split or feature.
     """
-    import numpy as np
-    import tensorflow as tf
-
     found = _prepared(name, data_dir)
     _check_split(found, name, split)
-    specs, finish = _parser(_chosen(found, name, features))
-    # (file, records to skip, records to take): how TFDS writes any part of a split.
     pieces = found.info.splits[split].file_instructions
-    places = (
-        np.array([str(piece.filename) for piece in pieces]),
-        np.array([piece.skip for piece in pieces], np.int64),
-        np.array([piece.take for piece in pieces], np.int64),
-    )
-    files = tf.data.Dataset.from_tensor_slices(places)
-    if all(piece.take == piece.examples_in_shard for piece in pieces):  # skipping counts every record
-        read = lambda file, skip, take: tf.data.TFRecordDataset(file)  # noqa: E731
-    else:
-        read = lambda file, skip, take: tf.data.TFRecordDataset(file).skip(skip).take(take)  # noqa: E731
-
-    def batches(records: tf.data.Dataset) -> tf.data.Dataset:
-        return records.batch(batch_size or _PARSED_TOGETHER).map(lambda r: finish(tf.io.parse_example(r, specs)))
-
-    if shuffle_seed is None:
-        examples = batches(files.flat_map(read))
-    else:
-        # Neighbours in an archive lie in the same file: files are mixed anew in every epoch, too. They are dealt to
-        # streams that are shuffled side by side, for one alone keeps one core busy; how many does not depend on
-        # the machine, so that the order does not.
-        count = min(_STREAMS, len(pieces))
-        record_bytes = os.path.getsize(pieces[0].filename) // pieces[0].examples_in_shard
-        buffer = -(-shuffle_buffer(record_bytes) // count)
-        streams = [
-            batches(
-                files.shuffle(len(pieces), seed=shuffle_seed)  # each its own, in the same order: parts of one mixture
-                .shard(count, number)
-                .interleave(read, cycle_length=_FILES_TOGETHER)
-                .shuffle(buffer, seed=shuffle_seed + number)
-            ).prefetch(2)
-            for number in range(count)
-        ]
-        turns = tf.data.Dataset.range(count).repeat()
-        examples = tf.data.Dataset.choose_from_datasets(streams, turns, stop_on_empty_dataset=False)
-        examples = examples.rebatch(batch_size) if batch_size else examples
-    examples = examples if batch_size else examples.unbatch()
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = cores()  # TensorFlow's own has threads that wait for each other
-    return examples.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def shuffle_buffer(record_bytes: int) -> int:
-    """Return how many records of a size `load_dataset` shuffles among each other (besides the files)."""
-    return min(_SHUFFLE_BUFFER, max(_SHUFFLE_BUFFER_BYTES // record_bytes, 1))
+    return stream(pieces, _chosen(found, name, features), batch_size, shuffle_seed)
 
 
 def data_source(
@@ -310,7 +333,9 @@ def data_source(
 
     found = _prepared(name, data_dir)
     _check_split(found, name, split)
-    pieces = [(str(p.filename), p.skip, p.take) for p in found.info.splits[split].file_instructions]
+    pieces = [
+        (str(p.filename), p.skip, p.take, p.examples_in_shard) for p in found.info.splits[split].file_instructions
+    ]
     return RecordSource(pieces, _chosen(found, name, features))
 
 
@@ -327,41 +352,6 @@ def _chosen(found: tfds.core.DatasetBuilder, name: str, wanted: Sequence[str] | 
         if feature not in there:
             raise ZooError(f"The records of {name} have no {feature!r}.{did_you_mean(feature, there)}")
     return {key: there[key] for key in wanted} if wanted else there
-
-
-def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
-    """Return the specification for `tf.io.parse_example` and what makes tensors of its result.
-
-    Tensors stored as bytes (`Encoding.BYTES`) come back as raw strings and are reinterpreted.
-    """
-    import tensorflow as tf
-    import tensorflow_datasets as tfds
-
-    specs, raw = {}, {}
-    for key, feature in features.items():
-        shape, dtype = feature.shape, tf.as_dtype(feature.np_dtype)
-        encoded = getattr(feature, "_encoding", tfds.features.Encoding.NONE)
-        if encoded == tfds.features.Encoding.BYTES:
-            specs[key] = tf.io.FixedLenFeature((), tf.string)
-            raw[key] = (shape, dtype)
-        elif dtype == tf.string:
-            specs[key] = tf.io.FixedLenFeature(shape, tf.string)
-        else:
-            stored = tf.float32 if dtype.is_floating else tf.int64
-            specs[key] = tf.io.FixedLenFeature(shape, stored)
-
-    def finish(parsed):
-        out = {}
-        for key, feature in features.items():
-            value = parsed[key]
-            if key in raw and value.dtype == tf.string:
-                shape, dtype = raw[key]
-                value = tf.reshape(tf.io.decode_raw(value, dtype), (-1, *shape))
-            dtype = tf.as_dtype(feature.np_dtype)
-            out[key] = value if dtype == tf.string else tf.cast(value, dtype)
-        return out
-
-    return specs, finish
 
 
 def named_part(name: str) -> tuple[str, str]:

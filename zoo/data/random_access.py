@@ -11,29 +11,31 @@ import struct
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.prepared import FOOTER, HEADER, check_record, remedy
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
-
-_HEADER, _FOOTER = 12, 4  # bytes: length and its checksum; checksum of the record
 
 
 class RecordSource(Sequence):
     """A sequence of records, each a dict of numpy arrays, numbers and texts.
 
     Args:
-        pieces: (file, records to skip, records to take), in order.
+        pieces: (file, records to skip, records to take, records that the file holds), in order.
         features: the TFDS features to decode.
     """
 
-    def __init__(self, pieces: Sequence[tuple[str, int, int]], features: Mapping[str, tfds.features.FeatureConnector]):
+    def __init__(
+        self, pieces: Sequence[tuple[str, int, int, int]], features: Mapping[str, tfds.features.FeatureConnector]
+    ):
         self._pieces = list(pieces)
-        self._ends = list(accumulate(take for _, _, take in self._pieces))
+        self._ends = list(accumulate(take for _, _, take, _ in self._pieces))
         self._features = dict(features)
         self._open: dict[str, tuple[mmap.mmap, np.ndarray]] = {}
 
@@ -47,8 +49,8 @@ class RecordSource(Sequence):
         if not 0 <= number < len(self):
             raise IndexError(f"record {index} of {len(self)}")
         piece = bisect_right(self._ends, number)
-        file, skip, take = self._pieces[piece]
-        return self._decode(self._record(file, skip + number - self._ends[piece] + take))
+        file, skip, take, held = self._pieces[piece]
+        return self._decode(self._record(file, skip + number - self._ends[piece] + take, held))
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Return several records: what a torch DataLoader calls for a batch."""
@@ -57,15 +59,13 @@ class RecordSource(Sequence):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # a worker process opens files of its own
 
-    def _record(self, file: str, number: int) -> bytes:
+    def _record(self, file: str, number: int, held: int) -> bytes:
         if file not in self._open:
-            places = _places(file)
-            with open(file, "rb") as opened:
-                self._open[file] = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), places
+            self._open[file] = _opened(file, held)
         content, places = self._open[file]
         start = int(places[number])
-        (length,) = struct.unpack_from("<Q", content, start)
-        return content[start + _HEADER : start + _HEADER + length]
+        length = check_record(content, start, file, number)
+        return content[start + HEADER : start + HEADER + length]
 
     def _decode(self, record: bytes) -> dict[str, Any]:
         import tensorflow_datasets as tfds
@@ -85,20 +85,25 @@ class RecordSource(Sequence):
         return out
 
 
-def _places(file: str) -> np.ndarray:
-    """Return where in a file its records begin.
+def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray]:
+    """Return a file's content, and where in it its records begin.
 
     Raises:
-        ZooError: if the file ends within a record.
+        ZooError: if the file is missing or empty, ends within a record or holds another number of records.
     """
     places = []
-    with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        at, size = 0, len(content)
-        while at < size:
-            places.append(at)
-            if at + _HEADER <= size:
-                (length,) = struct.unpack_from("<Q", content, at)
-                at += _HEADER + length + _FOOTER
-            if at > size or at == places[-1]:
-                raise ZooError(f"{file} ends within a record: it was cut short. Prepare the dataset again.")
-    return np.array(places, np.int64)
+    if not Path(file).is_file() or not Path(file).stat().st_size:
+        raise ZooError(f"{file} is missing or empty. {remedy(Path(file).absolute().parent)}")
+    with open(file, "rb") as opened:
+        content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    at, size = 0, len(content)
+    while at + HEADER <= size:
+        places.append(at)
+        (length,) = struct.unpack_from("<Q", content, at)
+        at += HEADER + length + FOOTER
+    if at != size or len(places) != held:
+        raise ZooError(
+            f"{file} is damaged: {len(places)} records are found in its {size} bytes, expected {held}. "
+            f"{remedy(Path(file).absolute().parent)}"
+        )
+    return content, np.array(places, np.int64)

@@ -89,8 +89,9 @@ class EpochState(keras.callbacks.Callback):
     history go into one file, atomically: a kill at any moment loses at most those seconds.
     """
 
-    def __init__(self, path: Path, patience: int, epochs: int, name: str = ""):
+    def __init__(self, path: Path, patience: int, epochs: int, name: str = "", belongs: str = ""):
         super().__init__()
+        self.belongs = belongs
         self.path, self.patience, self.epochs = path, patience, epochs
         self.title = f"Training {name}".strip()
         self.rows: list[dict[str, float]] = []
@@ -111,6 +112,8 @@ class EpochState(keras.callbacks.Callback):
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 note = json.loads(str(stored["note"]))
+                if note.get("belongs", "") != self.belongs:
+                    raise ZooError(f"{self.path} belongs to another run; delete {self.path.parent} to train anew.")
                 variables = self._variables(model)
                 values = [stored[f"variable_{i}"] for i in range(len(variables))]
                 weights = range(len(model.weights))
@@ -128,6 +131,7 @@ class EpochState(keras.callbacks.Callback):
     def save(self) -> None:
         """Write the state (atomically)."""
         note = {
+            "belongs": self.belongs,
             "rows": self.rows,
             "best": self.best,
             "wait": self.wait,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
 from zoo.errors import ZooError
-from zoo.files import read_json, write_json
+from zoo.files import digest, read_json, write_json
 from zoo.progress import say
+from zoo.store import remove_folder
 from zoo.training.recipe import Recipe, Records, Stage, Values
 
 if TYPE_CHECKING:
@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 _PLAN, _PREPARED = "run.json", "before_fit"
 
 
+def training_folder(out: Path) -> Path:
+    """Return the folder of the unfinished training that ends in a checkpoint."""
+    return out.with_name(out.name + ".training")
+
+
 class Run:
     """`OUT.training`, beside the checkpoint OUT that it ends in.
 
     Attributes:
+        belongs: digest of the plan.
         rows: of the history of the last stage, a dict for each epoch.
         fit_cpu_s, fit_wall_s, after_fit_cpu_s: what was spent, in this run and those before it.
     """
 
     def __init__(self, out: Path):
         self.out = out
-        self.folder = out.with_name(out.name + ".training")
+        self.folder = training_folder(out)
+        self.belongs = ""
         self.rows: list[dict[str, float]] = []
         self.fit_cpu_s = self.fit_wall_s = self.after_fit_cpu_s = 0.0
 
@@ -42,24 +49,28 @@ class Run:
 
         Args:
             out: folder of the checkpoint.
-            plan: what makes two runs the same: recipe, settings, seed.
+            plan: what makes two runs the same: recipe, settings, seed, digest of the dataset. Every file of the
+                folder says which it belongs to.
 
         Raises:
             ZooError: if the folder holds epochs of another run.
         """
         run = cls(out)
+        run.belongs = digest(json.dumps(plan))
         there = run.folder / _PLAN
-        if there.is_file() and read_json(there, "Unfinished training") == json.loads(json.dumps(plan)):
+        before = read_json(there, "Unfinished training") if there.is_file() else {}
+        if before == json.loads(json.dumps(plan)):
             say(f"Going on with the unfinished run in {run.folder}")
             return run
         if any(run.folder.glob("state-*.npz")):
+            other = [key for key in plan if not isinstance(before, dict) or before.get(key) != plan[key]]
             raise ZooError(
-                f"{run.folder} holds an unfinished run with other settings. Repeat its command to go "
-                "on with it, choose another --out, or delete that folder."
+                f"{run.folder} holds an unfinished run with other settings ({', '.join(other)}). Repeat its command to "
+                "go on with it, choose another --out, or delete that folder."
             )
         if run.folder.is_dir():
             say(f"{run.folder} holds a run that ended before its first epoch; it is replaced.")
-            shutil.rmtree(run.folder)
+        remove_folder(run.folder)
         write_json(there, plan)
         return run
 
@@ -70,12 +81,17 @@ class Run:
             return None
         from zoo import registry
 
+        self._check_belongs(checkpoint.read_card(folder).get("belongs"), folder)
         return checkpoint.load(folder, import_recipe=registry.recipe_module)
 
     def save_prepared(self, model: keras.Model, recipe: Recipe, cpu_s: float) -> None:
         """Keep the model as `before_fit` left it."""
-        card = {"summary": "What comes before fit.", "cpu_s": cpu_s}
+        card = {"summary": "What comes before fit.", "cpu_s": cpu_s, "belongs": self.belongs}
         checkpoint.save(model, self.folder / _PREPARED, card, recipe=recipe.name)
+
+    def _check_belongs(self, belongs: str | None, path: Path) -> None:
+        if belongs != self.belongs:
+            raise ZooError(f"{path} belongs to another run than {_PLAN} beside it says; delete {self.folder}.")
 
     def fit(
         self,
@@ -110,6 +126,7 @@ class Run:
             values["patience"],
             values["epochs"],
             f"{self.out.name}, {stage.name}",
+            self.belongs,
         )
         first = state.resume(part)
         cpu, wall = time.process_time(), time.monotonic()
@@ -152,8 +169,8 @@ class Run:
         """Say what training cost, for the card."""
         after = f", and {self.after_fit_cpu_s:.0f} after it" if self.after_fit_cpu_s else ""
         return (
-            f"{self.fit_cpu_s:.0f} CPU-seconds of fit ({self.fit_wall_s:.0f} s on {os.cpu_count()} shared cores, no "
-            f"GPU), {self.before_fit_cpu_s():.0f} before it{after}"
+            f"{self.fit_cpu_s:.0f} CPU-seconds of fit ({self.fit_wall_s:.0f} s on {os.cpu_count()} shared cores, "
+            f"{_accelerators()}), {self.before_fit_cpu_s():.0f} before it{after}"
         )
 
     def write_history(self, path: Path) -> None:
@@ -166,4 +183,13 @@ class Run:
 
     def close(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
+
+
+def _accelerators() -> str:
+    """Return which devices TensorFlow trained on beside the processor."""
+    import tensorflow as tf
+
+    devices = tf.config.get_visible_devices("GPU")
+    names = [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
+    return ", ".join(names) or "no GPU"

@@ -9,6 +9,8 @@ examples, and ends in the same weights as a run that was never interrupted.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +22,9 @@ from zoo import checkpoint, registry
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.progress import say
+from zoo.store import locked
 from zoo.training.recipe import Recipe, Records, Values
-from zoo.training.run import Run
+from zoo.training.run import Run, training_folder
 
 if TYPE_CHECKING:
     import keras
@@ -141,8 +144,6 @@ def train(
         UsageError: if there is no such setting, or the recipe has no smoke settings.
         ZooError: if the dataset is not prepared, or `out` holds an unfinished run with other settings.
     """
-    import keras
-
     made_by = named.recipe
     if smoke and not made_by.smoke:
         raise UsageError(
@@ -157,7 +158,43 @@ def train(
     about = datasets.metadata(chosen["dataset"], data_dir)
     read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
     records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
-    run = Run.open(out, {"recipe": named.name, "settings": chosen, "seed": seed})
+    plan = {"recipe": named.name, "settings": chosen, "seed": seed, "dataset_sha256": about.get("sha256")}
+    with contextlib.suppress(OSError):  # what cannot be written is said when it is
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with locked(training_folder(out)) as waited:
+        if waited and _is_of(out, plan):
+            say(f"{out} was trained by another process with the same settings.")
+        else:
+            _train(named, plan, changes, out, records, held_out, about, data_dir, callbacks)
+    return out
+
+
+def _is_of(out: Path, plan: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint is what a training would give."""
+    if not (out / checkpoint.CARD).is_file():
+        return False
+    card = checkpoint.read_card(out)
+    made_by = {"recipe": card.get("name"), **{key: card.get(key) for key in ("settings", "seed", "dataset_sha256")}}
+    return made_by == json.loads(json.dumps(plan))
+
+
+def _train(
+    named: NamedRecipe,
+    plan: Mapping[str, Any],
+    changes: Values,
+    out: Path,
+    records: Records,
+    held_out: Records,
+    about: Mapping[str, Any],
+    data_dir: str | os.PathLike | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Train, going on with what an earlier run has kept, and write the checkpoint."""
+    import keras
+
+    made_by, chosen, seed = named.recipe, plan["settings"], plan["seed"]
+    read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
+    run = Run.open(out, plan)
     values = {**chosen, "seed": seed, "data_dir": data_dir}
 
     keras.utils.set_random_seed(seed)
@@ -182,6 +219,7 @@ def train(
         "summary": made_by.summary,
         **made_by.card,
         "dataset": f"{chosen['dataset']} version {about['version']}, {about.get('origin', 'see README')}",
+        "dataset_sha256": about.get("sha256"),
         "splits": {"train": chosen["train_split"], "validation": chosen["validation_split"]},
         "settings": chosen,
         "command": _command(named.name, changes, chosen, seed),
@@ -197,7 +235,6 @@ def train(
         extras[checkpoint.GOLDEN] = lambda path: _save_npz(path, arrays)
     checkpoint.save(model, out, card, recipe=made_by.name, extras=extras)
     run.close()
-    return out
 
 
 def _command(name: str, changes: Values, chosen: Values, seed: int) -> str:
