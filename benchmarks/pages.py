@@ -11,7 +11,7 @@ A page (README.md, zoo/SYSTEM/README.md, recipes/README.md, checkpoints/README.m
 where `measured: NAME [NUMBERS]` quotes tables of benchmarks/measured/NAME.json, `scores: PATTERN` the scores on the
 cards of checkpoints, `checkpoints: PATTERN`, `recipes: SYSTEM`, `datasets: SYSTEM` and `experiments: SYSTEM` list what
 there is. recipes/settings.json and datasets/settings.json hold the settings of each recipe and builder, as rows of a
-table. With --check nothing is written; the exit code says whether all is as it should be.
+table; zoo/shipped.json the digest of each checkpoint. With --check nothing is written; the exit code says whether all is as it should be.
 """
 
 from __future__ import annotations
@@ -198,6 +198,12 @@ def all_settings() -> dict[Path, str]:
     }
 
 
+def digests() -> str:
+    """Return the digests of the shipped checkpoints: a card that was changed afterwards is refused."""
+    cards = sorted((ROOT / "checkpoints").glob(f"*/{checkpoint.CARD}"))
+    return json.dumps({card.parent.name: checkpoint.digest(card.parent) for card in cards}, indent=1) + "\n"
+
+
 BLOCKS: dict[str, Callable[[str], str]] = {
     "measured": measured,
     "scores": scores,
@@ -222,7 +228,7 @@ def page(text: str) -> str:
 def everything() -> dict[Path, str]:
     """Return what every written file should hold."""
     pages = {path: page(path.read_text(encoding="utf-8")) for pattern in PAGES for path in sorted(ROOT.glob(pattern))}
-    return {**pages, **all_settings()}
+    return {**pages, **all_settings(), ROOT / "zoo" / "shipped.json": digests()}
 
 
 def main() -> int:

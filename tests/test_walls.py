@@ -19,7 +19,8 @@ FLOORS = (
     {"registry"},
     {"checkpoint"},
     {"data"},
-    {"sampling", "field", "terminal", "metrics", "figures", "settings", "files", "store", "compiled", "progress", "errors"},
+    {"sampling", "field", "terminal", "metrics", "figures", "settings", "gate", "compiled", "files", "foreign"}
+    | {"store", "progress", "errors"},
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

@@ -5,7 +5,9 @@
 well it scores by which command, and the SHA-256 of every other file. What the zoo ships, what
 `zoo train` writes and what a user saves with `zoo.save` have the same form.
 
-Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered classes are built.
+Nothing in a checkpoint is executed: no pickle, no Lambda, and only registered classes are built. What it says is
+checked before it is used: `zoo.gate`. The digest of a checkpoint is the SHA-256 of its card, which holds those of its
+files: `sha256sum card.json` gives it, too.
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.files import atomic_folder, read_json, sha256, write_json
+from zoo.files import sha256, write_json
+from zoo.gate import check_card, check_config, check_weights, read_plain_json
+from zoo.store import atomic_folder, identity, recover
 
 if TYPE_CHECKING:
     import keras
 
 FORMAT = 1
+_TRIES = 20
 CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.json"
 GOLDEN = "golden.npz"
 """Inputs with the model's answers, which every later version must repeat."""
@@ -134,20 +139,40 @@ def save(
 def read_card(folder: str | os.PathLike) -> dict[str, Any]:
     """Return the card of a checkpoint folder."""
     folder = Path(folder)
+    recover(folder)
     if not (folder / CARD).is_file():
         raise ZooError(
             f"{folder} is not a checkpoint: it has no {CARD}. "
             "A checkpoint is a folder that zoo.save or `zoo train` wrote."
         )
-    card = read_json(folder / CARD, "Checkpoint card")
-    if not isinstance(card, dict) or not isinstance(card.get("files"), dict):
-        raise ZooError(f"{folder / CARD} does not list its files; restore it or train again.")
+    card = read_plain_json(folder / CARD, "Checkpoint card")
+    check_card(card, folder / CARD)
     return card
+
+
+def digest(folder: str | os.PathLike) -> str:
+    """Return the SHA-256 of a checkpoint: of its card, which holds those of its files."""
+    return sha256(Path(folder) / CARD)
 
 
 def missing_files(folder: str | os.PathLike) -> list[str]:
     """Return the files that the card names and the folder lacks."""
     return [name for name in read_card(folder)["files"] if not (Path(folder) / name).is_file()]
+
+
+def changed(folder: str | os.PathLike) -> dict[str, str]:
+    """Return file -> what is wrong with it, of all files that are not as the card says."""
+    folder = Path(folder)
+    wrong = {}
+    for name, expected in read_card(folder)["files"].items():
+        path = folder / name
+        if folder.resolve() not in path.resolve().parents:
+            wrong[name] = "is a link out of the checkpoint"
+        elif not path.is_file():
+            wrong[name] = "is missing"
+        elif (found := sha256(path)) != expected["sha256"]:
+            wrong[name] = f"was changed: its SHA-256 is {found[:16]}..., the card says {expected['sha256'][:16]}..."
+    return wrong
 
 
 def verify(folder: str | os.PathLike) -> dict[str, Any]:
@@ -157,43 +182,59 @@ def verify(folder: str | os.PathLike) -> dict[str, Any]:
     for name in (CONFIG, WEIGHTS):
         if name not in card["files"]:
             raise ZooError(f"{folder / CARD} does not vouch for {name}; restore it or train again.")
-    for name, expected in card["files"].items():
-        path = folder / name
-        if folder.resolve() not in path.resolve().parents:
-            raise ZooError(f"{folder / CARD} names a file outside the checkpoint: {name}.")
-        if not path.is_file():
-            raise ZooError(f"{folder} lacks {name}; copy it again or train again.")
-        found = sha256(path)
-        if found != expected["sha256"]:
-            raise ZooError(
-                f"{path} was changed: its SHA-256 is {found[:16]}..., the card says "
-                f"{expected['sha256'][:16]}.... It was not loaded; restore the file."
-            )
+    for name, why in changed(folder).items():
+        raise ZooError(f"{folder / name} {why}. Nothing was loaded; copy the file again or train again.")
     return card
 
 
-def load(folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None = None) -> keras.Model:
+def load(
+    folder: str | os.PathLike, import_recipe: Callable[[str], Any] | None = None, expected: str | None = None
+) -> keras.Model:
     """Verify a checkpoint folder and return its model.
 
     Args:
         folder: the checkpoint.
         import_recipe: called with the recipe's name, so that the model's classes get registered.
+        expected: the digest that the checkpoint must have.
 
     Raises:
-        ZooError: if a file is missing or changed, or the model's classes are not registered.
+        ZooError: if a file is missing or changed, its digest is another one, or the model's classes are not registered.
     """
     folder = Path(folder)
+    for _ in range(_TRIES):
+        read_card(folder)
+        before = identity(folder)
+        try:
+            model = _load(folder, import_recipe, expected)
+        except ZooError:
+            if identity(folder) == before:
+                raise
+        else:
+            if identity(folder) == before:
+                return model
+        # Another process saved this checkpoint meanwhile: half of what was read is the old one's.
+    raise ZooError(f"{folder} is being written again and again; load it when that has ended.")
+
+
+def _load(folder: Path, import_recipe: Callable[[str], Any] | None, expected: str | None) -> keras.Model:
+    found = digest(folder)
+    if expected is not None and found != expected.lower():
+        raise ZooError(
+            f"{folder} has the digest {found}, expected {expected}: it is not the checkpoint that was meant. Ask for "
+            "the right one, or for its digest (zoo info says it)."
+        )
     verify(folder)
-    config = read_json(folder / CONFIG, "Checkpoint configuration")
+    config = read_plain_json(folder / CONFIG, "Checkpoint configuration")
+    check_config(config, folder / CONFIG, check_weights(folder / WEIGHTS))
     if config.get("format") != FORMAT:
         raise ZooError(f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo.")
-    if config["recipe"] and import_recipe:
+    if config.get("recipe") and import_recipe:
         import_recipe(config["recipe"])
     _import_own_classes(config["model"])
     model = _build(config["model"], str(folder))
     try:
         model.load_weights(folder / WEIGHTS)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # Keras and h5py raise what they please
         raise ZooError(
             f"{folder / WEIGHTS} does not fit the model that {CONFIG} describes ({_first_line(error)})."
         ) from error
@@ -247,7 +288,7 @@ def _build(described: Mapping[str, Any], what: str) -> keras.Model:
 
     try:
         return keras.saving.deserialize_keras_object(described, safe_mode=True)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever a class makes of a configuration that is not its own
         raise ZooError(
             f"{what} cannot be built from its configuration ({_first_line(error)}). A checkpoint holds no "
             "code: no Lambda, and classes of your own need a complete get_config, "

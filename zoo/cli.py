@@ -33,6 +33,7 @@ examples:
   zoo datasets                               which datasets there are
   zoo prepare microseismic/marine_small      download or simulate a dataset
   zoo prepare stead/mini --manual-dir STEAD  ... or read an archive's own files
+  zoo verify microseismic/marine_small       compare every byte of it with its manifest
   zoo train cvae_emulator --seed 1           train a recipe on its dataset
   zoo evaluate cvae_emulator --json          score a model on its test split
 """
@@ -47,19 +48,23 @@ def _list(args: argparse.Namespace) -> None:
     from zoo import registry
 
     names = registry.list_models(args.pattern, getattr(args, "for"))
+    known = registry.cards()
     if not names:
-        everything = registry.list_models()
-        questions = {str(registry.card(name).get("answers", "")) for name in everything} - {""}
+        everything = list(known)
+        questions = {card.get("answers") or "" for card in known.values()} - {""}
         asked = getattr(args, "for")
         if asked and not registry.list_models(answering=asked):
             raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, {*questions, *SYSTEMS})}")
         raise ZooError(f"No model matches {args.pattern!r}.{did_you_mean(args.pattern.strip('*'), everything)}")
-    cards = [registry.card(name) for name in names]
+    cards = [known[name] for name in names]
     if args.json:
         keys = ("name", "summary", "answers", "dataset", "default")
         print_json([{key: card.get(key) for key in keys} for card in cards])
         return
-    rows = [(c["name"], "default" if c.get("default") else "", c.get("answers", ""), c["summary"]) for c in cards]
+    rows = [
+        (c["name"], "default" if c.get("default") else "", c.get("answers") or "", c.get("summary") or "")
+        for c in cards
+    ]
     print_table(("model", "", "answers", "what it does"), rows)
 
 
@@ -77,13 +82,25 @@ def _info(args: argparse.Namespace) -> None:
     if args.json:
         print_json(info)
         return
-    for key in ("kind", "name", "summary", "paper", "answers", "inputs", "outputs", "dataset", "configs", "prepared"):
+    for key in (
+        "kind",
+        "name",
+        "summary",
+        "paper",
+        "answers",
+        "inputs",
+        "outputs",
+        "dataset",
+        "configs",
+        "prepared",
+        "sha256",
+    ):
         if info.get(key):
             print_entry(key, info[key])
     for split, score in (info.get("scores") or {}).items():
         for metric, value in score["metrics"].items():
             print_entry(f"{split} {metric}", value)
-        print_entry(f"{split} by", score["command"])
+        print_entry(f"{split} by", score.get("command", ""))
     for key in ("command", "seed", "cost", "licence", "citation", "about"):
         if info.get(key) not in (None, ""):
             print_entry(key, info[key])
@@ -128,6 +145,24 @@ def _prepare(args: argparse.Namespace) -> None:
         args.name, args.data_dir, args.manual_dir, args.limit, settings_of(args.set), args.workers, args.beam
     )
     print_json({"dataset": args.name, "folder": str(folder)}) if args.json else print(folder)
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from zoo import registry
+    from zoo.data import builders, datasets
+
+    if args.name.split("/")[0] in builders.list_datasets():
+        folder, wrong = datasets.verify(args.name, args.data_dir)
+    else:
+        folder, wrong = registry.verify(args.name)
+    if args.json:
+        print_json({"name": args.name, "folder": str(folder), "wrong": wrong})
+    elif not wrong:
+        print(f"{folder}: all is as it was written")
+    if wrong:
+        found = "; ".join(f"{file} {why}" for file, why in wrong.items())
+        remedy = "zoo prepare mends it" if "/" in args.name else "restore it or train again"
+        raise ZooError(f"{folder} is damaged: {found}. {remedy}.")
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -231,6 +266,8 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--limit", type=positive, metavar="N", help="at most N examples a split")
     prepare.add_argument("--workers", type=positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
+    verify = commands.add("verify", _verify, "compare every byte of a dataset or a model with its manifest", data=True)
+    verify.add_argument("name", metavar="NAME", help="NAME/CONFIG of a dataset, a model or the folder of one")
     train = commands.add(
         "train", _train, "train a recipe (goes on with an interrupted run)", data=True, settings=True, resumes=True
     )

@@ -6,16 +6,15 @@ import csv
 import hashlib
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
+from zoo.foreign import read_npz
 from zoo.store import atomic_folder, atomic_path, explain_disk, sync
 
-__all__ = [  # the store's two ways to write are found here, too
+__all__ = [  # what the store and the readers of foreign files give is found here, too
     "atomic_folder",
     "atomic_path",
     "cache_folder",
@@ -70,17 +69,6 @@ def digest(*parts: Any) -> str:
     return made.hexdigest()
 
 
-def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
-    """Read every array of an .npz file; `remedy` says in the error what to do about one that is damaged."""
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ZooError(f"{path} is damaged, cut short or no npz ({error}). {remedy}") from error
-
-
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Write JSON (numpy scalars and arrays become numbers and lists), atomically."""
 
@@ -99,7 +87,7 @@ def read_json(path: str | os.PathLike, what: str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ZooError(f"{what}: there is no {path}.") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ZooError(f"{what}: {path} is not valid JSON ({error}). Restore it or make it anew.") from error
 
 

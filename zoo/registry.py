@@ -14,6 +14,7 @@ from __future__ import annotations
 import fnmatch
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -23,24 +24,49 @@ from typing import TYPE_CHECKING, Any
 from zoo import checkpoint
 from zoo.data.builders import SETTINGS, dataset_settings, list_datasets
 from zoo.errors import ZooError, did_you_mean
-from zoo.files import cache_folder, read_json, room
+from zoo.files import cache_folder, read_json, room, write_with
+from zoo.progress import say
+from zoo.store import is_leftover, recover_all
 
 if TYPE_CHECKING:
     import keras
 
 
+_SHIPPED = Path(__file__).with_name("shipped.json")
+"""Name -> digest of the checkpoints that the zoo ships; `make readme` writes it."""
+
+
 def checkpoint_folders() -> list[Path]:
     own = [Path(p).expanduser() for p in os.environ.get("ZOO_CHECKPOINTS", "").split(os.pathsep) if p]
-    return [*own, room("checkpoints"), cache_folder() / "checkpoints"]
+    return [*own, room("checkpoints"), _downloaded()]
 
 
 def _checkpoints() -> dict[str, Path]:
     """Return full name -> folder; the first folder that has a name wins."""
     found: dict[str, Path] = {}
     for folder in checkpoint_folders():
+        recover_all(folder)
         for card in sorted(folder.glob(f"*/{checkpoint.CARD}")):
-            found.setdefault(card.parent.name, card.parent)
+            if not is_leftover(card.parent):
+                found.setdefault(card.parent.name, card.parent)
     return found
+
+
+def cards() -> dict[str, dict[str, Any]]:
+    """Return full name -> card of the checkpoints at hand; one that cannot be read is named on stderr and left out."""
+    found = {}
+    for name, folder in sorted(_checkpoints().items()):
+        try:
+            found[name] = {**checkpoint.read_card(folder), "name": name}
+        except ZooError as error:
+            _note(f"Left out: {error}")
+    return found
+
+
+@lru_cache
+def _note(message: str) -> None:
+    """Say a thing once."""
+    say(message)
 
 
 def list_models(pattern: str = "*", answering: str = "") -> list[str]:
@@ -50,11 +76,11 @@ def list_models(pattern: str = "*", answering: str = "") -> list[str]:
         pattern: a wildcard (`*emulator*`) that the names match.
         answering: the question that they answer ("crust.thickness"), or its system ("crust").
     """
-    found = _checkpoints()
-    names = [name for name in sorted(found) if fnmatch.fnmatch(name, pattern)]
-    if not answering:
-        return names
-    return [name for name in names if _is_meant(checkpoint.read_card(found[name]).get("answers", ""), answering)]
+    return [
+        name
+        for name, about in cards().items()
+        if fnmatch.fnmatch(name, pattern) and (not answering or _is_meant(about.get("answers") or "", answering))
+    ]
 
 
 def _is_meant(answers: str, asked: str) -> bool:
@@ -71,7 +97,7 @@ def full_name(name: str) -> str:
     if name in known:
         return name
     tags = [other for other in known if other.split(".")[0] == name]
-    default = [other for other in tags if checkpoint.read_card(known[other]).get("default")]
+    default = [other for other in tags if len(tags) > 1 and cards().get(other, {}).get("default")]
     if default or len(tags) == 1:
         return (default or tags)[0]
     if tags:
@@ -85,6 +111,17 @@ def full_name(name: str) -> str:
 def card(name: str) -> dict[str, Any]:
     """Return the card of a model at hand, by its full name."""
     return checkpoint.read_card(_checkpoints()[full_name(name)])
+
+
+def shipped_digest(folder: Path) -> str | None:
+    """Return the digest that a checkpoint of the package, or its copy in the cache, must have; None for others."""
+    if folder.resolve().parent not in {place.resolve() for place in (room("checkpoints"), _downloaded())}:
+        return None
+    return read_json(_SHIPPED, "The digests of the shipped checkpoints").get(folder.name)
+
+
+def _downloaded() -> Path:
+    return cache_folder() / "checkpoints"
 
 
 def find(name_or_folder: str | os.PathLike) -> Path:
@@ -102,46 +139,70 @@ def find(name_or_folder: str | os.PathLike) -> Path:
 def _download(name: str, folder: Path) -> Path:
     """Complete a card-only checkpoint in the cache from the mirrors that its card names."""
     from zoo.data.download import fetch
-    from zoo.files import write_json
 
     card = checkpoint.read_card(folder)
-    mirrors = card.get("mirrors", [])
+    mirrors = card.get("mirrors") or []
     if not mirrors:
         lacking = ", ".join(checkpoint.missing_files(folder))
         raise ZooError(
             f"The checkpoint {name} lacks {lacking} and its card names no mirror. Put the files into "
             f"a folder {name} and name its parent in ZOO_CHECKPOINTS."
         )
-    target = cache_folder() / "checkpoints" / name
+    target = _downloaded() / name
     for file, expected in card["files"].items():
         urls = [f"{mirror.rstrip('/')}/{file}" for mirror in mirrors]
         fetch(urls, target / file, sha256=expected["sha256"], size_bytes=expected["bytes"])
-    write_json(target / checkpoint.CARD, card)
+    # The card at hand, byte by byte: a mirror gives only files that it lists, and its digest stays.
+    write_with(target / checkpoint.CARD, lambda path: shutil.copyfile(folder / checkpoint.CARD, path))
     return target
 
 
-def load(name_or_folder: str | os.PathLike, answering: str | Sequence[str] = "") -> keras.Model:
+def load(
+    name_or_folder: str | os.PathLike, answering: str | Sequence[str] = "", *, sha256: str | None = None
+) -> keras.Model:
     """Return a pretrained model that takes and gives physical units (`zoo.info` says which).
 
     Args:
         name_or_folder: `architecture.tag`, `architecture` (its default tag), or a checkpoint folder.
         answering: the question that the model must answer ("crust.thickness"), or several; empty: any.
+        sha256: the digest that the checkpoint must have, as `zoo.info(name)["sha256"]` said it where it was made; for
+            checkpoints that come from somebody else. One that the zoo ships is always held to its own.
 
     Returns:
         A keras.Model.
 
     Raises:
-        ZooError: if there is no such model, a file of it is missing or was changed, or it answers something else.
+        ZooError: if there is no such model, a file of it is missing or was changed, it answers something else, or it
+            is not the one that was meant.
     """
     folder = find(name_or_folder)
+    shipped = shipped_digest(folder)
+    if shipped and checkpoint.digest(folder) != shipped:
+        raise ZooError(
+            f"{folder} is not the checkpoint that was shipped under this name: its card was changed. Install "
+            "seismic-zoo again; if you trained it, keep it in a folder of ZOO_CHECKPOINTS (in a checkout: make readme)."
+        )
     wanted = [answering] if isinstance(answering, str) else list(answering)
     stated = checkpoint.read_card(folder).get("answers", "")
     if any(wanted) and stated:  # a card without the word: the class is asked, once it is there
         _check_answer(stated, wanted, str(name_or_folder))
-    model = checkpoint.load(folder, import_recipe=recipe_module)
+    model = checkpoint.load(folder, recipe_module, sha256)
     if any(wanted) and not stated:
         _check_answer(getattr(model, "answers", ""), wanted, str(name_or_folder))
     return model
+
+
+def verify(name_or_folder: str | os.PathLike) -> tuple[Path, dict[str, str]]:
+    """Compare every byte of a checkpoint with its card.
+
+    Returns:
+        Its folder, and file -> what is wrong with it.
+    """
+    folder = find(name_or_folder)
+    wrong = checkpoint.changed(folder)
+    if (shipped := shipped_digest(folder)) and checkpoint.digest(folder) != shipped:
+        wrong[checkpoint.CARD] = "is not the one that was shipped"
+    return folder, wrong
 
 
 def model_for(model: keras.Model | str | os.PathLike, answering: str | Sequence[str]) -> tuple[keras.Model, str]:
@@ -201,20 +262,21 @@ def info(name: str) -> dict[str, Any]:
 
     path = Path(name).expanduser()
     if (path / checkpoint.CARD).is_file():
-        return checkpoint.read_card(path)
+        return {**checkpoint.read_card(path), "sha256": checkpoint.digest(path)}
     if name.split("/")[0] in list_datasets():
         return {**datasets.describe(name), "settings_table": dataset_settings(name.split("/")[0])}
     recipe = name.split(".")[0]
     try:
-        found = card(name)
-        stated = recipe_settings(found["recipe"]) if found.get("recipe") in list_recipes() else []
-        return {**found, "kind": "model", "settings_table": stated}
+        full = full_name(name)
     except ZooError:
         if recipe in list_recipes():
             about = _docstring(recipe_path(recipe))
             return {"name": name, "kind": "recipe", "about": about, "settings_table": recipe_settings(recipe)}
         everything = {*_checkpoints(), *list_recipes(), *list_datasets()}
         raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
+    found = card(full)
+    stated = recipe_settings(found["recipe"]) if found.get("recipe") in list_recipes() else []
+    return {**found, "kind": "model", "sha256": checkpoint.digest(_checkpoints()[full]), "settings_table": stated}
 
 
 def list_recipes() -> list[str]:

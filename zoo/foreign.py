@@ -1,0 +1,137 @@
+"""Binary files from outside: every way in which a library stumbles over one is told in a sentence, and sizes bounded.
+
+A damaged file makes h5py, zip, numpy and ObsPy raise what they please, and a header of a kilobyte may state terabytes.
+Here is the one place that knows both: `reading` turns their errors into ours; `read_npz`, `read_npy` and `open_hdf5`
+compare the sizes that a header states with those of the file before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy as np
+
+_DEFLATE_AT_MOST = 1032
+"""The most that deflate, which zip and HDF5 use, makes out of a byte."""
+_FREE_BYTES = 1 << 20
+"""What a header may state whatever the size of its file."""
+_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset"}
+"""Of HDF5 itself; others are programs that it would load from the computer."""
+
+
+@contextmanager
+def reading(path: str | os.PathLike, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises over a damaged file into an error with the file's name and what to do.
+
+    Args:
+        path: of the file.
+        remedy: a sentence.
+
+    Raises:
+        ZooError: instead of any other error.
+    """
+    try:
+        yield
+    except ZooError:
+        raise
+    except FileNotFoundError as error:
+        raise ZooError(f"There is no file {path}. {remedy}") from error
+    except PermissionError as error:
+        raise ZooError(f"{path} may not be read ({error.strerror}). Ask for the right to read it.") from error
+    except Exception as error:  # OSError, RuntimeError, KeyError, MemoryError, TokenError ... of four libraries
+        text = " ".join(str(error).split())[:200] or "no reason is given"
+        why = f"{type(error).__name__}: {text}"
+        raise ZooError(f"{path} is damaged, cut short or of another kind ({why}). {remedy}") from error
+
+
+def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
+    """Return every array of an .npz file.
+
+    Args:
+        path: of the file.
+        remedy: a sentence that says what to do about one that is damaged.
+
+    Raises:
+        ZooError: if it is no npz, a member is no array of numbers or text, or one states more than the file can hold.
+    """
+    with reading(path, remedy):
+        return parse_npz(path)
+
+
+def parse_npz(file: str | os.PathLike | BinaryIO) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz file or stream; raises whatever its damage makes numpy and zip raise."""
+    arrays = {}
+    with zipfile.ZipFile(file) as members:
+        if len(set(members.namelist())) < len(members.namelist()):
+            raise ValueError("a member stands in it twice")
+        for entry in members.infolist():
+            if not entry.filename.endswith(".npy"):
+                raise ValueError(f"its member {entry.filename[:80]!r} is no array (.npy)")
+            if entry.file_size > entry.compress_size * _DEFLATE_AT_MOST + _FREE_BYTES:
+                raise ValueError(f"its member {entry.filename[:80]!r} states {entry.file_size} bytes")
+            name = entry.filename.removesuffix(".npy")
+            arrays[name] = _array(lambda entry=entry: members.open(entry), entry.file_size)
+    return arrays
+
+
+def read_npy(path: str | os.PathLike, remedy: str) -> np.ndarray:
+    """Return the array of an .npy file; as `read_npz`."""
+    with reading(path, remedy):
+        return _array(lambda: open(path, "rb"), os.path.getsize(path))
+
+
+def _array(opened: Callable[[], BinaryIO], size_bytes: int) -> np.ndarray:
+    """Return the array of an .npy stream whose header states no more than the stream holds."""
+    import numpy as np
+
+    with opened() as stream:
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(stream)
+        left = size_bytes - stream.tell()
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not read")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"its header states the shape {shape}")
+    count = math.prod(shape)
+    if count * max(dtype.itemsize, 1) > left:
+        raise ValueError(f"its header states {count} x {dtype.itemsize} bytes, {left} are there")
+    with opened() as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+@contextmanager
+def open_hdf5(path: str | os.PathLike | io.BytesIO) -> Iterator[h5py.File]:
+    """Open an HDF5 file in which every array lies in the file itself and is no larger than the file can hold.
+
+    Raises:
+        ValueError: if an array is stored elsewhere (external, virtual), needs a program to be read, or states more
+            than is there; and whatever h5py raises. `reading` around it turns these into a ZooError.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: _check_dataset(item) if isinstance(item, h5py.Dataset) else None)
+        yield file
+
+
+def _check_dataset(item: h5py.Dataset) -> None:
+    made = item.id.get_create_plist()
+    if item.is_virtual or made.get_external_count():
+        raise ValueError(f"{item.name} is stored in other files")
+    filters = [made.get_filter(number)[0] for number in range(made.get_nfilters())]
+    if unknown := [number for number in filters if number not in _FILTERS]:
+        raise ValueError(f"{item.name} is stored with the filter {unknown[0]}, which HDF5 does not have itself")
+    stated, stored = math.prod(item.shape or ()) * item.id.get_type().get_size(), item.id.get_storage_size()
+    if stated > stored * (_DEFLATE_AT_MOST if filters else 1) + _FREE_BYTES:
+        raise ValueError(f"{item.name} states {stated} bytes, {stored} are stored")
