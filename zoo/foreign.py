@@ -7,7 +7,6 @@ compare the sizes that a header states with those of the file before anything is
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import zipfile
@@ -111,7 +110,7 @@ def _array(opened: Callable[[], BinaryIO], size_bytes: int) -> np.ndarray:
 
 
 @contextmanager
-def open_hdf5(path: str | os.PathLike | io.BytesIO) -> Iterator[h5py.File]:
+def open_hdf5(path: str | os.PathLike | BinaryIO) -> Iterator[h5py.File]:
     """Open an HDF5 file in which every array lies in the file itself and is no larger than the file can hold.
 
     Raises:
@@ -121,17 +120,29 @@ def open_hdf5(path: str | os.PathLike | io.BytesIO) -> Iterator[h5py.File]:
     import h5py
 
     with h5py.File(path, "r") as file:
-        file.visititems(lambda name, item: _check_dataset(item) if isinstance(item, h5py.Dataset) else None)
+
+        def visit(name: str, item: h5py.HLObject) -> None:
+            if isinstance(item, h5py.Dataset):
+                check_stored(item.id, name)
+
+        file.visititems(visit)
         yield file
 
 
-def _check_dataset(item: h5py.Dataset) -> None:
-    made = item.id.get_create_plist()
-    if item.is_virtual or made.get_external_count():
-        raise ValueError(f"{item.name} is stored in other files")
+def check_stored(array: h5py.h5d.DatasetID, name: str) -> None:
+    """Refuse an array of an HDF5 file (of h5py's low level) that is stored elsewhere or states more than is there.
+
+    Raises:
+        ValueError: that says what is wrong.
+    """
+    from h5py import h5d
+
+    made = array.get_create_plist()
+    if made.get_layout() == h5d.VIRTUAL or made.get_external_count():
+        raise ValueError(f"{name} is stored in other files")
     filters = [made.get_filter(number)[0] for number in range(made.get_nfilters())]
     if unknown := [number for number in filters if number not in _FILTERS]:
-        raise ValueError(f"{item.name} is stored with the filter {unknown[0]}, which HDF5 does not have itself")
-    stated, stored = math.prod(item.shape or ()) * item.id.get_type().get_size(), item.id.get_storage_size()
+        raise ValueError(f"{name} is stored with the filter {unknown[0]}, which HDF5 does not have itself")
+    stated, stored = math.prod(array.shape or ()) * array.get_type().get_size(), array.get_storage_size()
     if stated > stored * (_DEFLATE_AT_MOST if filters else 1) + _FREE_BYTES:
-        raise ValueError(f"{item.name} states {stated} bytes, {stored} are stored")
+        raise ValueError(f"{name} states {stated} bytes, {stored} are stored")

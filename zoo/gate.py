@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.foreign import open_hdf5, reading
+from zoo.foreign import check_stored, reading
 
 _JSON_BYTES, _DEPTH, _FILES, _FILE_BYTES, _MIRRORS = 64_000_000, 100, 1000, 1 << 40, 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -161,30 +161,32 @@ def check_weights(path: Path) -> int:
         ZooError: if it holds anything but groups and plain arrays of numbers, stored in the file itself.
     """
     import h5py
+    from h5py import h5g, h5l, h5o, h5t
 
-    count = 0
-    with reading(path, "Copy it again or train again; it was not loaded."), open_hdf5(path) as file:
+    seen: set[Any] = set()
+    kinds = (h5t.FLOAT, h5t.INTEGER, h5t.ENUM)  # the last: booleans
 
-        def visit(group: h5py.Group, depth: int) -> int:
-            if depth > _DEPTH:
-                raise ValueError("groups lie too deep in each other")
-            total = 0
-            for name in group:
-                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise ValueError(f"{group.name}/{name} is a link, expected an array or a group")
-                item = group[name]
-                place = (item.file.id, h5py.h5o.get_info(item.id).addr)
-                if place in seen:
-                    raise ValueError(f"{item.name} stands in it twice")
-                seen.add(place)
-                total += visit(item, depth + 1) if isinstance(item, h5py.Group) else numbers(item)
-            return total
+    def visit(group: h5g.GroupID, where: str, depth: int) -> int:
+        if depth > _DEPTH:
+            raise ValueError("groups lie too deep in each other")
+        total = 0
+        for name in list(group):
+            place = f"{where}/{name.decode(errors='replace')}"
+            if group.links.get_info(name).type != h5l.TYPE_HARD:
+                raise ValueError(f"{place} is a link, expected an array or a group")
+            item = h5o.open(group, name)
+            address = h5o.get_info(item).addr
+            if address in seen:
+                raise ValueError(f"{place} stands in it twice")
+            seen.add(address)
+            if isinstance(item, h5g.GroupID):
+                total += visit(item, place, depth + 1)
+            elif isinstance(item, h5py.h5d.DatasetID) and item.get_type().get_class() in kinds:
+                check_stored(item, place)
+                total += math.prod(item.shape)
+            else:
+                raise ValueError(f"{place} is no array of numbers")
+        return total
 
-        def numbers(item: Any) -> int:
-            if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub" or item.dtype.subdtype:
-                raise ValueError(f"{item.name} is no array of numbers")
-            return math.prod(item.shape)
-
-        seen: set[Any] = set()
-        count = visit(file, 0)
-    return count
+    with reading(path, "Copy it again or train again; it was not loaded."), h5py.File(path, "r") as file:
+        return visit(h5g.open(file.id, b"/"), "", 0)
