@@ -93,6 +93,14 @@ def _array(opened: Callable[[], BinaryIO], size_bytes: int) -> np.ndarray:
     """Return the array of an .npy stream whose header states no more than the stream holds."""
     import numpy as np
 
+    _check_header(opened, size_bytes)
+    with opened() as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _check_header(opened: Callable[[], BinaryIO], size_bytes: int) -> None:
+    import numpy as np
+
     with opened() as stream:
         version = np.lib.format.read_magic(stream)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -105,8 +113,32 @@ def _array(opened: Callable[[], BinaryIO], size_bytes: int) -> np.ndarray:
     count = math.prod(shape)
     if count * max(dtype.itemsize, 1) > left:
         raise ValueError(f"its header states {count} x {dtype.itemsize} bytes, {left} are there")
-    with opened() as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def check_npy(path: str | os.PathLike) -> None:
+    """Refuse a file that is no .npy, or holds less than it states; a reader for downloads.
+
+    Raises:
+        ZooError: that says so.
+    """
+    with reading(path, "Fetch it again."):
+        _check_header(lambda: open(path, "rb"), os.path.getsize(path))
+
+
+def check_zip(path: str | os.PathLike) -> None:
+    """Refuse a file that is no zip, or one without content; as `check_npy`."""
+    with reading(path, "Fetch it again."), zipfile.ZipFile(path) as archive:
+        if not archive.namelist():
+            raise ValueError("it holds no files")
+
+
+def check_hdf5(path: str | os.PathLike) -> None:
+    """Refuse a file that is no HDF5, or one without content; as `check_npy`."""
+    import h5py
+
+    with reading(path, "Fetch it again."), h5py.File(path, "r") as file:
+        if not len(file):
+            raise ValueError("it holds nothing")
 
 
 @contextmanager

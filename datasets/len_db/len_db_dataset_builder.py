@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
 from zoo.errors import ZooError
+from zoo.foreign import check_hdf5
 from zoo.seismograms import signals
 from zoo.seismograms.archives.checks import SKIPPED, Problem
 from zoo.seismograms.archives.preparation import (
@@ -130,7 +131,7 @@ class Builder(WaveformBuilder):
     def _sources(self, dl_manager: tfds.download.DownloadManager) -> list[Path]:
         folder = manual_folder(dl_manager)
         if folder is None:
-            return [fetch(URL, Path(dl_manager.download_dir) / FILE)]
+            return [fetch(URL, Path(dl_manager.download_dir) / FILE, opens=check_hdf5)]
         if not (folder / FILE).is_file():
             raise ZooError(
                 f"len_db/{self.builder_config.name}: {folder} holds no {FILE}. It is at {URL} ({SIZE_GB} GB); without "

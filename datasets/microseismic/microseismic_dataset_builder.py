@@ -12,6 +12,7 @@ from zoo.data import shards
 from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
 from zoo.errors import UsageError, ZooError
+from zoo.foreign import check_npy
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
 from zoo.settings import Setting, read
 
@@ -313,5 +314,5 @@ def _published_folder(dl_manager: tfds.download.DownloadManager, folder: Path) -
     target = folder / "spurio_mancini_2021"
     if not published.is_complete(target):
         for name in (published.COORDINATES, published.TRACES):
-            fetch(f"{published.URL}/{name}", target / name)
+            fetch(f"{published.URL}/{name}", target / name, opens=check_npy)
     return target

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.foreign import read_npy
 
 TRACES, COORDINATES = "seismograms_4000seismo_ISO.npy", "coordinates_4000seismo_ISO.npy"
 _COMMIT = "8291a94a2b0c34a7cc7d0613665a0ff383cc4abf"
@@ -83,12 +84,9 @@ def _pair(folder: Path, split: str) -> Path | None:
 
 
 def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise ZooError(f"{path} is missing; it belongs to the traces beside it.") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise ZooError(f"{path} is truncated or no .npy file ({error}); copy it again.") from error
+    if not path.is_file():
+        raise ZooError(f"{path} is missing; it belongs to the traces beside it.")
+    return read_npy(path, "It may be truncated or no .npy file: copy it again.")
 
 
 def _check(path: Path, traces: np.ndarray, index: np.ndarray) -> None:

@@ -6,11 +6,10 @@ import itertools
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from zoo.data.archives import extract
 from zoo.data.download import fetch
 from zoo.errors import ZooError
+from zoo.foreign import check_npy, check_zip, read_npy
 from zoo.progress import say
 from zoo.seismograms.archives.hdf5 import TraceFile
 
@@ -133,21 +132,24 @@ def download(folder: Path, chunk: int) -> list[tuple[Path, Path]]:
                 f"STEAD {name} needs about {2 * size_gb:g} GB, packed and unpacked, and {here} has {free_gb:.1f} GB. "
                 "Free some space or choose another folder (--data-dir)."
             )
-        archive = fetch(url, here / f"{name}.zip")
-        with open(archive, "rb") as file:
-            begin = file.read(4)
-        if not begin.startswith(b"PK"):
-            shutil.rmtree(here)  # with its pinned checksum
-            raise ZooError(
-                f"{url} led to something that is not a zip (it begins with {begin!r}), perhaps a page that asks to "
-                "sign in. Open it in a browser, unpack what it gives and name the folder with --manual-dir."
-            )
+        archive = fetch(url, here / f"{name}.zip", opens=_opens)
         extract(archive, ["*.hdf5", "*.csv"], here)
         archive.unlink()
     found = _unpacked(here)
     if found is None:
         raise ZooError(f"The zip from {url} did not hold one .hdf5 and one .csv: look into {here}.")
     return [found]
+
+
+def _opens(archive: Path) -> None:
+    with open(archive, "rb") as file:
+        begin = file.read(4)
+    if not begin.startswith(b"PK"):
+        raise ZooError(
+            f"not a zip (it begins with {begin!r}), perhaps a page that asks to sign in: open the address in a "
+            "browser, unpack what it gives and name the folder"
+        )
+    check_zip(archive)
 
 
 def _unpacked(folder: Path) -> tuple[Path, Path] | None:
@@ -164,7 +166,7 @@ def test_list(manual: Path | None, folder: Path) -> Path:
     if manual is not None and (manual / TEST_LIST).is_file():
         return manual / TEST_LIST
     try:
-        return fetch(TEST_LIST_URL, folder / TEST_LIST)
+        return fetch(TEST_LIST_URL, folder / TEST_LIST, opens=check_npy)
     except ZooError as error:
         raise ZooError(
             f"The published split needs EQTransformer's list of test traces, {TEST_LIST_URL}. {error} A dataset that "
@@ -178,10 +180,7 @@ def test_names(path: Path) -> set[str]:
     Raises:
         ZooError: if it is not a list of texts.
     """
-    try:
-        names = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ZooError(f"{path} is not the list of test traces ({error}). Delete it and fetch it again.") from error
+    names = read_npy(path, "It is not the list of test traces: delete it and fetch it again.")
     if names.ndim != 1 or names.dtype.kind not in "US" or not names.size:
         raise ZooError(f"{path} holds {names.dtype} of shape {names.shape}; expected a list of trace names.")
     return set(names.astype(str).tolist())
