@@ -7,10 +7,11 @@ compare the sizes that a header states with those of the file before anything is
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -51,6 +52,46 @@ def reading(path: str | os.PathLike, remedy: str) -> Iterator[None]:
         text = " ".join(str(error).split())[:200] or "no reason is given"
         why = f"{type(error).__name__}: {text}"
         raise ZooError(f"{path} is damaged, cut short or of another kind ({why}). {remedy}") from error
+
+
+def reader(remedy: str) -> Callable[[Callable], Callable]:
+    """Return a decorator for functions that read the file of their first argument: `reading` around all of them.
+
+    Args:
+        remedy: a sentence that says what to do about a file that is damaged.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def read(path: str | os.PathLike, *given: Any, **named: Any) -> Any:
+            with reading(path, remedy):
+                return function(path, *given, **named)
+
+        return read
+
+    return decorate
+
+
+def check_numbers(held: Mapping[str, Any], names: Iterable[str], path: str | os.PathLike) -> None:
+    """Refuse arrays of a file that hold something other than finite numbers.
+
+    Args:
+        held: name -> array; names that it lacks are not looked at.
+        names: of the arrays.
+        path: of the file, for the error.
+
+    Raises:
+        ZooError: that names the array.
+    """
+    import numpy as np
+
+    for name in names:
+        values = np.asarray(held[name]) if held.get(name) is not None else np.zeros(0)
+        if values.dtype.kind not in "fiu":
+            raise ZooError(f"{path}: `{name}` holds {values.dtype}, expected numbers. Write it again.")
+        if not np.isfinite(values).all():
+            first = np.ravel(values)[np.argmin(np.isfinite(np.ravel(values)))]
+            raise ZooError(f"{path}: `{name}` holds {first}, expected finite numbers. Correct it or leave it out.")
 
 
 def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.crust.tables import PLACE_DECIMALS, VELOCITY_KM_S, Table
 from zoo.errors import ZooError
+from zoo.foreign import reader
 
 THICKNESS_KM = (0.5, 150.0)  # no crust is thinner or thicker
 _PERIOD_S = (0.1, 1000.0)  # beyond, the unit is wrong
@@ -139,6 +140,7 @@ def _unit(longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=-1)
 
 
+@reader("Copy it again, or export it anew.")
 def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
     """Read phase velocities in km/s by point and period.
 
@@ -172,6 +174,7 @@ def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
     return _dispersion([Table.read(file) for file in files], f"{path.name} ({names})")
 
 
+@reader("Copy it again, or export it anew.")
 def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM[0]) -> ThicknessMap:
     """Read a map of crustal thickness in km.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.foreign import open_hdf5, parse_npz, reading
 
 VELOCITY_KM_S = (0.5, 8.0)  # no surface wave of the Earth is slower or faster
 PLACE_DECIMALS = 5  # coordinates are compared after rounding: 1e-5 degrees is a metre
@@ -378,21 +379,17 @@ def _number(field: str) -> float | None:
 def _arrays(path: Path, content: bytes) -> dict[str, np.ndarray]:
     """Return the numeric variables of an .npz or an HDF5-based netCDF file, by name."""
     import io
-    import zipfile
 
-    try:
+    with reading(path, "It is cut short, or is neither .npz nor HDF5-based netCDF: copy it again."):
         if content[:2] == b"PK":
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                return {name: file[name] for name in file.files if file[name].dtype.kind in "fiu"}
+            return {name: array for name, array in parse_npz(io.BytesIO(content)).items() if array.dtype.kind in "fiu"}
         if content[:3] == b"CDF":
             raise ValueError("classic netCDF; convert it: nccopy -k nc4 OLD NEW")
         import h5py
 
-        with h5py.File(io.BytesIO(content), "r") as file:
+        with open_hdf5(io.BytesIO(content)) as file:
             variables = {name: v for name, v in file.items() if isinstance(v, h5py.Dataset)}
-            return {name: _unpacked(v) for name, v in variables.items() if v.dtype.kind in "fiu"}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ZooError(f"{path} is cut short, or is neither .npz nor HDF5-based netCDF ({error}).") from error
+            return {name: _unpacked(v) for name, v in variables.items() if v.dtype.kind in "fiu" and v.shape}
 
 
 def _unpacked(variable) -> np.ndarray:

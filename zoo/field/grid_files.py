@@ -16,6 +16,7 @@ from zoo.field.projection import LocalProjection
 from zoo.field.speed_grid import SpeedGrid
 from zoo.field.text_tables import named, plain, read_text
 from zoo.files import read_npz
+from zoo.foreign import open_hdf5, reader
 
 _METRES = ("m", "meter", "meters", "metre", "metres")
 _NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")
@@ -23,6 +24,7 @@ _AXES = {"x": r"lon(gitude)?(_deg(rees?)?)?", "y": r"lat(itude)?(_deg(rees?)?)?"
 _KM_AXES = {"x": r"(x|east|easting)(_k?m)?", "y": r"(y|north|northing)(_k?m)?"}
 
 
+@reader("Copy or write it again.")
 def read_earth(path: str | os.PathLike, vp_vs: float | None = None, linear: bool = False) -> Layers | SpeedGrid:
     """Read layers, as `zoo.field.layers.read_layers` does, or a grid of speeds.
 
@@ -169,7 +171,7 @@ def _netcdf3(path: Path) -> tuple[dict, dict, dict]:
 def _netcdf4(path: Path) -> tuple[dict, dict, dict]:
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         found = {name: v for name, v in file.items() if isinstance(v, h5py.Dataset) and v.dtype.kind in "fiu"}
         columns = {name: np.array(v, np.float64) for name, v in found.items()}
         units = {name: _text(v.attrs.get("units", "")) for name, v in found.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.field.nonlinloc import is_control_file, read_layer_lines
 from zoo.field.text_tables import named, needed, numbers, plain, read_columns, read_text
+from zoo.foreign import reader
 
 VP_VS = 1.73
 """Ratio of speeds that is used where a table gives one of them and nobody says another."""
@@ -80,6 +81,7 @@ class Layers:
         return speed[np.clip(np.searchsorted(self.depth_km, depth_km, side="right") - 1, 0, None)]
 
 
+@reader("Copy or write it again.")
 def read_layers(path: str | os.PathLike, vp_vs: float | None = None, linear: bool = False) -> Layers:
     """Read a table of layers, LAYER lines of NonLinLoc's control file, or a model of VELEST (.mod).
 

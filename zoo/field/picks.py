@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.foreign import reader
 
 _DAY_S, _YEAR_S = 86400.0, 365.25 * 86400.0
 _TABLES = (".csv", ".tsv", ".txt", ".dat")
@@ -101,6 +102,7 @@ def joined(tables: Sequence[PickTable]) -> PickTable:
     return PickTable(codes, **columns, event=np.concatenate(events), notes=notes)
 
 
+@reader("Copy or write it again.")
 def read_picks(path: str | os.PathLike) -> PickTable:
     """Read picks: a CSV table, NonLinLoc's .obs, QuakeML, or what else ObsPy reads as events.
 

@@ -12,6 +12,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.field.picks import PickTable
 from zoo.field.projection import LocalProjection
+from zoo.foreign import reader
 
 _MOST_KM = 1500.0  # from the middle of the network: beyond it the curvature of the Earth matters to travel times
 
@@ -112,6 +113,7 @@ class Stations:
         return np.array([found[code] for code in codes], np.int64)
 
 
+@reader("Copy or write it again.")
 def read_stations(path: str | os.PathLike, picks: PickTable | None = None) -> Stations:
     """Read stations from an inventory, a table, or NonLinLoc's control file.
 

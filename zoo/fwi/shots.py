@@ -21,6 +21,7 @@ import numpy as np
 
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_npz, write_with
+from zoo.foreign import check_numbers, reader
 
 GEOMETRY = ("shot", "source_x_m", "source_depth_m", "receiver_x_m", "receiver_depth_m")
 _FORMS = f"`traces`, `time_step_s`, {', '.join(f'`{n}`' for n in GEOMETRY)}"
@@ -94,6 +95,7 @@ class Shots:
         return f"shot {self.shot[row]}, trace {row + 1}"
 
 
+@reader("Copy or write it again.")
 def read_shots(path: str | os.PathLike, geometry: str | os.PathLike | None = None) -> Shots:
     """Read shot gathers.
 
@@ -159,6 +161,9 @@ def _read_npz(path: Path) -> dict[str, Any]:
         found["first_sample_s"] = float(held.get("first_sample_s", found["time_step_s"] if compact else 0.0))
         if compact:
             return found | _unrolled(held, path)
+        check_numbers(held, ("shot",), path)
+        if (held["shot"] != np.round(held["shot"])).any():
+            raise ZooError(f"{path}: `shot` holds {held['shot'][held['shot'] % 1 != 0][0]}, expected whole numbers.")
         found |= {name: held[name].astype(np.int64 if name == "shot" else np.float64) for name in GEOMETRY}
         return found | {"traces": held["traces"].astype(np.float32)}
     except (TypeError, ValueError) as error:

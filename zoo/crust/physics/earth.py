@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import write_with
+from zoo.foreign import reader
 
 EARTH_RADIUS_KM = 6371.0
 COLUMNS = (
@@ -188,6 +189,7 @@ def _polynomial(coefficients, radius_km):
     return np.polynomial.polynomial.polyval(radius_km / EARTH_RADIUS_KM, np.asarray(coefficients, float))
 
 
+@reader("Expected a deck of nine columns, as Mineos takes it.")
 def read_deck(path: str | os.PathLike) -> EarthModel:
     """Read a nine-column deck (radius in m, density in kg/m3, velocities in m/s), as Mineos takes it.
 

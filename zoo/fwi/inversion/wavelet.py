@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.foreign import check_numbers, read_npz, reader
 from zoo.fwi.inversion.survey import Survey, simulate
 from zoo.fwi.physics import acoustic
 from zoo.fwi.physics.velocity_models import VelocityModel
@@ -185,14 +186,16 @@ def given_wavelet(wavelet: str | Path | np.ndarray, shots_step_s: float, step_s:
     return found
 
 
+@reader("Expected CSV lines `time_s,amplitude`, or an .npz with `wavelet` and `time_step_s`.")
 def _read_wavelet(path: Path, shots_step_s: float) -> tuple[np.ndarray, float]:
     """Return the samples and the time step of a wavelet file."""
     if not path.is_file():
         raise ZooError(f"There is no wavelet {path}. Give a file or ricker:HZ, such as ricker:8.")
     try:
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return np.asarray(file["wavelet"], float), float(file["time_step_s"])
+            held = read_npz(path, "Expected an .npz with `wavelet` and `time_step_s`.")
+            check_numbers(held, ("wavelet", "time_step_s"), path)
+            return np.asarray(held["wavelet"], float), float(held["time_step_s"])
         table = np.genfromtxt(path, delimiter=",", comments="#", dtype=float, ndmin=2)
     except (OSError, ValueError, KeyError) as error:
         raise ZooError(

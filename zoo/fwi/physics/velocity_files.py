@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_npz, write_with
+from zoo.foreign import open_hdf5, reader
 
 RAW = (".vp", ".bin", ".raw")
 """Suffixes of raw numbers: little-endian float32, column after column from the left, each from the top."""
@@ -31,6 +32,7 @@ _SQUARE = 0.01
 _STATED = re.compile(r"CELLS (\d+) X (\d+) \(DEPTH X WIDTH\), SPACING ([0-9.eE+-]+) M")
 
 
+@reader("Copy it again.")
 def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | None) -> dict[str, Any]:
     """Return what a file says about a velocity model.
 
@@ -87,13 +89,11 @@ def _read_npz(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _read_netcdf(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             held = {name: np.asarray(file[name]) for name in ("velocity_m_s", "water_rows") if name in file}
             held |= {name: file.attrs[name] for name in ("title", "source", "spacing_m") if name in file.attrs}
-    except OSError as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ZooError(
             f"{path} is damaged, cut short or not netCDF-4 ({error}). Copy it again; nccopy -k nc4 makes netCDF-4 from "
             "older netCDF."

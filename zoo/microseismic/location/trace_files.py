@@ -12,11 +12,13 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import read_npz
+from zoo.foreign import check_numbers, reader
 from zoo.microseismic.location.observation import Observation
 
 _RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
 
 
+@reader("Copy or write it again.")
 def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | None = None) -> Observation:
     """Read the traces of one event.
 
@@ -56,6 +58,7 @@ def _read_npz(path: Path) -> Observation:
                 f"{path} has no `{name}` (it has: {', '.join(sorted(content)) or 'nothing'}). Expected "
                 "traces (receivers, time), sampling_rate_hz and receivers_km (receivers, 3)."
             )
+    check_numbers(content, ("sampling_rate_hz", "receivers_km", "noise_sd", "noise"), path)
     try:
         rate_hz = float(content["sampling_rate_hz"])
     except (TypeError, ValueError) as error:

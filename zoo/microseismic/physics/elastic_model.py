@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import atomic_path
+from zoo.foreign import check_numbers, read_npz, reader
 
 KEYS = ("vp_m_s", "vs_m_s", "density_kg_m3", "spacing_m")
 
@@ -91,23 +92,18 @@ def write_model(model: ElasticModel, path: str | os.PathLike) -> None:
         np.savez_compressed(file, **{key: getattr(model, key) for key in KEYS})
 
 
+@reader("Expected an npz of numbers: vp_m_s, vs_m_s, density_kg_m3, spacing_m.")
 def read_model(path: str | os.PathLike) -> ElasticModel:
     """Read a model from npz (keys vp_m_s, vs_m_s, density_kg_m3 of shape (nx, ny, nz), spacing_m of shape (3,)).
 
     Raises:
         ZooError: if there is no such file, it is not a complete npz, a key is missing, or the model is impossible.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = stored.files
-            arrays = {key: stored[key] for key in KEYS if key in names}
-    except FileNotFoundError:
-        raise ZooError(f"No earth model at {path}. Give an npz with the keys {', '.join(KEYS)}.") from None
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged file
-        raise ZooError(
-            f"{path} is not a complete npz file ({type(error).__name__}: {error}). "
-            f"Write it again, with the keys {', '.join(KEYS)}."
-        ) from error
+    if not os.path.isfile(path):
+        raise ZooError(f"No earth model at {path}. Give an npz with the keys {', '.join(KEYS)}.")
+    names = read_npz(path, f"It is not a complete npz file: write it again, with the keys {', '.join(KEYS)}.")
+    arrays = {key: names[key] for key in KEYS if key in names}
+    check_numbers(arrays, ("spacing_m",), path)
     missing = [key for key in KEYS if key not in arrays]
     if missing:
         raise ZooError(

@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.foreign import reader
 from zoo.seismicity.catalogues.asked import Asked
 from zoo.seismicity.catalogues.catalogue import Catalogue, from_columns
 from zoo.seismicity.catalogues.coordinates import open_ocean, point
@@ -45,6 +46,7 @@ __all__ = ["Catalogue", "from_columns", "read_catalogue"]
 _SPREADSHEETS = {b"PK\x03\x04": "a spreadsheet or another archive", b"\xd0\xcf\x11\xe0": "an old Excel file"}
 
 
+@reader("Copy or export it again.")
 def read_catalogue(
     path: str | os.PathLike,
     columns: Mapping[str, str | int] | None = None,

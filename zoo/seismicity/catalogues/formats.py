@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.foreign import open_hdf5
 from zoo.seismicity.catalogues.layout import Table
 from zoo.seismicity.catalogues.lines import encoding_of
 from zoo.seismicity.catalogues.magnitudes import without_unknown
@@ -164,7 +165,7 @@ def _hdf5(path: Path, error: Exception) -> dict[str, np.ndarray]:
     try:
         import h5py
 
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             found: dict[str, np.ndarray] = {}
             file.visititems(
                 lambda name, item: (
