@@ -17,6 +17,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.files import digest, sha256
+from zoo.foreign import reading
 from zoo.progress import bar
 from zoo.seismograms.archives.columns import COLUMNS
 
@@ -61,6 +62,9 @@ def find_chunks(folder: Path) -> list[Chunk]:
     return chunks
 
 
+_REMEDY = "Expected the metadata of SeisBench as CSV: copy it again."
+
+
 class Table:
     """The rows of a metadata.csv, with the place of each in the file."""
 
@@ -69,7 +73,8 @@ class Table:
         self._file = open(path, "rb")  # noqa: SIM115 (closed by `close`)
         self._at = 0
         self._reader = csv.reader(self._lines())
-        self.header = next(self._reader, [])
+        with reading(path, _REMEDY):
+            self.header = next(self._reader, [])
         if "trace_name" not in self.header:
             raise ZooError(f"{path} has no column trace_name; its first line is {','.join(self.header)[:200]!r}.")
         if len(set(self.header)) < len(self.header):
@@ -90,16 +95,18 @@ class Table:
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (place, fields) of every row."""
         place = self._at
-        for fields in self._reader:
-            if fields:
-                yield place, fields
-            place = self._at
+        with reading(self.path, _REMEDY):
+            for fields in self._reader:
+                if fields:
+                    yield place, fields
+                place = self._at
 
     def at(self, places: Sequence[int]) -> Iterator[list[str]]:
         """Yield the rows at these places."""
         for place in places:
             self._file.seek(place)
-            yield next(csv.reader(self._lines()))
+            with reading(self.path, _REMEDY):
+                yield next(csv.reader(self._lines()))
 
 
 def places_by_bucket(chunk: Chunk) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from h5py import h5d, h5s, h5t
 
 from zoo.errors import ZooError
+from zoo.foreign import reading
 
 _type = functools.lru_cache(h5t.py_create)
 
@@ -26,7 +27,7 @@ def open_hdf5(path: str | os.PathLike) -> h5py.File:
         return h5py.File(path, "r")
     except FileNotFoundError as error:
         raise ZooError(f"There is no file {path}.") from error
-    except OSError as error:
+    except Exception as error:  # h5py raises whatever the damage makes HDF5 say
         text = str(error)
         if "truncated" in text:
             raise ZooError(
@@ -67,26 +68,31 @@ class TraceFile:
             dataset = h5d.open(self._file.id, name.encode())
         except (KeyError, ValueError, TypeError):
             return "not in the HDF5 file"
+        except Exception as error:
+            return f"unreadable ({' '.join(str(error).split())[:80]})"
         if dataset.shape != out.shape:
             return f"shape {dataset.shape} instead of {out.shape}"
         try:
             dataset.read(h5s.ALL, h5s.ALL, out, _type(out.dtype))
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # of a damaged file: OSError, RuntimeError, KeyError, OverflowError ...
             return f"unreadable ({' '.join(str(error).split())[:80]})"
         return None
 
     def attributes(self, name: str) -> dict[str, object]:
         """Return the attributes of a dataset."""
-        return dict(self._file[name].attrs)
+        with reading(self.path, "Copy or download it again."):
+            return dict(self._file[name].attrs)
 
     def names(self, group: str) -> Iterator[str]:
         """Yield the names in a group, sorted; nothing if there is no such group."""
-        if group in self._file:
-            yield from self._file[group]
+        with reading(self.path, "Copy or download it again."):
+            if group in self._file:
+                yield from self._file[group]
 
     def count(self, group: str) -> int:
         """Return how many datasets a group has; 0 if there is no such group."""
-        return len(self._file[group]) if group in self._file else 0
+        with reading(self.path, "Copy or download it again."):
+            return len(self._file[group]) if group in self._file else 0
 
     def close(self) -> None:
         """Close the file."""
