@@ -23,7 +23,7 @@ from zoo.data.builders import builder_class, check_name, config_names, home
 from zoo.data.mending import mend
 from zoo.data.streaming import stream
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.store import explain_disk, locked
+from zoo.store import explain_disk, locked, sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,8 +161,9 @@ def prepare(
     with contextlib.suppress(OSError):  # what cannot be written to may hold it already
         folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        for left in folder.parent.glob(f"{folder.name}.incomplete*"):  # by a preparation that was killed
+        for left in folder.parent.glob(f"incomplete.*_{folder.name}"):  # by a preparation that was killed
             shutil.rmtree(left, ignore_errors=True)
+        sweep(folder)
         if not folder.is_dir():
             prepared.write_manifest(make(root), folder, made_with)
         else:

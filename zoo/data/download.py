@@ -75,12 +75,13 @@ def fetch(
         path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path):
         wanted = _Wanted(path, sha256 or _pins(path).get(path.name), sha256 is None, md5, size_bytes, opens)
+        part = _Part(path.with_name(path.name + ".part"))
         if path.is_file():
             why = wanted.difference(path)
             if why is None:
+                part.forget()  # a kill may have left its note
                 return path
             say(f"{path} is downloaded again: {why}.")
-        part = _Part(path.with_name(path.name + ".part"))
         failures = []
         for url in urls:
             failure = _from_one(url, part, wanted)
@@ -315,7 +316,8 @@ def _check_disk(part: Path, needed: int) -> int:
 
 def _pins(path: Path) -> dict[str, str]:
     pins = path.parent / "pins.json"
-    held = read_json(pins, "Pinned checksums") if pins.is_file() else {}
+    with locked(pins):
+        held = read_json(pins, "Pinned checksums") if pins.is_file() else {}
     if not isinstance(held, dict) or not all(isinstance(checksum, str) for checksum in held.values()):
         raise ZooError(f"{pins} does not hold a checksum for each file. Undo it: rm {pins}")
     return held

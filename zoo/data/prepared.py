@@ -35,7 +35,7 @@ HEADER, FOOTER = 12, 4
 def versions(folder: Path) -> list[Path]:
     """Return the version folders of a config that are complete; not what a killed preparation left."""
     found = (path.parent for path in folder.glob(f"*/{INFO}"))
-    return sorted(path for path in found if ".incomplete" not in path.name and not is_leftover(path))
+    return sorted(path for path in found if "incomplete" not in path.name and not is_leftover(path))
 
 
 def manifest(folder: Path) -> dict[str, Any] | None:
