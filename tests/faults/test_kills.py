@@ -112,7 +112,8 @@ def test_a_download_goes_on_and_is_whole(tmp_path, server):
         assert sorted(each.name for each in home.iterdir()) == ["a.bin", "pins.json"]
 
 
-def test_a_dataset_is_prepared_in_the_end(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stride", STRIDES)
+def test_a_dataset_is_prepared_in_the_end(stride, tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_DATASETS", str(Path(__file__).with_name("datasets")))
     home = tmp_path / "home"
     whole = datasets.prepare("tiny/small", tmp_path / "whole")
@@ -121,7 +122,7 @@ def test_a_dataset_is_prepared_in_the_end(tmp_path, monkeypatch):
     def prepare() -> None:
         datasets.prepare("tiny/small", home, workers=1)
 
-    for _ in kills(prepare, lambda: shutil.rmtree(home, ignore_errors=True)):
+    for _ in kills(prepare, lambda: shutil.rmtree(home, ignore_errors=True), stride):
         prepared = datasets.describe("tiny", home)["prepared"]
         assert set(prepared) <= {"tiny/small"} and "incomplete" not in str(prepared)
         if prepared:

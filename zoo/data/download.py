@@ -267,7 +267,7 @@ def _look_at(response: Any, have: int, part: _Part, wanted: _Wanted) -> tuple[in
     """Return how much of what is there stays, and the size of the whole; refuse an answer that is another file."""
     headers, status = response.headers, getattr(response, "status", None)
     kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if status not in (None, 200, 206):
+    if status not in (None, 200, 206) or (status == 206 and not have):
         raise _NotTheFile(f"the server answers {status}, expected the file")
     if kind in ("text/html", "application/xhtml+xml") and wanted.path.suffix.lower() not in _PAGES:
         raise _NotTheFile("the server answers with a web page, perhaps one that asks to sign in")
