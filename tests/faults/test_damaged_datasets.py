@@ -72,11 +72,7 @@ def test_what_was_lost_is_noticed(root, read, lost, with_manifest):
     path = file_of(root)
     content = path.read_bytes()
     length = struct.unpack_from("<Q", content)[0] + 16
-    kept = {
-        "record": content[:-length],
-        "all but one record": content[:length],
-        "half a record": content[: length // 2],
-    }
+    ends = {"record": -length, "all but one record": length, "half a record": length // 2}
     if not with_manifest:
         (path.parent / prepared.MANIFEST).unlink()
     path.write_bytes(content[: ends[lost]]) if lost in ends else path.unlink()
