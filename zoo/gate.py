@@ -117,7 +117,7 @@ def is_plain_name(name: str) -> bool:
     """
     parts = name.split("/")
     odd = any(character in "\\:" or not character.isprintable() for character in name)
-    plain = all(part and not part.startswith(".") and len(part) <= 200 for part in parts) and len(parts) <= 8
+    plain = all(part and not part.startswith((".", "~")) and len(part) <= 200 for part in parts) and len(parts) <= 8
     return plain and not odd and PurePosixPath(name).parts[0].lower() != "card.json"
 
 
