@@ -202,8 +202,8 @@ def load(
     """
     folder = Path(folder)
     for _ in range(_TRIES):
-        read_card(folder)
-        before = identity(folder)
+        recover(folder)
+        before = identity(folder) if (folder / CARD).is_file() else read_card(folder)  # says that there is none
         try:
             model = _load(folder, import_recipe, expected)
         except ZooError:
@@ -217,8 +217,7 @@ def load(
 
 
 def _load(folder: Path, import_recipe: Callable[[str], Any] | None, expected: str | None) -> keras.Model:
-    found = digest(folder)
-    if expected is not None and found != expected.lower():
+    if expected is not None and (found := digest(folder)) != expected.lower():
         raise ZooError(
             f"{folder} has the digest {found}, expected {expected}: it is not the checkpoint that was meant. Ask for "
             "the right one, or for its digest (zoo info says it)."

@@ -30,12 +30,13 @@ _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6
 
 
 @contextmanager
-def reading(path: str | os.PathLike, remedy: str) -> Iterator[None]:
+def reading(path: str | os.PathLike, remedy: str, other: str = "of another kind") -> Iterator[None]:
     """Turn whatever a library raises over a damaged file into an error with the file's name and what to do.
 
     Args:
         path: of the file.
         remedy: a sentence.
+        other: what it is if it is not what it should be.
 
     Raises:
         ZooError: instead of any other error.
@@ -51,7 +52,7 @@ def reading(path: str | os.PathLike, remedy: str) -> Iterator[None]:
     except Exception as error:  # OSError, RuntimeError, KeyError, MemoryError, TokenError ... of four libraries
         text = " ".join(str(error).split())[:200] or "no reason is given"
         why = f"{type(error).__name__}: {text}"
-        raise ZooError(f"{path} is damaged, cut short or of another kind ({why}). {remedy}") from error
+        raise ZooError(f"{path} is damaged, cut short or {other} ({why}). {remedy}") from error
 
 
 def reader(remedy: str) -> Callable[[Callable], Callable]:
@@ -104,7 +105,7 @@ def read_npz(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
     Raises:
         ZooError: if it is no npz, a member is no array of numbers or text, or one states more than the file can hold.
     """
-    with reading(path, remedy):
+    with reading(path, remedy, "no npz"):
         return parse_npz(path)
 
 

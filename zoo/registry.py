@@ -183,7 +183,7 @@ def load(
             "seismic-zoo again; if you trained it, keep it in a folder of ZOO_CHECKPOINTS (in a checkout: make readme)."
         )
     wanted = [answering] if isinstance(answering, str) else list(answering)
-    stated = checkpoint.read_card(folder).get("answers", "")
+    stated = checkpoint.read_card(folder).get("answers", "") if any(wanted) else ""
     if any(wanted) and stated:  # a card without the word: the class is asked, once it is there
         _check_answer(stated, wanted, str(name_or_folder))
     model = checkpoint.load(folder, recipe_module, sha256)

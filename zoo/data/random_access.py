@@ -103,7 +103,7 @@ def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray]:
         at += HEADER + length + FOOTER
     if at != size or len(places) != held:
         raise ZooError(
-            f"{file} is damaged: {len(places)} records are found in its {size} bytes, expected {held}. "
+            f"{file} is damaged or cut short: {len(places)} records are found in its {size} bytes, expected {held}. "
             f"{remedy(Path(file).absolute().parent)}"
         )
     return content, np.array(places, np.int64)
