@@ -1,0 +1,185 @@
+"""Readers of binary files and JSON, fed with mutated valid files: each ends in a ZooError or in an answer.
+
+`ZOO_FUZZ` says how many cases a reader gets (`make faults`: 2,000). What once ended otherwise is kept in test_kept.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import checkpoint, gate
+from zoo.crust.maps import read_dispersion_map
+from zoo.crust.physics.earth import prem, read_deck, write_deck
+from zoo.data import prepared
+from zoo.errors import ZooError
+from zoo.fwi.inversion.wavelet import _read_wavelet
+from zoo.fwi.physics.velocity_files import read_fields, write_fields
+from zoo.fwi.shots import Shots, read_shots, write_shots
+from zoo.microseismic.location.trace_files import read_traces
+from zoo.microseismic.physics.elastic_model import read_model
+from zoo.seismicity.catalogues import read_catalogue
+
+CASES = int(os.environ.get("ZOO_FUZZ", "60"))
+NUMBERS = [b"\xff" * 8, b"\x00" * 8, (1 << 62).to_bytes(8, "little"), b"\x7f" + b"\xff" * 3, b"nan", b"1e999", b"-1"]
+
+
+def _shots(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = np.arange(6.0)
+    where = {"source_x_m": x, "source_depth_m": x, "receiver_x_m": 10 * x, "receiver_depth_m": x}
+    write_shots(Shots(rng.normal(size=(6, 40)).astype(np.float32), 0.004, np.repeat([1, 2], 3), **where), path)
+
+
+def _traces(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    held = {"traces": rng.normal(size=(4, 80)), "sampling_rate_hz": 250.0, "receivers_km": rng.normal(size=(4, 3))}
+    np.savez(path, noise_sd=np.ones(4), noise=rng.normal(size=(4, 30)), unit="Pa", **held)
+
+
+def _velocity(path: Path) -> None:
+    velocity = np.full((8, 9), 2000, np.float32)
+    write_fields(path, {"velocity_m_s": velocity, "spacing_m": 10.0, "title": "t", "source": "s"})
+
+
+def _map(path: Path) -> None:
+    longitude, latitude = np.arange(100, 104.0), np.arange(20, 23.0)
+    held = {"longitude": longitude, "latitude": latitude, "period_s": np.array([10.0, 20.0])}
+    held["phase_velocity_km_s"] = np.full((2, 3, 4), 3.2)
+    if path.suffix == ".npz":
+        np.savez(path, **held)
+        return
+    with h5py.File(path, "w") as file:
+        for name, values in held.items():
+            file.create_dataset(name, data=values, compression="gzip" if values.ndim > 1 else None)
+        file["phase_velocity_km_s"].attrs["units"] = "km s-1"
+
+
+def _rock(path: Path) -> None:
+    vp = np.full((4, 5, 6), 3000.0)
+    np.savez_compressed(path, vp_m_s=vp, vs_m_s=vp / 2, density_kg_m3=vp, spacing_m=(10.0, 10.0, 10.0))
+
+
+def _wavelet(path: Path) -> None:
+    np.savez(path, wavelet=np.hanning(40), time_step_s=0.002)
+
+
+def _geojson(path: Path) -> None:
+    event = {"type": "Feature", "properties": {"mag": 1.2, "time": 1562198400000, "type": "earthquake"}}
+    event["geometry"] = {"type": "Point", "coordinates": [-117.5, 35.6, 3.0]}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [{**event, "id": str(i)} for i in range(9)]}))
+
+
+def _records(path: Path) -> None:
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(6):
+            writer.write(bytes([number]) * 50)
+
+
+def _model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)])
+
+
+def _of_checkpoint(name: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        folder = zoo.save(_model(), path.with_name("checkpoint"), "x")
+        shutil.copy(folder / name, path)
+
+    return write
+
+
+def _load_forged(name: str) -> Callable[[Path], None]:
+    """Return what loads a checkpoint of which one file was exchanged, by somebody who signed it again."""
+
+    def load(path: Path) -> None:
+        folder = path.with_name("checkpoint")
+        shutil.copy(path, folder / name)
+        card = json.loads((folder / "card.json").read_text())
+        card["files"][name]["sha256"] = checkpoint.sha256(folder / name)
+        (folder / "card.json").write_text(json.dumps(card))
+        checkpoint.load(folder)
+
+    return load
+
+
+def _card(path: Path) -> None:
+    gate.check_card(gate.read_plain_json(path, "card"), path)
+
+
+READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]] = {
+    "shots": ("a.npz", _shots, read_shots),
+    "SEG-Y shots": ("a.segy", _shots, read_shots),
+    "traces": ("a.npz", _traces, read_traces),
+    "velocity npz": ("a.npz", _velocity, lambda path: read_fields(path, None, None)),
+    "velocity netCDF": ("a.nc", _velocity, lambda path: read_fields(path, None, None)),
+    "velocity SEG-Y": ("a.segy", _velocity, lambda path: read_fields(path, None, None)),
+    "map npz": ("a.npz", _map, read_dispersion_map),
+    "map netCDF": ("a.nc", _map, read_dispersion_map),
+    "elastic model": ("a.npz", _rock, read_model),
+    "wavelet": ("a.npz", _wavelet, lambda path: _read_wavelet(path, 0.004)),
+    "deck": ("a.deck", lambda path: write_deck(prem(), path), read_deck),
+    "GeoJSON": ("a.json", _geojson, read_catalogue),
+    "records": ("a.tfrecord", _records, lambda path: list(prepared.read_records(path))),
+    "card": ("card.json", _of_checkpoint("card.json"), _card),
+    "configuration": ("config.json", _of_checkpoint("config.json"), _load_forged("config.json")),
+    "weights": ("model.weights.h5", _of_checkpoint("model.weights.h5"), _load_forged("model.weights.h5")),
+}
+
+
+def mutated(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a file with a few things of the kind wrong that disks, copies and attackers do."""
+    made = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        at, length = int(rng.integers(len(made) + 1)), int(rng.integers(1, 40))
+        kind = rng.integers(7)
+        if kind == 0 and made:
+            made[min(at, len(made) - 1)] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            made[at : at + length] = bytes(length)
+        elif kind == 2:
+            made[at : at + length] = rng.bytes(length)
+        elif kind == 3:
+            del made[at : at + length]
+        elif kind == 4:
+            made[at:at] = made[int(rng.integers(len(made) + 1)) :][:length]
+        elif kind == 5:
+            number = NUMBERS[rng.integers(len(NUMBERS))]
+            made[at : at + len(number)] = number
+        elif rng.random() < 0.3:
+            del made[at:]
+    return bytes(made)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_mutated_file_ends_in_a_raw_error(name, tmp_path):
+    file, write, read = READERS[name]
+    path = tmp_path / file
+    write(path)
+    content, rng = path.read_bytes(), np.random.default_rng(list(name.encode()))
+    read(path)
+    for number in range(CASES):
+        case = mutated(content, rng)
+        path.write_bytes(case)
+        try:
+            read(path)
+        except ZooError as error:
+            assert path.name in str(error) or "cannot be built" in str(error)
+        except Exception as error:
+            kept = tmp_path / f"case-{number}-{file}"
+            kept.write_bytes(case)
+            raise AssertionError(f"{kept} ends in {type(error).__name__}: {error}") from error
+    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    assert peak_gb < 6
