@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all bench publish readme lint clean clean-kernels
+.PHONY: demo test test-all faults bench publish readme lint clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -18,6 +18,10 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest -q -m "slow or not slow"
+
+# every kill, thousands of mutated files for each reader; about half an hour
+faults: $(VENV)/installed
+	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py

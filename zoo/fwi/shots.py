@@ -23,6 +23,7 @@ from zoo.errors import ZooError, did_you_mean
 from zoo.files import read_npz, write_with
 from zoo.foreign import check_numbers, reader
 
+_LARGEST_SHOT = 2**53  # beyond, not every whole number has a float
 GEOMETRY = ("shot", "source_x_m", "source_depth_m", "receiver_x_m", "receiver_depth_m")
 _FORMS = f"`traces`, `time_step_s`, {', '.join(f'`{n}`' for n in GEOMETRY)}"
 _COMPACT = ("observed", "time_step_s", "sources_m", "receivers_m")
@@ -68,6 +69,10 @@ class Shots:
             raise ZooError(
                 f"{where}the sampling interval is {self.time_step_s:g} s; expected a positive number such as 0.004. "
                 "Correct it in the file (SEG-Y: microseconds at bytes 117-118 of each trace header)."
+            )
+        if not np.isfinite(self.first_sample_s):
+            raise ZooError(
+                f"{where}first_sample_s is {self.first_sample_s}; expected the time of the first sample in s."
             )
         for name in GEOMETRY:
             values = getattr(self, name)
@@ -162,9 +167,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
         if compact:
             return found | _unrolled(held, path)
         check_numbers(held, ("shot",), path)
-        if (held["shot"] != np.round(held["shot"])).any():
-            raise ZooError(f"{path}: `shot` holds {held['shot'][held['shot'] % 1 != 0][0]}, expected whole numbers.")
-        found |= {name: held[name].astype(np.int64 if name == "shot" else np.float64) for name in GEOMETRY}
+        found |= {name: held[name].astype(np.float64) for name in GEOMETRY} | {"shot": _whole(held["shot"], path)}
         return found | {"traces": held["traces"].astype(np.float32)}
     except (TypeError, ValueError) as error:
         raise ZooError(f"{path} holds something other than numbers ({error}). Expected {_FORMS}.") from error
@@ -211,7 +214,15 @@ def _read_geometry(path: Path) -> dict[str, np.ndarray]:
             except (ValueError, IndexError) as error:
                 raise ZooError(f"The geometry {path}, row {number}: `{name}` is missing or not a number.") from error
     table = {name: np.array(values) for name, values in columns.items()}
-    return table | {"shot": table["shot"].astype(np.int64)}
+    return table | {"shot": _whole(table["shot"], path)}
+
+
+def _whole(numbers: np.ndarray, path: Path) -> np.ndarray:
+    """Return numbers of shots as integers; refuse those that are none."""
+    wrong = ~(np.isfinite(numbers) & (np.abs(numbers) < _LARGEST_SHOT) & (numbers == np.round(numbers)))
+    if wrong.any():
+        raise ZooError(f"{path}: `shot` holds {numbers[wrong][0]}, expected whole numbers. Number the shots from 1.")
+    return numbers.astype(np.int64)
 
 
 def _require(names: Iterable[str], required: Iterable[str], path: Path, what: str) -> None:

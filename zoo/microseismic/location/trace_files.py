@@ -63,6 +63,8 @@ def _read_npz(path: Path) -> Observation:
         rate_hz = float(content["sampling_rate_hz"])
     except (TypeError, ValueError) as error:
         raise ZooError(f"sampling_rate_hz in {path} is not a single number; expected e.g. 250.") from error
+    if rate_hz <= 0:
+        raise ZooError(f"sampling_rate_hz in {path} is {rate_hz:g}; expected a positive number, e.g. 250.")
     return Observation(
         traces=content["traces"],
         sampling_rate_hz=rate_hz,
