@@ -1,8 +1,8 @@
 """The `zoo` command: what every system shares; each adds its own commands (`zoo/SYSTEM/commands.py`).
 
 Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
-130 interrupted. Errors are one line with a remedy; `--debug` shows the traceback. Whatever is heavy is
-imported inside the command that needs it, so that `zoo --help`, `list` and `info` start at once.
+3 members passed over (`--strict`), 130 interrupted. Errors are one line with a remedy; `--debug` shows the traceback.
+Whatever is heavy is imported inside the command that needs it, so that `zoo --help`, `list` and `info` start at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo import SYSTEMS
 from zoo.crust import commands as crust
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import PartError, UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
 from zoo.microseismic import commands as microseismic
 from zoo.seismicity import commands as seismicity
@@ -57,15 +57,23 @@ def _list(args: argparse.Namespace) -> None:
             raise ZooError(f"No model answers {asked!r}.{did_you_mean(asked, {*questions, *SYSTEMS})}")
         raise ZooError(f"No model matches {args.pattern!r}.{did_you_mean(args.pattern.strip('*'), everything)}")
     cards = [known[name] for name in names]
+    lost = len(registry.folders()) - len(known)
     if args.json:
         keys = ("name", "summary", "answers", "dataset", "default")
         print_json([{key: card.get(key) for key in keys} for card in cards])
+        _check_strict(args, lost)
         return
     rows = [
         (c["name"], "default" if c.get("default") else "", c.get("answers") or "", c.get("summary") or "")
         for c in cards
     ]
     print_table(("model", "", "answers", "what it does"), rows)
+    _check_strict(args, lost)
+
+
+def _check_strict(args: argparse.Namespace, lost: int) -> None:
+    if lost and args.strict:
+        raise PartError(f"{lost} checkpoints cannot be read and were left out (--strict). Restore or remove them.")
 
 
 def _info(args: argparse.Namespace) -> None:
@@ -252,6 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add("list", _list, "list pretrained models")
     listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
     listing.add_argument("--for", default="", metavar="QUESTION", help="crust, crust.thickness, seismograms.picks ...")
+    listing.add_argument("--strict", action="store_true", help="exit status 3 if one cannot be read")
     info = commands.add(
         "info", _info, "say what a model, dataset, recipe, experiment or command is, and what can be set"
     )
@@ -323,7 +332,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = isinstance(error, ZooError)
         text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)"
         print("zoo: " + " ".join(text.split()), file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+        return 2 if isinstance(error, UsageError) else 3 if isinstance(error, PartError) else 1
     return 0
 
 

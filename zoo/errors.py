@@ -17,6 +17,10 @@ class UsageError(ZooError):
     """A setting or name on the command line that does not exist: exit code 2."""
 
 
+class PartError(ZooError):
+    """Members of a run over many were passed over, and `--strict` was given: exit code 3."""
+
+
 def did_you_mean(name: str, candidates: Iterable[str], limit: int = 3) -> str:
     """Return " Did you mean ...?" with the candidates nearest to `name`, or a list of all of them."""
     candidates = sorted(set(candidates))

@@ -43,8 +43,10 @@ def reading(path: str | os.PathLike, remedy: str, other: str = "of another kind"
     """
     try:
         yield
-    except ZooError:
-        raise
+    except ZooError as error:
+        if os.path.basename(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise ZooError(f"There is no file {path}. {remedy}") from error
     except PermissionError as error:

@@ -41,7 +41,7 @@ def checkpoint_folders() -> list[Path]:
     return [*own, room("checkpoints"), _downloaded()]
 
 
-def _checkpoints() -> dict[str, Path]:
+def folders() -> dict[str, Path]:
     """Return full name -> folder; the first folder that has a name wins."""
     found: dict[str, Path] = {}
     for folder in checkpoint_folders():
@@ -55,7 +55,7 @@ def _checkpoints() -> dict[str, Path]:
 def cards() -> dict[str, dict[str, Any]]:
     """Return full name -> card of the checkpoints at hand; one that cannot be read is named on stderr and left out."""
     found = {}
-    for name, folder in sorted(_checkpoints().items()):
+    for name, folder in sorted(folders().items()):
         try:
             found[name] = {**checkpoint.read_card(folder), "name": name}
         except ZooError as error:
@@ -93,7 +93,7 @@ def full_name(name: str) -> str:
     Raises:
         ZooError: if there is no such checkpoint; the message says what is near.
     """
-    known = _checkpoints()
+    known = folders()
     if name in known:
         return name
     tags = [other for other in known if other.split(".")[0] == name]
@@ -110,7 +110,7 @@ def full_name(name: str) -> str:
 
 def card(name: str) -> dict[str, Any]:
     """Return the card of a model at hand, by its full name."""
-    return checkpoint.read_card(_checkpoints()[full_name(name)])
+    return checkpoint.read_card(folders()[full_name(name)])
 
 
 def shipped_digest(folder: Path) -> str | None:
@@ -132,7 +132,7 @@ def find(name_or_folder: str | os.PathLike) -> Path:
     if os.sep in str(name_or_folder) or as_path.is_dir():
         checkpoint.read_card(as_path)  # says what is wrong with it
     name = full_name(str(name_or_folder))
-    folder = _checkpoints()[name]
+    folder = folders()[name]
     return _download(name, folder) if checkpoint.missing_files(folder) else folder
 
 
@@ -272,11 +272,11 @@ def info(name: str) -> dict[str, Any]:
         if recipe in list_recipes():
             about = _docstring(recipe_path(recipe))
             return {"name": name, "kind": "recipe", "about": about, "settings_table": recipe_settings(recipe)}
-        everything = {*_checkpoints(), *list_recipes(), *list_datasets()}
+        everything = {*folders(), *list_recipes(), *list_datasets()}
         raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
     found = card(full)
     stated = recipe_settings(found["recipe"]) if found.get("recipe") in list_recipes() else []
-    return {**found, "kind": "model", "sha256": checkpoint.digest(_checkpoints()[full]), "settings_table": stated}
+    return {**found, "kind": "model", "sha256": checkpoint.digest(folders()[full]), "settings_table": stated}
 
 
 def list_recipes() -> list[str]:

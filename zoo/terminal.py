@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import UsageError, did_you_mean
+from zoo.errors import PartError, UsageError, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,6 +139,26 @@ def print_entry(key: str, value: Any) -> None:
     lines = [str(v) for v in value] if isinstance(value, list) else str(value).splitlines()
     for i, line in enumerate(lines):
         print(f"{key if i == 0 else '':<24} {line}")
+
+
+def check_passed_over(answer: Any, strict: bool) -> None:
+    """Say how many members of a run were passed over.
+
+    Args:
+        answer: what was found, with `notes` and, of an archive, `problems`.
+        strict: whether that ends the command with exit code 3.
+
+    Raises:
+        PartError: then, if there are any.
+    """
+    notes = [note for note in answer.notes if re.search(r"passed over|skipped|cannot read", note)]
+    lost = [*notes, *(f"{name}: {problem}" for name, problem in getattr(answer, "problems", ()))]
+    if not lost:
+        return
+    said = f"{len(lost)} passed over, {lost[0]}"
+    if strict:
+        raise PartError(f"{said} (--strict). The rest is done; mend or remove what was passed over.")
+    print(f"zoo: {said}", file=sys.stderr)
 
 
 def print_answer(answer: Any, as_json: bool, where: str) -> None:

@@ -145,6 +145,9 @@ def test_one_bad_card_hides_no_other(whole, tmp_path, monkeypatch, capsys):
     assert cli.main(["info", "bad.a"]) == 1
     assert "bad.a/card.json is not valid JSON" in capsys.readouterr().err
     zoo.load("my.model")
+    assert cli.main(["list", "--strict"]) == 3
+    shutil.rmtree(tmp_path / "bad.a")
+    assert cli.main(["list", "--strict"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import argparse
 
 from zoo.errors import UsageError
 from zoo.progress import say
-from zoo.terminal import Commands, positive, print_answer, print_json, settings_of
+from zoo.terminal import Commands, check_passed_over, positive, print_answer, print_json, settings_of
 
 EXAMPLES = """\
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
@@ -30,6 +30,7 @@ def add(commands: Commands) -> None:
         "--model", default="phase_picker", help="a picker or classifier, or a model of events (default %(default)s)"
     )
     annotate.add_argument("--out", required=True, metavar="DIR", help="folder for tables, probabilities and figures")
+    annotate.add_argument("--strict", action="store_true", help="exit status 3 if a file or station was passed over")
     annotate.add_argument("--threshold", metavar="P=0.3,S=0.3", help="least probability of a pick")
     annotate.add_argument(
         "--false-per-hour", type=float, metavar="N", help="... or false P, and S, in an hour of noise, default 1"
@@ -186,13 +187,15 @@ def _annotate(args: argparse.Namespace) -> None:
         if not options:
             say(f"zoo: more than {ARCHIVE_MB} MB: no figures, and --probabilities writes those")
         found = annotate_archive(args.files, args.model, args.out, args.threshold, **options, **how)
-        return print_answer(found, args.json, f"tables of each day are in {args.out}/days")
+        print_answer(found, args.json, f"tables of each day are in {args.out}/days")
+        return check_passed_over(found, args.strict)
     from zoo.seismograms.picking.annotate import annotate_files
 
     args.resumes = False  # done in one go
     annotated = annotate_files(args.files, args.model, args.out, args.threshold, **how)
     where = f"tables, probabilities and figures are in {args.out}; look at overview.png first"
     print_answer(annotated, args.json, where)
+    check_passed_over(annotated, args.strict)
 
 
 def _annotate_seedlink(args: argparse.Namespace) -> None:
