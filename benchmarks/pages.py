@@ -11,7 +11,8 @@ A page (README.md, zoo/SYSTEM/README.md, recipes/README.md, checkpoints/README.m
 where `measured: NAME [NUMBERS]` quotes tables of benchmarks/measured/NAME.json, `scores: PATTERN` the scores on the
 cards of checkpoints, `checkpoints: PATTERN`, `recipes: SYSTEM`, `datasets: SYSTEM` and `experiments: SYSTEM` list what
 there is. recipes/settings.json and datasets/settings.json hold the settings of each recipe and builder, as rows of a
-table; zoo/shipped.json the digest of each checkpoint. With --check nothing is written; the exit code says whether all is as it should be.
+table; zoo/shipped.json the digest of each checkpoint. With --check nothing is written; the exit code says whether all
+is as it should be.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def main() -> None:
         return
     from table import print_table
 
-    from zoo.data import datasets, streaming
+    from zoo.data import streaming
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

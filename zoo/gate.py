@@ -146,7 +146,7 @@ def _check_layers(described: Any, where: Path, weights: int) -> None:
             sizes = value if isinstance(value, list) else [value]
             if key in _SIZES and any(isinstance(size, int) and size > max(weights, 1) for size in sizes):
                 raise ZooError(
-                    f"{where} states {key} {str(value)[:40]}, more than the {weights} weights that there are."
+                    f"{where} states {key} {str(value)[:40]}, more than the {weights} weights of model.weights.h5."
                 )
             _check_layers(value, where, weights)
     elif isinstance(described, list):

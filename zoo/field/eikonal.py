@@ -11,7 +11,9 @@ Units: m, s, m/s. Node (i, j, k) lies at (i dx, j dy, k dz).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import binary_dilation, map_coordinates
@@ -75,11 +77,21 @@ def receiver_times(
     medium = digest(speed, *speed.shape, *map(float, spacing_m), engine, _CACHE_VERSION)
     folder = cache_folder() / "travel_times"
     paths = [folder / f"{digest(medium, receiver)[:32]}.npz" for receiver in receivers]
-    new = [index for index, path in enumerate(paths) if not path.is_file()]
+    found = {index: times for index, path in enumerate(paths) if (times := _kept(path)) is not None}
+    new = [index for index in range(len(paths)) if index not in found]
     for index in track(new, "Travel times to the receivers") if new else ():
-        times = node_times(speed, spacing_m, receivers[index], engine)
-        write_with(paths[index], lambda path, times=times: np.savez(path, times_s=times))
-    return np.stack([read_npz(path, "Delete it: it is computed again.")["times_s"] for path in paths])
+        found[index] = times = node_times(speed, spacing_m, receivers[index], engine)
+        with contextlib.suppress(OSError, ZooError):  # where nothing can be written, they are computed every time
+            write_with(paths[index], lambda path, times=times: np.savez(path, times_s=times))
+    return np.stack([found[index] for index in range(len(paths))])
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """Return times that were kept, None where there are none or they are damaged."""
+    try:
+        return read_npz(path, "")["times_s"] if path.is_file() else None
+    except (ZooError, KeyError):
+        return None
 
 
 def _checked(speed_m_s, spacing_m, source_m) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
