@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -131,3 +134,25 @@ def test_a_dataset_is_prepared_in_the_end(stride, tmp_path, monkeypatch):
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
         left = [name for name in leftovers(home) if not name.startswith("tiny/.config")]  # TFDS's note of the default
         assert not left and not list((home / "downloads" / "tiny" / "shards").iterdir())
+
+
+@pytest.mark.slow
+def test_a_training_killed_at_random_ends_in_the_same_weights(tmp_path, small_dataset):
+    command = [sys.executable, "-m", "zoo.cli", "train", "nn_direct_emulator", "--smoke", "--data-dir"]
+    command += [str(small_dataset), "--set", "dataset=microseismic/marine_small", "epochs=40", "--out"]
+    start = time.monotonic()
+    subprocess.run([*command, str(tmp_path / "whole")], check=True)
+    whole_s, rng, kills = time.monotonic() - start, np.random.default_rng(0), 0
+    out, ended = tmp_path / "home" / "out", None
+    while ended != 0:
+        child = subprocess.Popen([*command, str(out)])
+        try:
+            # Later and later, so that it ends.
+            ended = child.wait(timeout=whole_s * (0.3 + 0.9 * rng.random() + 0.1 * kills))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            kills += 1
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    for one, other in zip(zoo.load(tmp_path / "whole").get_weights(), zoo.load(out).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,119 @@
+"""Mutation check of the modules that handle faults: how many small changes of them no test notices.
+
+    python benchmarks/mutants.py [--count N] [--modules store gate ...]
+
+Each mutant is one change of one module, in a copy of the package: a comparison turned round, `and` for `or`, a `raise`
+or a call that stands alone left out, a number off by one, a condition that always or never holds. The tests of faults
+that `make test` runs are run on it until the first fails. A mutant that they let pass has survived; it is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Module -> the tests that hold it.
+MODULES = {
+    "store": ["test_kills.py", "test_two_processes.py", "test_readonly.py"],
+    "gate": ["test_tampered_checkpoints.py"],
+    "foreign": ["test_fuzz.py", "test_tampered_checkpoints.py"],
+    "compiled": ["test_readonly.py"],
+    "data/prepared": ["test_damaged_datasets.py"],
+    "data/mending": ["test_damaged_datasets.py"],
+    "data/random_access": ["test_damaged_datasets.py"],
+    "data/download": ["test_lying_servers.py", "../data/test_download.py"],
+}
+_LIMIT_S = 300
+_TURNED = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, what was changed, and the changed source."""
+    tree = ast.parse(source)
+    for number, node in enumerate(ast.walk(tree)):
+        for what, change in changes(node):
+            changed = copy.deepcopy(tree)
+            twin = next(other for place, other in enumerate(ast.walk(changed)) if place == number)
+            change(twin)
+            yield getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(changed))
+
+
+def changes(node: ast.AST):
+    """Yield what can be changed at a node of the syntax tree, as a name and what does it to a copy of the node."""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _TURNED:
+        yield "comparison turned round", lambda twin: twin.ops.__setitem__(0, _TURNED[type(twin.ops[0])]())
+    if isinstance(node, ast.BoolOp):
+        other = ast.Or if isinstance(node.op, ast.And) else ast.And
+        yield "and <-> or", lambda twin: setattr(twin, "op", other())
+    if isinstance(node, ast.If):
+        for value in (True, False):
+            yield f"if {value}", lambda twin, value=value: setattr(twin, "test", ast.Constant(value))
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        yield "number off by one", lambda twin: setattr(twin, "value", twin.value + 1)
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(node, field, None)
+        for place, statement in enumerate(block if isinstance(block, list) else ()):
+            call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+            if call or isinstance(statement, ast.Raise):
+                kind = "call left out" if call else "raise left out"
+                yield kind, lambda twin, f=field, p=place: getattr(twin, f).__setitem__(p, ast.Pass())
+
+
+def survives(package: Path, module: str, source: str) -> bool:
+    """Return whether the tests of a module pass on a changed source."""
+    path = package / "zoo" / f"{module}.py"
+    kept = path.read_text(encoding="utf-8")
+    path.write_text(source, encoding="utf-8")
+    tests = [str((ROOT / "tests" / "faults" / name).resolve()) for name in MODULES[module]]
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+        environment = {**os.environ, "PYTHONPATH": str(package), "ZOO_FUZZ": "30"}
+        done = subprocess.run(command, env=environment, cwd=package, capture_output=True, timeout=_LIMIT_S)
+        return done.returncode == 0
+    except subprocess.TimeoutExpired:  # it hangs: noticed
+        return False
+    finally:
+        path.write_text(kept, encoding="utf-8")
+
+
+def main() -> None:
+    from table import print_table
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=10, metavar="N", help="mutants of each module, drawn at random")
+    parser.add_argument("--modules", nargs="+", choices=MODULES, default=list(MODULES))
+    args = parser.parse_args()
+    rows, survivors = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder)
+        for name in ("zoo", "recipes", "datasets", "checkpoints"):
+            shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for module in args.modules:
+            source = (ROOT / "zoo" / f"{module}.py").read_text(encoding="utf-8")
+            every = list(mutants(source))
+            drawn = random.Random(0).sample(every, min(args.count, len(every)))
+            left = [(line, what) for line, what, changed in drawn if survives(package, module, changed)]
+            survivors += [f"zoo/{module}.py:{line}: {what}" for line, what in left]
+            rows.append(
+                [module, str(len(every)), str(len(drawn)), str(len(left)), f"{100 * len(left) / len(drawn):.0f} %"]
+            )
+            print(*survivors[len(survivors) - len(left) :], sep="\n", file=sys.stderr, flush=True)
+    header = ["module", "mutants that there are", "tried", "survived", "share"]
+    print_table("Mutants of the modules that handle faults (target: below 20 % survive)", header, rows)
+
+
+if __name__ == "__main__":
+    main()
