@@ -161,21 +161,24 @@ def check_weights(path: Path) -> int:
         ZooError: if it holds anything but groups and plain arrays of numbers, stored in the file itself.
     """
     import h5py
-    from h5py import h5d, h5g, h5l, h5o, h5t
+    from h5py import h5d, h5l, h5o, h5t
 
     kinds = (h5t.FLOAT, h5t.INTEGER, h5t.ENUM)  # the last: booleans
     with reading(path, "Copy it again or train again; it was not loaded."), h5py.File(path, "r") as file:
-        links: list[tuple[bytes, int]] = []
-        file.id.links.visit(lambda name, info: links.append((name, info.type)), info=True)  # each group once
+        links: list[bytes] = []
+        things: dict[bytes, int] = {}
+        # HDF5 itself walks, over each group once, however they lie in each other.
+        file.id.links.visit(lambda name, info: links.append(name) if info.type != h5l.TYPE_HARD else None, info=True)
+        if links:
+            raise ValueError(f"{links[0].decode(errors='replace')} is a link, expected an array or a group")
+        h5o.visit(file.id, lambda name, info: things.__setitem__(name, info.type), info=True)
         total = 0
-        for name, kind in links:
-            place = name.decode(errors="replace")
-            if kind != h5l.TYPE_HARD:
-                raise ValueError(f"{place} is a link, expected an array or a group")
-            item = h5o.open(file.id, name)
-            if isinstance(item, h5d.DatasetID) and item.get_type().get_class() in kinds:
-                check_stored(item, place)
-                total += math.prod(item.shape)
-            elif not isinstance(item, h5g.GroupID):
-                raise ValueError(f"{place} is no array of numbers")
+        for name, kind in things.items():
+            if kind == h5o.TYPE_GROUP:
+                continue
+            item = h5d.open(file.id, name) if kind == h5o.TYPE_DATASET else None
+            if item is None or item.get_type().get_class() not in kinds:
+                raise ValueError(f"{name.decode(errors='replace')} is no array of numbers")
+            check_stored(item, name.decode(errors="replace"))
+            total += math.prod(item.shape)
         return total

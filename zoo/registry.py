@@ -117,7 +117,12 @@ def shipped_digest(folder: Path) -> str | None:
     """Return the digest that a checkpoint of the package, or its copy in the cache, must have; None for others."""
     if folder.resolve().parent not in {place.resolve() for place in (room("checkpoints"), _downloaded())}:
         return None
-    return read_json(_SHIPPED, "The digests of the shipped checkpoints").get(folder.name)
+    return _shipped().get(folder.name)
+
+
+@lru_cache
+def _shipped() -> dict[str, str]:
+    return read_json(_SHIPPED, "The digests of the shipped checkpoints")
 
 
 def _downloaded() -> Path:

@@ -234,9 +234,10 @@ def recover(folder: Path) -> None:
 
 
 def recover_all(parent: Path) -> None:
-    """Do so for every folder of a parent."""
+    """Do so for every folder of a parent, where it may be written to."""
     for old in parent.glob(".*.old"):
-        recover(old.with_name(old.name[1:].removesuffix(".old")))
+        with suppress(ZooError):
+            recover(old.with_name(old.name[1:].removesuffix(".old")))
 
 
 def remove_folder(folder: Path) -> None:

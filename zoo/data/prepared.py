@@ -17,6 +17,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import google_crc32c
+
 from zoo.errors import ZooError
 from zoo.files import read_json, sha256, write_json
 from zoo.progress import bar
@@ -189,8 +191,8 @@ def remedy(folder: Path) -> str:
     )
 
 
-def check_record(content: Any, at: int, path: str | Path, number: int) -> int:
-    """Return the length of the record that begins at a place of a file; its checksums must hold.
+def checked_record(content: Any, at: int, path: str | Path, number: int) -> bytes:
+    """Return the record that begins at a place of a file; its checksums must hold.
 
     Raises:
         ZooError: that names the file and the record.
@@ -200,8 +202,9 @@ def check_record(content: Any, at: int, path: str | Path, number: int) -> int:
         end = at + HEADER + length
         if crc == _masked_crc(content[at : at + 8]) and end + FOOTER <= len(content):
             (crc,) = struct.unpack_from("<I", content, end)
-            if crc == _masked_crc(content[at + HEADER : end]):
-                return length
+            record = content[at + HEADER : end]
+            if crc == _masked_crc(record):
+                return record
     raise ZooError(
         f"{path} is damaged: its record {number} does not have its checksum. {remedy(Path(path).absolute().parent)}"
     )
@@ -209,8 +212,6 @@ def check_record(content: Any, at: int, path: str | Path, number: int) -> int:
 
 def _masked_crc(content: bytes) -> int:
     """Return the checksum of a TFRecord: CRC-32C, turned and shifted, so that a checksum of checksums is none."""
-    import google_crc32c
-
     crc = google_crc32c.value(content)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -224,9 +225,9 @@ def read_records(path: str | Path) -> Iterator[bytes]:
     with open(path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at = number = 0
         while at < len(content):
-            length = check_record(content, at, path, number)
-            yield content[at + HEADER : at + HEADER + length]
-            at, number = at + HEADER + length + FOOTER, number + 1
+            record = checked_record(content, at, path, number)
+            yield record
+            at, number = at + HEADER + len(record) + FOOTER, number + 1
 
 
 def explained(error: Exception, files: Iterable[str]) -> Exception:

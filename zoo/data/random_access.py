@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.prepared import FOOTER, HEADER, check_record, remedy
+from zoo.data.prepared import FOOTER, HEADER, checked_record, remedy
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -63,9 +63,7 @@ class RecordSource(Sequence):
         if file not in self._open:
             self._open[file] = _opened(file, held)
         content, places = self._open[file]
-        start = int(places[number])
-        length = check_record(content, start, file, number)
-        return content[start + HEADER : start + HEADER + length]
+        return checked_record(content, int(places[number]), file, number)
 
     def _decode(self, record: bytes) -> dict[str, Any]:
         import tensorflow_datasets as tfds
