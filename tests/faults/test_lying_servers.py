@@ -98,6 +98,7 @@ def test_a_lie_is_refused_and_the_right_file_accepted_afterwards(liar, tmp_path,
     assert not (tmp_path / "a.zip").exists() and not (tmp_path / "pins.json").exists()
     liar.answers = [(200, ZIP, RIGHT)]
     assert download.fetch(liar.url, tmp_path / "a.zip", **KNOWN[known]).read_bytes() == RIGHT
+    assert (tmp_path / "pins.json").exists() == (known != "checksum")  # what is published needs no pin
 
 
 def test_what_no_reader_has_opened_is_not_pinned(liar, tmp_path):
