@@ -30,8 +30,8 @@ except ImportError:  # Windows
 _NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.ENOLCK)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
-_HELD: set[tuple[int, str]] = set()
-"""(thread, name) of the locks that this process holds."""
+_HELD: set[tuple[int, int, str]] = set()
+"""(process, thread, name) of the locks that are held here; a process that is forked holds none."""
 
 
 def is_leftover(path: Path) -> bool:
@@ -76,7 +76,7 @@ def locked(path: str | os.PathLike) -> Iterator[bool]:
     system knows no locks, the block runs without one.
     """
     path = Path(os.path.realpath(path))
-    key = (threading.get_ident(), str(path))
+    key = (os.getpid(), threading.get_ident(), str(path))
     if key in _HELD:  # an outer block of this thread has it
         yield False
         return
