@@ -79,12 +79,12 @@ def reading(folder: Path) -> list[list[str]]:
     found = datasets.builder(name, folder)
     source = datasets.data_source(name, "train", data_dir=folder)
     source[0]  # opens the file
-    ((path, (content, places)),) = source._open.items()
+    ((path, (content, *places)),) = source._open.items()
+    places = [(int(at), int(length)) for at, length in zip(*places, strict=True)]
     stream = lambda: sum(1 for _ in datasets.load_dataset(name, "train", 256, data_dir=folder))  # noqa: E731
     number = lambda: [source[index] for index in range(len(source))]  # noqa: E731
-    crcs = lambda: [prepared.checked_record(content, int(at), path, 0) for at in places]  # noqa: E731
-    size = len(prepared.checked_record(content, 0, path, 0))
-    plain = lambda: [content[int(at) + 12 : int(at) + 12 + size] for at in places]  # noqa: E731
+    crcs = lambda: [prepared.checked_record(content, at, length, path, 0) for at, length in places]  # noqa: E731
+    plain = lambda: [content[at + 12 : at + 12 + length] for at, length in places]  # noqa: E731
     sizes = lambda: prepared.check_sizes(found, made)  # noqa: E731
     return [
         row(f"load_dataset, {len(source):,} records", cpu_s(stream), cpu_s(sizes)),

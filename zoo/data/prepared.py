@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MANIFEST, INFO = "manifest.json", "dataset_info.json"
 FORMAT = 1
+_LENGTH, _CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")
 _MOMENT_BYTES = 300_000_000
 HEADER, FOOTER = 12, 4
 """Bytes before a record, its length and that one's checksum; and behind it, its checksum."""
@@ -191,23 +192,35 @@ def remedy(folder: Path) -> str:
     )
 
 
-def checked_record(content: Any, at: int, path: str | Path, number: int) -> bytes:
-    """Return the record that begins at a place of a file; its checksums must hold.
+def record_length(content: Any, at: int, path: str | Path, number: int) -> int:
+    """Return the length of the record that begins at a place of a file; its checksum must hold.
 
     Raises:
         ZooError: that names the file and the record.
     """
     if at + HEADER <= len(content):
-        length, crc = struct.unpack_from("<QI", content, at)
-        end = at + HEADER + length
-        if crc == _masked_crc(content[at : at + 8]) and end + FOOTER <= len(content):
-            (crc,) = struct.unpack_from("<I", content, end)
-            record = content[at + HEADER : end]
-            if crc == _masked_crc(record):
-                return record
-    raise ZooError(
-        f"{path} is damaged: its record {number} does not have its checksum. {remedy(Path(path).absolute().parent)}"
-    )
+        length, crc = _LENGTH.unpack_from(content, at)
+        if crc == _masked_crc(content[at : at + 8]) and at + HEADER + length + FOOTER <= len(content):
+            return length
+    raise _damage(path, number)
+
+
+def checked_record(content: Any, at: int, length: int, path: str | Path, number: int) -> bytes:
+    """Return the record of a length that begins at a place of a file; its checksum must hold.
+
+    Raises:
+        ZooError: that names the file and the record.
+    """
+    end = at + HEADER + length
+    record = content[at + HEADER : end]
+    if _CHECKSUM.unpack_from(content, end)[0] != _masked_crc(record):
+        raise _damage(path, number)
+    return record
+
+
+def _damage(path: str | Path, number: int) -> ZooError:
+    what = f"its record {number} does not have its checksum, or it was cut short"
+    return ZooError(f"{path} is damaged: {what}. {remedy(Path(path).absolute().parent)}")
 
 
 def _masked_crc(content: bytes) -> int:
@@ -225,7 +238,7 @@ def read_records(path: str | Path) -> Iterator[bytes]:
     with open(path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at = number = 0
         while at < len(content):
-            record = checked_record(content, at, path, number)
+            record = checked_record(content, at, record_length(content, at, path, number), path, number)
             yield record
             at, number = at + HEADER + len(record) + FOOTER, number + 1
 

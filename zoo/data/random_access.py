@@ -7,7 +7,6 @@ next; a file is walked when one of its records is asked for first.
 from __future__ import annotations
 
 import mmap
-import struct
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.data.prepared import FOOTER, HEADER, checked_record, remedy
+from zoo.data.prepared import FOOTER, HEADER, checked_record, record_length, remedy
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class RecordSource(Sequence):
         self._pieces = list(pieces)
         self._ends = list(accumulate(take for _, _, take, _ in self._pieces))
         self._features = dict(features)
-        self._open: dict[str, tuple[mmap.mmap, np.ndarray]] = {}
+        self._open: dict[str, tuple[mmap.mmap, np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -62,8 +61,8 @@ class RecordSource(Sequence):
     def _record(self, file: str, number: int, held: int) -> bytes:
         if file not in self._open:
             self._open[file] = _opened(file, held)
-        content, places = self._open[file]
-        return checked_record(content, int(places[number]), file, number)
+        content, places, lengths = self._open[file]
+        return checked_record(content, int(places[number]), int(lengths[number]), file, number)
 
     def _decode(self, record: bytes) -> dict[str, Any]:
         import tensorflow_datasets as tfds
@@ -83,25 +82,25 @@ class RecordSource(Sequence):
         return out
 
 
-def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray]:
-    """Return a file's content, and where in it its records begin.
+def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray, np.ndarray]:
+    """Return a file's content, where in it its records begin, and their lengths.
 
     Raises:
         ZooError: if the file is missing or empty, ends within a record or holds another number of records.
     """
-    places = []
+    places, lengths = [], []
     if not Path(file).is_file() or not Path(file).stat().st_size:
         raise ZooError(f"{file} is missing or empty. {remedy(Path(file).absolute().parent)}")
     with open(file, "rb") as opened:
         content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    at, size = 0, len(content)
-    while at + HEADER <= size:
+    at = 0
+    while at < len(content):
         places.append(at)
-        (length,) = struct.unpack_from("<Q", content, at)
-        at += HEADER + length + FOOTER
-    if at != size or len(places) != held:
+        lengths.append(record_length(content, at, file, len(lengths)))
+        at += HEADER + lengths[-1] + FOOTER
+    if len(places) != held:
         raise ZooError(
-            f"{file} is damaged or cut short: {len(places)} records are found in its {size} bytes, expected {held}. "
+            f"{file} is damaged: it holds {len(places)} records, expected {held}. "
             f"{remedy(Path(file).absolute().parent)}"
         )
-    return content, np.array(places, np.int64)
+    return content, np.array(places, np.int64), np.array(lengths, np.int64)
