@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 from scipy.stats import kstest
 
+from zoo.compiled import njit
 from zoo.seismicity.etas.fit import EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS
 from zoo.seismicity.physics.sequences import Events

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from zoo.compiled import njit
 
 OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
 SLOPES = 6

@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from zoo.compiled import njit
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import FEATURE_RADII_PX as COUNT_RADII_PX
 from zoo.seismicity.scan import RADII_PX, _circles, _prefixes, _sums

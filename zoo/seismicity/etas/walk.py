@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from scipy.special import gamma as gamma_function
 
+from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.seismicity.etas.fit import EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS
