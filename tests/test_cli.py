@@ -127,6 +127,7 @@ def test_reproduce_alone_lists_the_experiments():
         "kong-figure-10",
         "kong-figure-s26",
         "kong-figure-s27",
+        "seismicity-figures",
         "seismicity-grid",
         "seismicity-calibration",
     }

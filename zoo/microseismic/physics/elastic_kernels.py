@@ -22,7 +22,9 @@ threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from zoo.compiled import njit
 
 HALO = 4  # cells around the grid that the stencil reads but that are never written
 # Weights of the first derivative of 8th order on a staggered grid, at distances 1/2, 3/2, 5/2, 7/2 (Fornberg 1988).
