@@ -76,10 +76,10 @@ def chapter(folder: Path, model: Any = None) -> None:
         ),
     )
     # Four false alarms a year, the default, would be two or three in these eight months.
-    settings = "--window 4 --completeness none --false-alarms 0.5"
+    settings = "--window 3 --completeness none --false-alarms 0.5"
     say(f"   zoo seismicity {catalogue} {settings} --manual {planted} --out {folder / 'found'}")
     found = find_anomalies(
-        read_catalogue(catalogue), model or name, window_days=4.0, completeness="none", false_alarms_per_year=0.5
+        read_catalogue(catalogue), model or name, window_days=3.0, completeness="none", false_alarms_per_year=0.5
     )
     found.manual = read_periods(planted)
     found.write(folder / "found")
