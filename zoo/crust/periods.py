@@ -104,7 +104,7 @@ def _other_models() -> list[tuple[str, np.ndarray]]:
     from zoo import checkpoint, registry
 
     found = []
-    for name, folder in registry._checkpoints().items():
+    for name, folder in registry.folders().items():
         config = read_json(folder / checkpoint.CONFIG, "Checkpoint configuration")["model"].get("config", {})
         if "crust" in name and config.get("frequency_hz"):
             found.append((name, np.asarray(config["frequency_hz"], np.float64)))
