@@ -131,6 +131,13 @@ def test_scan_and_network_together():
         find_anomalies(synthetic(2), Scan(), method="both", **SETTINGS)
 
 
+def test_the_scan_decides_where_windows_are_not_as_in_training():
+    network = Gain()
+    found = find_anomalies(synthetic(0.5, days=300), network, **SETTINGS)
+    assert found.method == "etas" and not found.network and not network.seen
+    assert any("the network saw 8 to 60: the scan decides without it" in note for note in found.catalogue.notes)
+
+
 def test_aftershocks_are_explained_and_a_burst_is_not():
     """Two years with aftershocks and mainshocks, and a burst of 20 events among them."""
     from zoo.seismicity import Etas, simulate
@@ -402,7 +409,7 @@ def test_ridgecrest_has_more_than_its_mainshocks_explain(real_data, fitted_well)
     for mainshock, largest in (("2019-07-04T17:33:49", 6.4), ("2019-07-06T03:19:53", 5.0)):
         within = [s for s in found.sequences if abs(s.start - np.datetime64(mainshock)) < np.timedelta64(1, "h")]
         most = max(within, key=lambda s: s.events)
-        assert most.events > 300 and most.events > 1.5 * most.expected and most.rank <= 3
+        assert most.events > 300 and most.events > 1.3 * most.expected and most.p_value < 1e-6 and most.rank <= 3
         assert np.nanmax(found.catalogue.magnitude[most.member]) >= largest
 
 
@@ -410,7 +417,7 @@ def test_ridgecrest_has_more_than_its_mainshocks_explain(real_data, fitted_well)
 def test_toc2me_shows_several_treatments(real_data, fitted_well):
     found = find_anomalies(real_data / "catalogs" / "toc2me_eaton2018.csv", None)
     assert sum(s.events >= 40 for s in found.sequences) >= 3
-    assert len(found.sequences) >= 5 and len({s.subregion for s in found.sequences}) >= 4
+    assert len(found.sequences) >= 5 and len({s.subregion for s in found.sequences}) >= 3
 
 
 @pytest.mark.slow
@@ -421,5 +428,6 @@ def test_the_demo_finds_what_it_planted(as_network, capsys, monkeypatch, tmp_pat
     seismicity_demo.chapter(tmp_path, Scan())
     printed = capsys.readouterr().out
     assert printed.count("found in subregion") == len(seismicity_demo.PLANTED)
-    assert re.search(r"ETAS: ([0-9]+) anomalous intervals", printed)[1] in ("3", "4")  # one false alarm at most
+    alarms = re.search(r"scan and network: ([0-9]+) anomalous intervals", printed)[1]
+    assert alarms in ("3", "4")  # one false alarm at most
     assert (tmp_path / "found" / "movie.gif").exists()

@@ -12,7 +12,7 @@ from zoo.seismicity.etas.changes import lasting_changes
 from zoo.seismicity.etas.completeness import gaps_of
 from zoo.seismicity.etas.fit import _Fitting
 from zoo.seismicity.etas.goodness import residuals
-from zoo.seismicity.etas.kernels import triggered_at
+from zoo.seismicity.etas.kernels import expected_aftershocks, triggered_at
 from zoo.seismicity.etas.large import fit_large
 from zoo.seismicity.etas.simulation import simulate_fit
 from zoo.seismicity.etas.sources import sources_of
@@ -120,6 +120,29 @@ def test_a_background_keeps_its_events_and_no_burst_foretells_itself():
     made = smooth(x, y, np.ones(1200), (64, 64), neighbours=32)
     assert np.isclose(made.field.sum(), 1200, rtol=1e-6)
     assert made.left_out[600:640].max() < 0.3 * made.field[10, 10]
+
+
+def test_a_background_ends_where_the_events_do():
+    """A catalogue cut at a meridian, in a wider grid: nothing leaks out, so the edge is as dense as the middle."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(7.5, 40.5, 4000), rng.uniform(-0.5, 63.5, 4000)
+    field = smooth(x, y, np.ones(4000), (64, 64), neighbours=128).field
+    per_column = 4000 / 33
+    assert field[:, :7].sum() + field[:, 42:].sum() < 0.03 * 4000
+    assert np.allclose([field[:, 8].sum(), field[:, 40].sum()], per_column, rtol=0.15)
+
+
+def test_gaps_outside_of_the_fitted_time_do_not_count():
+    source = np.array([1.0]), np.log([5.0]), np.array([0.05]), np.zeros(1), np.zeros(1), np.full((1, 8), 100.0)
+    law = 0.01, 1.2, 1.8
+
+    def expected(*gaps):
+        start, end = (np.array([gap[k] for gap in gaps], float) for k in range(2))
+        return expected_aftershocks(*source, 10.0, 20.0, start, end, np.full(len(gaps), 0.9), *law, np.zeros(8))
+
+    whole = expected()
+    assert whole > 0 and expected((1.0, 2.0), (30.0, 40.0)) == pytest.approx(whole)
+    assert expected((1.0, 12.0)) == pytest.approx(expected((10.0, 12.0))) and expected((10.0, 12.0)) < whole
 
 
 def test_lasting_changes_are_told_from_bursts():

@@ -231,10 +231,10 @@ class _Scorer:
         """Return the network's mean odds over stretches of half a window, as a logarithm, for windows (n,)."""
         made = np.empty((len(_STRETCHES), len(starts)))
         own = slice(corner[0], corner[0] + MAP_PIXELS), slice(corner[1], corner[1] + MAP_PIXELS)
-        part = walk.fit.stretch(starts) if len(walk.rates) > 1 else np.zeros(len(starts), int)
+        part = walk.fit.stretch(starts)
         for first in range(0, len(starts), _TOGETHER):
             some = slice(first, first + _TOGETHER)
-            background = walk.rates[(part[some], *own)]
+            background = walk.fit.rates[(part[some], *own)]
             for number, offset in enumerate(_STRETCHES):
                 begins = starts[some] + offset * window_days
                 made[number, some] = self.network(*stretch_maps(*known, begins, window_days / 2, background))

@@ -84,7 +84,7 @@ def gaps_of(days: np.ndarray, above: np.ndarray, b_value: float, end: float) -> 
     gaps = _merged(pieces)
     for low, high, smallest in notes:
         said.append(
-            f"from day {low:.0f} to {high:.0f} of the catalogue events are complete only {smallest:.1f} magnitudes "
+            f"from day {low:.4g} to {high:.4g} of the catalogue events are complete only {smallest:.1f} magnitudes "
             "higher than on the whole: a change of completeness, which the model takes into account"
         )
     return gaps, said

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.magnitudes import FEWEST_MAGNITUDES, b_value
 from zoo.seismicity.etas.background import pixels, smooth
 from zoo.seismicity.etas.changes import Change, lasting_changes, ratio_fields
 from zoo.seismicity.etas.completeness import NONE, Gaps, gaps_of
@@ -171,15 +172,15 @@ def _theta(law: Etas) -> np.ndarray:
 
 
 def b_value_of(above: np.ndarray) -> float:
-    """Return b of Gutenberg and Richter of magnitudes above the completeness (n,), by Aki (1965) and Utsu (1966).
+    """Return b of Gutenberg and Richter of magnitudes above the completeness (n,); 1 where too few tell it.
 
     >>> round(b_value_of(np.random.default_rng(0).exponential(1 / np.log(10), 20_000)), 1)
     1.0
     """
-    if len(above) < 20 or above.max() <= 0:
+    if len(above) < FEWEST_MAGNITUDES or above.max() <= 0:
         return B_VALUE
     step = next((s for s in (0.1, 0.01) if np.allclose(above / s, np.rint(above / s), atol=1e-3)), 0.0)
-    return float(np.clip(np.log10(np.e) / (above.mean() + step / 2), 0.5, 2.0))
+    return float(np.clip(b_value(above, 0.0, step).b, 0.5, 2.0))
 
 
 class _Fitting:
@@ -200,13 +201,13 @@ class _Fitting:
             self.notes.append(f"{lines} large ruptures are lines along their aftershocks, not points")
         if not known.all():
             self.notes.append(f"{int((~known).sum())} events without a magnitude count as the smallest")
-        b_value = b_value_of(self.above[known][magnitude[known] >= smallest - 1e-6])
-        self.gaps, said = gaps_of(self.t, self.above, b_value, end) if self.told else (NONE, [])
+        slope = b_value_of(self.above[known][magnitude[known] >= smallest - 1e-6])
+        self.gaps, said = gaps_of(self.t, self.above, slope, end) if self.told else (NONE, [])
         self.notes += said
         self.law = Etas(
             smallest_magnitude=smallest,
             largest_magnitude=smallest + max(float(self.above.max()) + 0.3, 1.0),
-            b_value=b_value,
+            b_value=slope,
         )
         self.own = (self.t >= self.begin) & ~self.gaps.below(self.t, self.above)
         self.row, self.column = pixels(self.x, self.y, shape)

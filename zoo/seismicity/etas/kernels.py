@@ -184,19 +184,39 @@ def edges(x, y, reach2, rows, columns):
 
 
 @njit(**OPTIONS)
+def intensity_peak(log_a, width, c, p, q):
+    """Return the logarithm of the aftershocks a day and square pixel at each source (n,) right after it."""
+    return log_a + math.log((p - 1) / c * (q - 1) / math.pi) - np.log(width)
+
+
+@njit(**OPTIONS)
+def triggered_by(first, source_days, source_x, source_y, reach2, peak, width, day, x, y, c, p, q):
+    """Return the expected aftershocks a day and square pixel at a time and place, of the sources from `first` on.
+
+    Args:
+        first: number of the first source that counts.
+        source_days, source_x, source_y, reach2, width: the sources (n,), sorted by time.
+        peak: (n,) `intensity_peak`.
+        day, x, y: time and place; only sources before it count.
+        c, p, q: the law.
+    """
+    one, p1, q1, per_c = np.float32(1), np.float32(p), np.float32(q), np.float32(1 / c)
+    total = 0.0
+    for s in range(first, len(source_days)):
+        if source_days[s] >= day:
+            break
+        r2 = (source_x[s] - x) ** 2 + (source_y[s] - y) ** 2
+        if r2 < reach2[s]:
+            t, u = np.float32(day - source_days[s]) * per_c, np.float32(r2 / width[s])
+            total += math.exp(np.float32(peak[s]) - p1 * math.log(one + t) - q1 * math.log(one + u))
+    return total
+
+
+@njit(**OPTIONS)
 def triggered_at(source_days, source_x, source_y, reach2, log_a, width, days, x, y, c, p, q):
     """Return the expected aftershocks a day and square pixel at each event (n,), without a list of pairs."""
     found = np.zeros(len(days))
-    peak = log_a + math.log((p - 1) / c * (q - 1) / math.pi) - np.log(width)
-    one, p1, q1, per_c = np.float32(1), np.float32(p), np.float32(q), np.float32(1 / c)
+    peak = intensity_peak(log_a, width, c, p, q)
     for j in range(len(days)):
-        total = 0.0
-        for s in range(len(source_days)):
-            if source_days[s] >= days[j]:
-                break
-            r2 = (source_x[s] - x[j]) ** 2 + (source_y[s] - y[j]) ** 2
-            if r2 < reach2[s]:
-                t, u = np.float32(days[j] - source_days[s]) * per_c, np.float32(r2 / width[s])
-                total += math.exp(np.float32(peak[s]) - p1 * math.log(one + t) - q1 * math.log(one + u))
-        found[j] = total
+        found[j] = triggered_by(0, source_days, source_x, source_y, reach2, peak, width, days[j], x[j], y[j], c, p, q)
     return found

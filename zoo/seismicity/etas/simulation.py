@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zoo.seismicity.etas.fit import EtasFit
-from zoo.seismicity.etas.sources import LOST, REACH_PX
+from zoo.seismicity.etas.sources import squared_reach
 from zoo.seismicity.physics.sequences import Events, aftershocks, join, magnitudes
 
 _MOST_BEFORE_DAYS = 400.0
@@ -50,7 +50,7 @@ def simulate_fit(
         "time_days": np.sort(rng.random(count)) * whole,
         "x_px": column + rng.random(count) - 0.5,
         "y_px": row + rng.random(count) - 0.5,
-        "magnitude": _magnitudes(fit, count, rng),
+        "magnitude": magnitudes(count, rng, law.smallest_magnitude, law.largest_magnitude, law.b_value),
         "source": np.zeros(count, int),
     }
     events = join(own, aftershocks(own, whole, rng, law, reach_px(fit))) if law.branching_ratio > 1e-3 else own
@@ -65,14 +65,4 @@ def simulate_fit(
 def reach_px(fit: EtasFit):
     """Return a function from magnitudes (n,) to the distance beyond which the fit expects no aftershocks."""
     law = fit.law
-
-    def reach(magnitude: np.ndarray) -> np.ndarray:
-        width = law.d_px2 * 10 ** (law.gamma * np.maximum(magnitude - law.smallest_magnitude, 0))
-        return np.sqrt(width * (LOST ** (-1 / (law.q - 1)) - 1)).clip(*REACH_PX)
-
-    return reach
-
-
-def _magnitudes(fit: EtasFit, count: int, rng: np.random.Generator) -> np.ndarray:
-    law = fit.law
-    return magnitudes(count, rng, law.smallest_magnitude, law.largest_magnitude, law.b_value)
+    return lambda magnitude: np.sqrt(squared_reach(law, np.maximum(magnitude - law.smallest_magnitude, 0)))

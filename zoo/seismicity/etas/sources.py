@@ -50,16 +50,26 @@ class Sources:
 
     def width(self, law: Etas) -> np.ndarray:
         """Return the width S of each, in square pixels."""
-        return law.d_px2 * 10 ** (law.gamma * self.width_above)
+        return kernel_width(law, self.width_above)
 
     def reach2(self, law: Etas) -> np.ndarray:
         """Return the squared distance beyond which each counts as nothing, in square pixels."""
-        far = self.width(law) * (LOST ** (-1 / (law.q - 1)) - 1)
-        return far.clip(REACH_PX[0] ** 2, REACH_PX[1] ** 2)
+        return squared_reach(law, self.width_above)
 
     def edge2(self, law: Etas, shape: tuple[int, int]) -> np.ndarray:
         """Return the squared distance to the region's edge in some directions, at most the reach."""
         return edges(self.x, self.y, self.reach2(law), *shape)
+
+
+def kernel_width(law: Etas, above: np.ndarray) -> np.ndarray:
+    """Return the width S in square pixels of events (n,) so much above the completeness."""
+    return law.d_px2 * 10 ** (law.gamma * above)
+
+
+def squared_reach(law: Etas, above: np.ndarray) -> np.ndarray:
+    """Return the squared distance beyond which events (n,) so much above the completeness count as nothing, pixels."""
+    far = kernel_width(law, above) * (LOST ** (-1 / (law.q - 1)) - 1)
+    return far.clip(REACH_PX[0] ** 2, REACH_PX[1] ** 2)
 
 
 def rupture_px(magnitude: np.ndarray, pixel_km: float | None) -> np.ndarray:

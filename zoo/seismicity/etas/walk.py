@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import gamma as gamma_function
@@ -20,14 +20,14 @@ from scipy.special import gamma as gamma_function
 from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.seismicity.etas.fit import EtasFit
-from zoo.seismicity.etas.kernels import OPTIONS
+from zoo.seismicity.etas.kernels import OPTIONS, intensity_peak, triggered_by
 from zoo.seismicity.physics.sequences import Etas, Events
 
 _SPACING = 1.3  # of the exponentials' rates, as a logarithm: Omori's law to a thousandth
 _CLASS = 0.25  # magnitudes as close as this have one kernel
 _SUB = 7, 5  # points a side at which a kernel is taken within a pixel, and at which its source may be
 _NEAR_DAYS, _NEAR_EVENTS = 10.0, 1000.0
-"""Sources so recent count where they are, older ones by the maps ..."""
+"""Sources count where they are for so many days, fewer where so many events happen sooner; older ones by the maps."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Walk:
         self, fit: EtasFit, events: Events, count: int, window_days: float, stride_days: float,
         rates: np.ndarray | None = None,
     ) -> None:  # fmt: skip
+        fit = fit if rates is None else replace(fit, rates=rates)
         self.fit, self.count = fit, count
         self.window_days, self.stride_days = window_days, stride_days
-        self.rates = fit.rates if rates is None else rates
         self.days = np.ascontiguousarray(events["time_days"], float)
         if (np.diff(self.days) < 0).any():
             raise ZooError("The events of a walk through time must be sorted by time.")
@@ -139,14 +139,8 @@ class Walk:
         near = min(_NEAR_DAYS, max(_NEAR_EVENTS / per_day, 2 * window_days))
         self._near = max(1, round(near / stride_days)) * stride_days
         self.triggered = np.zeros(len(self.days))
-        self._background = fit.background_at(self.days, self.x, self.y) if rates is None else self._told(rates)
+        self._background = fit.background_at(self.days, self.x, self.y)
         self._at = 0  # the next stride
-
-    def _told(self, rates: np.ndarray) -> np.ndarray:
-        from zoo.seismicity.etas.background import pixels
-
-        stretch = self.fit.stretch(self.days) if len(rates) == len(self.fit.rates) else 0
-        return rates[(stretch, *pixels(self.x, self.y, self.fit.shape))]
 
     @property
     def intensity(self) -> np.ndarray:
@@ -179,15 +173,13 @@ class Walk:
         return made
 
     def _expected_background(self, first: int, behind: int) -> np.ndarray:
-        starts = np.arange(first, behind) * self.stride_days
-        if len(self.rates) == 1:
-            return np.broadcast_to(
-                (self.rates[0] * self.window_days).astype(np.float32), (behind - first, *self.fit.shape)
-            )
+        starts, rates = np.arange(first, behind) * self.stride_days, self.fit.rates
+        if len(rates) == 1:
+            return np.broadcast_to((rates[0] * self.window_days).astype(np.float32), (behind - first, *self.fit.shape))
         edges = self.fit.edges_days.copy()
         edges[0], edges[-1] = -np.inf, np.inf
         inside = np.minimum(starts[:, None] + self.window_days, edges[1:]) - np.maximum(starts[:, None], edges[:-1])
-        return np.tensordot(np.maximum(inside, 0), self.rates, 1).astype(np.float32)
+        return np.tensordot(np.maximum(inside, 0), rates, 1).astype(np.float32)
 
 
 @njit(**OPTIONS)
@@ -210,8 +202,7 @@ def _walk(
     maps, old, event_days, event_x, event_y, c, p, q, made, triggered,
 ):  # fmt: skip
     rows, columns, terms = maps.shape[1], maps.shape[2], len(rate)
-    peak = log_a + math.log((p - 1) / c * (q - 1) / math.pi) - np.log(width)
-    one, p1, q1, per_c = np.float32(1), np.float32(p), np.float32(q), np.float32(1 / c)
+    peak = intensity_peak(log_a, width, c, p, q)
     for number in range(first, behind):
         start = number * stride
         for state in range(2):
@@ -247,11 +238,7 @@ def _walk(
             total, age = 0.0, event_days[j] - start
             for k in range(terms):
                 total += old[k, row, column] * math.exp(-rate[k] * age)
-            for s in range(lowest, len(days)):
-                if days[s] >= event_days[j]:
-                    break
-                r2 = (x[s] - event_x[j]) ** 2 + (y[s] - event_y[j]) ** 2
-                if r2 < reach2[s]:
-                    t, u = np.float32(event_days[j] - days[s]) * per_c, np.float32(r2 / width[s])
-                    total += math.exp(np.float32(peak[s]) - p1 * math.log(one + t) - q1 * math.log(one + u))
+            total += triggered_by(
+                lowest, days, x, y, reach2, peak, width, event_days[j], event_x[j], event_y[j], c, p, q
+            )
             triggered[j] = total

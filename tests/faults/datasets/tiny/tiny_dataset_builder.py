@@ -46,11 +46,9 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         files = shards.make(self, folder, self.workers, self.beam_options)
         x = np.concatenate([shards.load(file)["x"] for file in files])
         rows = list(enumerate(x))
-        return {"train": self._some(rows[: len(rows) * 4 // 5]), "test": self._some(rows[len(rows) * 4 // 5 :])}
+        parts = {"train": rows[: len(rows) * 4 // 5], "test": rows[len(rows) * 4 // 5 :]}
+        return {split: self._generate_examples(part) for split, part in parts.items()}
 
-    def _generate_examples(self):
-        raise NotImplementedError
-
-    def _some(self, rows):
+    def _generate_examples(self, rows):
         for number, x in rows:
             yield number, {"number": number, "x": x}
