@@ -421,11 +421,11 @@ def test_toc2me_shows_several_treatments(real_data, fitted_well):
 
 
 @pytest.mark.slow
-def test_the_demo_finds_what_it_planted(as_network, capsys, monkeypatch, tmp_path):
+def test_the_demo_finds_what_it_planted(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("zoo.seismicity.figures.movie.FRAMES", 8)
     from zoo.seismicity import demo as seismicity_demo
 
-    seismicity_demo.chapter(tmp_path, Scan())
+    seismicity_demo.chapter(tmp_path)
     printed = capsys.readouterr().out
     assert printed.count("found in subregion") == len(seismicity_demo.PLANTED)
     alarms = re.search(r"scan and network: ([0-9]+) anomalous intervals", printed)[1]
