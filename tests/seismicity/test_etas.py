@@ -52,7 +52,7 @@ def test_the_gradient_is_that_of_the_likelihood(events):
     fitting = _Fitting(events, DAYS, (64, 64), None, None, 0)
     theta = np.array([-1.0, 0.7, -5.0, -1.5, -3.0, 0.4, -0.3, 0.1])
     fitting._make_background(np.full(len(fitting.t), 0.5))
-    fitting._pair(theta)
+    fitting._pair(theta, 10**6)
     _, gradient = fitting._objective(theta)
     for k in range(len(theta)):
         at = np.zeros(len(theta))
@@ -78,6 +78,16 @@ def test_what_is_expected_adds_up_to_what_happened(fit, events):
     own = walk.days < DAYS - 1
     ratio = walk.intensity[own] / (exact + walk._background)[own]
     assert 0.98 < np.median(ratio) < 1.02 and (np.abs(ratio - 1) < 0.25).mean() > 0.95
+
+
+def test_a_stretch_of_its_own_expects_what_its_window_does(fit, events):
+    walk = Walk(fit, events, 40, 1.0, 0.5)
+    stretch = next(walk.windows(40))
+    rows, columns = np.divmod(np.flatnonzero(stretch.aftershocks[30].ravel() > 0.01)[:300], fit.shape[1])
+    told = walk.aftershocks(15.0, 16.0, rows, columns)
+    assert told == pytest.approx(stretch.aftershocks[30][rows, columns].sum(), rel=0.02)
+    halves = walk.aftershocks(15.0, 15.4, rows, columns), walk.aftershocks(15.4, 16.0, rows, columns)
+    assert sum(halves) == pytest.approx(told) and min(halves) > 0
 
 
 def test_simulated_years_are_like_the_catalogue(fit, events):

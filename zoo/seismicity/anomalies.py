@@ -152,7 +152,7 @@ def find_anomalies(
         notes += _on_events(tiles)
     intervals = intervals_of(windows, tiles)
     expectation.keep({number for interval in intervals for number in range(interval.first, interval.last + 1)})
-    sequences = sequences_of(catalogue, grid, windows, tiles, intervals)
+    sequences = sequences_of(catalogue, grid, windows, tiles, intervals, expectation)
     alarms = len(intervals)
     intervals, sequences = with_a_place(intervals, sequences)
     if len(intervals) < alarms:

@@ -11,7 +11,7 @@ from zoo.field.magnitudes import magnitude_of_completeness
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.etas.background import pixels, smooth
 from zoo.seismicity.etas.fit import FEWEST_EVENTS, EtasFit
-from zoo.seismicity.etas.large import fit_large, left_by
+from zoo.seismicity.etas.large import fit_large, left_by, no_aftershock
 from zoo.seismicity.etas.scan import Excess, count_scan
 from zoo.seismicity.etas.simulation import simulate_fit
 from zoo.seismicity.etas.walk import Stretch, Walk
@@ -25,6 +25,8 @@ EXCLUDED = 11.3
 _MOST_EVENTS = 1_000_000
 """So many simulated events at most; where ten years have more, fewer years are simulated."""
 _MOST_POINTS = 100_000
+_MOST_KEPT = 500_000_000
+"""Bytes of expected aftershocks that are kept while a catalogue is scored; what is missing later takes another walk."""
 
 
 def events_of(catalogue: Catalogue, grid: PixelGrid, begin: np.datetime64) -> Events:
@@ -64,7 +66,8 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
     how = {"shape": (grid.rows, grid.columns), "smallest_magnitude": smallest, "pixel_km": grid.pixel_km}
     first = fit_large(events, end, **how, errors=False)
     kept = np.ones(len(catalogue), bool)
-    for stretch in Walk(first, events, windows.count, windows.window_days, windows.stride_days).windows():
+    walk = Walk(first, events, windows.count, windows.window_days, windows.stride_days)
+    for stretch in walk.windows():
         numbers = np.arange(stretch.first, stretch.first + len(stretch.aftershocks))
         low, high = (np.searchsorted(events["time_days"], numbers * windows.stride_days + more)
                      for more in (0, windows.window_days))  # fmt: skip
@@ -77,7 +80,8 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
             kept &= left_by(first, events, Excess(score, *circle, starts, starts + windows.window_days), EXCLUDED)
     if kept.all() or kept.sum() < FEWEST_EVENTS:
         return first
-    again = fit_large({key: values[kept] for key, values in events.items()}, end, **how, errors=False, start=first.law)
+    how |= {"errors": False, "start": first.law, "probability": no_aftershock(walk)[kept]}
+    again = fit_large({key: values[kept] for key, values in events.items()}, end, **how)
     note = f"{int((~kept).sum())} events that aftershocks do not explain are left out of the model of ordinary times"
     return replace(again, notes=(*again.notes, note))
 
@@ -104,6 +108,8 @@ class Expectation:
     def __init__(self, fit: EtasFit, events: Events, windows: Windows) -> None:
         self.fit, self.events, self.windows = fit, events, windows
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._left = _MOST_KEPT
+        self._timeless: Walk | None = None
 
     def walk(self) -> Walk:
         """Return a new walk through the catalogue."""
@@ -118,6 +124,24 @@ class Expectation:
             for number in missing & set(range(stretch.first, stretch.first + len(stretch.aftershocks))):
                 at = number - stretch.first
                 self._kept[number] = stretch.background[at].copy(), stretch.aftershocks[at].copy()
+
+    def remember(self, stretch: Stretch) -> None:
+        """Keep what is expected in windows of a walk through the catalogue, as long as there is room for it."""
+        self._left -= stretch.aftershocks.nbytes
+        if self._left > 0:
+            for at, maps in enumerate(zip(stretch.background, stretch.aftershocks, strict=True)):
+                self._kept[stretch.first + at] = maps
+
+    def between(
+        self, start: np.datetime64, end: np.datetime64, rows: np.ndarray, columns: np.ndarray
+    ) -> tuple[float, float]:
+        """Return expected background and aftershocks in pixels (pixels,) of the region's grid between two times."""
+        low, high = ((time - self.windows.begin) / np.timedelta64(86_400_000, "ms") for time in (start, end))
+        edges = np.array([-np.inf, *self.fit.edges_days[1:-1], np.inf])
+        inside = np.maximum(np.minimum(high, edges[1:]) - np.maximum(low, edges[:-1]), 0)
+        self._timeless = self._timeless or self.walk()
+        background = float(inside @ self.fit.rates[:, rows, columns].sum(1))
+        return background, self._timeless.aftershocks(low, high, rows, columns)
 
     def on(self, row: int, column: int) -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
         """Return a function from windows (first, behind) to expected background and aftershocks on one map."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.etas.scan import Excess
+from zoo.seismicity.expectation import Expectation
 from zoo.seismicity.grid import PixelGrid
 from zoo.seismicity.kinds import kind_of, own_stretch
 from zoo.seismicity.physics.maps import MAP_PIXELS
@@ -146,6 +147,7 @@ def sequences_of(
     windows: Windows,
     tiles: Listed[Tile],
     intervals: Listed[Interval],
+    expectation: Expectation,
 ) -> list[Sequence]:
     """Return the sequences in the intervals in order of time; one that two overlapping maps see is returned once."""
     row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
@@ -158,7 +160,10 @@ def sequences_of(
                 whole.remove(other)
                 sequence = _together(other, sequence, catalogue)
             whole.append(sequence)
-    parts = [part for sequence in whole for part in _cut(sequence, catalogue, windows)]
+    parts = []
+    for part in (part for sequence in whole for part in _cut(sequence, catalogue, windows)):
+        background, aftershocks = expectation.between(part.start, part.end, part.rows, part.columns)
+        parts.append(replace(part, expected_background=background, expected_aftershocks=aftershocks))
     parts.sort(key=lambda s: (s.start, s.end))
     ranks = np.argsort(np.argsort([-s.gain for s in parts], kind="stable"), kind="stable") + 1
     return [
@@ -204,16 +209,14 @@ def _in_interval(
         start, end = windows.start[first + low], windows.end[first + high]
         near = own[np.searchsorted(catalogue.time[own], start) : np.searchsorted(catalogue.time[own], end)]
         member = near[place[row[near] - tile.row, column[near] - tile.column]]
-        days = (end - start) / windows.length
-        shares = [float(v[low : high + 1, place].sum() / (high + 1 - low) * days) for v in (background, aftershocks)]
-        kept = own_stretch(catalogue.time[member], start, end, shares[0])
+        foretold = float(background[low : high + 1, place].sum() / (high + 1 - low) * ((end - start) / windows.length))
+        kept = own_stretch(catalogue.time[member], start, end, foretold)
         member = member[kept]
         if len(member) < FEWEST_EVENTS:
             return None
         time = catalogue.time[member]
         dense = densest(time)
         rows, columns = np.nonzero(place)
-        part = min(1.0, float((time[-1] - time[0]) / (end - start)))
         return Sequence(
             number=0,
             interval=interval.number,
@@ -221,8 +224,6 @@ def _in_interval(
             end=time[-1],
             rows=rows + tile.row,
             columns=columns + tile.column,
-            expected_background=part * shares[0],
-            expected_aftershocks=shares[1],
             probability_by_chance=float(min(chance[inside].min(), by_circle[low : high + 1].min())),
             member=member,
             dense_start=dense[0],
@@ -243,9 +244,8 @@ def _same(one: Sequence, other: Sequence) -> bool:
 
 
 def _together(one: Sequence, other: Sequence, catalogue: Catalogue) -> Sequence:
-    """Return two sequences as one; what is expected in the pixels that both have counts once, in proportion."""
+    """Return two sequences as one."""
     pixels = np.unique(np.concatenate([np.stack([s.rows, s.columns], axis=1) for s in (one, other)]), axis=0)
-    shared = len(pixels) / (len(one.rows) + len(other.rows))
     member = np.union1d(one.member, other.member)
     dense = densest(catalogue.time[member])
     return replace(
@@ -254,8 +254,6 @@ def _together(one: Sequence, other: Sequence, catalogue: Catalogue) -> Sequence:
         end=catalogue.time[member[-1]],
         rows=pixels[:, 0],
         columns=pixels[:, 1],
-        expected_background=shared * (one.expected_background + other.expected_background),
-        expected_aftershocks=shared * (one.expected_aftershocks + other.expected_aftershocks),
         probability_by_chance=min(one.probability_by_chance, other.probability_by_chance),
         member=member,
         dense_start=dense[0],
@@ -271,7 +269,6 @@ def _cut(sequence: Sequence, catalogue: Catalogue, windows: Windows) -> Iterator
     stride = np.timedelta64(windows.length.astype(int) // windows.per_window, "ms")
     at = [0, *(int(np.searchsorted(time, surge)) for surge in surges(time, stride)), len(time)]
     at = [number for number in at if number == len(time) or not 0 < number < FEWEST_EVENTS]
-    length = max(sequence.end - sequence.start, np.timedelta64(1, "ms"))
     for low, high in zip(at[:-1], at[1:], strict=True):
         end = time[high] if high < len(time) else sequence.end
         dense = densest(time[low:high])
@@ -279,8 +276,6 @@ def _cut(sequence: Sequence, catalogue: Catalogue, windows: Windows) -> Iterator
             sequence,
             start=time[low],
             end=end,
-            expected_background=sequence.expected_background * float((end - time[low]) / length),
-            expected_aftershocks=sequence.expected_aftershocks * (high - low) / len(time),
             kind=kind_of(catalogue, sequence.member[low:high]),
             member=sequence.member[low:high],
             dense_start=dense[0],

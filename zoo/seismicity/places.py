@@ -45,10 +45,6 @@ class Sequence:
     """(pixels,) rows of its place, in the region's grid"""
     columns: np.ndarray
     """(pixels,) columns of its place"""
-    expected_background: float
-    """background events that are expected in the place in that time"""
-    expected_aftershocks: float
-    """aftershocks that are expected there then, of earlier events and of the sequence's own"""
     probability_by_chance: float
     """that as many events happen in and around a pixel in one window; the smallest among its pixels"""
     member: np.ndarray
@@ -57,6 +53,10 @@ class Sequence:
     """start of the shortest stretch of time that holds 80 % of its events"""
     dense_end: np.datetime64
     """end of that stretch"""
+    expected_background: float = 0.0
+    """background events that are expected in the place in that time"""
+    expected_aftershocks: float = 0.0
+    """aftershocks that are expected there then, of earlier events and of the sequence's own"""
     kind: str = ""
     """mainshock-aftershock, swarm or migration (`zoo.seismicity.kinds.kind_of`)"""
     rank: int = 0

@@ -19,7 +19,7 @@ from zoo.registry import model_for
 from zoo.seismicity.etas.background import pixels
 from zoo.seismicity.etas.maps import stretch_maps
 from zoo.seismicity.etas.scan import Excess, count_scan, etas_scan
-from zoo.seismicity.etas.walk import Walk
+from zoo.seismicity.etas.walk import Stretch, Walk
 from zoo.seismicity.expectation import Expectation, OrdinaryYears, expected_on
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import event_count, largest_pixel, poisson_scan
@@ -164,7 +164,7 @@ def score_tiles(
     ]
     own.gates = [_gate(one, at, own.scan) for one, at in zip(together, thresholds, strict=True)]
     shown = [maps for _, _, maps in tiles]
-    real = own.score(expectation.walk(), shown, windows, advance)
+    real = own.score(expectation.walk(), shown, windows, advance, expectation.remember)
     for (values, excess), at, one in zip(real, thresholds, together, strict=True):
         found.append(TileScores(values, at, one, excess))
     return found
@@ -188,12 +188,18 @@ class _Scorer:
         self.gates: list[float] | None = None
 
     def score(
-        self, walk: Walk, shown: Sequence[TileMaps], windows: Windows, advance: Callable[[float], Any]
+        self,
+        walk: Walk,
+        shown: Sequence[TileMaps],
+        windows: Windows,
+        advance: Callable[[float], Any],
+        remember: Callable[[Stretch], Any] = lambda stretch: None,
     ) -> list[tuple[dict[str, np.ndarray], Excess]]:
         names = [*BASELINE_SCORES, *(["network"] if self.network else [])]
         values = [{name: np.full(windows.count, -np.inf) for name in names} for _ in shown]
         circles = [np.zeros((4, windows.count)) for _ in shown]
         for stretch in walk.windows():
+            remember(stretch)
             chosen = slice(stretch.first, stretch.first + len(stretch.aftershocks))
             for number, (corner, maps) in enumerate(zip(self.corners, shown, strict=True)):
                 counts, expected = maps.counts(chosen.start, chosen.stop), expected_on(stretch, *corner)

@@ -64,13 +64,14 @@ def smooth(
         some = np.arange(len(weight))[:_MOST_POINTS]
     share = len(some) / max(weight.sum(), 1.0)
     tree = cKDTree(np.column_stack([x_px[some], y_px[some]]))
-    places = np.column_stack([x_px, y_px])
+    # A Gaussian is at least 0.7 pixels wide: to a third of a pixel is close enough.
+    thirds, which = np.unique(np.rint(np.column_stack([x_px, y_px]) * 3).astype(np.int64), axis=0, return_inverse=True)
     tried = [neighbours] if neighbours else [n for n in NEIGHBOURS if n * share < len(some) / 2] or [NEIGHBOURS[0]]
     made, fits = [], []
     cell = row // _CELL_PX * (shape[1] // _CELL_PX + 1) + column // _CELL_PX
     kth = [max(2, min(round(number * share) + 1, len(some))) for number in tried]
-    distances, _ = tree.query(places, k=kth)
-    for number, distance in zip(tried, distances.T, strict=True):
+    distances, _ = tree.query(thirds / 3, k=kth)
+    for number, distance in zip(tried, distances[which].T, strict=True):
         made.append(_smoothed(row, column, weight, distance, shape, number))
         fits.append(np.bincount(cell, weight * np.log(np.maximum(made[-1].left_out, 1e-300))))
     worse = np.max([fit.sum() for fit in fits]) - np.array([fit.sum() for fit in fits])

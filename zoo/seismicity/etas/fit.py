@@ -34,8 +34,10 @@ _LOWEST = np.array([np.log(1e-4), 0.0, np.log(1e-5), np.log(0.04), np.log(1e-4),
 _HIGHEST = np.array([np.log(0.95), 1.5, np.log(0.2), np.log(1.0), np.log(2.0), 1.2, np.log(3.0), 2.0])
 _USUAL = np.array([np.log(0.4), 0.8, np.log(0.01), np.log(0.15), np.log(0.1), 0.45, np.log(0.8), 0.0])
 _SPREAD = np.array([2.0, 0.4, 1.5, 0.7, 1.5, 0.35, 0.7, 3.0])
+_PER_RATIO = 6.0
+"""By so much the log-likelihood must rise for a branching ratio of 1 instead of 0."""
 _HISTORY_SHARE, _HISTORY_DAYS = 0.12, 200.0
-_MOST_PAIRS = 1_500_000
+_MOST_PAIRS, _FIRST_PAIRS = 1_500_000, 400_000  # at the end and on the way there
 _ROUNDS = 6
 _CLOSE = 0.02
 _LEAST = 1e-12
@@ -221,7 +223,7 @@ class _Fitting:
         changes: list[Change] = []
         for number in range(_ROUNDS):
             if number in (0, 1, 2, 4):
-                self._pair(theta)
+                self._pair(theta, _FIRST_PAIRS if number < 2 else _MOST_PAIRS)
             before = theta
             theta, likelihood = self._maximise(theta, 12 if number < 2 else 20)
             probability = self._probabilities(theta)
@@ -264,7 +266,7 @@ class _Fitting:
         growth = law.mean_growth if self.told else 1.0
         return replace(law, productivity=float(ratio / growth))
 
-    def _pair(self, theta: np.ndarray) -> None:
+    def _pair(self, theta: np.ndarray, most: int) -> None:
         """Find the pairs; where they are too many, a random choice of the events to explain stands for all."""
         law, s = self._law(theta), self.sources
         self.reach2 = s.reach2(law)
@@ -274,7 +276,7 @@ class _Fitting:
         if len(chosen) > 3000:  # what a thousandth of the work tells of the whole
             some = np.sort(self.rng.choice(chosen, 1000, replace=False))
             pairs = count_pairs(s.days, s.x, s.y, self.reach2, self.t[some], self.x[some], self.y[some]).mean()
-            self.part = min(1.0, _MOST_PAIRS / (pairs * len(chosen) + 1))
+            self.part = min(1.0, most / (pairs * len(chosen) + 1))
             if self.part < 1:
                 chosen = np.sort(self.rng.choice(chosen, int(self.part * len(chosen)), replace=False))
         self.chosen = chosen
@@ -334,6 +336,10 @@ class _Fitting:
         away = (theta - _USUAL) / _SPREAD
         if not self.told:
             gradient[[1, 5]] = 0.0
+        # What wide, slow aftershocks explain no better than a background is background.
+        ratio = np.exp(theta[0])
+        likelihood -= _PER_RATIO * ratio
+        gradient[0] -= _PER_RATIO * ratio
         scale = self.own.sum()
         return -(likelihood - 0.5 * (away**2).sum()) / scale, -(gradient - away / _SPREAD) / scale
 

@@ -17,16 +17,17 @@ from zoo.seismicity.physics.sequences import Events
 MOST_FITTED = 8_000
 """A catalogue of more events is fitted to a stretch of so many."""
 _MOST_POINTS = 40_000
-_TURNS = 2
 _STRIDES = 4000  # of a walk through the whole catalogue, at least
 
 
-def fit_large(events: Events, end_days: float, **how: Any) -> EtasFit:
+def fit_large(events: Events, end_days: float, *, probability: np.ndarray | None = None, **how: Any) -> EtasFit:
     """Fit ETAS to a catalogue; where it is large, its law to the stretch of it whose length is the middle one.
 
     Args:
         events, end_days: as in `zoo.seismicity.etas.fit.fit_etas`.
-        how: its other arguments.
+        probability: (n,) that of each event to be no aftershock by an earlier fit, which spares a large catalogue a
+            walk; None: by the law of the stretch.
+        how: the other arguments of `fit_etas`.
 
     Returns:
         The fit. Of a large catalogue it has no standard deviations.
@@ -54,21 +55,27 @@ def fit_large(events: Events, end_days: float, **how: Any) -> EtasFit:
         fit, rates=fit.rates * rate, edges_days=np.array([0.0, end_days]), begin_days=0.0, end_days=end_days,
         notes=(*fit.notes, note),
     )  # fmt: skip
-    for turn in range(_TURNS):
-        fit = _with_background(fit, events, lasting and turn == _TURNS - 1)
-    return fit
+    return _with_background(fit, events, declustered(fit, events) if probability is None else probability, lasting)
 
 
-def _with_background(fit: EtasFit, events: Events, lasting: bool) -> EtasFit:
-    """Return a fit with the background of all events, each by its probability to be no aftershock."""
+def declustered(fit: EtasFit, events: Events) -> np.ndarray:
+    """Return the probability of each event (n,) to be no aftershock, by a fit."""
     strides = max(_STRIDES, math.ceil(fit.end_days))
     stride = fit.end_days / strides
-    walk = Walk(fit, events, strides, stride, stride).through()
-    probability = np.clip(1 - walk.triggered / np.maximum(walk.intensity, 1e-12), 0, 1)
+    return no_aftershock(Walk(fit, events, strides, stride, stride).through())
+
+
+def no_aftershock(walk: Walk) -> np.ndarray:
+    """Return the probability of each event (n,) to be no aftershock, after a walk."""
+    return np.clip(1 - walk.triggered / np.maximum(walk.intensity, 1e-12), 0, 1)
+
+
+def _with_background(fit: EtasFit, events: Events, probability: np.ndarray, lasting: bool) -> EtasFit:
+    """Return a fit with the background of all events, each by its probability to be no aftershock."""
     rng = np.random.default_rng(0)
     share = min(1.0, _MOST_POINTS / max(probability.sum(), 1.0))
     some = np.flatnonzero(rng.random(len(probability)) < probability * share)
-    x, y, days = walk.x[some], walk.y[some], walk.days[some]
+    x, y, days = (np.asarray(events[key], float)[some] for key in ("x_px", "y_px", "time_days"))
     weight = np.full(len(some), 1 / share)
     found = smooth(x, y, np.ones(len(some)), fit.shape)
     field = found.field / share

@@ -149,35 +149,44 @@ def _counts(counts, expected, half, reach):
 @njit(cache=True, nogil=True, fastmath=True)
 def _scan(pixel, intensity, low, high, lengths, sizes, half, reach, area):
     """Return score, pixel and number of the radius of the best circle of each window."""
-    number, size = len(low), area.shape[1]
+    number, size, beyond = len(low), area.shape[1], half.shape[1]
     score = np.zeros(number)
     at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
-    gain, sums = np.zeros((size, size), np.float32), np.empty((size, size))
-    held = np.empty((size, size))
+    gain, held = np.zeros((size, size), np.float32), np.empty((size, size))
     for n in range(number):
         if high[n] - low[n] < FEWEST_EVENTS:
             continue
+        gain[:] = 0.0
+        for k in range(low[n], high[n]):
+            gain[pixel[k] // size, pixel[k] % size] += 1
+        counts = _prefixes(gain, half.shape[1])
         for r in range(len(reach)):
             full = area[r].max()
-            gain[:] = 0.0
-            for k in range(low[n], high[n]):
-                gain[pixel[k] // size, pixel[k] % size] += 1
-            _sums(_prefixes(gain, half.shape[1]), half[r], reach[r], held)
-            if held.max() < FEWEST_EVENTS - 0.5:
+            _sums(counts, half[r], reach[r], held)
+            centres = np.flatnonzero(held.ravel() > FEWEST_EVENTS - 0.5)
+            if not len(centres):
                 continue
             for e in range(len(sizes)):
                 rate = sizes[e] / (full * lengths[n])
                 if sizes[e] > 2.5 * (high[n] - low[n]) and e > 0:
                     break  # more than all events of the window
                 gain[:] = 0.0
+                highest = 0.0
                 for k in range(low[n], high[n]):
-                    gain[pixel[k] // size, pixel[k] % size] += np.log1p(rate / intensity[k])
-                prefix = _prefixes(gain, half.shape[1])
-                _sums(prefix, half[r], reach[r], sums)
-                cost = rate * lengths[n]
-                for i in range(size):
-                    for j in range(size):
-                        value = sums[i, j] - cost * area[r, i, j]
-                        if value > score[n] and held[i, j] > FEWEST_EVENTS - 0.5:
-                            score[n], at[n], which[n] = value, i * size + j, r
+                    own = np.log1p(rate / intensity[k])
+                    gain[pixel[k] // size, pixel[k] % size] += own
+                    highest = max(highest, own)
+                cost, prefix, made = rate * lengths[n], counts, False
+                for centre in centres:
+                    i, j = centre // size, centre % size
+                    value = -cost * area[r, i, j]
+                    if held[i, j] * highest + value <= score[n]:
+                        continue
+                    if not made:
+                        prefix, made = _prefixes(gain, half.shape[1]), True
+                    for row in range(max(i - reach[r], 0), min(i + reach[r] + 1, size)):
+                        width = half[r, row - i + reach[r]]
+                        value += prefix[row, beyond + j + width + 1] - prefix[row, beyond + j - width]
+                    if value > score[n]:
+                        score[n], at[n], which[n] = value, centre, r
     return score, at, which

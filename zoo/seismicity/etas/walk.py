@@ -19,6 +19,7 @@ from scipy.special import gamma as gamma_function
 
 from zoo.compiled import njit
 from zoo.errors import ZooError
+from zoo.seismicity.etas.background import pixels
 from zoo.seismicity.etas.fit import EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS, intensity_peak, triggered_by
 from zoo.seismicity.physics.sequences import Etas, Events
@@ -28,6 +29,8 @@ _CLASS = 0.25  # magnitudes as close as this have one kernel
 _SUB = 7, 5  # points a side at which a kernel is taken within a pixel, and at which its source may be
 _NEAR_DAYS, _NEAR_EVENTS = 10.0, 1000.0
 """Sources count where they are for so many days, fewer where so many events happen sooner; older ones by the maps."""
+_MOST_BYTES = 400_000_000  # of earlier maps; where they are larger, fewer strides are near
+_LANES = 8  # a multiple of so many maps is added to by vector instructions without a remainder
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,14 @@ class Walk:
         )
         self._half = self._half.astype(np.int64)
         span = float(self.days[-1] - self.days[0]) + 1 if len(self.days) else 1.0
-        self._weight, self._rate = exponentials(law, span + window_days)
-        self._maps, self._old = (np.zeros((len(self._rate), *fit.shape), np.float32) for _ in range(2))
+        weight, rate = exponentials(law, span + window_days)
+        more = -len(rate) % _LANES
+        self._weight, self._rate = np.append(weight, np.zeros(more)), np.append(rate, np.full(more, rate[-1]))
+        self._maps = np.zeros((*fit.shape, len(self._rate)), np.float32)
         per_day = len(s) / span
         near = min(_NEAR_DAYS, max(_NEAR_EVENTS / per_day, 2 * window_days))
-        self._near = max(1, round(near / stride_days)) * stride_days
+        most = max(1, _MOST_BYTES // self._maps.nbytes)
+        self._earlier = np.zeros((min(most, max(1, round(near / stride_days))), *self._maps.shape), np.float32)
         self.triggered = np.zeros(len(self.days))
         self._background = fit.background_at(self.days, self.x, self.y)
         self._at = 0  # the next stride
@@ -161,13 +167,36 @@ class Walk:
         self._step(self._at, self.count + math.ceil(round(self.window_days / self.stride_days, 6)), False)
         return self
 
+    def aftershocks(self, start_days: float, end_days: float, rows: np.ndarray, columns: np.ndarray) -> float:
+        """Return the aftershocks expected in some pixels and a stretch of time, of what was before and happens in it.
+
+        Args:
+            start_days, end_days: from when to when.
+            rows, columns: the pixels (pixels,).
+        """
+        s, law = self._sources, self.fit.law
+        row, column = pixels(s.x, s.y, self.fit.shape)
+        middle = len(self._stamps[0]) // 2
+        own = (s.days < end_days) & (row >= rows.min() - middle) & (row <= rows.max() + middle)
+        own &= (column >= columns.min() - middle) & (column <= columns.max() + middle)
+        total = 0.0
+        for some in np.array_split(np.flatnonzero(own), max(1, own.sum() * len(rows) // 1_000_000)):
+            up, right = rows - row[some, None] + middle, columns - column[some, None] + middle
+            near = (np.abs(up - middle) <= middle) & (np.abs(right - middle) <= middle)
+            up, right = np.where(near, up, 0), np.where(near, right, 0)
+            share = (self._stamps[self._class[some, None], up, right] * near).sum(1)
+            begin, end = np.maximum(start_days - s.days[some], 0), end_days - s.days[some]
+            left = [(1 + delay / law.c_days) ** (1 - law.p) for delay in (begin, end)]
+            total += float((np.exp(self._log_a[some]) * share * (left[0] - left[1])).sum())
+        return total
+
     def _step(self, first: int, behind: int, expect: bool) -> np.ndarray:
         s, law = self._sources, self.fit.law
         made = np.zeros((behind - first if expect else 0, *self.fit.shape), np.float32)
         _walk(
-            first, behind, expect, self.stride_days, self.window_days, self._near, s.days, s.x, s.y, self._log_a,
+            first, behind, expect, self.stride_days, self.window_days, s.days, s.x, s.y, self._log_a,
             self._width, self._reach2, self._class, self._half, self._stamps, self._weight, self._rate, self._maps,
-            self._old, self.days, self.x, self.y, law.c_days, law.p, law.q, made, self.triggered,
+            self._earlier, self.days, self.x, self.y, law.c_days, law.p, law.q, made, self.triggered,
         )  # fmt: skip
         self._at = behind
         return made
@@ -183,62 +212,87 @@ class Walk:
 
 
 @njit(**OPTIONS)
-def _add(target, k, row, column, stamp, half, share):
-    """Add a stamp, times a share, to a map."""
+def _add(target, row, column, stamp, half, share):
+    """Add a stamp, times a share, to a map (rows, columns)."""
     middle = len(stamp) // 2
-    low, high = max(row - half, 0), min(row + half + 1, target.shape[1])
-    west, east = max(column - half, 0), min(column + half + 1, target.shape[2])
-    share = np.float32(share)
+    low, high = max(row - half, 0), min(row + half + 1, target.shape[0])
+    west, east = max(column - half, 0), min(column + half + 1, target.shape[1])
     for i in range(low, high):
-        line = stamp[i - row + middle]
-        out = target[k, i]
-        for j in range(west, east):
-            out[j] += share * line[j - column + middle]
+        line = stamp[i - row + middle, west - column + middle : east - column + middle]
+        out = target[i, west:east]
+        for j in range(len(out)):
+            out[j] += share * line[j]
+
+
+@njit(**OPTIONS)
+def _add_to_all(target, row, column, stamp, half, shares):
+    """Add a stamp to some maps (rows, columns, maps), times a share of each."""
+    middle = len(stamp) // 2
+    for i in range(max(row - half, 0), min(row + half + 1, target.shape[0])):
+        for j in range(max(column - half, 0), min(column + half + 1, target.shape[1])):
+            part, out = stamp[i - row + middle, j - column + middle], target[i, j]
+            for k in range(len(shares)):
+                out[k] += part * shares[k]
 
 
 @njit(**OPTIONS)
 def _walk(
-    first, behind, expect, stride, window, near, days, x, y, log_a, width, reach2, kind, halves, stamp, weight, rate,
-    maps, old, event_days, event_x, event_y, c, p, q, made, triggered,
+    first, behind, expect, stride, window, days, x, y, log_a, width, reach2, kind, halves, stamp, weight, rate, maps,
+    earlier, event_days, event_x, event_y, c, p, q, made, triggered,
 ):  # fmt: skip
-    rows, columns, terms = maps.shape[1], maps.shape[2], len(rate)
+    rows, columns, terms = maps.shape
     peak = intensity_peak(log_a, width, c, p, q)
-    for number in range(first, behind):
+    lags = len(earlier)
+    fading, lasting = np.empty(terms, np.float32), np.empty(terms, np.float32)
+    shares = np.empty(terms, np.float32)
+    for k in range(terms):
+        fading[k] = math.exp(-rate[k] * stride)
+        lasting[k] = -math.expm1(-rate[k] * window) / rate[k]
+    # Strides before the first window only fill the maps.
+    begin = first if first else -lags
+    for number in range(begin, behind):
         start = number * stride
-        for state in range(2):
-            # The first time all that was before is added, later what the last stride brought.
-            lag = near * state
-            target = old if state else maps
-            if number > 0:
-                for k in range(terms):
-                    target[k] *= np.float32(math.exp(-rate[k] * stride))
-            low = 0 if number == 0 else np.searchsorted(days, start - stride - lag)
-            for s in range(low, np.searchsorted(days, start - lag)):
-                row = min(max(int(np.rint(y[s])), 0), rows - 1)
-                column = min(max(int(np.rint(x[s])), 0), columns - 1)
-                a, age = math.exp(log_a[s]), start - days[s]
-                for k in range(terms):
-                    share = a * weight[k] * math.exp(-rate[k] * age)
-                    if share > 1e-12:
-                        _add(target, k, row, column, stamp[kind[s]], halves[kind[s]], share)
-        if expect:
-            out = made[number - first]
+        if number > begin or first:
+            for i in range(rows):
+                for j in range(columns):
+                    here = maps[i, j]
+                    for k in range(terms):
+                        here[k] *= fading[k]
+        # The first time all that was before is added, later what the last stride brought.
+        low = 0 if number == -lags else np.searchsorted(days, start - stride)
+        for s in range(low, np.searchsorted(days, start)):
+            row = min(max(int(np.rint(y[s])), 0), rows - 1)
+            column = min(max(int(np.rint(x[s])), 0), columns - 1)
+            a, age = math.exp(log_a[s]), start - days[s]
             for k in range(terms):
-                lasting = np.float32(-math.expm1(-rate[k] * window) / rate[k])
-                out += maps[k] * lasting
+                shares[k] = a * weight[k] * math.exp(-rate[k] * age)
+            _add_to_all(maps, row, column, stamp[kind[s]], halves[kind[s]], shares)
+        if expect and number >= 0:
+            out = made[number - first]
+            for i in range(rows):
+                for j in range(columns):
+                    here, total = maps[i, j], np.float32(0)
+                    for k in range(terms):
+                        total += here[k] * lasting[k]
+                    out[i, j] = total
             for s in range(np.searchsorted(days, start), np.searchsorted(days, start + window)):
                 row = min(max(int(np.rint(y[s])), 0), rows - 1)
                 column = min(max(int(np.rint(x[s])), 0), columns - 1)
                 passed = 1 - math.exp((1 - p) * math.log1p((start + window - days[s]) / c))
-                _add(made, number - first, row, column, stamp[kind[s]], halves[kind[s]], math.exp(log_a[s]) * passed)
-        lowest = np.searchsorted(days, start - near)
-        for j in range(np.searchsorted(event_days, start), np.searchsorted(event_days, start + stride)):
-            row = min(max(int(np.rint(event_y[j])), 0), rows - 1)
-            column = min(max(int(np.rint(event_x[j])), 0), columns - 1)
-            total, age = 0.0, event_days[j] - start
-            for k in range(terms):
-                total += old[k, row, column] * math.exp(-rate[k] * age)
-            total += triggered_by(
-                lowest, days, x, y, reach2, peak, width, event_days[j], event_x[j], event_y[j], c, p, q
-            )
-            triggered[j] = total
+                _add(out, row, column, stamp[kind[s]], halves[kind[s]], np.float32(math.exp(log_a[s]) * passed))
+        if number >= 0:
+            # Sources older than the near ones are what the maps held some strides ago, faded since.
+            old = earlier[number % lags]
+            near = lags * stride
+            lowest = np.searchsorted(days, start - near)
+            for j in range(np.searchsorted(event_days, start), np.searchsorted(event_days, start + stride)):
+                row = min(max(int(np.rint(event_y[j])), 0), rows - 1)
+                column = min(max(int(np.rint(event_x[j])), 0), columns - 1)
+                total, age = 0.0, near + event_days[j] - start
+                for k in range(terms):
+                    total += old[row, column, k] * math.exp(-rate[k] * age)
+                total += triggered_by(
+                    lowest, days, x, y, reach2, peak, width, event_days[j], event_x[j], event_y[j], c, p, q
+                )
+                triggered[j] = total
+        earlier[number % lags] = maps
