@@ -63,9 +63,7 @@ def test_the_densest_stretch():
 
 def test_subregions_are_named_by_their_events():
     def sequence(number, rows, columns, member):
-        return Sequence(
-            number, 1, BEGIN, BEGIN, np.array(rows), np.array(columns), 0.1, 0.0, 0.0, np.array(member), BEGIN, BEGIN
-        )
+        return Sequence(number, 1, BEGIN, BEGIN, np.array(rows), np.array(columns), 0.0, np.array(member), BEGIN, BEGIN)
 
     event_rows, event_columns = np.array([1] * 6 + [30] * 8), np.array([1] * 6 + [30] * 8)
     small = sequence(1, [1, 2], [1, 2], range(6))
