@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from zoo.field.magnitudes import magnitude_of_completeness
+from zoo.progress import bar
 from zoo.seismicity.catalogues import Catalogue
 from zoo.seismicity.etas.background import pixels, smooth
 from zoo.seismicity.etas.fit import FEWEST_EVENTS, EtasFit
@@ -64,26 +65,33 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
     smallest = None if np.isnan(completeness) else completeness
     end = float((windows.end[-1] - windows.begin) / np.timedelta64(86_400_000, "ms"))
     how = {"shape": (grid.rows, grid.columns), "smallest_magnitude": smallest, "pixel_km": grid.pixel_km}
-    first = fit_large(events, end, **how, errors=False)
-    kept = np.ones(len(catalogue), bool)
-    walk = Walk(first, events, windows.count, windows.window_days, windows.stride_days)
+    with bar(f"Fitting ETAS to {len(catalogue)} events", 3) as advance:
+        first = fit_large(events, end, **how, errors=False)
+        advance(1)
+        kept, probability = _explained(first, events, grid, windows)
+        advance(1)
+        if kept.all() or kept.sum() < FEWEST_EVENTS:
+            return first
+        how |= {"errors": False, "start": first.law, "probability": probability[kept]}
+        again = fit_large({key: values[kept] for key, values in events.items()}, end, **how)
+    note = f"{int((~kept).sum())} events that aftershocks do not explain are left out of the model of ordinary times"
+    return replace(again, notes=(*again.notes, note))
+
+
+def _explained(fit: EtasFit, events: Events, grid: PixelGrid, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Return which events (n,) lie in no circle that a fit does not explain, and how probably each is no aftershock."""
+    kept = np.ones(len(events["time_days"]), bool)
+    row, column = pixels(events["x_px"], events["y_px"], fit.shape)
+    walk = Walk(fit, events, windows.count, windows.window_days, windows.stride_days)
     for stretch in walk.windows():
-        numbers = np.arange(stretch.first, stretch.first + len(stretch.aftershocks))
-        low, high = (np.searchsorted(events["time_days"], numbers * windows.stride_days + more)
-                     for more in (0, windows.window_days))  # fmt: skip
-        row, column = pixels(events["x_px"], events["y_px"], first.shape)
+        starts = np.arange(stretch.first, stretch.first + len(stretch.aftershocks)) * windows.stride_days
+        low, high = (np.searchsorted(events["time_days"], starts + more) for more in (0, windows.window_days))
         for corner in grid.tiles():
             counts = _counts(row - corner[0], column - corner[1], low, high)
             score, *circle = count_scan(counts, expected_on(stretch, *corner))
             circle = circle[0] + corner[0], circle[1] + corner[1], circle[2]
-            starts = numbers * windows.stride_days
-            kept &= left_by(first, events, Excess(score, *circle, starts, starts + windows.window_days), EXCLUDED)
-    if kept.all() or kept.sum() < FEWEST_EVENTS:
-        return first
-    how |= {"errors": False, "start": first.law, "probability": no_aftershock(walk)[kept]}
-    again = fit_large({key: values[kept] for key, values in events.items()}, end, **how)
-    note = f"{int((~kept).sum())} events that aftershocks do not explain are left out of the model of ordinary times"
-    return replace(again, notes=(*again.notes, note))
+            kept &= left_by(fit, events, Excess(score, *circle, starts, starts + windows.window_days), EXCLUDED)
+    return kept, no_aftershock(walk)
 
 
 def _counts(row: np.ndarray, column: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

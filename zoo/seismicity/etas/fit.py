@@ -28,9 +28,11 @@ from zoo.seismicity.physics.sequences import B_VALUE, Etas, Events
 NAMES = ("branching_ratio", "alpha", "c_days", "p", "d_px2", "gamma", "q")
 """What is fitted besides the background; the productivity follows from the branching ratio and alpha."""
 FEWEST_EVENTS = 20
+NO_AFTERSHOCKS = 1e-4
+"""The branching ratio of a background alone."""
 # Bounds: a source that is wide and slow would be another background.
 # Transformed: logarithms of the branching ratio, c, p - 1, d, q - 1 and the background's factor; alpha and gamma as is.
-_LOWEST = np.array([np.log(1e-4), 0.0, np.log(1e-5), np.log(0.04), np.log(1e-4), 0.0, np.log(0.15), -3.0])
+_LOWEST = np.array([np.log(NO_AFTERSHOCKS), 0.0, np.log(1e-5), np.log(0.04), np.log(1e-4), 0.0, np.log(0.15), -3.0])
 _HIGHEST = np.array([np.log(0.95), 1.5, np.log(0.2), np.log(1.0), np.log(2.0), 1.2, np.log(3.0), 2.0])
 _USUAL = np.array([np.log(0.4), 0.8, np.log(0.01), np.log(0.15), np.log(0.1), 0.45, np.log(0.8), 0.0])
 _SPREAD = np.array([2.0, 0.4, 1.5, 0.7, 1.5, 0.35, 0.7, 3.0])
@@ -225,7 +227,7 @@ class _Fitting:
             if number in (0, 1, 2, 4):
                 self._pair(theta, _FIRST_PAIRS if number < 2 else _MOST_PAIRS)
             before = theta
-            theta, likelihood = self._maximise(theta, 12 if number < 2 else 20)
+            theta = self._maximise(theta, 12 if number < 2 else 20)
             probability = self._probabilities(theta)
             if number == 1 and lasting:
                 own = self.own
@@ -237,7 +239,11 @@ class _Fitting:
             self._make_background(probability)
             if number > 3 and np.abs(theta - before)[:-1].max() < _CLOSE and abs(factor) < _CLOSE:
                 break
-        theta, likelihood = self._maximise(theta, 40)
+        theta = self._maximise(theta, 40)
+        likelihood = self._likelihood(theta)
+        if alone := self._without_aftershocks(likelihood):
+            theta, likelihood, probability = alone
+            errors = False
         law = self._law(theta)
         sd = self._errors(theta, probability) if errors else {}
         rates = self.rates * np.exp(theta[-1])
@@ -318,10 +324,7 @@ class _Fitting:
         lawful = law.c_days, law.p, law.q
         after = triggered(*self.pairs, log_a, width, *lawful, weight, background, s.above, s.width_above, slopes)
         likelihood = float((weight * np.log(background + after)).sum())
-        gaps = self.gaps.start_days, self.gaps.end_days, self.gaps.lost(law.b_value)
-        whole = expected_aftershocks(
-            s.days, log_a, width, s.above, s.width_above, self.edge2, self.begin, self.end, *gaps, *lawful, slopes
-        )
+        whole = self._expected(theta, slopes)
         slopes[7] -= factor * self.whole
         likelihood -= whole + factor * self.whole
         ln10 = np.log(10)
@@ -343,7 +346,15 @@ class _Fitting:
         scale = self.own.sum()
         return -(likelihood - 0.5 * (away**2).sum()) / scale, -(gradient - away / _SPREAD) / scale
 
-    def _maximise(self, theta: np.ndarray, steps: int) -> tuple[np.ndarray, float]:
+    def _expected(self, theta: np.ndarray, slopes: np.ndarray) -> float:
+        """Return how many aftershocks are expected in all; subtract from the gradient (8,)."""
+        law, s = self._law(theta), self.sources
+        return expected_aftershocks(
+            s.days, s.log_a(law), s.width(law), s.above, s.width_above, self.edge2, self.begin, self.end,
+            self.gaps.start_days, self.gaps.end_days, self.gaps.lost(law.b_value), law.c_days, law.p, law.q, slopes,
+        )  # fmt: skip
+
+    def _maximise(self, theta: np.ndarray, steps: int) -> np.ndarray:
         from scipy.optimize import minimize
 
         lowest, highest = _LOWEST.copy(), _HIGHEST.copy()
@@ -356,7 +367,34 @@ class _Fitting:
             self._objective, start, jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": steps, "ftol": 1e-8, "gtol": 1e-7},
         )  # fmt: skip
-        return made.x, -made.fun * self.own.sum()
+        return made.x
+
+    def _likelihood(self, theta: np.ndarray) -> float:
+        """Return the logarithm of the likelihood, of all events."""
+        law, s, own = self._law(theta), self.sources, self.own
+        log_a, width, lawful = s.log_a(law), s.width(law), (law.c_days, law.p, law.q)
+        where = self.t[own], self.x[own], self.y[own]
+        intensity = np.exp(theta[-1]) * self.at[own]
+        intensity += triggered_at(s.days, s.x, s.y, self.reach2, log_a, width, *where, *lawful)
+        whole = np.exp(theta[-1]) * self.whole + self._expected(theta, np.zeros(SLOPES + 2))
+        return float(np.log(intensity).sum() - whole)
+
+    def _without_aftershocks(self, likelihood: float) -> tuple[np.ndarray, float, np.ndarray] | None:
+        """Return parameters, likelihood and probabilities of a background alone; None if aftershocks are told.
+
+        They are if they raise the logarithm of the likelihood by more than their parameters cost (Schwarz 1978). Wide,
+        slow aftershocks may explain a background a little better than its smoothed events do, and would then explain
+        any burst.
+        """
+        kept = self.rates, self.at, self.whole, self.neighbours
+        self.neighbours = None
+        self._make_background(np.ones(len(self.t)))
+        alone = float(np.log(self.at[self.own]).sum() - self.whole)
+        if likelihood - alone > len(NAMES) / 2 * np.log(self.own.sum()):
+            self.rates, self.at, self.whole, self.neighbours = kept
+            return None
+        self.notes.append("the events are as likely without aftershocks: a background alone is fitted")
+        return np.array([_LOWEST[0], *_USUAL[1:]]), alone, np.ones(len(self.t))
 
     def _probabilities(self, theta: np.ndarray) -> np.ndarray:
         """Return the probability of each event (n,) to be no aftershock."""
@@ -390,7 +428,7 @@ class _Fitting:
         for times in (1 / 3, 3):
             self.neighbours = max(2, round(kept[-1] * times))
             self._make_background(probability)
-            others.append(self._maximise(theta, 15)[0])
+            others.append(self._maximise(theta, 15))
         self.rates, self.at, self.whole, self.neighbours = kept
         shift = np.abs(np.array(others) - theta).max(0)
         made = np.sqrt(np.diag(covariance) + shift**2)

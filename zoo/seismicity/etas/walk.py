@@ -20,7 +20,7 @@ from scipy.special import gamma as gamma_function
 from zoo.compiled import njit
 from zoo.errors import ZooError
 from zoo.seismicity.etas.background import pixels
-from zoo.seismicity.etas.fit import EtasFit
+from zoo.seismicity.etas.fit import NO_AFTERSHOCKS, EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS, intensity_peak, triggered_by
 from zoo.seismicity.physics.sequences import Etas, Events
 
@@ -193,11 +193,12 @@ class Walk:
     def _step(self, first: int, behind: int, expect: bool) -> np.ndarray:
         s, law = self._sources, self.fit.law
         made = np.zeros((behind - first if expect else 0, *self.fit.shape), np.float32)
-        _walk(
-            first, behind, expect, self.stride_days, self.window_days, s.days, s.x, s.y, self._log_a,
-            self._width, self._reach2, self._class, self._half, self._stamps, self._weight, self._rate, self._maps,
-            self._earlier, self.days, self.x, self.y, law.c_days, law.p, law.q, made, self.triggered,
-        )  # fmt: skip
+        if law.branching_ratio > 1.01 * NO_AFTERSHOCKS:
+            _walk(
+                first, behind, expect, self.stride_days, self.window_days, s.days, s.x, s.y, self._log_a,
+                self._width, self._reach2, self._class, self._half, self._stamps, self._weight, self._rate, self._maps,
+                self._earlier, self.days, self.x, self.y, law.c_days, law.p, law.q, made, self.triggered,
+            )  # fmt: skip
         self._at = behind
         return made
 
