@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all faults mutants bench publish readme lint clean clean-kernels
+.PHONY: demo test test-all lanes faults mutants bench publish readme lint clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -22,6 +22,10 @@ test-all: $(VENV)/installed
 # every kill, thousands of mutated files for each reader; about half an hour
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
+
+# what continuous integration runs after the tests: faults with some hundred mutated files for each reader
+lanes: $(VENV)/installed
+	ZOO_FUZZ=400 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" tests/faults
 
 # how many small changes of the modules that handle faults no test notices; hours for all
 mutants: $(VENV)/installed

@@ -10,7 +10,7 @@ from zoo.seismicity import Etas, fit_etas, simulate
 from zoo.seismicity.etas.background import smooth
 from zoo.seismicity.etas.changes import lasting_changes
 from zoo.seismicity.etas.completeness import gaps_of
-from zoo.seismicity.etas.fit import _Fitting
+from zoo.seismicity.etas.fit import NO_AFTERSHOCKS, _Fitting
 from zoo.seismicity.etas.goodness import residuals
 from zoo.seismicity.etas.kernels import expected_aftershocks, triggered_at
 from zoo.seismicity.etas.large import fit_large
@@ -18,7 +18,7 @@ from zoo.seismicity.etas.simulation import simulate_fit
 from zoo.seismicity.etas.sources import sources_of
 from zoo.seismicity.etas.walk import Walk
 from zoo.seismicity.physics.maps import rate_fields
-from zoo.seismicity.physics.sequences import detected_events
+from zoo.seismicity.physics.sequences import detected_events, inside
 
 DAYS = 250.0
 
@@ -108,7 +108,18 @@ def test_transformed_times_are_a_poisson_process_of_rate_one(fit, events):
 
 def test_without_aftershocks_there_are_none():
     fit = fit_etas(simulate(np.full((64, 64), 0.004), 120.0, np.random.default_rng(0)), errors=False)
-    assert fit.law.branching_ratio < 0.08 and np.isclose(fit.background_per_day, 16.4, rtol=0.15)
+    assert fit.law.branching_ratio < 2 * NO_AFTERSHOCKS and np.isclose(fit.background_per_day, 16.4, rtol=0.15)
+    assert any("as likely without aftershocks" in note for note in fit.notes)
+
+
+def test_a_broad_background_does_not_pass_for_aftershocks():
+    # Eight faults as wide as five pixels: a wide and slow kernel explains them as well as their smoothed events do.
+    rng = np.random.default_rng(5)
+    along, fault = rng.random(4000) - 0.5, rng.integers(0, 8, 4000) * np.pi / 8
+    x, y = (32 + 40 * along * turn(fault) + rng.normal(0, 5, 4000) for turn in (np.cos, np.sin))
+    events = {"time_days": np.sort(rng.random(4000) * 45), "x_px": x, "y_px": y}
+    events["magnitude"] = rng.exponential(1 / np.log(10), 4000)
+    assert fit_etas(inside(events), errors=False).law.branching_ratio < 2 * NO_AFTERSHOCKS
 
 
 def test_a_large_catalogue_is_fitted_to_a_part(monkeypatch, events, fit):
