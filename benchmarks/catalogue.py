@@ -24,6 +24,7 @@ from table import print_table
 
 START = np.datetime64("1990-01-01", "ms")
 YEAR_DAYS = 365.25
+BURST = np.timedelta64(43_200_000, "ms")
 
 
 class StandIn:
@@ -47,7 +48,7 @@ def write_catalogue(path: Path, events: int, years: float, seed: int = 0) -> np.
     latitude = 36 + 1.2 * (along - 0.5) * np.sin(angle) + rng.normal(0, 0.15, background)
     moments = START + (rng.random(background) * years * YEAR_DAYS * 86_400_000).astype("timedelta64[ms]")
     for burst in bursts:
-        moments = np.append(moments, burst + (rng.random(100) * 43_200_000).astype("timedelta64[ms]"))
+        moments = np.append(moments, burst + (rng.random(100) * BURST.astype(int)).astype("timedelta64[ms]"))
     longitude = np.append(longitude, np.repeat(rng.uniform(-118.3, -117.7, len(bursts)), 100))
     latitude = np.append(latitude, np.repeat(rng.uniform(35.7, 36.3, len(bursts)), 100))
     spread = np.where(np.arange(events) < background, 0.0, 0.01)
@@ -102,14 +103,16 @@ def main() -> None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         measured = json.loads(done.stdout)
     periods = np.array(measured["periods"], dtype="datetime64[ms]").reshape(-1, 2)
-    hit = sum(((periods[:, 0] <= burst) & (periods[:, 1] >= burst)).any() for burst in bursts)
+    meets = (periods[:, 0] <= bursts[:, None] + BURST) & (periods[:, 1] >= bursts[:, None])
+    hit, others = int(meets.any(1).sum()), int((~meets.any(0)).sum())
     million = args.events == 1_000_000
     rows = [
         ["whole process, CPU time", f"{used.ru_utime + used.ru_stime:.1f} s", "<= 60 s" if million else ""],
         ["whole process, on the clock", f"{whole:.1f} s", ""],
         *[[f"  {name}", f"{seconds:.1f} s", ""] for name, seconds in measured["seconds"].items()],
         ["largest memory", f"{measured['gigabytes']:.2f} GB", "<= 2 GB" if million else ""],
-        ["planted bursts of 100 events found", f"{hit} of {len(bursts)}", ""],
+        ["planted bursts of 100 events found", f"{hit} of {len(bursts)}", "all"],
+        ["other alarms a year, 4 asked", f"{others / args.years:.1f}", "<= 5.2"],
     ]
     title = f"{args.events} SYNTHETIC events, {measured['windows']} windows, without a network"
     print_table(title, ("", "measured", "target"), rows)
