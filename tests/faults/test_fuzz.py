@@ -44,6 +44,25 @@ def _shots(path: Path) -> None:
     write_shots(Shots(rng.normal(size=(6, 40)).astype(np.float32), 0.004, np.repeat([1, 2], 3), **where), path)
 
 
+def _unix(path: Path) -> None:
+    _shots(path.with_suffix(".segy"))
+    path.write_bytes(path.with_suffix(".segy").read_bytes()[3600:])
+
+
+def _revision_2(path: Path) -> None:
+    """With a textual block that states the layout, and an additional header to each trace."""
+    _shots(path.with_suffix(".segy"))
+    content = path.with_suffix(".segy").read_bytes()
+    head, traces = bytearray(content[:3600]), content[3600:]
+    head[3500:3508] = bytes([2, 1, 0, 1, 0, 1, 0, 1])
+    places = {"sht_x": 73, "rec_x": 81, "ffid": 9, "relev": 41}
+    entries = "".join(f'<entry name="{name}" byte="{byte}" type="coor4"/>' for name, byte in places.items())
+    text = f'((SEG:Layout:text/xml))<segy-layout name="x">{entries}</segy-layout>'.encode().ljust(3200)
+    step = 240 + 4 * 40
+    parts = [traces[at : at + 240] + bytes(240) + traces[at + 240 : at + step] for at in range(0, len(traces), step)]
+    path.write_bytes(bytes(head) + text + b"".join(parts))
+
+
 def _traces(path: Path) -> None:
     rng = np.random.default_rng(0)
     held = {"traces": rng.normal(size=(4, 80)), "sampling_rate_hz": 250.0, "receivers_km": rng.normal(size=(4, 3))}
@@ -125,6 +144,8 @@ def _card(path: Path) -> None:
 READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]] = {
     "shots": ("a.npz", _shots, read_shots),
     "SEG-Y shots": ("a.segy", _shots, read_shots),
+    "Seismic Unix shots": ("a.su", _unix, read_shots),
+    "SEG-Y of revision 2": ("a.sgy", _revision_2, read_shots),
     "traces": ("a.npz", _traces, read_traces),
     "velocity npz": ("a.npz", _velocity, lambda path: read_fields(path, None, None)),
     "velocity netCDF": ("a.nc", _velocity, lambda path: read_fields(path, None, None)),

@@ -1,6 +1,7 @@
 """Shot gathers as they come from the field or from a simulator: traces with their geometry, in metres and seconds.
 
     shots = read_shots("line.segy")                              # geometry from the trace headers
+    shots = read_shots("folder", datum_m=250.0)                  # a file for each shot, on land
     shots = read_shots("line.mseed", geometry="geometry.csv")    # any file that ObsPy reads, with a table
     write_shots(shots, "line.npz")
 
@@ -9,25 +10,33 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import os
+import re
 import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import ZooError, did_you_mean
-from zoo.files import read_npz, write_with
-from zoo.foreign import check_numbers, reader
+from zoo.errors import UsageError, ZooError
+from zoo.files import digest, write_with
+from zoo.foreign import reading
+from zoo.fwi.line import Line
+from zoo.fwi.shots_tables import GEOMETRY, read_geometry, read_npz_shots
+from zoo.store import is_leftover
 
-_LARGEST_SHOT = 2**53  # beyond, not every whole number has a float
-GEOMETRY = ("shot", "source_x_m", "source_depth_m", "receiver_x_m", "receiver_depth_m")
-_FORMS = f"`traces`, `time_step_s`, {', '.join(f'`{n}`' for n in GEOMETRY)}"
-_COMPACT = ("observed", "time_step_s", "sources_m", "receivers_m")
+if TYPE_CHECKING:
+    from zoo.fwi.segy.samples import LazyTraces
+
 SEGY_SUFFIXES = (".segy", ".sgy")
+_KINDS = {**dict.fromkeys(SEGY_SUFFIXES, "SEG-Y"), ".su": "Seismic Unix"}
+_OBSPY = (".sg2", ".seg2", ".dat", ".mseed", ".sac", ".gse2")
+"""Suffixes that are read from a folder through ObsPy; a single file may have any."""
+_CHUNK_BYTES = 8 << 20
+_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +44,7 @@ class Shots:
     """Traces of many shots, one after the other, with sources and receivers in metres.
 
     Attributes:
-        traces: (n, time) float32, in any unit.
+        traces: (n, time) float32, in any unit; an array, or rows that are read from their files when they are needed.
         time_step_s: time between samples.
         shot: (n,) int, number of the shot that each trace belongs to.
         source_x_m, source_depth_m, receiver_x_m, receiver_depth_m: (n,) from the model's top left corner, x to the
@@ -44,12 +53,13 @@ class Shots:
         first_sample_s: time of the traces' first sample, where the source time function begins at 0.
         source: name of the file.
         notes: sentences on what was done to the traces, for the user.
+        line: where the model's x is on the map; None where that is not known.
 
     Raises:
         ZooError: numbers disagree or are missing; the message says in which shot and trace.
     """
 
-    traces: np.ndarray
+    traces: np.ndarray | LazyTraces
     time_step_s: float
     shot: np.ndarray
     source_x_m: np.ndarray
@@ -60,6 +70,7 @@ class Shots:
     first_sample_s: float = 0.0
     source: str = ""
     notes: tuple[str, ...] = ()
+    line: Line | None = None
 
     def __post_init__(self) -> None:
         where = f"{self.source}: " if self.source else ""
@@ -84,7 +95,7 @@ class Shots:
             if not np.isfinite(values).all():
                 row = int(np.argmin(np.isfinite(values)))
                 raise ZooError(f"{where}`{name}` of trace {row + 1} is not a number. Complete the geometry.")
-        wrong = ~np.isfinite(self.traces).all(axis=1)
+        wrong = np.concatenate([~np.isfinite(self.traces[part]).all(axis=1) for part in self.stretches()])
         if wrong.any():
             row = int(np.argmax(wrong))
             sample = int(np.argmin(np.isfinite(self.traces[row])))
@@ -99,136 +110,148 @@ class Shots:
         """Return the name of a trace for a message: its shot, and its number in the file, counted from 1."""
         return f"shot {self.shot[row]}, trace {row + 1}"
 
+    def stretches(self) -> Iterator[slice]:
+        """Return all rows in stretches of a few megabytes, to be read one after the other."""
+        step = max(1, _CHUNK_BYTES // (4 * self.traces.shape[1]))
+        return (slice(first, min(first + step, len(self.traces))) for first in range(0, len(self.traces), step))
 
-@reader("Copy or write it again.")
-def read_shots(path: str | os.PathLike, geometry: str | os.PathLike | None = None) -> Shots:
+    def digest(self) -> str:
+        """Return what tells these traces and their geometry from others."""
+        made = hashlib.sha256()
+        for part in self.stretches():
+            made.update(np.ascontiguousarray(self.traces[part], np.float32).tobytes())
+        geometry = (getattr(self, name) for name in GEOMETRY)
+        return digest(made.hexdigest(), self.time_step_s, self.first_sample_s, *geometry)
+
+
+def read_shots(
+    path: str | os.PathLike | Sequence[str | os.PathLike],
+    geometry: str | os.PathLike | None = None,
+    *,
+    corner_m: tuple[float, float] | None = None,
+    datum_m: float | None = None,
+) -> Shots:
     """Read shot gathers.
 
     Args:
-        path: an .npz with the fields of `Shots`; or an .npz with `observed` (shots, time, receivers) as
-            `zoo.fwi.simulate` gives it (first sample after one step), `time_step_s`, `sources_m` (shots, 2) and
-            `receivers_m` (receivers, 2), each (depth, x), and, if known, `wavelet` (time,) and `weights` (shots,
-            receivers), 0 where a trace is missing; or SEG-Y; or any other file that ObsPy reads, with a geometry.
+        path: SEG-Y (.segy, .sgy) or Seismic Unix (.su), of which traces are read when they are needed; an .npz with
+            the fields of `Shots`; an .npz with `observed` (shots, time, receivers) as `zoo.fwi.simulate` gives it
+            (first sample after one step), `time_step_s`, `sources_m` (shots, 2) and `receivers_m` (receivers, 2),
+            each (depth, x), and, if known, `wavelet` (time,) and `weights` (shots, receivers), 0 where a trace is
+            missing; or any other file that ObsPy reads (SEG-2), with a geometry. Several of these, or a folder of
+            them, are one survey, in the order of their names.
         geometry: CSV with the columns shot, source_x_m, source_depth_m, receiver_x_m, receiver_depth_m and one row
-            for each trace, in the order of the file. It replaces the geometry of SEG-Y headers.
+            for each trace, in the order of the files. It replaces the geometry of headers.
+        corner_m: easting and northing of the model's top left corner, where headers have map coordinates; by default
+            x begins with the line's first source or receiver.
+        datum_m: elevation of the model's top; by default 0, on land the highest surface.
 
     Raises:
         ZooError: there is no such file, or it is damaged, incomplete or disagrees with the geometry.
+        UsageError: corner or datum with files that have no map coordinates.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise ZooError(f"There is no file {path} with shots. Check the path.")
-    table = None if geometry is None else _read_geometry(Path(geometry).expanduser())
-    if path.suffix.lower() == ".npz" or zipfile.is_zipfile(path):
-        found = _read_npz(path)
-    else:
-        from zoo.fwi.shots_segy import read_obspy
-
-        segy = path.suffix.lower() in SEGY_SUFFIXES
-        found = read_obspy(path, segy, GEOMETRY if table is None else ())
+    several = not isinstance(path, (str, os.PathLike))
+    paths = [Path(one).expanduser() for one in (path if several else [path])]
+    files, notes = _files(paths)
+    table = None if geometry is None else read_geometry(Path(geometry).expanduser())
+    with reading(files[0], "Copy or write it again."):
+        found = _read(files, table is None, corner_m, datum_m)
     if table is not None:
         rows, traces = len(table["shot"]), len(found["traces"])
         if rows != traces:
+            what = files[0] if len(files) == 1 else f"{len(files)} files from {files[0].name} on"
             raise ZooError(
-                f"{path} has {traces} traces but the geometry {geometry} has {rows} rows; expected one row for each "
+                f"{what} has {traces} traces but the geometry {geometry} has {rows} rows; expected one row for each "
                 "trace, in the order of the file."
             )
         found |= table
-    return Shots(**found, source=path.name)
+    name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
+    return Shots(**{**found, "notes": (*found.get("notes", ()), *notes)}, source=name)
+
+
+def _files(paths: list[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the files of a survey, and sentences on what else a folder holds."""
+    files, notes = [], []
+    for path in paths:
+        if not path.exists():
+            raise ZooError(f"There is no file {path} with shots. Check the path.")
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = sorted((file for file in path.iterdir() if file.is_file() and not is_leftover(file)), key=_natural)
+        taken = [file for file in inside if file.suffix.lower() in (*_KINDS, *_OBSPY)]
+        if not taken:
+            raise ZooError(
+                f"The folder {path} holds no shots. Expected files with the suffix {', '.join((*_KINDS, *_OBSPY))}; "
+                f"received {', '.join(file.name for file in inside[:_NAMED]) or 'nothing'}."
+            )
+        others = [file.name for file in inside if file not in taken]
+        notes.append(f"{len(taken)} files of the folder {path.name} make one survey, in the order of their names.")
+        if others:
+            notes.append(f"{len(others)} other files of {path.name} were left out, such as {others[0]}.")
+        files += taken
+    if not files:
+        raise UsageError("No file with shots was given.")
+    return files, tuple(notes)
+
+
+def _natural(path: Path) -> list:
+    """Order names as people do: 9 before 10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _kind(path: Path) -> str:
+    """Return what a file is by its suffix, else by its content."""
+    if path.suffix.lower() in _KINDS:
+        return _KINDS[path.suffix.lower()]
+    if path.suffix.lower() == ".npz" or zipfile.is_zipfile(path):
+        return "npz"
+    from zoo.fwi.segy.layout import find_layout
+    from zoo.fwi.segy.samples import open_bytes
+
+    try:
+        find_layout(path, open_bytes(path), "SEG-Y")
+    except ZooError:
+        return "ObsPy"
+    return "SEG-Y"
+
+
+def _read(files: list[Path], positions: bool, corner_m, datum_m) -> dict[str, Any]:
+    kinds = [_kind(file) for file in files]
+    if set(kinds) <= {"SEG-Y", "Seismic Unix"}:
+        from zoo.fwi.segy.survey import read_survey
+
+        places = {"corner_m": corner_m, "datum_m": datum_m}
+        return read_survey(list(zip(files, kinds, strict=True)), positions=positions, **places)
+    if corner_m is not None or datum_m is not None:
+        raise UsageError(f"Corner and datum are for SEG-Y and Seismic Unix with map coordinates; {files[0]} has none.")
+    if kinds == ["npz"]:
+        return read_npz_shots(files[0])
+    if set(kinds) == {"ObsPy"}:
+        from zoo.fwi.shots_obspy import read_obspy
+
+        return read_obspy(files, GEOMETRY if positions else ())
+    raise ZooError(
+        f"{files[0]} and the files with it are of several kinds ({', '.join(sorted(set(kinds)))}), or several npz; "
+        "expected SEG-Y or Seismic Unix, or one npz, or what ObsPy reads. Read them one by one."
+    )
 
 
 def write_shots(shots: Shots, path: str | os.PathLike) -> Path:
     """Write shots as .npz or SEG-Y (.segy, .sgy; IEEE floats, coordinates in centimetres) atomically; return the path.
+
+    SEG-Y has the map coordinates of `Shots.line` where there is one, npz the positions in the model.
 
     Raises:
         ZooError: another suffix, or something that SEG-Y cannot hold.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
-        held = {field.name: getattr(shots, field.name) for field in fields(shots) if field.name != "notes"}
-        held = {name: value for name, value in held.items() if value is not None}
+        names = ("traces", "time_step_s", *GEOMETRY, "wavelet", "first_sample_s", "source")
+        held = {name: getattr(shots, name) for name in names if getattr(shots, name) is not None}
         return write_with(path, lambda temporary: np.savez_compressed(temporary, **held))
     if path.suffix.lower() in SEGY_SUFFIXES:
-        from zoo.fwi.shots_segy import write_segy
+        from zoo.fwi.segy.write import write_segy
 
         return write_with(path, lambda temporary: write_segy(shots, temporary))
     raise ZooError(f"Shots are written as .npz, .segy or .sgy; received {path.name}.")
-
-
-def _read_npz(path: Path) -> dict[str, Any]:
-    held = read_npz(path, "Copy it again.")
-    compact = "observed" in held
-    _require(held, _COMPACT if compact else ("traces", "time_step_s", *GEOMETRY), path, "keys")
-    try:
-        found: dict[str, Any] = {"time_step_s": float(held["time_step_s"])}
-        if "wavelet" in held:
-            found["wavelet"] = np.asarray(held["wavelet"], np.float32)
-        found["first_sample_s"] = float(held.get("first_sample_s", found["time_step_s"] if compact else 0.0))
-        if compact:
-            return found | _unrolled(held, path)
-        check_numbers(held, ("shot",), path)
-        found |= {name: held[name].astype(np.float64) for name in GEOMETRY} | {"shot": _whole(held["shot"], path)}
-        return found | {"traces": held["traces"].astype(np.float32)}
-    except (TypeError, ValueError) as error:
-        raise ZooError(f"{path} holds something other than numbers ({error}). Expected {_FORMS}.") from error
-
-
-def _unrolled(held: Mapping[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
-    """Turn `observed` (shots, time, receivers) into one row for each trace."""
-    observed, sources, receivers = (held[name] for name in ("observed", "sources_m", "receivers_m"))
-    weights = held.get("weights")
-    expected = (len(sources), observed.shape[1] if observed.ndim == 3 else "time", len(receivers))
-    if observed.shape != expected or sources.shape[1:] != (2,) or receivers.shape[1:] != (2,):
-        raise ZooError(
-            f"{path}: `observed` has shape {observed.shape}, `sources_m` {sources.shape} and `receivers_m` "
-            f"{receivers.shape}; expected (shots, time, receivers), (shots, 2) and (receivers, 2), each (depth, x)."
-        )
-    if weights is not None and weights.shape != (len(sources), len(receivers)):
-        raise ZooError(f"{path}: `weights` has shape {weights.shape}; expected {(len(sources), len(receivers))}.")
-    shot, receiver = np.nonzero(np.ones((len(sources), len(receivers))) if weights is None else weights)
-    return {
-        "traces": observed.transpose(0, 2, 1)[shot, receiver].astype(np.float32),
-        "shot": shot + 1,
-        "source_x_m": sources[shot, 1].astype(np.float64),
-        "source_depth_m": sources[shot, 0].astype(np.float64),
-        "receiver_x_m": receivers[receiver, 1].astype(np.float64),
-        "receiver_depth_m": receivers[receiver, 0].astype(np.float64),
-    }
-
-
-def _read_geometry(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(line for line in file if line.strip() and not line.startswith("#")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ZooError(f"The geometry {path} cannot be read ({error}).") from error
-    if len(rows) < 2:
-        raise ZooError(f"The geometry {path} holds no rows. Expected the columns {', '.join(GEOMETRY)}.")
-    names = [name.strip().lower() for name in rows[0]]
-    _require(names, GEOMETRY, path, "columns")
-    columns: dict[str, list[float]] = {name: [] for name in GEOMETRY}
-    for number, row in enumerate(rows[1:], 1):
-        for name in GEOMETRY:
-            try:
-                columns[name].append(float(row[names.index(name)]))
-            except (ValueError, IndexError) as error:
-                raise ZooError(f"The geometry {path}, row {number}: `{name}` is missing or not a number.") from error
-    table = {name: np.array(values) for name, values in columns.items()}
-    return table | {"shot": _whole(table["shot"], path)}
-
-
-def _whole(numbers: np.ndarray, path: Path) -> np.ndarray:
-    """Return numbers of shots as integers; refuse those that are none."""
-    wrong = ~(np.isfinite(numbers) & (np.abs(numbers) < _LARGEST_SHOT) & (numbers == np.round(numbers)))
-    if wrong.any():
-        raise ZooError(f"{path}: `shot` holds {numbers[wrong][0]}, expected whole numbers. Number the shots from 1.")
-    return numbers.astype(np.int64)
-
-
-def _require(names: Iterable[str], required: Iterable[str], path: Path, what: str) -> None:
-    names = list(names)
-    for name in required:
-        if name not in names:
-            near = did_you_mean(name, names)
-            hint = near.replace("Did you mean", "Is it") if "Did you mean" in near else f" It has: {', '.join(names)}."
-            raise ZooError(f"{path} lacks `{name}`.{hint} Expected the {what} {', '.join(required)}.")
