@@ -292,7 +292,7 @@ def test_the_command_estimates_a_wavelet_and_says_what_it_found(shots, start, tm
     estimated = (tmp_path / "out" / "wavelet.csv").read_text()
     assert cli.main([*command, "--json"]) == 0  # goes on, at its end
     summary = json.loads(capsys.readouterr().out)
-    assert summary["iterations"] == 2 and "estimated" in summary["notes"][0]
+    assert summary["iterations"] == 2 and any("estimated" in note for note in summary["notes"])
     assert (tmp_path / "out" / "wavelet.csv").read_text() == estimated
 
 

@@ -12,6 +12,7 @@ SETTINGS = {"fwi": INVERSION}
 
 EXAMPLES = """\
   zoo fwi line.segy --start smooth.npz --out line   which velocities explain these shots?
+  zoo fwi shots/ --start smooth.segy --datum-m 320 --out line   a folder of field files, on land
 """
 
 
@@ -25,12 +26,29 @@ def add(commands: Commands) -> None:
         settings=True,
         resumes=True,
     )
-    fwi.add_argument("shots", metavar="SHOTS", help="npz, SEG-Y, or any file that ObsPy reads with --geometry")
+    fwi.add_argument(
+        "shots",
+        metavar="SHOTS",
+        nargs="+",
+        help="SEG-Y, Seismic Unix or npz, several of them or a folder; or files that ObsPy reads, with --geometry",
+    )
     fwi.add_argument(
         "--start", required=True, metavar="MODEL", help="first guess: npz, segy, nc, or velocity_models/CONFIG"
     )
     fwi.add_argument("--out", required=True, metavar="DIR", help="folder for models, tables and figures")
     fwi.add_argument("--geometry", metavar="CSV", help="shot,source_x_m,source_depth_m,receiver_x_m,receiver_depth_m")
+    fwi.add_argument(
+        "--corner",
+        type=_corner,
+        metavar="X,Y",
+        help="map coordinates of the model's top left corner; default: where the line begins",
+    )
+    fwi.add_argument(
+        "--datum-m",
+        type=float,
+        metavar="M",
+        help="elevation of the model's top; default: 0, on land the highest surface",
+    )
     fwi.add_argument(
         "--wavelet", metavar="FILE|ricker:HZ", help="default: the one stored with the shots, else estimated"
     )
@@ -38,14 +56,25 @@ def add(commands: Commands) -> None:
     fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
 
 
+def _corner(text: str) -> tuple[float, float]:
+    """Read two numbers with a comma between them, as the `type` of an argument."""
+    try:
+        east_m, north_m = map(float, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two numbers such as 456000,5812345") from error
+    return east_m, north_m
+
+
 def _fwi(args: argparse.Namespace) -> None:
     from zoo.fwi import invert, read_model
 
     inverted = invert(
-        args.shots,
+        args.shots if len(args.shots) > 1 else args.shots[0],
         read_model(args.start, "start_m_s", args.data_dir),
         args.out,
         geometry=args.geometry,
+        corner_m=args.corner,
+        datum_m=args.datum_m,
         wavelet=args.wavelet,
         truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
         settings=settings_of(args.set),

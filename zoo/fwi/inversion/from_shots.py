@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ _RUN, _STATE, _WAVELET = "run.json", "state", "wavelet.csv"
 
 
 def invert(
-    shots: Shots | str | os.PathLike,
+    shots: Shots | str | os.PathLike | Sequence[str | os.PathLike],
     start: VelocityModel | str | os.PathLike,
     out: str | os.PathLike,
     *,
     geometry: str | os.PathLike | None = None,
+    corner_m: tuple[float, float] | None = None,
+    datum_m: float | None = None,
     wavelet: str | os.PathLike | np.ndarray | None = None,
     truth: VelocityModel | str | os.PathLike | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
@@ -51,10 +53,12 @@ def invert(
     """Invert shots for velocity and write models, tables and figures to a folder.
 
     Args:
-        shots: in metres from the top left corner of the model, or their file (see `zoo.fwi.read_shots`).
+        shots: in metres from the top left corner of the model, or their file or files (see `zoo.fwi.read_shots`).
         start: the first guess, whose grid the inversion has, or its file (see `read_velocity_model`).
         out: the folder. It keeps the state, so that the same call continues after an interruption.
         geometry: CSV with sources and receivers, for a file of shots that has none.
+        corner_m, datum_m: easting and northing, and elevation, of the model's top left corner, for files of shots with
+            map coordinates (see `zoo.fwi.read_shots`).
         wavelet: `ricker:HZ`, a file, samples, or None: that of the shots, else estimated (see `to_survey`).
         truth: the true model or its file, where it is known, to measure the error against.
         settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
@@ -74,7 +78,7 @@ def invert(
     start = start if isinstance(start, VelocityModel) else read_velocity_model(start)
     if truth is not None:
         truth = _on_grid(truth if isinstance(truth, VelocityModel) else read_velocity_model(truth), start)
-    shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry)
+    shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry, corner_m=corner_m, datum_m=datum_m)
     settings = settings.checked(len(np.unique(shots.shot)))
 
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings)
@@ -125,6 +129,7 @@ def invert(
         snapshots=found.snapshots,
         source=shots.source,
         notes=notes,
+        line=shots.line,
     )
     inverted.write(out)
     return inverted
@@ -185,7 +190,6 @@ def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
 
 def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings) -> dict[str, Any]:
     """Return what tells one run from another, as plain values."""
-    geometry = (shots.shot, shots.source_x_m, shots.source_depth_m, shots.receiver_x_m, shots.receiver_depth_m)
     if isinstance(wavelet, np.ndarray):
         wavelet = digest(wavelet)
     elif wavelet is not None and Path(wavelet).is_file():
@@ -194,7 +198,7 @@ def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Set
         name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(settings).items()
     }
     return {
-        "shots": digest(shots.traces, shots.time_step_s, shots.first_sample_s, *geometry),
+        "shots": shots.digest(),
         "start": digest(start.velocity_m_s, start.spacing_m),
         "wavelet": None if wavelet is None else str(wavelet),
         **settings_as_lists,

@@ -15,6 +15,7 @@ import numpy as np
 from zoo.files import write_json, write_with
 from zoo.fwi.inversion.fit import Settings
 from zoo.fwi.inversion.survey import Survey
+from zoo.fwi.line import Line
 from zoo.fwi.physics.velocity_models import VelocityModel, write_velocity_model
 from zoo.training.metrics import rms_difference
 
@@ -39,6 +40,7 @@ class Inversion:
         snapshots: iteration -> (Z, X) m/s.
         source: name of the data.
         notes: sentences on what was done to the data.
+        line: where the model's columns are on the map; None where that is not known.
     """
 
     start: VelocityModel
@@ -53,6 +55,7 @@ class Inversion:
     snapshots: Mapping[int, np.ndarray]
     source: str
     notes: tuple[str, ...]
+    line: Line | None = None
 
     @property
     def model(self) -> VelocityModel:
@@ -125,8 +128,10 @@ class Inversion:
     def write(self, folder: str | os.PathLike) -> Path:
         """Write models, tables and figures to a folder, summary.json last; return the folder."""
         folder = Path(folder)
+        columns_m = np.arange(self.start.shape[1]) * self.start.spacing_m
+        places_m, datum_m = (None, 0.0) if self.line is None else (self.line.at(columns_m), self.line.datum_m)
         for suffix in (".npz", ".segy", ".nc"):
-            write_velocity_model(self.model, folder / f"model{suffix}")
+            write_velocity_model(self.model, folder / f"model{suffix}", places_m, datum_m)
         write_with(folder / "history.csv", self._write_history)
         self._draw(folder)
         write_json(folder / "summary.json", self.summary())

@@ -29,6 +29,7 @@ _LARGEST_INTERVAL = 32_767  # SEG-Y's interval and number of samples are signed 
 _FILE_HEADER, _TRACE_HEADER = 3600, 240
 # Spacings down and across that differ by more than this are those of cells that are not square.
 _SQUARE = 0.01
+_LARGEST_COORDINATE_M = (2**31 - 1) / 100  # in centimetres, as they are written
 _STATED = re.compile(r"CELLS (\d+) X (\d+) \(DEPTH X WIDTH\), SPACING ([0-9.eE+-]+) M")
 
 
@@ -158,8 +159,7 @@ def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
     interval = interval or file.traces[0].header.sample_interval_in_ms_for_this_trace
     if interval > 0:
         found["spacing_m"] = interval / 1000
-    position_m = [_position_m(trace.header) for trace in file.traces]
-    steps = np.abs(np.diff(position_m))
+    steps = np.hypot(*np.diff([_position_m(trace.header) for trace in file.traces], axis=0).T)
     if len(steps) and steps.min() > 0 and np.ptp(steps) < _SQUARE * steps.mean():
         found["dx_m"] = float(steps.mean())
     return {**_complete(path, cut, velocity), **found}
@@ -177,14 +177,17 @@ def _sample_bytes(file: Any) -> int:
     return DATA_SAMPLE_FORMAT_SAMPLE_SIZE[file.data_encoding]
 
 
-def _position_m(header: Any) -> float:
+def _position_m(header: Any) -> tuple[float, float]:
     scalar = header.scalar_to_be_applied_to_all_coordinates or 1
     factor = scalar if scalar > 0 else -1 / scalar
-    return factor * (header.group_coordinate_x or header.x_coordinate_of_ensemble_position_of_this_trace)
+    return (
+        factor * (header.group_coordinate_x or header.x_coordinate_of_ensemble_position_of_this_trace),
+        factor * (header.group_coordinate_y or header.y_coordinate_of_ensemble_position_of_this_trace),
+    )
 
 
 def _write_npz(path: Path, fields: dict[str, Any]) -> None:
-    np.savez(path, **fields)
+    np.savez(path, **{name: value for name, value in fields.items() if name not in ("places_m", "datum_m")})
 
 
 def _write_raw(path: Path, fields: dict[str, Any]) -> None:
@@ -205,7 +208,16 @@ def _write_segy(path: Path, fields: dict[str, Any]) -> None:
         f"VELOCITY MODEL: {fields['title'].upper()}",
         f"CELLS {rows} X {columns} (DEPTH X WIDTH), SPACING {spacing_m!r} M",
         "P VELOCITY IN M/S, A TRACE PER COLUMN; SAMPLE INTERVAL = SPACING IN MM (0: SEE ABOVE)",
+        f"DEPTH COUNTS FROM A DATUM AT ELEVATION {fields.get('datum_m', 0.0):g} M",
     )
+    places_m = fields.get("places_m")
+    if places_m is None:
+        places_m = np.stack([np.arange(columns) * spacing_m, np.zeros(columns)], 1)
+    if np.abs(places_m).max() > _LARGEST_COORDINATE_M:
+        raise ZooError(
+            f"SEG-Y holds coordinates of up to {_LARGEST_COORDINATE_M:.0f} m in centimetres; the model's reach "
+            f"{np.abs(places_m).max():.0f} m. Write npz."
+        )
     text = "".join(f"C{number:2d} {line}"[:80].ljust(80) for number, line in enumerate(lines, 1))
     file.textual_file_header = text.encode("ascii", "replace")
     file.textual_header_encoding = "ASCII"
@@ -219,12 +231,14 @@ def _write_segy(path: Path, fields: dict[str, Any]) -> None:
     for column in range(columns):
         trace = SEGYTrace()
         trace.data = np.ascontiguousarray(velocity[:, column], np.float32)
-        header, position_cm = trace.header, round(column * spacing_m * 100)
+        header, (east_cm, north_cm) = trace.header, (round(100 * float(place)) for place in places_m[column])
         header.trace_sequence_number_within_line = column + 1
         header.ensemble_number = column + 1
         header.scalar_to_be_applied_to_all_coordinates = -100
-        header.source_coordinate_x = header.group_coordinate_x = position_cm
-        header.x_coordinate_of_ensemble_position_of_this_trace = position_cm
+        header.source_coordinate_x = header.group_coordinate_x = east_cm
+        header.source_coordinate_y = header.group_coordinate_y = north_cm
+        header.x_coordinate_of_ensemble_position_of_this_trace = east_cm
+        header.y_coordinate_of_ensemble_position_of_this_trace = north_cm
         header.coordinate_units = 1
         header.sample_interval_in_ms_for_this_trace = interval
         file.traces.append(trace)

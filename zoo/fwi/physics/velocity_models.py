@@ -285,9 +285,20 @@ def read_velocity_model(
         raise ZooError(f"{path}: {error}") from error
 
 
-def write_velocity_model(model: VelocityModel, path: str | os.PathLike) -> Path:
-    """Write a model as `.npz`, `.segy`/`.sgy`, `.nc`, or raw; return the path. SEG-Y and raw lose the water rows."""
-    fields = {"velocity_m_s": model.velocity_m_s, "spacing_m": model.spacing_m}
+def write_velocity_model(
+    model: VelocityModel, path: str | os.PathLike, places_m: np.ndarray | None = None, datum_m: float = 0.0
+) -> Path:
+    """Write a model as `.npz`, `.segy`/`.sgy`, `.nc`, or raw; return the path. SEG-Y and raw lose the water rows.
+
+    Args:
+        model: to write.
+        path: of the file.
+        places_m: (X, 2) easting and northing of the columns, which SEG-Y takes instead of distances from the left.
+        datum_m: elevation of the model's top, for SEG-Y.
+    """
+    fields = {"velocity_m_s": model.velocity_m_s, "spacing_m": model.spacing_m, "datum_m": datum_m}
+    if places_m is not None:
+        fields["places_m"] = places_m
     fields |= {"title": model.title, "source": model.source}
     if model.water_rows is not None:
         fields["water_rows"] = model.water_rows

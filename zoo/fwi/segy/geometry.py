@@ -167,9 +167,7 @@ def _step_s(path: Path, layout: Layout, interval_us: np.ndarray, notes: list[str
             f"header, {layout.interval_us:g}"
         )
     if not len(stated):
-        notes.append(
-            f"its trace headers state no sampling interval: {layout.interval_us:g} microseconds as in the file"
-        )
+        notes.append(f"its trace headers state no interval: the binary header's {layout.interval_us:g} microseconds")
     return float(stated[0] if len(stated) else layout.interval_us) / 1e6
 
 
@@ -235,7 +233,8 @@ def _places(path, sources, receivers, units, unit_m, geographic) -> tuple[np.nda
         )
     for what, values, byte in (("sources", sources, 73), ("receivers", receivers, 81)):
         other = receivers if what == "sources" else sources
-        if not values.any() and np.abs(other).min() > 0:
+        # On a map nobody shoots from or into (0, 0); in a model's own coordinates it is a place like any other.
+        if not values.any() and np.hypot(*other.T).min() > np.ptp(other, axis=0).max():
             raise ZooError(
                 f"{path}: the {what} have no coordinates (bytes {byte} to {byte + 7} of the trace headers are 0): "
                 "these are no shot gathers, or their geometry is elsewhere. Give --geometry."
