@@ -44,6 +44,12 @@ def add(commands: Commands) -> None:
         help="map coordinates of the model's top left corner; default: where the line begins",
     )
     fwi.add_argument(
+        "--aperture-m",
+        type=float,
+        metavar="M",
+        help="simulate each shot up to this far beyond its source and receivers; default: over the whole model",
+    )
+    fwi.add_argument(
         "--datum-m",
         type=float,
         metavar="M",
@@ -75,6 +81,7 @@ def _fwi(args: argparse.Namespace) -> None:
         geometry=args.geometry,
         corner_m=args.corner,
         datum_m=args.datum_m,
+        aperture_m=args.aperture_m,
         wavelet=args.wavelet,
         truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
         settings=settings_of(args.set),

@@ -135,7 +135,7 @@ def fit_velocity(
     from zoo.fwi.inversion import optimizers as fwi_optimizers
     from zoo.fwi.inversion.state import InversionState
     from zoo.fwi.models.inversion import WaveInversion, siren
-    from zoo.fwi.models.wave import WaveRNN
+    from zoo.fwi.models.wave_windows import waves_of
     from zoo.training.epochs import batches, ordered_steps
 
     settings = settings or Settings()
@@ -153,8 +153,8 @@ def fit_velocity(
     model = WaveInversion(network=siren() if settings.network else None)
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
     sought = np.asarray(sought, np.float32)
-    waves = WaveRNN(sought, start.spacing_m, survey.time_step_s, survey.receivers, **options)
-    model.configure(waves, survey.wavelet, survey.sources, mask, start.velocity_m_s)
+    waves = waves_of(sought, start.spacing_m, survey, **options)
+    model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)
     plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
@@ -170,7 +170,7 @@ def fit_velocity(
         if first == iterations:
             continue
         part = (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
-        data = ((part.wavelet, part.sources), part.observed)
+        data = ((part.wavelet, part.numbered), part.observed)
         data += () if part.weights is None else (part.weights,)
         with ordered_steps():
             model.fit(
@@ -201,4 +201,5 @@ def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settin
 def fingerprint(start: VelocityModel, survey: Survey) -> tuple:
     """Return what tells one inversion's data from another's, for `zoo.files.digest`."""
     arrays = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
+    arrays += () if survey.columns is None else (survey.columns,)
     return start.spacing_m, survey.time_step_s, *arrays

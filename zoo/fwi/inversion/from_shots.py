@@ -45,6 +45,7 @@ def invert(
     geometry: str | os.PathLike | None = None,
     corner_m: tuple[float, float] | None = None,
     datum_m: float | None = None,
+    aperture_m: float | None = None,
     wavelet: str | os.PathLike | np.ndarray | None = None,
     truth: VelocityModel | str | os.PathLike | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
@@ -59,6 +60,7 @@ def invert(
         geometry: CSV with sources and receivers, for a file of shots that has none.
         corner_m, datum_m: easting and northing, and elevation, of the model's top left corner, for files of shots with
             map coordinates (see `zoo.fwi.read_shots`).
+        aperture_m: how far beyond its source and receivers a shot is simulated; None: over the whole model.
         wavelet: `ricker:HZ`, a file, samples, or None: that of the shots, else estimated (see `to_survey`).
         truth: the true model or its file, where it is known, to measure the error against.
         settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
@@ -81,7 +83,7 @@ def invert(
     shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry, corner_m=corner_m, datum_m=datum_m)
     settings = settings.checked(len(np.unique(shots.shot)))
 
-    out, run = Path(out), _fingerprint(shots, start, wavelet, settings)
+    out, run = Path(out), _fingerprint(shots, start, wavelet, settings, aperture_m)
     _claim(out, run)
     waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
     kept = out / _WAVELET
@@ -93,6 +95,7 @@ def invert(
         kept if again else wavelet,
         velocity_max_m_s=highest_m_s,
         final_wavelet=again,
+        aperture_m=aperture_m,
         **waves,
     )
     if settings.bounds is None:
@@ -188,7 +191,9 @@ def _on_grid(truth: VelocityModel, start: VelocityModel) -> VelocityModel:
     return truth
 
 
-def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings) -> dict[str, Any]:
+def _fingerprint(
+    shots: Shots, start: VelocityModel, wavelet: Any, settings: Settings, aperture_m: float | None
+) -> dict[str, Any]:
     """Return what tells one run from another, as plain values."""
     if isinstance(wavelet, np.ndarray):
         wavelet = digest(wavelet)
@@ -201,6 +206,7 @@ def _fingerprint(shots: Shots, start: VelocityModel, wavelet: Any, settings: Set
         "shots": shots.digest(),
         "start": digest(start.velocity_m_s, start.spacing_m),
         "wavelet": None if wavelet is None else str(wavelet),
+        **({} if aperture_m is None else {"aperture_m": aperture_m}),
         **settings_as_lists,
     }
 

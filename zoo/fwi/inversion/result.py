@@ -152,7 +152,7 @@ class Inversion:
         known = {} if self.truth is None else {"true": self.truth.velocity_m_s}
         against = "start" if self.truth is None else "true"
         difference = {f"inverted minus {against}": self.velocity_m_s - {**models, **known}[against]}
-        marked = {"sources": survey.sources, "receivers": survey.receivers}
+        marked = {"sources": survey.sources, "receivers": np.unique(survey.receivers.reshape(-1, 2), axis=0)}
         if self.start.shape[1] > 1:
             draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **marked)
             steps = {f"iteration {i}": self.snapshots[i] for i in self._quarters()}
@@ -162,19 +162,22 @@ class Inversion:
         draw_history({self.settings.optimizer: self.history}, folder / "history.png")
         some = np.unique(np.linspace(0, len(survey.sources) - 1, _SHOTS_DRAWN).round().astype(int))
         traces = {"observed": survey.observed[some], "predicted": self.predicted[some]}
+        receivers, weights = survey.receivers, None if survey.weights is None else survey.weights[some]
+        if survey.columns is not None:  # receivers of their own are drawn along one line
+            receivers, traces, weights = _along(receivers[some], traces, weights)
         difference = traces["predicted"] - traces["observed"]
         factor = max(
             (f for f in _FACTORS if 2 * f * np.linalg.norm(difference) < np.linalg.norm(traces["observed"])), default=1
         )
         traces["difference" + (f" × {factor}" if factor > 1 else "")] = factor * difference
-        axis = int(np.ptp(survey.receivers[:, 1]) >= np.ptp(survey.receivers[:, 0]))
+        axis = int(np.ptp(receivers[:, 1]) >= np.ptp(receivers[:, 0]))
         draw_shots(
             traces,
             survey.time_step_s,
-            survey.receivers[:, axis] * spacing_m,
+            receivers[:, axis] * spacing_m,
             survey.sources[some, axis] * spacing_m,
             folder / "shots.png",
-            weights=None if survey.weights is None else survey.weights[some],
+            weights=weights,
             names=[f"shot {label}" for label in self.shot_labels[some]],
             along=("depth", "x")[axis],
         )
@@ -183,3 +186,18 @@ class Inversion:
         """Return the iterations of the snapshots nearest to a quarter, half and the end of the run."""
         there, last = [i for i in self.snapshots if i > 0], len(self.history)
         return sorted({min(there, key=lambda i, part=part: abs(i - part * last)) for part in (0.25, 0.5, 1.0)})
+
+
+def _along(
+    receivers: np.ndarray, traces: Mapping[str, np.ndarray], weights: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Return receivers of several shots (S, R, 2) as one set, and traces (S, T, R) and weights (S, R) on it."""
+    places, slot = np.unique(receivers.reshape(-1, 2), axis=0, return_inverse=True)
+    shot, receiver = np.nonzero(weights)
+    slot = slot.reshape(weights.shape)[shot, receiver]
+    there = np.zeros((len(weights), len(places)), np.float32)
+    there[shot, slot] = weights[shot, receiver]
+    spread = {name: np.zeros((*values.shape[:2], len(places)), np.float32) for name, values in traces.items()}
+    for name, values in traces.items():
+        spread[name][shot, :, slot] = values[shot, :, receiver]
+    return places, spread, there

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.fwi.inversion.gather import Cells, gathered
 from zoo.fwi.inversion.survey import Survey
-from zoo.fwi.inversion.wavelet import amplitude, estimate_wavelet, given_wavelet, resample
+from zoo.fwi.inversion.wavelet import amplitude, estimate_wavelet, given_wavelet
 from zoo.fwi.physics import acoustic
 from zoo.fwi.physics.velocity_models import VelocityModel
 from zoo.fwi.shots import Shots
@@ -37,7 +38,6 @@ _ROUNDING = 1e-6
 _ENERGY_BEYOND, _CORNER = 0.01, 0.7
 # An amplitude that is this many times out is a matter of units.
 _SAME_AMPLITUDE = 2.0
-_NAMED_TRACES = 3
 
 
 def to_survey(
@@ -48,6 +48,7 @@ def to_survey(
     velocity_max_m_s: float | None = None,
     order: int = 4,
     final_wavelet: bool = False,
+    aperture_m: float | None = None,
     **wave_options: Any,
 ) -> tuple[Survey, Notes]:
     """Put shots onto the grid of a model.
@@ -66,6 +67,8 @@ def to_survey(
         final_wavelet: whether the wavelet comes from an earlier call and is taken as it is. If not, it is scaled where
             the traces it causes in the start are more than twice too large or too small, and filtered like the data
             where these hold frequencies that the grid does not carry.
+        aperture_m: margin around the sources and receivers of each shot, within which it is simulated; None: the whole
+            model. With it, or where receivers move with the shots, every shot has receivers of its own.
         wave_options: other options of `zoo.fwi.models.wave.WaveRNN`.
 
     Returns:
@@ -81,7 +84,7 @@ def to_survey(
 
     cells, moved = _cells(shots, model)
     step_s, samples, resampled = _time_axis(shots, model, fastest_m_s, order)
-    survey, gathered = _gathered(shots, cells, step_s, samples)
+    survey, of_traces = gathered(shots, cells, step_s, samples, model, aperture_m)
     if wavelet is None:
         survey, filtered = _carried(survey, model, order)
         survey, sourced = _with_estimated_wavelet(survey, model, options)
@@ -91,24 +94,10 @@ def to_survey(
         survey, filtered = _carried(survey, model, order, keep_wavelet=final_wavelet)
         survey = survey.checked(model.velocity_m_s, model.spacing_m, order)
         survey, sourced = (survey, ()) if final_wavelet else _with_scaled_wavelet(survey, model, options)
-    return survey, (*shots.notes, *moved, *resampled, *gathered, *filtered, *sourced)
+    return survey, (*shots.notes, *moved, *resampled, *of_traces, *filtered, *sourced)
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Where the shots of `labels` (S,) are on the grid: `sources` (S, 2), all `receivers` (R, 2); cells (z, x).
-
-    `shot` and `receiver` (n,) are the numbers of each trace in these.
-    """
-
-    labels: np.ndarray
-    sources: np.ndarray
-    receivers: np.ndarray
-    shot: np.ndarray
-    receiver: np.ndarray
-
-
-def _cells(shots: Shots, model: VelocityModel) -> tuple[_Cells, Notes]:
+def _cells(shots: Shots, model: VelocityModel) -> tuple[Cells, Notes]:
     """Put sources and receivers into the nearest cells; refuse shots with several sources."""
     sources, source_shift_m = _nearest("source", shots, model)
     receivers, receiver_shift_m = _nearest("receiver", shots, model)
@@ -123,7 +112,7 @@ def _cells(shots: Shots, model: VelocityModel) -> tuple[_Cells, Notes]:
             f"{shots.source_x_m[row]:g} m (trace {row + 1}). Number the shots of the geometry, one source each."
         )
     places, receiver = np.unique(receivers, axis=0, return_inverse=True)
-    cells = _Cells(labels, sources[first].astype(np.int32), places.astype(np.int32), shot, receiver.ravel())
+    cells = Cells(labels, sources[first].astype(np.int32), places.astype(np.int32), shot, receiver.ravel())
     if shift_m <= _NOTED_SHIFT * model.spacing_m * (1 + _ROUNDING):
         return cells, ()
     return cells, (
@@ -178,37 +167,6 @@ def _time_step_s(step_s: float, longest_s: float) -> float:
     if step_s <= longest_s:
         return step_s * max(1, int(_THINNED_STEP * longest_s / step_s))
     return step_s / int(np.ceil(step_s / (_REFINED_STEP * longest_s)))
-
-
-def _gathered(shots: Shots, cells: _Cells, step_s: float, samples: int) -> tuple[Survey, Notes]:
-    """Resample the live traces and gather them by shot and receiver; the survey's wavelet is still zero."""
-    notes = []
-    live = np.abs(shots.traces).max(axis=1) > 0
-    if not live.any():
-        raise ZooError("All traces are dead (zero). Check the file.")
-    if not live.all():
-        dead = np.flatnonzero(~live)
-        names = ", ".join([shots.name(row) for row in dead[:_NAMED_TRACES]] + ["..."] * (len(dead) > _NAMED_TRACES))
-        notes.append(f"{len(dead)} dead traces (zero throughout) have weight 0: {names}.")
-    # Sample n of a survey is the field after n + 1 steps: the first one is at the time of one step.
-    traces = resample(shots.traces[live], shots.time_step_s, step_s, samples, step_s - shots.first_sample_s)
-    where = cells.shot[live], cells.receiver[live]
-    count = np.zeros((len(cells.labels), len(cells.receivers)), np.int32)
-    np.add.at(count, where, 1)
-    observed = np.zeros((*count.shape, samples), np.float32)
-    np.add.at(observed, where, traces)
-    observed /= np.maximum(count, 1)[..., None]
-    if (count > 1).any():
-        notes.append(f"{np.sum(count > 1)} pairs of shot and cell hold several traces: their mean was taken.")
-    survey = Survey(
-        wavelet=np.zeros((len(cells.labels), samples), np.float32),
-        sources=cells.sources,
-        receivers=cells.receivers,
-        time_step_s=step_s,
-        observed=observed.transpose(0, 2, 1).copy(),
-        weights=(count > 0).astype(np.float32),
-    )
-    return survey, tuple(notes)
 
 
 def _carried(survey: Survey, model: VelocityModel, order: int, *, keep_wavelet: bool = False) -> tuple[Survey, Notes]:

@@ -24,11 +24,14 @@ class Survey:
     Args:
         wavelet: (S, T) float32, what acts at each source.
         sources: (S, 2) cells (z, x).
-        receivers: (R, 2) cells (z, x), the same for all shots.
+        receivers: (R, 2) cells (z, x), the same for all shots; or (S, R, 2), each shot's own, with weight 0 where a
+            shot has fewer.
         time_step_s: time step of wavelet and traces; sample n of a trace is the field after n + 1 steps.
         observed: (S, T, R) float32, the recorded traces, or None where nothing is recorded yet. They may be in any
             unit; it is that of the traces that the wavelet causes.
         weights: (S, R) float32 from 0 (not recorded) to 1; None is 1.
+        columns: (S, 2) first column of the grid that a shot sees, and the one after its last; None where all shots
+            share their receivers and the whole grid.
     """
 
     wavelet: np.ndarray
@@ -37,6 +40,23 @@ class Survey:
     time_step_s: float
     observed: np.ndarray | None = None
     weights: np.ndarray | None = None
+    columns: np.ndarray | None = None
+
+    @property
+    def numbered(self) -> np.ndarray:
+        """The sources as a layer takes them: (S, 2), or (S, 3) with the number of the shot where each has a window."""
+        if self.columns is None:
+            return self.sources
+        return np.concatenate([self.sources, np.arange(len(self.sources), dtype=self.sources.dtype)[:, None]], axis=1)
+
+    def windowed(self, columns: np.ndarray) -> Survey:
+        """Return the survey with a part of the grid, (S, 2) columns, for each shot; its receivers are (S, R, 2)."""
+        return replace(self, columns=columns)
+
+    def some(self, shots: np.ndarray) -> Survey:
+        """Return the survey of some of the shots."""
+        names = ("wavelet", "sources", "observed", "weights", "columns", *(("receivers",) * (self.columns is not None)))
+        return replace(self, **{n: getattr(self, n)[shots] for n in names if getattr(self, n) is not None})
 
     def checked(self, velocity_m_s: np.ndarray, spacing_m: float, order: int = 4) -> Survey:
         """Return the survey with its arrays in their types, if the grid can carry it.
@@ -57,15 +77,16 @@ class Survey:
         shots, samples = wavelet.shape
         cells_of = {}
         for name, least in (("sources", shots), ("receivers", None)):
-            cells = np.asarray(getattr(self, name))
+            given = np.asarray(getattr(self, name))
+            cells = given.reshape(-1, 2) if self.columns is not None and given.ndim == 3 else given
             if cells.ndim != 2 or cells.shape[1] != 2 or not len(cells) or (least and len(cells) != least):
                 expected = f"({least or 'receivers'}, 2)"
                 raise ZooError(f"The {name} must be {expected}, cells (z, x); received the shape {cells.shape}.")
-            cells_of[name] = acoustic.check_cells(cells, velocity.shape, name[:-1])
+            cells_of[name] = acoustic.check_cells(cells, velocity.shape, name[:-1]).reshape(given.shape)
         arrays = {"wavelet": wavelet}
         shapes = {
-            "observed": (shots, samples, len(cells_of["receivers"])),
-            "weights": (shots, len(cells_of["receivers"])),
+            "observed": (shots, samples, cells_of["receivers"].shape[-2]),
+            "weights": (shots, cells_of["receivers"].shape[-2]),
         }
         for name, shape in shapes.items():
             if getattr(self, name) is not None:
@@ -142,12 +163,11 @@ def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_
     """
     import keras
 
-    from zoo.fwi.models.wave import WaveRNN
+    from zoo.fwi.models.wave_windows import waves_of
 
     survey = survey.checked(velocity_m_s, spacing_m, wave_options.get("order", 4))
-    velocity = np.asarray(velocity_m_s, np.float32)
-    waves = WaveRNN(velocity, spacing_m, survey.time_step_s, survey.receivers, **wave_options)
-    return keras.ops.convert_to_numpy(waves((survey.wavelet, survey.sources)))
+    waves = waves_of(np.asarray(velocity_m_s, np.float32), spacing_m, survey, **wave_options)
+    return keras.ops.convert_to_numpy(waves((survey.wavelet, survey.numbered)))
 
 
 def free_cells(shape: tuple[int, int], sources: np.ndarray, taper_cells: float, water_rows=None) -> np.ndarray:

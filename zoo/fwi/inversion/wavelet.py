@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def estimate_wavelet(
         carried_hz = acoustic.carried_frequency_hz(float(model.velocity_m_s.min()), model.spacing_m, order)
         peak_hz = min(_peak_hz(data, frequency_hz), carried_hz / _RICKER_BAND)
     known = acoustic.ricker(peak_hz, step_s, samples)
-    asked = Survey(np.tile(known, (len(shots), 1)), survey.sources[shots], survey.receivers, step_s)
+    asked = replace(survey.some(shots), wavelet=np.tile(known, (len(shots), 1)), observed=None, weights=None)
     modelled = spectrum(simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options))
     power = np.sum(np.abs(modelled) ** 2, axis=(0, 2))
     cross = np.sum(np.conj(modelled) * data, axis=(0, 2))
@@ -214,7 +215,7 @@ def _read_wavelet(path: Path, shots_step_s: float) -> tuple[np.ndarray, float]:
 def amplitude(survey: Survey, model: VelocityModel, wave_options: dict[str, Any]) -> float:
     """Return how many times larger the observed traces are than those that the wavelet causes in the model."""
     shots = _some(len(survey.sources), _SHOTS)
-    asked = Survey(survey.wavelet[shots], survey.sources[shots], survey.receivers, survey.time_step_s)
+    asked = replace(survey.some(shots), observed=None, weights=None)
     modelled = simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options) * survey.weights[shots][:, None]
     energy = np.sum(np.square(modelled, dtype=np.float64))
     data = np.sum(np.square(survey.observed[shots] * survey.weights[shots][:, None], dtype=np.float64))

@@ -46,7 +46,8 @@ class WaveInversion(keras.Model):
 
     def _configure(self, waves, sources, samples: int) -> None:
         self.waves = waves
-        self.sources = np.asarray(sources, np.int32).reshape(-1, 2)
+        sources = np.asarray(sources, np.int32)  # with windows there is a third number, that of the shot
+        self.sources = sources if sources.ndim == 2 else np.zeros((0, 2), np.int32)
         self.samples = int(samples)
         shape = tuple(waves.velocity.shape)
         self.start = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="start")

@@ -1,0 +1,166 @@
+"""Shots that see a part of the grid, on receivers of their own: the same waves, for what the aperture costs."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import segy_files
+
+from zoo.fwi import Settings, Shots, VelocityModel, invert, read_shots
+from zoo.fwi.inversion.shots_on_grid import to_survey
+from zoo.fwi.inversion.survey import Survey, simulate
+from zoo.fwi.models.wave_windows import waves_of
+from zoo.fwi.physics.acoustic import ricker
+from zoo.fwi.physics.acoustic_propagator import Propagator
+from zoo.fwi.physics.acoustic_windows import WindowedPropagator, Windows, windows_around
+
+STEP_S, SPACING_M, T = 0.001, 10.0, 160
+
+
+def _earth(columns: int = 90) -> np.ndarray:
+    z, x = np.indices((30, columns))
+    return (1800 + 10 * z + 60 * np.sin(x / 9.0) + 300 * (z > 18)).astype(np.float32)
+
+
+def _survey(columns: int = 90, window: bool = True) -> Survey:
+    """Three shots, each with eight receivers that move along with it."""
+    at = np.array([20, 45, 70])
+    receivers = np.stack([np.full((3, 8), 2), at[:, None] + np.arange(-12, 12, 3)], axis=2)
+    wavelet = np.tile(ricker(15.0, STEP_S, T), (3, 1))
+    around = np.tile([0, columns], (3, 1)) if window else None
+    sources = np.stack([np.full(3, 1), at], 1)
+    return Survey(wavelet, sources, receivers, STEP_S, columns=around)
+
+
+def test_windows_of_the_whole_grid_change_nothing():
+    velocity, survey = _earth(), _survey()
+    options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0}
+    found = simulate(velocity, SPACING_M, survey)
+    residual = np.random.default_rng(0).normal(size=found.shape).astype(np.float32)
+    windows = WindowedPropagator(velocity.shape, Windows(survey.columns, survey.receivers), **options)
+    traces, marks = windows.traces(velocity, survey.wavelet, survey.numbered, keep=True)
+    by_velocity, by_wavelet = windows.gradient(velocity, survey.wavelet, survey.numbered, residual, marks)
+    np.testing.assert_array_equal(by_velocity, windows.gradient(velocity, survey.wavelet, survey.numbered, residual)[0])
+    total = np.zeros(velocity.shape)
+    for shot in range(3):
+        one = slice(shot, shot + 1)
+        whole = Propagator(velocity.shape, receivers=survey.receivers[shot], **options)
+        given = velocity, survey.wavelet[one], survey.sources[one]
+        np.testing.assert_array_equal(traces[one], whole.traces(*given))
+        gradient, pulse = whole.gradient(*given, residual[one])
+        np.testing.assert_array_equal(by_wavelet[one], pulse)
+        total += gradient
+    np.testing.assert_allclose(by_velocity, total, rtol=1e-6, atol=1e-6 * np.abs(total).max())
+
+
+def test_the_gradient_of_narrow_windows_is_that_of_their_traces():
+    velocity, survey = _earth().astype(np.float64), _survey()
+    around = windows_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 6)
+    assert (around.columns == [[2, 36], [27, 61], [52, 86]]).all() and around.cells(30) == 3 * 34 * 30
+    options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0, "dtype": "float64"}
+    waves = WindowedPropagator(velocity.shape, around, **options)
+    given = survey.wavelet.astype(np.float64), survey.numbered
+    residual = np.random.default_rng(1).normal(size=(3, T, 8))
+    gradient, _ = waves.gradient(velocity, *given, residual)
+    change = np.random.default_rng(2).normal(size=velocity.shape)
+    values = [np.sum(residual * waves.traces(velocity + h * change, *given)) for h in (1e-3, -1e-3)]
+    assert (values[0] - values[1]) / 2e-3 == pytest.approx(np.sum(gradient * change), rel=1e-6)
+    assert not gradient[:, [0, 1, 88, 89]].any() and gradient[:, 2].any()
+
+
+def test_a_narrow_window_hears_what_the_grid_does():
+    velocity, survey = _earth(), _survey()
+    whole = simulate(velocity, SPACING_M, survey)
+    around = windows_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 20)
+    narrow = simulate(velocity, SPACING_M, survey.windowed(around.columns))
+    assert np.linalg.norm(narrow - whole) < 0.02 * np.linalg.norm(whole)
+
+
+def test_the_layer_trains_and_is_saved():
+    velocity, survey = _earth(), _survey()
+    waves = waves_of(velocity, SPACING_M, survey)
+    inputs = [keras.Input((T,)), keras.Input((3,))]
+    model = keras.Model(inputs, waves(tuple(inputs)))
+    model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=False)
+    observed = simulate(velocity, SPACING_M, survey)
+    assert model.train_on_batch([survey.wavelet, survey.numbered], observed) == pytest.approx(0, abs=1e-12)
+    again = type(waves).from_config(waves.get_config())
+    np.testing.assert_array_equal(again.windows.receivers, survey.receivers)
+
+
+def _line(path, shots: int = 12, channels: int = 16) -> np.ndarray:
+    """Write a moving spread, simulated, as SEG-Y in map coordinates; return the true velocity."""
+    velocity = _earth(120)
+    at = np.linspace(30, 90, shots).round().astype(int)
+    receivers = np.stack([np.full((shots, channels), 2), at[:, None] + np.arange(-16, 16, 32 // channels)], axis=2)
+    wavelet = np.tile(ricker(12.0, STEP_S, 400), (shots, 1))
+    survey = Survey(wavelet, np.stack([np.full(shots, 2), at], 1), receivers, STEP_S)
+    survey = survey.windowed(np.tile([0, 120], (shots, 1)))
+    traces = simulate(velocity, SPACING_M, survey).transpose(0, 2, 1).reshape(shots * channels, 400)
+    shot = np.repeat(np.arange(shots), channels)
+    x = np.round(100 * SPACING_M * receivers[..., 1].ravel()).astype(int)
+    headers = {9: shot + 1, 29: 1 + 0 * shot, 69: -100 + 0 * shot, 71: -100 + 0 * shot, 109: 1 + 0 * shot}
+    headers |= {73: 0 * shot + 30_000_000 + (100 * SPACING_M * at[shot]).astype(int), 77: 500_000_000 + 0 * shot}
+    headers |= {81: 30_000_000 + x, 85: 500_000_000 + 0 * shot, 41: -2000 + 0 * shot, 49: 2000 + 0 * shot}
+    segy_files.write(path, traces, headers, binary={3217: ("i2", 1000)})
+    return velocity
+
+
+def test_a_line_is_inverted_within_its_apertures(tmp_path):
+    velocity = _line(tmp_path / "line.sgy")
+    start = VelocityModel(np.repeat(velocity.mean(axis=1, keepdims=True), 120, 1), SPACING_M)
+    settings = Settings(iterations=3, learning_rate=20.0)
+    run = {"corner_m": (3e5, 5e6), "wavelet": "ricker:12", "settings": settings}
+    shots = read_shots(tmp_path / "line.sgy", corner_m=(3e5, 5e6))
+    survey, notes = to_survey(shots, start, "ricker:12", aperture_m=150.0)
+    assert survey.observed.shape == (12, 400, 16) and survey.receivers.shape == (12, 16, 2)
+    assert any("150 m beyond" in note for note in notes)
+    inverted = invert(tmp_path / "line.sgy", start, tmp_path / "out", aperture_m=150.0, **run)
+    assert inverted.misfits[1] < 0.8 * inverted.misfits[0]
+    assert (tmp_path / "out" / "shots.png").is_file()
+    found = read_shots(tmp_path / "line.sgy", corner_m=(3e5, 5e6)).line.at(np.array([0.0, 1190.0]))
+    from obspy.io.segy.segy import _read_segy
+
+    headers = [trace.header for trace in _read_segy(str(tmp_path / "out" / "model.segy"), unpack_headers=True).traces]
+    ends = [(one.source_coordinate_x / 100, one.source_coordinate_y / 100) for one in (headers[0], headers[-1])]
+    np.testing.assert_allclose(ends, found, atol=0.01)
+
+
+def test_shots_on_receivers_of_their_own_are_the_same_survey():
+    """A moving spread gathered by shot, and the same shots on all receivers of the line."""
+    rng = np.random.default_rng(0)
+    shot = np.repeat(np.arange(6), 4)
+    x = 100.0 * shot + np.tile([50.0, 80, 110, 140], 6)
+    traces = rng.normal(size=(24, 60)).astype(np.float32)
+    traces[5] = 0
+    shots = Shots(traces, 0.002, shot, 100.0 * shot, np.full(24, 10.0), x, np.full(24, 10.0))
+    model = VelocityModel(np.full((30, 70), 2000.0), SPACING_M)
+    own, notes = to_survey(shots, model, "ricker:10")
+    assert own.receivers.shape == (6, 4, 2) and any("1 dead traces" in note for note in notes)
+    fixed = replace(shots, receiver_x_m=np.tile([50.0, 80, 110, 140], 6))
+    shared, _ = to_survey(fixed, model, "ricker:10")
+    assert shared.receivers.shape == (4, 2)
+    scale = own.observed[2] / shared.observed[2]  # each survey has its own scale of the wavelet, none of the data
+    np.testing.assert_allclose(scale, 1, rtol=1e-6)
+    assert own.weights.sum() == 23 and own.weights[1].sum() == 3
+
+
+def test_memory_of_a_survey_follows_its_data(tmp_path):
+    """40 shots of 48 channels in a line of 238 receivers: twice the data, not all receivers times all shots."""
+    shot, channel = np.divmod(np.arange(40 * 48), 48)
+    headers = {9: shot + 1, 29: 1 + 0 * shot, 73: 50 * shot, 81: 25 * (channel + 2 * shot), 41: -10 + 0 * shot}
+    trace = np.hanning(750)
+    path = segy_files.write(tmp_path / "a.sgy", [trace] * len(shot), {**headers, 49: 10 + 0 * shot})
+    data_mb = len(shot) * 750 * 4 / 1e6
+    model = VelocityModel(np.full((30, 140), 3000.0), 25.0)
+    shots = read_shots(path)
+    to_survey(shots, model, "ricker:8", aperture_m=200.0)
+    tracemalloc.start()
+    to_survey(read_shots(path), model, "ricker:8", aperture_m=200.0)
+    peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    assert peak_mb < 3.5 * data_mb
