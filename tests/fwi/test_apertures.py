@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import segy_files
 
+from zoo.errors import UsageError
 from zoo.fwi import Settings, Shots, VelocityModel, invert, read_shots
 from zoo.fwi.inversion.shots_on_grid import to_survey
 from zoo.fwi.inversion.survey import Survey, simulate
@@ -147,6 +148,26 @@ def test_shots_on_receivers_of_their_own_are_the_same_survey():
     scale = own.observed[2] / shared.observed[2]  # each survey has its own scale of the wavelet, none of the data
     np.testing.assert_allclose(scale, 1, rtol=1e-6)
     assert own.weights.sum() == 23 and own.weights[1].sum() == 3
+
+
+def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, monkeypatch):
+    """Gradients of parts, accumulated, are that of all shots at once."""
+    velocity = _line(tmp_path / "line.sgy")
+    start = VelocityModel(np.repeat(velocity.mean(axis=1, keepdims=True), 120, 1), SPACING_M)
+    settings = Settings(iterations=2, bands_hz=(), learning_rate=20.0)
+    run = {"corner_m": (3e5, 5e6), "wavelet": "ricker:12", "settings": settings, "aperture_m": 150.0}
+    held = invert(tmp_path / "line.sgy", start, tmp_path / "held", **run)
+    monkeypatch.setattr("zoo.fwi.inversion.gather.MOST_HELD_BYTES", 1000)
+    monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 4 * 400 * 16)
+    streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed", **run)
+    assert any("more than is held in memory" in note for note in streamed.notes)
+    np.testing.assert_allclose(streamed.velocity_m_s, held.velocity_m_s, atol=0.02)
+    np.testing.assert_allclose(streamed.misfits, held.misfits, rtol=1e-5)
+    np.testing.assert_allclose(streamed.history[0]["loss"], held.history[0]["loss"], rtol=1e-4)
+    assert len(streamed.history) == 2
+    with pytest.raises(UsageError, match="cg needs the traces of all shots in memory"):
+        cg = {**run, "settings": Settings(optimizer="cg", iterations=2)}
+        invert(tmp_path / "line.sgy", start, tmp_path / "cg", **cg)
 
 
 def test_memory_of_a_survey_follows_its_data(tmp_path):

@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import digest
+from zoo.fwi.inversion.streaming import Observed, parts, streamed
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
 from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
@@ -160,22 +161,33 @@ def fit_velocity(
     plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
     state = InversionState(model, plan, start.spacing_m, settings, size * (shots // size), folder, true, callback)
     state.open()
+    count = parts(survey, size)
+    if count > 1 and settings.optimizer in SCIPY_OPTIMIZERS:
+        raise UsageError(
+            f"{settings.optimizer} needs the traces of all shots in memory, and these are too many. Use adam."
+        )
     for number, (corner_hz, iterations) in enumerate(settings.stages(), 1):
         if number < state.stage:
             continue
         # An optimizer of its own for each stage: what it remembers of gradients is in the units of the stage before.
         optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate)
+        if count > 1:
+            optimizer.gradient_accumulation_steps = count
         model.compile(optimizer, fwi_misfits.misfit(settings.misfit), jit_compile=False)
         first = state.begin_stage(number)
         if first == iterations:
             continue
         part = (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
-        data = ((part.wavelet, part.numbered), part.observed)
-        data += () if part.weights is None else (part.weights,)
+        if count > 1:
+            examples = streamed(part, size, count, settings.seed, first)
+        else:
+            data = ((part.wavelet, part.numbered), part.observed[:])
+            data += () if part.weights is None else (part.weights,)
+            examples = batches(data, size, settings.seed, first)
         with ordered_steps():
             model.fit(
-                batches(data, size, settings.seed, first),
-                steps_per_epoch=shots // size,
+                examples,
+                steps_per_epoch=shots // size * count,
                 initial_epoch=first,
                 epochs=iterations,
                 callbacks=[state],
@@ -200,6 +212,7 @@ def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settin
 
 def fingerprint(start: VelocityModel, survey: Survey) -> tuple:
     """Return what tells one inversion's data from another's, for `zoo.files.digest`."""
-    arrays = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, survey.observed, survey.weights)
+    observed = survey.observed.told if isinstance(survey.observed, Observed) else survey.observed
+    arrays = (start.velocity_m_s, survey.wavelet, survey.sources, survey.receivers, observed, survey.weights)
     arrays += () if survey.columns is None else (survey.columns,)
     return start.spacing_m, survey.time_step_s, *arrays

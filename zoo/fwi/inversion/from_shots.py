@@ -22,6 +22,7 @@ from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.fit import Settings, fit_velocity
 from zoo.fwi.inversion.result import Inversion
 from zoo.fwi.inversion.shots_on_grid import to_survey
+from zoo.fwi.inversion.streaming import predicted
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
@@ -124,8 +125,8 @@ def invert(
         velocity_m_s=found.velocity_m_s,
         truth=truth,
         survey=survey,
-        start_predicted=found.model.traces(start.velocity_m_s),
-        predicted=found.model.traces(found.velocity_m_s),
+        start_predicted=predicted(found.model, start.velocity_m_s, survey),
+        predicted=predicted(found.model, found.velocity_m_s, survey),
         shot_labels=np.unique(shots.shot),
         settings=settings,
         history=tuple(found.history),

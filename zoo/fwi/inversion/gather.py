@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.fwi.inversion.streaming import MOST_HELD_BYTES, Observed
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.wavelet import resample
 from zoo.fwi.physics.acoustic_windows import windows_around
@@ -59,26 +60,38 @@ def gathered(
     most = int(np.bincount(pairs[:, 0]).max())
     own = aperture_m is not None or len(cells.receivers) > _MOVES * most
     count = np.zeros((len(cells.labels), most if own else len(cells.receivers)), np.int32)
-    observed = np.zeros((len(count), samples, count.shape[1]), np.float32)
     receivers = np.empty((*count.shape, 2), cells.receivers.dtype)
     order = np.argsort(cells.shot, kind="stable")
     edges = np.searchsorted(cells.shot[order], np.arange(len(count) + 1))
+    rows_of, slots_of = [], []
     for shot in range(len(count)):
         rows = order[edges[shot] : edges[shot + 1]]
         rows = rows[live[rows]]
+        slots = cells.receiver[rows]
         if own:
-            heard, slots = np.unique(cells.receiver[rows], return_inverse=True)
+            heard, slots = np.unique(slots, return_inverse=True)
             receivers[shot] = cells.receivers[np.resize(heard, most) if len(heard) else np.zeros(most, int)]
-        else:
-            slots = cells.receiver[rows]
-        if not len(rows):
-            continue
-        # Sample n of a survey is the field after n + 1 steps: the first one is at the time of one step.
-        traces = resample(shots.traces[rows], shots.time_step_s, step_s, samples, step_s - shots.first_sample_s)
         np.add.at(count[shot], slots, 1)
-        gather = np.zeros((count.shape[1], samples), np.float32)
-        np.add.at(gather, slots, traces)
-        observed[shot] = (gather / np.maximum(count[shot], 1)[:, None]).T
+        rows_of.append(rows)
+        slots_of.append(slots)
+
+    def gather(shot: int) -> np.ndarray:
+        """Return the traces (T, R) of a shot."""
+        found = np.zeros((count.shape[1], samples), np.float32)
+        if len(rows := rows_of[shot]):
+            # Sample n of a survey is the field after n + 1 steps: the first one is at the time of one step.
+            begin_s = step_s - shots.first_sample_s
+            np.add.at(found, slots_of[shot], resample(shots.traces[rows], shots.time_step_s, step_s, samples, begin_s))
+        return (found / np.maximum(count[shot], 1)[:, None]).T
+
+    shape = len(count), samples, count.shape[1]
+    if own and 4 * np.prod(shape, dtype=np.int64) > MOST_HELD_BYTES:
+        observed = Observed(gather, shape, shots.digest())
+        notes.append("The traces are more than is held in memory: they are read again for every gradient.")
+    else:
+        observed = np.empty(shape, np.float32)
+        for shot in range(len(count)):
+            observed[shot] = gather(shot)
     if (count > 1).any():
         notes.append(f"{np.sum(count > 1)} pairs of shot and receiver hold several traces: their mean was taken.")
     survey = Survey(

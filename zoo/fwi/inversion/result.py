@@ -66,13 +66,12 @@ class Inversion:
     @cached_property
     def misfits(self) -> tuple[float, float]:
         """Norm of (predicted - observed) over the norm of observed, for the start and for the inverted model."""
-        weights = 1.0 if self.survey.weights is None else self.survey.weights[:, None]
-        scale = np.linalg.norm(weights * self.survey.observed)
-        first, last = (
-            float(np.linalg.norm(weights * (traces - self.survey.observed)) / scale)
-            for traces in (self.start_predicted, self.predicted)
-        )
-        return first, last
+        energy = np.zeros(3)
+        for shot, observed in enumerate(self.survey.observed):  # one by one: there may be more than memory holds
+            weights = 1.0 if self.survey.weights is None else self.survey.weights[shot]
+            differences = (self.start_predicted[shot] - observed, self.predicted[shot] - observed)
+            energy += [np.sum(np.square(weights * part, dtype=np.float64)) for part in (observed, *differences)]
+        return float(np.sqrt(energy[1] / energy[0])), float(np.sqrt(energy[2] / energy[0]))
 
     @property
     def rmse_m_s(self) -> tuple[float, float] | None:

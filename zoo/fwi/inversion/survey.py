@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
+from zoo.fwi.inversion.streaming import Observed
 from zoo.fwi.physics import acoustic
 
 _BUTTERWORTH_ORDER = 6
@@ -90,13 +91,16 @@ class Survey:
         }
         for name, shape in shapes.items():
             if getattr(self, name) is not None:
-                arrays[name] = np.asarray(getattr(self, name), np.float32)
+                streamed = isinstance(getattr(self, name), Observed)
+                arrays[name] = getattr(self, name) if streamed else np.asarray(getattr(self, name), np.float32)
                 if arrays[name].shape != shape:
                     raise ZooError(
                         f"With {shots} shots, {samples} samples and {shape[-1]} receivers, {name} must have the shape "
                         f"{shape}; received {arrays[name].shape}."
                     )
         for name, array in {**arrays, "velocity": velocity}.items():
+            if isinstance(array, Observed):
+                continue  # its traces were looked at when they were read
             if not np.isfinite(array).all():
                 first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 raise ZooError(
@@ -129,6 +133,8 @@ class Survey:
         def filtered(array):
             return sosfilt(sections, np.asarray(array, np.float64), axis=1).astype(np.float32)
 
+        if isinstance(self.observed, Observed):
+            return replace(self, wavelet=filtered(self.wavelet), observed=self.observed.then(filtered))
         observed = None if self.observed is None else filtered(self.observed)
         return replace(self, wavelet=filtered(self.wavelet), observed=observed)
 
@@ -140,6 +146,14 @@ class Survey:
         Raises:
             ZooError: no trace with a weight above 0 differs from zero.
         """
+        if isinstance(self.observed, Observed):
+            energy = sum(np.sum(np.square(shot, dtype=np.float64)) for shot in self.observed)
+            rms = float(np.sqrt(energy / (np.count_nonzero(self.weights) * self.observed.shape[1])))
+            return replace(
+                self,
+                wavelet=self.wavelet / np.float32(rms),
+                observed=self.observed.then(lambda traces: traces / np.float32(rms)),
+            )
         used = self.observed
         if self.weights is not None:
             used = self.observed[np.broadcast_to((self.weights > 0)[:, None], self.observed.shape)]

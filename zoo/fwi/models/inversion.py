@@ -100,10 +100,16 @@ class WaveInversion(keras.Model):
     def call(self, inputs):
         return self.waves(inputs, velocity_m_s=self.velocity())
 
-    def traces(self, velocity_m_s=None) -> np.ndarray:
-        """Return the traces (S, T, R) of the model's survey, for its own or another velocity (Z, X) in m/s."""
+    def traces(self, velocity_m_s=None, shots=slice(None)) -> np.ndarray:
+        """Return the traces (S, T, R) of the model's survey, for its own or another velocity (Z, X) in m/s.
+
+        Args:
+            velocity_m_s: (Z, X); None: its own.
+            shots: numbers of some of the survey's shots; by default all.
+        """
         velocity = self.velocity() if velocity_m_s is None else np.asarray(velocity_m_s, np.float32)
-        return ops.convert_to_numpy(self.waves((self.wavelet.value, self.sources), velocity_m_s=velocity))
+        given = ops.convert_to_numpy(self.wavelet)[shots], self.sources[shots]
+        return ops.convert_to_numpy(self.waves(given, velocity_m_s=velocity))
 
     def fit(self, x=None, y=None, *, steps_per_epoch=None, shuffle=True, verbose=0, **arguments):
         """Train like `keras.Model.fit`, or with a `ScipyMinimizer` like `zoo.fwi.inversion.scipy_fit.fit`."""
