@@ -81,7 +81,7 @@ def engines() -> None:
 def held_out() -> dict[str, np.ndarray]:
     """Return the events that travel with the emulator, and their noise."""
     from zoo import registry
-    from zoo.files import read_npz
+    from zoo.foreign import read_npz
 
     name = registry.full_name("nn_direct_emulator.marine")
     return read_npz(registry.find(name) / "golden.npz", "Restore it.")

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from zoo import cli
+from zoo.errors import PartError, PassedOver
+from zoo.terminal import check_passed_over
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -148,3 +151,14 @@ def test_a_closed_pipe_is_no_error():
 def test_no_command_prints_the_help(capsys):
     assert cli.main([]) == 2
     assert "zoo locate" in capsys.readouterr().out
+
+
+def test_what_was_passed_over_is_known_by_its_type_and_not_by_its_words(capsys):
+    found = SimpleNamespace(notes=["2 gaps skipped by the instrument itself", PassedOver("no vertical").about("XX.A")])
+    check_passed_over(found, strict=False)
+    assert capsys.readouterr().err == "zoo: 1 passed over, XX.A: no vertical\n"
+    with pytest.raises(PartError, match="1 passed over, XX.A: no vertical .--strict"):
+        check_passed_over(found, strict=True)
+    check_passed_over(SimpleNamespace(notes=found.notes[:1]), strict=True)
+    with pytest.raises(PartError, match="1 passed over, day 3: no disk"):
+        check_passed_over(SimpleNamespace(notes=[], problems=[("day 3", "no disk")]), strict=True)

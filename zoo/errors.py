@@ -21,6 +21,19 @@ class PartError(ZooError):
     """Members of a run over many were passed over, and `--strict` was given: exit code 3."""
 
 
+class PassedOver(str):
+    """A note that a member of a run over many, or a part of one, was passed over; a text like other notes.
+
+    >>> note = PassedOver("no vertical component").about("XX.S01")
+    >>> note, isinstance(note, PassedOver)
+    ('XX.S01: no vertical component', True)
+    """
+
+    def about(self, name: str) -> PassedOver:
+        """Return the note with the name of whom it is about."""
+        return PassedOver(f"{name}: {self}")
+
+
 def did_you_mean(name: str, candidates: Iterable[str], limit: int = 3) -> str:
     """Return " Did you mean ...?" with the candidates nearest to `name`, or a list of all of them."""
     candidates = sorted(set(candidates))

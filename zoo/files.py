@@ -11,25 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.foreign import read_npz
-from zoo.store import atomic_folder, atomic_path, explain_disk, sync
-
-__all__ = [  # what the store and the readers of foreign files give is found here, too
-    "atomic_folder",
-    "atomic_path",
-    "cache_folder",
-    "cores",
-    "digest",
-    "explain_disk",
-    "read_json",
-    "read_npz",
-    "room",
-    "sha256",
-    "sync",
-    "write_csv",
-    "write_json",
-    "write_with",
-]
+from zoo.store import atomic_path
 
 _PACKAGE = Path(__file__).resolve().parent
 

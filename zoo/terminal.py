@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.errors import PartError, UsageError, did_you_mean
+from zoo.errors import PartError, PassedOver, UsageError, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -145,13 +144,14 @@ def check_passed_over(answer: Any, strict: bool) -> None:
     """Say how many members of a run were passed over.
 
     Args:
-        answer: what was found, with `notes` and, of an archive, `problems`.
+        answer: what was found, with `notes`, of which those of `zoo.errors.PassedOver` count, and, of an archive,
+            `problems`.
         strict: whether that ends the command with exit code 3.
 
     Raises:
         PartError: then, if there are any.
     """
-    notes = [note for note in answer.notes if re.search(r"passed over|skipped|cannot read", note)]
+    notes = [note for note in answer.notes if isinstance(note, PassedOver)]
     lost = [*notes, *(f"{name}: {problem}" for name, problem in getattr(answer, "problems", ()))]
     if not lost:
         return

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from zoo.errors import ZooError
-from zoo.files import atomic_path
 from zoo.progress import bar
+from zoo.store import atomic_path
 
 _CHUNK_BYTES = 1 << 22
 

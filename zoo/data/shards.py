@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoo.data.builders import builder_class
 from zoo.data.code import code_hashes
 from zoo.errors import UsageError, ZooError
-from zoo.files import cores, read_npz, sha256, write_with
+from zoo.files import cores, sha256, write_with
+from zoo.foreign import read_npz
 from zoo.progress import bar, say
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation, map_coordinates
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.files import cache_folder, digest, read_npz, write_with
+from zoo.files import cache_folder, digest, write_with
+from zoo.foreign import read_npz
 from zoo.progress import track
 
 ENGINES = ("fmm", "pykonal")

@@ -15,8 +15,7 @@ from zoo.field.nonlinloc import Transform, transform_of
 from zoo.field.projection import LocalProjection
 from zoo.field.speed_grid import SpeedGrid
 from zoo.field.text_tables import named, plain, read_text
-from zoo.files import read_npz
-from zoo.foreign import open_hdf5, reader
+from zoo.foreign import open_hdf5, read_npz, reader
 
 _METRES = ("m", "meter", "meters", "metre", "metres")
 _NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.errors import ZooError
-from zoo.files import atomic_path
 from zoo.progress import bar, say
+from zoo.store import atomic_path
 
 _SAVE_EVERY_S = 10.0
 

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import read_npz, write_with
+from zoo.files import write_with
+from zoo.foreign import read_npz
 from zoo.fwi.settings import SCIPY_OPTIMIZERS
 from zoo.progress import bar, say
 from zoo.training.metrics import rms_difference

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
-from zoo.files import read_npz, write_with
-from zoo.foreign import open_hdf5, reader
+from zoo.files import write_with
+from zoo.foreign import open_hdf5, read_npz, reader
 
 RAW = (".vp", ".bin", ".raw")
 """Suffixes of raw numbers: little-endian float32, column after column from the left, each from the top."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import digest, read_npz, write_with
+from zoo.files import digest, write_with
+from zoo.foreign import read_npz
 from zoo.fwi.inversion.fit import Settings, fingerprint, fit_velocity
 from zoo.fwi.inversion.state import LAST_GOOD
 from zoo.fwi.inversion.survey import Survey

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import read_npz
-from zoo.foreign import check_numbers, reader
+from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
 
 _RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")

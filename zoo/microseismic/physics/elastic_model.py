@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.files import atomic_path
 from zoo.foreign import check_numbers, read_npz, reader
+from zoo.store import atomic_path
 
 KEYS = ("vp_m_s", "vs_m_s", "density_kg_m3", "spacing_m")
 

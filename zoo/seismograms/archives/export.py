@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.data import datasets
 from zoo.errors import ZooError, did_you_mean
-from zoo.files import atomic_folder, write_json
+from zoo.files import write_json
 from zoo.progress import bar, say
 from zoo.seismograms.archives.columns import COLUMNS
+from zoo.store import atomic_folder
 
 if TYPE_CHECKING:
     import h5py

@@ -31,12 +31,13 @@ from tensorflow_datasets.core.splits import SplitDict, SplitInfo
 from zoo.data import shards
 from zoo.data.code import code_hashes
 from zoo.errors import ZooError
-from zoo.files import atomic_path, cores, digest, read_json, write_json
+from zoo.files import cores, digest, read_json, write_json
 from zoo.progress import bar, say
 from zoo.seismograms.archives.checks import SKIPPED, Problem, check
 from zoo.seismograms.archives.columns import COLUMNS, kind_of
 from zoo.seismograms.archives.encoding import serialize, write_tfrecord
 from zoo.settings import Setting
+from zoo.store import atomic_path
 
 PROBLEMS_FILE = "problems.csv"
 _BLOCK_ROWS, _BLOCK_BYTES = 4096, 1 << 27  # a block has at most so many rows, and waveforms of 128 MiB

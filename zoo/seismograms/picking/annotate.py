@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import PassedOver
 from zoo.files import write_json
 from zoo.progress import bar
 from zoo.seismograms.picking.components import COMPONENTS, components_of
@@ -242,9 +243,8 @@ def _found(
             return windows_of(answer)
         return picks_of(answer, thresholds, responses, done.stations[code].leave_out)
     except Exception as error:  # one odd station never ends a run
-        done.notes.append(
-            f"{code}: {type(error).__name__}: {error}; its picks are lost from {answer.segment.time(0, 1)}."
-        )
+        lost = f"{type(error).__name__}: {error}; its picks are lost from {answer.segment.time(0, 1)}."
+        done.notes.append(PassedOver(f"{code}: {lost}"))
         return []
 
 
@@ -304,7 +304,7 @@ def answers_of(
 
     def failed(segment: Segment, error: Exception) -> None:
         code = segment.instrument.code
-        done.notes.append(f"{code}: {type(error).__name__}: {error}; passed over.")
+        done.notes.append(PassedOver(f"{code}: {type(error).__name__}: {error}; passed over."))
         done.stations[code].lose(segment)
 
     def long_enough() -> Iterator[Segment]:
@@ -316,14 +316,14 @@ def answers_of(
                 found, notes = station_segments(instrument, max_gap_s)
                 lengths = [segment.length(shape.sampling_rate_hz) for segment in found]
             except Exception as error:  # one odd station never ends a run
-                done.notes.append(f"{instrument.code}: {type(error).__name__}: {error}; passed over.")
+                done.notes.append(PassedOver(f"{instrument.code}: {type(error).__name__}: {error}; passed over."))
                 continue
             short = [segment for segment, length in zip(found, lengths, strict=True) if length < least]
             if short:
                 seconds = sum(s.samples / s.rate_hz for s in short)
                 limit = f"half a window ({least_s:g} s)" if 2 * least >= shape.samples else f"{least_s:g} s"
                 what = f"{len(short)} piece{'s' * (len(short) > 1)} shorter than {limit} passed over"
-                notes.append(f"{instrument.code}: {what}, {seconds:.3g} s in all.")
+                notes.append(PassedOver(f"{instrument.code}: {what}, {seconds:.3g} s in all."))
             mirrored = [length for length in lengths if least <= length < shape.samples]
             if mirrored:
                 seconds = sum(mirrored) / shape.sampling_rate_hz

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.files import atomic_path
 from zoo.progress import track
 from zoo.seismograms.picking.files import find, is_code
 from zoo.seismograms.picking.units import DAY_NS, File, Held, Selection, Unit
+from zoo.store import atomic_path
 
 if TYPE_CHECKING:
     from obspy import Stream

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zoo.errors import PassedOver
 from zoo.files import write_csv, write_json
 from zoo.seismograms.picking.tables import Row, decode, kind_of
 from zoo.seismograms.picking.units import Unit
@@ -56,10 +57,11 @@ class ArchiveReport:
             self.annotated_s[unit.station] += record["annotated_s"]
             self.counts[unit.station].update(row[column] for row in record["rows"])
             self.problems += [(unit.name, problem) for problem in record["problems"]]
+            passed_over = set(record.get("passed_over", ()))
             for note in record["notes"]:
                 if note not in known and len(self.notes) < _KEPT_NOTES:
                     known.add(note)
-                    self.notes.append(note)
+                    self.notes.append(PassedOver(note) if note in passed_over else note)
         if None not in records:
             self.days.append(units[0].day)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from zoo.errors import ZooError
+from zoo.errors import PassedOver, ZooError
 from zoo.progress import say
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
             if named and len(files) == 1:
                 raise ZooError(f"ObsPy cannot read {path} ({error}). Give it miniSEED, SAC, GSE2 ...") from error
             if named:
-                notes.append(f"{path.name}: ObsPy cannot read it ({error}); skipped.")
+                notes.append(PassedOver(f"{path.name}: ObsPy cannot read it ({error}); skipped."))
             else:
                 others.append(path.name)
             continue
@@ -98,7 +98,7 @@ def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
         notes.append(f"files without station codes: each is a station with the file's name: {shown}")
     if others:
         which = "1 file that is not a waveform" if len(others) == 1 else f"{len(others)} files that are not waveforms"
-        notes.append(f"{which} skipped: {', '.join(others[:3])}{' ...' if len(others) > 3 else ''}")
+        notes.append(PassedOver(f"{which} skipped: {', '.join(others[:3])}{' ...' if len(others) > 3 else ''}"))
     return headers, notes
 
 
@@ -150,7 +150,7 @@ def stream_of(
         except Exception as error:  # ObsPy raises whatever a format's library leads to
             if notes is None:
                 raise ZooError(f"ObsPy cannot read {header.path} ({error}).") from error
-            notes.append(f"{header.path.name}: ObsPy cannot read its samples ({error}); skipped.")
+            notes.append(PassedOver(f"{header.path.name}: ObsPy cannot read its samples ({error}); skipped."))
             continue
         for trace in found:
             if not is_code(trace.stats.station):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.errors import PassedOver
 from zoo.seismograms.picking.components import COMPONENTS, is_accelerometer, matrix_of, parse, roles
 
 if TYPE_CHECKING:
@@ -113,8 +114,9 @@ def instruments(
         try:
             best, said = _of_station(codes, traces, components or {}, least_rate_hz)
         except Exception as error:  # one odd station never ends a run
-            best, said = None, [f"{type(error).__name__}: {error}; skipped."]
-        notes += [f"{'.'.join(codes)}: {note}" for note in said]
+            best, said = None, [PassedOver(f"{type(error).__name__}: {error}; skipped.")]
+        code = ".".join(codes)
+        notes += [note.about(code) if isinstance(note, PassedOver) else f"{code}: {note}" for note in said]
         if best:
             chosen.append(best)
     return chosen, notes
@@ -141,11 +143,14 @@ def _of_station(
         else:
             by_band.setdefault((stats.location, known[0]), {}).setdefault(known[1], []).append(trace)
     for why, channels in unfit.items():
-        names = f"{', '.join(sorted(channels))} left out: " if any(channels) else ""
-        notes.append(f"{names}{why}{'' if names else '; skipped (components =Z says that it is the vertical)'}.")
+        if any(channels):
+            notes.append(f"{', '.join(sorted(channels))} left out: {why}.")
+        else:
+            notes.append(PassedOver(f"{why}; skipped (components =Z says that it is the vertical)."))
     if slow:
         names = ", ".join(f"{name} at {rate:g} Hz" for name, rate in sorted(slow.items()))
-        notes.append(f"{names} cannot hold a local event ({least_rate_hz:g} Hz or more needed); passed over.")
+        why = f"cannot hold a local event ({least_rate_hz:g} Hz or more needed); passed over."
+        notes.append(PassedOver(f"{names} {why}"))
     found = []
     for (location, band), by_letter in by_band.items():
         known = roles(set(by_letter), band)
@@ -173,9 +178,8 @@ def _of_station(
             names = sorted(
                 {trace.stats.channel for letters in by_band.values() for ts in letters.values() for trace in ts}
             )
-            notes.append(
-                f"no vertical component among {', '.join(names)}; skipped (components CODE=Z says which it is)."
-            )
+            why = f"no vertical component among {', '.join(names)}; skipped (components CODE=Z says which it is)."
+            notes.append(PassedOver(why))
         return None, notes
     ranked = _ranked(found)
     best = ranked[0]

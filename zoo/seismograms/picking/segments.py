@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 
+from zoo.errors import PassedOver
 from zoo.seismograms.picking.chains import Chain, clipped, join, runs_of, without_held, without_overlaps
 from zoo.seismograms.picking.components import COMPONENTS
 from zoo.seismograms.picking.instruments import SERVES_S, Instrument, instruments, union, without
@@ -121,7 +122,8 @@ def segments(instrument: Instrument, max_gap_s: float = MAX_GAP_S) -> tuple[list
             sum(segment.samples for segment in found if len(segment.tracks) < len(COMPONENTS)) / instrument.rate_hz
         )
         if seconds:
-            notes.append(f"{instrument.code}: {seconds:.4g} s passed over in which not all three axes recorded.")
+            what = f"{seconds:.4g} s passed over in which not all three axes recorded."
+            notes.append(PassedOver(what).about(instrument.code))
         found = whole
     return found, notes
 

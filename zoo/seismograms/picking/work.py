@@ -18,8 +18,8 @@ from typing import Any
 
 from zoo import registry
 from zoo.data.code import code_hashes
-from zoo.errors import ZooError
-from zoo.files import atomic_path, digest, read_json, sha256, write_json
+from zoo.errors import PassedOver, ZooError
+from zoo.files import digest, read_json, sha256, write_json
 from zoo.seismograms.picking import annotate, measures, picks, results, segments, windows
 from zoo.seismograms.picking.annotate import answers_of
 from zoo.seismograms.picking.archive import ClientSource, FileSource
@@ -29,6 +29,7 @@ from zoo.seismograms.picking.results import picks_of, traces_of, windows_of, wri
 from zoo.seismograms.picking.tables import Row, begins_ns, decode, encode, kind_of
 from zoo.seismograms.picking.units import Unit
 from zoo.seismograms.picking.windows import CLASS, PICKS, Answer, Shape, model_and_shape
+from zoo.store import atomic_path
 
 _AROUND_S = 20.0  # more than a pick depends on beside the windows that hold it: its peak, its onset, the filters
 _MADE = "made.json"
@@ -182,7 +183,13 @@ class Worker:
         if traces:
             folder = self.folder.path / "probabilities" / unit.day
             write_probabilities(traces, folder / f"{unit.name}.mseed")
-        return {"rows": encode(rows), "annotated_s": round(annotated_s, 3), "notes": done.notes, "problems": problems}
+        return {
+            "rows": encode(rows),
+            "annotated_s": round(annotated_s, 3),
+            "notes": done.notes,
+            "passed_over": [note for note in done.notes if isinstance(note, PassedOver)],  # JSON keeps no types
+            "problems": problems,
+        }
 
     def _found(self, answer: Answer, done: Done) -> Sequence[Row]:
         if self.shape.answers == CLASS:
