@@ -16,6 +16,7 @@ ORDER = (
     "mechanism.py",
     "crust.py",
     "waves.py",
+    "field_line.py",
     "seismograms.py",
     "waveforms.py",
     "reading.py",

@@ -14,7 +14,7 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.fwi.segy.fields import read_fields
 from zoo.fwi.segy.layout import Layout, find_layout
-from zoo.fwi.segy.samples import open_bytes
+from zoo.fwi.segy.samples import open_bytes, read_trace_headers
 
 FOOT_M = 0.3048
 _SEISMIC = {-1, 0, 1, 11, 12, 15}  # other, unknown, seismic, pressure, vertical, rotated vertical
@@ -88,7 +88,8 @@ def read_headers(path: Path, kind: str, positions: bool = True) -> Recorded:
     """
     content = open_bytes(path)
     layout = find_layout(path, content, kind)
-    fields = read_fields(content, layout.offsets, layout.places, layout.order)
+    headers = read_trace_headers(path, layout)
+    fields = read_fields(headers, layout.header_bytes * np.arange(len(layout.offsets)), layout.places, layout.order)
     notes = list(layout.notes)
     rows, dead = _seismic(path, fields, notes, positions)
     fields = {name: values[rows] for name, values in fields.items()}

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,6 +20,21 @@ _CHUNK_BYTES = 8 << 20
 def open_bytes(path: Path) -> np.ndarray:
     """Return the bytes of a file as a memory map (an array where it is empty)."""
     return np.memmap(path, np.uint8, "r") if path.stat().st_size else np.zeros(0, np.uint8)
+
+
+def read_trace_headers(path: Path, layout: Layout) -> np.ndarray:
+    """Return the headers of all traces, one after the other, as bytes.
+
+    They are read and not mapped: a map of which every page is touched is as large as the file.
+    """
+    with open(path, "rb", buffering=0) as file:
+        parts = [_at(file, int(offset), layout.header_bytes) for offset in layout.offsets]
+    return np.frombuffer(b"".join(parts), np.uint8)
+
+
+def _at(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
+    return file.read(count)
 
 
 def read_rows(path: Path, layout: Layout, rows: np.ndarray, samples: int) -> np.ndarray:
