@@ -60,7 +60,7 @@ def measured(work) -> tuple[object, float, float]:
 
 def gradient(survey, model, shots: np.ndarray):
     """Simulate some shots and take the gradient of their misfit."""
-    from zoo.fwi.models.wave_windows import waves_of
+    from zoo.fwi.models.wave_apertures import waves_of
 
     part = survey.some(shots)
     waves = waves_of(model.velocity_m_s, model.spacing_m, part, bounds=(1500.0, 3400.0))

@@ -14,10 +14,10 @@ from zoo.errors import UsageError
 from zoo.fwi import Settings, Shots, VelocityModel, invert, read_shots
 from zoo.fwi.inversion.shots_on_grid import to_survey
 from zoo.fwi.inversion.survey import Survey, simulate
-from zoo.fwi.models.wave_windows import waves_of
+from zoo.fwi.models.wave_apertures import waves_of
 from zoo.fwi.physics.acoustic import ricker
+from zoo.fwi.physics.acoustic_apertures import AperturePropagator, Apertures, apertures_around
 from zoo.fwi.physics.acoustic_propagator import Propagator
-from zoo.fwi.physics.acoustic_windows import WindowedPropagator, Windows, windows_around
 
 STEP_S, SPACING_M, T = 0.001, 10.0, 160
 
@@ -27,25 +27,27 @@ def _earth(columns: int = 90) -> np.ndarray:
     return (1800 + 10 * z + 60 * np.sin(x / 9.0) + 300 * (z > 18)).astype(np.float32)
 
 
-def _survey(columns: int = 90, window: bool = True) -> Survey:
+def _survey(columns: int = 90, own: bool = True) -> Survey:
     """Three shots, each with eight receivers that move along with it."""
     at = np.array([20, 45, 70])
     receivers = np.stack([np.full((3, 8), 2), at[:, None] + np.arange(-12, 12, 3)], axis=2)
     wavelet = np.tile(ricker(15.0, STEP_S, T), (3, 1))
-    around = np.tile([0, columns], (3, 1)) if window else None
+    around = np.tile([0, columns], (3, 1)) if own else None
     sources = np.stack([np.full(3, 1), at], 1)
     return Survey(wavelet, sources, receivers, STEP_S, columns=around)
 
 
-def test_windows_of_the_whole_grid_change_nothing():
+def test_apertures_of_the_whole_grid_change_nothing():
     velocity, survey = _earth(), _survey()
     options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0}
     found = simulate(velocity, SPACING_M, survey)
     residual = np.random.default_rng(0).normal(size=found.shape).astype(np.float32)
-    windows = WindowedPropagator(velocity.shape, Windows(survey.columns, survey.receivers), **options)
-    traces, marks = windows.traces(velocity, survey.wavelet, survey.numbered, keep=True)
-    by_velocity, by_wavelet = windows.gradient(velocity, survey.wavelet, survey.numbered, residual, marks)
-    np.testing.assert_array_equal(by_velocity, windows.gradient(velocity, survey.wavelet, survey.numbered, residual)[0])
+    apertures = AperturePropagator(velocity.shape, Apertures(survey.columns, survey.receivers), **options)
+    traces, marks = apertures.traces(velocity, survey.wavelet, survey.numbered, keep=True)
+    by_velocity, by_wavelet = apertures.gradient(velocity, survey.wavelet, survey.numbered, residual, marks)
+    np.testing.assert_array_equal(
+        by_velocity, apertures.gradient(velocity, survey.wavelet, survey.numbered, residual)[0]
+    )
     total = np.zeros(velocity.shape)
     for shot in range(3):
         one = slice(shot, shot + 1)
@@ -58,12 +60,12 @@ def test_windows_of_the_whole_grid_change_nothing():
     np.testing.assert_allclose(by_velocity, total, rtol=1e-6, atol=1e-6 * np.abs(total).max())
 
 
-def test_the_gradient_of_narrow_windows_is_that_of_their_traces():
+def test_the_gradient_of_narrow_apertures_is_that_of_their_traces():
     velocity, survey = _earth().astype(np.float64), _survey()
-    around = windows_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 6)
+    around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 6)
     assert (around.columns == [[2, 36], [27, 61], [52, 86]]).all() and around.cells(30) == 3 * 34 * 30
     options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0, "dtype": "float64"}
-    waves = WindowedPropagator(velocity.shape, around, **options)
+    waves = AperturePropagator(velocity.shape, around, **options)
     given = survey.wavelet.astype(np.float64), survey.numbered
     residual = np.random.default_rng(1).normal(size=(3, T, 8))
     gradient, _ = waves.gradient(velocity, *given, residual)
@@ -73,11 +75,11 @@ def test_the_gradient_of_narrow_windows_is_that_of_their_traces():
     assert not gradient[:, [0, 1, 88, 89]].any() and gradient[:, 2].any()
 
 
-def test_a_narrow_window_hears_what_the_grid_does():
+def test_a_narrow_aperture_hears_what_the_grid_does():
     velocity, survey = _earth(), _survey()
     whole = simulate(velocity, SPACING_M, survey)
-    around = windows_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 20)
-    narrow = simulate(velocity, SPACING_M, survey.windowed(around.columns))
+    around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 20)
+    narrow = simulate(velocity, SPACING_M, survey.within(around.columns))
     assert np.linalg.norm(narrow - whole) < 0.02 * np.linalg.norm(whole)
 
 
@@ -90,7 +92,7 @@ def test_the_layer_trains_and_is_saved():
     observed = simulate(velocity, SPACING_M, survey)
     assert model.train_on_batch([survey.wavelet, survey.numbered], observed) == pytest.approx(0, abs=1e-12)
     again = type(waves).from_config(waves.get_config())
-    np.testing.assert_array_equal(again.windows.receivers, survey.receivers)
+    np.testing.assert_array_equal(again.apertures.receivers, survey.receivers)
 
 
 def _line(path, shots: int = 12, channels: int = 16) -> np.ndarray:
@@ -100,7 +102,7 @@ def _line(path, shots: int = 12, channels: int = 16) -> np.ndarray:
     receivers = np.stack([np.full((shots, channels), 2), at[:, None] + np.arange(-16, 16, 32 // channels)], axis=2)
     wavelet = np.tile(ricker(12.0, STEP_S, 400), (shots, 1))
     survey = Survey(wavelet, np.stack([np.full(shots, 2), at], 1), receivers, STEP_S)
-    survey = survey.windowed(np.tile([0, 120], (shots, 1)))
+    survey = survey.within(np.tile([0, 120], (shots, 1)))
     traces = simulate(velocity, SPACING_M, survey).transpose(0, 2, 1).reshape(shots * channels, 400)
     shot = np.repeat(np.arange(shots), channels)
     x = np.round(100 * SPACING_M * receivers[..., 1].ravel()).astype(int)

@@ -190,6 +190,17 @@ def test_revision_2_with_all_it_may_have(tmp_path):
         np.testing.assert_allclose(found.receiver_x_m, 0.5 + headers[81], atol=1e-6)
 
 
+def test_bytes_in_pairs_and_unknown_formats_are_named(tmp_path):
+    traces, headers = segy_files.line()
+    with pytest.raises(ZooError, match="swapped in pairs"):
+        read_shots(segy_files.write(tmp_path / "a.sgy", traces, headers, binary={3297: ("u4", 0x02010403)}))
+    with pytest.raises(ZooError, match=r"hold 77 \(in the other byte order 19712\); expected one of 1, 2"):
+        read_shots(segy_files.write(tmp_path / "a.sgy", traces, headers, binary={3225: ("i2", 77)}))
+    none = {**headers, 115: 0 * headers[9]}
+    with pytest.raises(ZooError, match="no header states the number of samples"):
+        read_shots(segy_files.write(tmp_path / "a.sgy", traces, none, binary={3221: ("u2", 0)}))
+
+
 def test_a_stanza_places_the_fields(tmp_path):
     traces, headers = segy_files.line()
     entries = {"sht_x": ("81", "coor4"), "rec_x": ("73", "coor4"), "co_scal": ("71", "int2"), "dt": ("117", "int2")}

@@ -136,7 +136,7 @@ def fit_velocity(
     from zoo.fwi.inversion import optimizers as fwi_optimizers
     from zoo.fwi.inversion.state import InversionState
     from zoo.fwi.models.inversion import WaveInversion, siren
-    from zoo.fwi.models.wave_windows import waves_of
+    from zoo.fwi.models.wave_apertures import waves_of
     from zoo.training.epochs import batches, ordered_steps
 
     settings = settings or Settings()

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.fwi.inversion.streaming import MOST_HELD_BYTES, Observed
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.wavelet import resample
-from zoo.fwi.physics.acoustic_windows import windows_around
+from zoo.fwi.physics.acoustic_apertures import apertures_around
 
 if TYPE_CHECKING:
     from zoo.fwi.physics.velocity_models import VelocityModel
@@ -105,14 +105,14 @@ def gathered(
     if not own:
         return survey, tuple(notes)
     margin = None if aperture_m is None else aperture_m / model.spacing_m
-    windows = windows_around(cells.sources, receivers, count, model.shape[1], margin)
+    apertures = apertures_around(cells.sources, receivers, count, model.shape[1], margin)
     if aperture_m is not None:
-        share = windows.cells(model.shape[0]) / (len(count) * model.velocity_m_s.size)
+        share = apertures.cells(model.shape[0]) / (len(count) * model.velocity_m_s.size)
         notes.append(
             f"Every shot is simulated up to {aperture_m:g} m beyond its source and receivers only: {100 * share:.0f} % "
             "of the model on average. Waves that turn further out are missing."
         )
-    return survey.windowed(windows.columns), tuple(notes)
+    return survey.within(apertures.columns), tuple(notes)
 
 
 def _dead(shots: Shots, live: np.ndarray) -> list[str]:

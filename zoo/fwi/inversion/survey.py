@@ -45,12 +45,12 @@ class Survey:
 
     @property
     def numbered(self) -> np.ndarray:
-        """The sources as a layer takes them: (S, 2), or (S, 3) with the number of the shot where each has a window."""
+        """The sources as a layer takes them: (S, 2), or (S, 3) with the number of the shot for apertures."""
         if self.columns is None:
             return self.sources
         return np.concatenate([self.sources, np.arange(len(self.sources), dtype=self.sources.dtype)[:, None]], axis=1)
 
-    def windowed(self, columns: np.ndarray) -> Survey:
+    def within(self, columns: np.ndarray) -> Survey:
         """Return the survey with a part of the grid, (S, 2) columns, for each shot; its receivers are (S, R, 2)."""
         return replace(self, columns=columns)
 
@@ -177,7 +177,7 @@ def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_
     """
     import keras
 
-    from zoo.fwi.models.wave_windows import waves_of
+    from zoo.fwi.models.wave_apertures import waves_of
 
     survey = survey.checked(velocity_m_s, spacing_m, wave_options.get("order", 4))
     waves = waves_of(np.asarray(velocity_m_s, np.float32), spacing_m, survey, **wave_options)

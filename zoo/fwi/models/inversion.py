@@ -46,7 +46,7 @@ class WaveInversion(keras.Model):
 
     def _configure(self, waves, sources, samples: int) -> None:
         self.waves = waves
-        sources = np.asarray(sources, np.int32)  # with windows there is a third number, that of the shot
+        sources = np.asarray(sources, np.int32)  # with apertures there is a third number, that of the shot
         self.sources = sources if sources.ndim == 2 else np.zeros((0, 2), np.int32)
         self.samples = int(samples)
         shape = tuple(waves.velocity.shape)

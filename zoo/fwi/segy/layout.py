@@ -26,6 +26,7 @@ TEXT, BINARY, TRACE = 3200, 400, 240
 """Bytes of a textual header, of the binary header, of a trace header."""
 _FIRST = TEXT + BINARY
 _BYTE_ORDER = 16_909_060  # the four bytes 1, 2, 3, 4
+_PAIRS_SWAPPED = 33_620_995  # 2, 1, 4, 3
 _MOST_BLOCKS = 1000  # of text, of trailers
 _LOOKED_AT = 64  # trace headers that are compared
 _ALIKE = (29, 30, 69, 70, 71, 72, 89, 90, 115, 116, 117, 118)
@@ -155,6 +156,8 @@ def _order_and_format(path: Path, content: np.ndarray) -> tuple[str, int]:
     """Return the byte order and the code of the format, which each other's reading must make possible."""
     codes = {order: _Reader(content, order)("i2", 3225) for order in "><"}
     constants = {order: _Reader(content, order)("i4", 3297) for order in "><"}
+    if any(value == _PAIRS_SWAPPED for value in constants.values()):
+        raise ZooError(f"{path}: its bytes are swapped in pairs (bytes 3297 to 3300). Swap them, as dd conv=swab does.")
     known = [order for order in "><" if constants[order] == _BYTE_ORDER] or [o for o in "><" if codes[o] in FORMATS]
     for order in known:
         if codes[order] in FORMATS:

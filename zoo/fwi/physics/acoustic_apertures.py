@@ -15,13 +15,13 @@ import numpy as np
 from zoo.fwi.physics.acoustic_propagator import Propagator, _parallel
 
 _LEAST = 24
-"""Columns that a window has at least: enough for the differences of order 8."""
+"""Columns that an aperture has at least: enough for the differences of order 8."""
 _PLANS = 64
 """Propagators that are kept; a plan is cheap to make again."""
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class Apertures:
     """Which part of a grid each shot sees.
 
     Attributes:
@@ -37,10 +37,10 @@ class Windows:
         return int(rows * np.diff(self.columns, axis=1).sum())
 
 
-def windows_around(
+def apertures_around(
     sources: np.ndarray, receivers: np.ndarray, live: np.ndarray, columns: int, margin: float | None
-) -> Windows:
-    """Return the windows from the leftmost to the rightmost of a shot's source and receivers, with a margin.
+) -> Apertures:
+    """Return the apertures from the leftmost to the rightmost of a shot's source and receivers, with a margin.
 
     Args:
         sources: (S, 2) positions (z, x) in cells.
@@ -49,49 +49,49 @@ def windows_around(
         columns: of the grid.
         margin: in cells; None: every shot sees the whole grid.
 
-    >>> around = windows_around(np.array([[1, 50.0]]), np.array([[[1, 60.0], [1, 70]]]), np.ones((1, 2)), 200, 10)
+    >>> around = apertures_around(np.array([[1, 50.0]]), np.array([[[1, 60.0], [1, 70]]]), np.ones((1, 2)), 200, 10)
     >>> around.columns.tolist()
     [[40, 81]]
     """
     if margin is None:
-        return Windows(np.tile([0, columns], (len(sources), 1)), receivers)
+        return Apertures(np.tile([0, columns], (len(sources), 1)), receivers)
     x = np.concatenate([sources[:, None, 1], np.where(live > 0, receivers[..., 1], sources[:, None, 1])], axis=1)
     first = np.floor(x.min(axis=1) - margin).astype(np.int64)
     last = np.ceil(x.max(axis=1) + margin).astype(np.int64) + 1
     short = np.maximum(_LEAST - (last - first), 0)
     first, last = first - short // 2, last + short - short // 2
-    return Windows(
+    return Apertures(
         np.stack([np.clip(first, 0, max(columns - _LEAST, 0)), np.clip(last, min(_LEAST, columns), columns)], 1),
         receivers,
     )
 
 
-class WindowedPropagator:
+class AperturePropagator:
     """As `zoo.fwi.physics.acoustic_propagator.Propagator`, with a third number to each source: that of its shot.
 
     Args:
         shape: (Z, X) of the grid.
-        windows: of all shots.
+        apertures: of all shots.
         options: what a `Propagator` takes beside its shape and receivers.
     """
 
-    def __init__(self, shape: tuple[int, int], windows: Windows, **options: Any):
-        self.shape, self.windows, self.options = shape, windows, options
+    def __init__(self, shape: tuple[int, int], apertures: Apertures, **options: Any):
+        self.shape, self.apertures, self.options = shape, apertures, options
         self._propagator = lru_cache(_PLANS)(self._made)
 
     def _made(self, shot: int) -> Propagator:
-        first, last = self.windows.columns[shot]
-        receivers = self.windows.receivers[shot] - np.array([0, first], self.windows.receivers.dtype)
+        first, last = self.apertures.columns[shot]
+        receivers = self.apertures.receivers[shot] - np.array([0, first], self.apertures.receivers.dtype)
         return Propagator((self.shape[0], int(last - first)), receivers=receivers, **self.options)
 
     def kept_bytes(self, steps: int) -> int:
         """Return the memory in bytes that the checkpoints of the widest shot with that many steps take."""
-        return self._propagator(int(np.argmax(np.diff(self.windows.columns, axis=1)))).kept_bytes(steps)
+        return self._propagator(int(np.argmax(np.diff(self.apertures.columns, axis=1)))).kept_bytes(steps)
 
     def _part(self, velocity_m_s: np.ndarray, source: np.ndarray) -> tuple[Propagator, slice, np.ndarray, np.ndarray]:
         """Return a shot's propagator, columns, velocities and source within them."""
         shot = int(source[2])
-        first, last = (int(column) for column in self.windows.columns[shot])
+        first, last = (int(column) for column in self.apertures.columns[shot])
         here = np.array([[source[0], source[1] - first]], source.dtype)
         return self._propagator(shot), slice(first, last), velocity_m_s[:, first:last], here
 
