@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.fwi.inversion.gather import Cells, gathered
+from zoo.fwi.inversion.streaming import Observed
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.wavelet import amplitude, estimate_wavelet, given_wavelet
 from zoo.fwi.physics import acoustic
@@ -36,6 +37,8 @@ _ROUNDING = 1e-6
 # More than this share of energy above what the grid carries is filtered out, at this part of that frequency: what a
 # grid does not carry makes noise in the gradient.
 _ENERGY_BEYOND, _CORNER = 0.01, 0.7
+# Shots of a survey larger than memory from which that share is taken.
+_SPECTRA = 64
 # An amplitude that is this many times out is a matter of units.
 _SAME_AMPLITUDE = 2.0
 
@@ -184,7 +187,11 @@ def _carried(survey: Survey, model: VelocityModel, order: int, *, keep_wavelet: 
 
 def _energy_above(survey: Survey, frequency_hz: float) -> float:
     """Return the share of the observed energy above a frequency."""
-    power = sum(np.sum(np.abs(np.fft.rfft(shot, axis=0)) ** 2, axis=1) for shot in survey.observed)
+    count = len(survey.observed)
+    some = range(count)
+    if isinstance(survey.observed, Observed):  # every shot is read and resampled for it
+        some = np.unique(np.linspace(0, count - 1, _SPECTRA).astype(int))
+    power = sum(np.sum(np.abs(np.fft.rfft(survey.observed[int(n)], axis=0)) ** 2, axis=1) for n in some)
     above = np.fft.rfftfreq(survey.observed.shape[1], survey.time_step_s) > frequency_hz
     return float(power[above].sum() / power.sum())
 
