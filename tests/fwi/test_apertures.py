@@ -125,6 +125,7 @@ def test_a_line_is_inverted_within_its_apertures(tmp_path):
     inverted = invert(tmp_path / "line.sgy", start, tmp_path / "out", aperture_m=150.0, **run)
     assert inverted.misfits[1] < 0.8 * inverted.misfits[0]
     assert (tmp_path / "out" / "shots.png").is_file()
+    assert f"12 shots, {len(np.unique(shots.receiver_x_m))} receivers" in inverted.report()
     found = read_shots(tmp_path / "line.sgy", corner_m=(3e5, 5e6)).line.at(np.array([0.0, 1190.0]))
     from obspy.io.segy.segy import _read_segy
 

@@ -61,7 +61,7 @@ def test_delays_are_aligned_and_dead_traces_are_zero(cases):
     moved = [np.argmax(np.abs(trace) > 1e-3 * np.abs(trace).max()) for trace in plain]
     assert np.abs(np.array(first) - moved).max() <= 15
     dead = read_shots(cases / "dead_by_code.segy")
-    assert not dead.traces[7].any() and dead.traces[6].any() and noted(dead, "1 traces are dead by their code")
+    assert not dead.traces[7].any() and dead.traces[6].any() and noted(dead, "dead by their code .*: 1 of 60")
 
 
 REFUSED = {
@@ -278,7 +278,7 @@ def test_traces_that_are_not_seismic_are_left_out(tmp_path):
     found = read_shots(segy_files.write(tmp_path / "a.sgy", traces, headers))
     np.testing.assert_array_equal(found.traces[:][[0, 1, 2]], [traces[0], traces[2], 0 * traces[3]])
     assert len(found.traces) == 8 and not found.traces[7].any()
-    assert noted(found, "2 traces .*: 1 of near-field gun signatures, 1 of inline components")
+    assert noted(found, "of 10 traces: 1 of near-field gun signatures, 1 of inline components")
     headers[29] = np.full(10, 6)
     with pytest.raises(ZooError, match="none of its 10 traces is seismic .* 10 of sweeps"):
         read_shots(segy_files.write(tmp_path / "a.sgy", traces, headers))
@@ -354,6 +354,14 @@ def test_a_line_of_any_azimuth_and_where_its_model_begins(tmp_path):
         np.testing.assert_allclose(places[:40, 0], 4e5 + along * np.sin(angle), atol=0.02)
         corner = read_shots(path, corner_m=tuple(found.line.at(np.array([-500.0]))[0]))
         np.testing.assert_allclose(corner.receiver_x_m, 500 + found.receiver_x_m, atol=0.02)
+
+
+def test_coordinates_of_a_model_are_told_from_those_of_a_map(tmp_path):
+    along = np.arange(0, 1000, 25.0)
+    for x, y, first in ((5000, 0, 5000), (300, 70, 300), (5000, 70, 0), (456_000, 0, 0), (-500, 0, 0)):
+        found = read_shots(_on_map(tmp_path / "a.sgy", x + along, y + 0 * along))
+        assert found.receiver_x_m[0] == pytest.approx(first, abs=0.01), (x, y)
+        assert noted(found, "left edge") == (first > 0) and noted(found, "give --corner") == (first == 0)
 
 
 def test_a_crooked_line_is_binned_and_its_error_said(tmp_path):

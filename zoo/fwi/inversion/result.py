@@ -87,7 +87,7 @@ class Inversion:
         result: dict[str, Any] = {
             "source": self.source,
             "shots": len(survey.sources),
-            "receivers": len(survey.receivers),
+            "receivers": len(survey.places),
             "traces": int(np.count_nonzero(survey.weights)) if survey.weights is not None else None,
             "samples": survey.wavelet.shape[1],
             "time_step_s": survey.time_step_s,
@@ -108,7 +108,7 @@ class Inversion:
         """Return lines on what was inverted, how well it explains the data, and how far from a known truth it is."""
         survey, (first, last), (rows, columns) = self.survey, self.misfits, self.start.shape
         lines = [
-            f"{len(survey.sources)} shots, {len(survey.receivers)} receivers, {survey.wavelet.shape[1]} samples of "
+            f"{len(survey.sources)} shots, {len(survey.places)} receivers, {survey.wavelet.shape[1]} samples of "
             f"{1e3 * survey.time_step_s:.4g} ms; {rows} x {columns} cells of {self.start.spacing_m:g} m",
             f"{self.settings.optimizer}, {len(self.history)} iterations, {self.history[-1]['cpu_s']:.0f} CPU-s",
             f"misfit, norm of residuals over norm of data: {first:.3f} for the start, {last:.3f} for the inversion",
@@ -151,7 +151,7 @@ class Inversion:
         known = {} if self.truth is None else {"true": self.truth.velocity_m_s}
         against = "start" if self.truth is None else "true"
         difference = {f"inverted minus {against}": self.velocity_m_s - {**models, **known}[against]}
-        marked = {"sources": survey.sources, "receivers": np.unique(survey.receivers.reshape(-1, 2), axis=0)}
+        marked = {"sources": survey.sources, "receivers": survey.places}
         if self.start.shape[1] > 1:
             draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **marked)
             steps = {f"iteration {i}": self.snapshots[i] for i in self._quarters()}

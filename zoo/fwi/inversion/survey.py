@@ -50,6 +50,11 @@ class Survey:
             return self.sources
         return np.concatenate([self.sources, np.arange(len(self.sources), dtype=self.sources.dtype)[:, None]], axis=1)
 
+    @property
+    def places(self) -> np.ndarray:
+        """The different receivers (n, 2) of all shots."""
+        return self.receivers if self.receivers.ndim == 2 else np.unique(self.receivers.reshape(-1, 2), axis=0)
+
     def within(self, columns: np.ndarray) -> Survey:
         """Return the survey with a part of the grid, (S, 2) columns, for each shot; its receivers are (S, R, 2)."""
         return replace(self, columns=columns)

@@ -141,9 +141,11 @@ def _seismic(path: Path, fields: dict, notes: list[str], positions: bool) -> tup
             f"(byte 29): {names or f'{dead.sum()} dead'}. Correct the code (1: seismic)."
         )
     if not kept.all() and positions:
-        notes.append(f"{np.sum(~kept)} traces that are not seismic by their code (byte 29) are left out: {names}")
+        notes.append(f"left out, as not seismic by their code (byte 29), of {len(code)} traces: {names}")
     if dead.any():
-        notes.append(f"{dead.sum()} traces are dead by their code (byte 29) and get weight 0, whatever they hold")
+        notes.append(
+            f"dead by their code (byte 29), with weight 0 whatever they hold: {dead.sum()} of {len(code)} traces"
+        )
     rows = np.flatnonzero(kept) if positions else np.arange(len(code))
     return rows, dead[rows]
 

@@ -14,6 +14,8 @@ from zoo.fwi.segy.samples import LazyTraces, Part
 
 _SAME_STEP = 1e-6
 _WHOLE_M = 1.0
+_MAP_M = 100_000.0
+"""An x from here on is one of a map."""
 
 
 def read_survey(
@@ -115,10 +117,12 @@ def _geometry(recorded, corner_m, datum_m, notes: list[str]) -> dict[str, Any]:
 
 
 def _is_local(sources: np.ndarray, receivers: np.ndarray) -> bool:
-    """Return whether coordinates are a model's own: one y, and x from near 0."""
+    """Return whether coordinates are a model's own: y of 0, or one y and x from near 0."""
     x = np.concatenate([sources[:, 0], receivers[:, 0]])
     y = np.concatenate([sources[:, 1], receivers[:, 1]])
-    return not np.ptp(y) and 0 <= x.min() <= np.ptp(x)
+    if x.min() < 0 or np.ptp(y):
+        return False
+    return x.max() < _MAP_M if not y.any() else x.min() <= np.ptp(x)
 
 
 def _metres(sources: np.ndarray, receivers: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
