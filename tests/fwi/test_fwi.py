@@ -97,7 +97,7 @@ def test_missing_dead_and_double_traces(shots, start, survey):
     there = ~missing[:, None].repeat(SAMPLES, 1)
     np.testing.assert_allclose(found.observed[there], survey.observed[there], atol=1e-5 * np.abs(survey.observed).max())
     assert "1 dead traces (zero throughout) have weight 0: shot 101, trace 5." in notes[0]
-    assert "1 pairs of shot and cell hold several traces" in notes[1]
+    assert "1 pairs of shot and receiver hold several traces" in notes[1]
 
 
 def test_places_between_cells_are_moved_and_places_outside_are_refused(shots, start, survey):
