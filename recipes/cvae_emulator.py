@@ -50,7 +50,6 @@ class ConditionalAutoencoder(keras.Model):
         self.encoder.build((None, receivers, self.samples))
         self.code.build((None, receivers, self.encoder.units[-1] + self.conditions))
         self.decoder.build((None, receivers, self.latent + self.conditions))
-        self.built = True
 
     def decode(self, code, conditions):
         """Return frames (n, receivers, samples) of codes (n, receivers, latent)."""

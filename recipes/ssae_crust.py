@@ -57,7 +57,10 @@ class SparseAutoencoder(keras.Model):
         self.decoder = sigmoid_layer(layer.kernel.shape[0])
         self.decoder.build((None, layer.units))
         self.random = keras.random.SeedGenerator(0)
-        self.built = True
+        self.build((None, layer.kernel.shape[0]))
+
+    def build(self, input_shape):
+        """Layer and decoder are made already."""
 
     def call(self, inputs, training=False):
         visible = inputs

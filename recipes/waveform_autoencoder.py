@@ -42,7 +42,6 @@ class ConvolutionalAutoencoder(keras.Model):
     def build(self, input_shape):
         self.encoder.build(input_shape)
         self.decoder.build(self.encoder.compute_output_shape(input_shape))
-        self.built = True
 
     def call(self, windows, training=False):
         code = self.encoder(windows)

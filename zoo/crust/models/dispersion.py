@@ -147,7 +147,6 @@ class CurveFeatures(keras.layers.Layer):
             setattr(self, name, self.add_weight(shape=shape, initializer=start, trainable=False, name=name))
         apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
         self.neighbours = np.maximum(np.exp(-_NEIGHBOUR_DECAY * apart), _LEAST_WEIGHT).astype(np.float32)
-        self.built = True
 
     def adapt(self, curves: np.ndarray) -> None:
         """Take mean and covariance from noise-free training curves (n, F) in km/s."""
@@ -221,7 +220,11 @@ class MixtureNetwork(keras.Model):
         start = np.zeros((self.components, 1 + self.dimensions + self.dimensions**2), np.float32)
         start[:, 1 : 1 + self.dimensions] = np.linspace(-1.5, 1.5, self.components)[:, None]
         self.head.bias.assign(start.ravel())
-        self.built = True
+
+    @property
+    def encoder(self) -> list[keras.layers.Layer]:
+        """All but the head."""
+        return [self.entrance, *self.hidden]
 
     def call(self, curves, training=False):
         x = self.entrance(self.features(self.noise(curves, training=training)))
@@ -293,7 +296,6 @@ class CurvePerceptron(keras.Model):
         for layer in [*self.hidden, self.output_unit]:
             layer.build((None, count))
             count = layer.units
-        self.built = True
 
     def code(self, curves, layers: int):
         """Return what the first `layers` hidden layers make of curves; 0 gives the scaled curves."""

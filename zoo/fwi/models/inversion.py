@@ -10,12 +10,13 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.fwi.inversion import scipy_fit as fwi_scipy
+from zoo.serving import ServedModel
 
 _KM = 1000.0  # a network's outputs are km/s
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class WaveInversion(keras.Model):
+class WaveInversion(ServedModel):
     """From (wavelet (S, T) float32, sources (S, 2) int32) to traces (S, T, R): a `WaveRNN` whose velocity is sought.
 
     The velocity of cell i is start_i + mask_i (w_i - start_i). The trained w is the velocity grid of the wave layer,
@@ -34,6 +35,7 @@ class WaveInversion(keras.Model):
     """
 
     answers = "fwi.velocity"
+    layout = "wavelets (shots, samples) and cells (z, x) of the sources (shots, 2)"
 
     recipe_name = None
 
@@ -61,7 +63,11 @@ class WaveInversion(keras.Model):
             centred = [(index - (size - 1) / 2) / half for index, size in zip((z, x), shape, strict=True)]
             self._coordinates = np.stack(centred, -1).reshape(-1, 2).astype(np.float32)
             self.network.build((None, 2))
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        wavelet = keras.InputSpec(shape=(None, self.samples or None), dtype="float32")
+        return wavelet, keras.InputSpec(shape=(None, 2), dtype="int32")
 
     def configure(self, waves, wavelet, sources, mask=None, start_m_s=None) -> None:
         """Give the model its grid, its start and the survey that it inverts.

@@ -31,6 +31,7 @@ from zoo.microseismic.location.trace_likelihood import TraceLikelihood, noise_lo
 from zoo.sampling.cache import cached
 from zoo.sampling.samplers import check_name, check_seed, sample
 from zoo.sampling.smc import Sampler, Settings
+from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -162,6 +163,7 @@ def locate(
 
     Source: Spurio Mancini et al. (2021), section 3.2.2.
     """
+    need_tensorflow("Location by waveforms")  # it follows the gradient through the emulator
     check_name(sampler)
     check_seed(seed)
     model, _ = registry.model_for(model, "microseismic.traces")

@@ -30,6 +30,7 @@ from zoo.sampling.cache import cached
 from zoo.sampling.convergence import sample_checked
 from zoo.sampling.samplers import check_seed
 from zoo.sampling.smc import Sampler, Settings
+from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -210,6 +211,7 @@ def mechanism(
     Raises:
         ZooError: the model answers something else, or the traces do not fit it or cannot be used.
     """
+    need_tensorflow("A moment tensor")  # the sampler follows the gradient through the emulator
     check_seed(seed)
     model, _ = registry.model_for(model, "microseismic.greens_functions")
     given = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)

@@ -33,7 +33,6 @@ class PrincipalComponents(keras.layers.Layer):
         self.basis = self.add_weight(
             shape=(receivers, self.components, self.samples), initializer="zeros", trainable=False, name="basis"
         )
-        self.built = True
 
     def adapt(self, frames: np.ndarray, weights: np.ndarray) -> None:
         """Find the components of frames (n, receivers, samples), where events have weights (n, receivers)."""
@@ -87,7 +86,6 @@ class FrameAutoencoder(keras.Model):
         _, receivers, _ = input_shape
         self.encoder.build((None, receivers, self.samples))
         self.decoder.build((None, receivers, self.latent))
-        self.built = True
 
     def call(self, frames):
         return self.decoder(self.encoder(frames))

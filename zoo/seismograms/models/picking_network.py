@@ -124,6 +124,11 @@ class PickingNetwork(keras.Model):
             self.up[number].build((None, None, above + here))
         self.logits.build((None, None, self.filters[0]))
 
+    @property
+    def encoder(self) -> list[keras.layers.Layer]:
+        """What turns a window into features, before they are made as fine as the window again."""
+        return [self.stem, *self.down, *self.level]
+
     def call(self, waveforms, training=False):
         x = self.stem(self.scaling(self.high_pass(waveforms)), training=training)
         finer = []
