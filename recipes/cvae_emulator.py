@@ -71,6 +71,9 @@ class ConditionalAutoencoder(keras.Model):
         drawn = keras.random.normal(ops.shape(mean), stddev=self.latent_sd, seed=self.noise)
         return self.decode(mean + drawn, conditions)
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class CVAEEmulator(Emulator):

@@ -63,6 +63,9 @@ class Generator(keras.Model):
         code = ops.zeros((*ops.shape(conditions)[:-1], self.latent), conditions.dtype)
         return self.mean + self.sd * self.generate(conditions, code)
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
+
 
 class Critic(keras.Model):
     """Standardised frames (n, receivers, samples) and features to a score of each, (n, receivers).

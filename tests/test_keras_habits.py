@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import checkpoint, registry
+from zoo import checkpoint, contracts, registry
 from zoo.errors import ZooError
 
 NAMES = registry.list_models()
@@ -47,28 +47,15 @@ def _shapes(shape):
     return list(shape) if isinstance(shape[0], tuple) else [shape]
 
 
-def check_export(name, folder):
-    import tensorflow as tf
-
-    model = zoo.load(name)
-    inputs, _, _ = checkpoint.read_golden(registry.find(name))
-    inputs = keras.tree.map_structure(lambda array: array[:8], inputs)
-    model.export(folder, verbose=False)
-    served = tf.saved_model.load(str(folder))
-    cast = keras.tree.map_structure(lambda array, spec: tf.constant(array, spec.dtype), inputs, model.takes())
-    found, expected = np.asarray(served.serve(cast)), np.asarray(model(inputs))
-    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
-
-
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_exported_model_gives_the_same(name, tmp_path):
-    check_export(name, tmp_path / "served")
+def test_an_exported_model_gives_the_same(name):
+    assert not contracts.export_problems(registry.find(name))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if not zoo.info(name).get("default")])
-def test_every_other_checkpoint_is_exported_too(name, tmp_path):
-    check_export(name, tmp_path / "served")
+def test_every_other_checkpoint_is_exported_too(name):
+    assert not contracts.export_problems(registry.find(name))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +74,7 @@ def test_a_wrong_shape_is_told_the_layout(name, shape, layout):
     assert layout in str(caught.value) and str(shape) in str(caught.value)
 
 
-def test_a_reshaped_configuration_cannot_reshape_a_model(tmp_path):
+def test_a_reshaped_configuration_cannot_reshape_a_model():
     """What a file states as the shape it was built with does not matter: the model's configuration does."""
     model = zoo.load("noise_earthquake.synthetic")
     again = keras.saving.deserialize_keras_object(

@@ -79,6 +79,27 @@ def saving_problems(folder: str | os.PathLike) -> list[str]:
     return [] if same else ["saved and loaded again it gives other answers: is get_config complete?"]
 
 
+def export_problems(folder: str | os.PathLike) -> list[str]:
+    """Return in what an exported model (SavedModel) answers otherwise than itself, beyond 1e-5 of the largest."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    model = registry.load(folder)
+    inputs = keras.tree.map_structure(lambda array: array[:8], checkpoint.read_golden(folder)[0])
+    expected = np.asarray(model(inputs))
+    with tempfile.TemporaryDirectory() as where:
+        model.export(where, verbose=False)
+        served = tf.saved_model.load(where)
+        # What it takes stands in the signature: shots take cells as int32 beside float32.
+        given = keras.tree.flatten(inputs)
+        specs = keras.tree.flatten(model.takes()) if hasattr(model, "takes") else [tf.TensorSpec(None)] * len(given)
+        tensors = [tf.constant(array, spec.dtype) for array, spec in zip(given, specs, strict=True)]
+        found = np.asarray(served.serve(keras.tree.pack_sequence_as(inputs, tensors)))
+    away = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30)
+    return [] if away <= 1e-5 else [f"exported it gives other answers: {away:.2g} of the largest away"]
+
+
 def checkpoint_problems(folder: str | os.PathLike) -> list[str]:
     """Return what is wrong with a checkpoint: bytes, card, answers, saving."""
     wrong = [f"{file} {why}" for file, why in checkpoint.changed(folder).items()] or card_problems(folder)
@@ -87,7 +108,7 @@ def checkpoint_problems(folder: str | os.PathLike) -> list[str]:
     return (
         wrong
         if any("changed" in one for one in wrong)
-        else [*wrong, *golden_problems(folder), *saving_problems(folder)]
+        else [*wrong, *golden_problems(folder), *saving_problems(folder), *export_problems(folder)]
     )
 
 
@@ -162,7 +183,7 @@ def dataset_problems(name: str) -> list[str]:
     if sorted(builders.config_names(name)) != sorted(cls.builder_configs):
         wrong.append('its config names are not all written as ...Config(name="..."), so `zoo datasets` misses some')
     with tempfile.TemporaryDirectory() as empty:
-        for config in cls.builder_configs or [""]:
+        for config in cls.builder_configs or ([] if hasattr(cls, "custom_config") else [""]):
             whole = f"{name}/{config}" if config else name
             named = f"`{config}`" in readme or config and re.search(rf"`{config[:-1]}\d` to|to `{config}`", readme)
             if config and not named:

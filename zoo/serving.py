@@ -80,6 +80,11 @@ class ServedModel(keras.Model):
             if not fits:
                 raise ZooError(f"{type(self).__name__} takes {self.layout or wanted}; received {shape}.")
 
+    def summary(self, *arguments: Any, **options: Any) -> Any:
+        """Print the layers with their shapes, before any call as after one; arguments as in `keras.Model.summary`."""
+        _ = self.output_shape  # a symbolic call: what layers build at their first call is built
+        return super().summary(*arguments, **options)
+
     def export(
         self,
         filepath: str | os.PathLike,

@@ -190,5 +190,5 @@ def test_a_recipe_made_by_a_program_needs_no_file(home):
     recipe_files._IN_HAND.clear()  # as in another process
     assert zoo.load(folder)(np.zeros((2, 100))).shape == (2, 1)
     assert checkpoint.read_card(folder)["recipe"] == "in_hand"
-    with pytest.raises(ZooError, match="no recipe 'in_hand'.*ZOO_RECIPES|zoo new recipe"):
+    with pytest.raises(ZooError, match="no recipe 'in_hand'"):
         zoo.training.trainer.evaluate(folder)

@@ -70,20 +70,24 @@ def frozen(part: keras.Model, names: Sequence[str]) -> Iterator[None]:
     Raises:
         UsageError: if the part has nothing of that name.
     """
-    known = freezable(part)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"frozen knows no {name!r}.{did_you_mean(name, known)} There are {', '.join(known)}.")
     layers = [layer for layer in part._flatten_layers() if layer is not part]
     before = [(layer, layer.trainable) for layer in layers]
     try:
-        for name in names:
-            for layer in known[name]:
-                layer.trainable = False
+        freeze(part, names)
         yield
     finally:
-        for layer, was in before:  # from the outside in: a layer's word is the last for itself
+        for layer, was in before if names else ():  # from the outside in: a layer's word is the last for itself
             layer.trainable = was
+
+
+def freeze(part: keras.Model, names: Sequence[str]) -> None:
+    """Set what has these names to be left as it is; again after a recipe's `compile`, which may free an encoder."""
+    known = freezable(part) if names else {}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"frozen knows no {name!r}.{did_you_mean(name, known)} There are {', '.join(known)}.")
+        for layer in known[name]:
+            layer.trainable = False
 
 
 def read_frozen(text: Any) -> list[str]:

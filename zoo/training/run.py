@@ -116,7 +116,7 @@ class Run:
         keras.utils.set_random_seed(seed)
         part = stage.trained_part(model)
         with frozen(part, kept):
-            self._fit(stage, part, model, records, held_out, values, callbacks)
+            self._fit(stage, part, model, records, held_out, values, callbacks, kept)
 
     def _fit(
         self,
@@ -127,10 +127,12 @@ class Run:
         held_out: Records,
         values: Values,
         callbacks: Sequence[keras.callbacks.Callback],
+        kept: Sequence[str],
     ) -> None:
         import keras
 
         from zoo.training.epochs import EpochState, batches, drawn_batches, ordered_steps
+        from zoo.training.fine_tuning import freeze
 
         seed = values["seed"]
         if stage.draws:
@@ -143,6 +145,7 @@ class Run:
             train_batches = lambda first: batches(train_data, values["batch_size"], seed, first)  # noqa: E731
         validation_data = (stage.validation_examples or stage.examples)(model, held_out, values)
         stage.compile(part, values, steps * values["epochs"])
+        freeze(part, kept)
         state = EpochState(
             self.folder / f"state-{stage.name}.npz",
             values["patience"],

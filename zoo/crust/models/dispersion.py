@@ -255,6 +255,9 @@ class MixtureNetwork(keras.Model):
         log_density = log_determinant - 0.5 * ops.sum(whitened**2, axis=-1) - 0.5 * self.dimensions * np.log(2 * np.pi)
         return -ops.logsumexp(log_weight + log_density, axis=-1)
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.head.units)
+
     def get_config(self):
         noise = {k: v for k, v in self.noise.get_config().items() if k not in ("name", "trainable", "dtype")}
         config = {"noise": noise, "width": self.width, "blocks": len(self.hidden) // 2, "components": self.components}
@@ -311,6 +314,9 @@ class CurvePerceptron(keras.Model):
     def call(self, curves, training=False):
         count = len(self.noise.frequency_hz)
         return self.output_unit(self.code(self.noise(curves, training=training)[:, :count], len(self.hidden)))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
 
     def get_config(self):
         config = {"units": list(self.units), "frequency_hz": self.noise.frequency_hz}

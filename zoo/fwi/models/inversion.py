@@ -117,6 +117,18 @@ class WaveInversion(ServedModel):
         given = ops.convert_to_numpy(self.wavelet)[shots], self.sources[shots]
         return ops.convert_to_numpy(self.waves(given, velocity_m_s=velocity))
 
+    def export(self, filepath, *arguments, **options) -> None:
+        """Write the model for serving, as `ServedModel.export`; its waves are unrolled in the operations of Keras.
+
+        Compiled kernels cannot be written into a SavedModel; the unrolled cell is what they are tested against.
+        """
+        kernels, self.waves.gradient = self.waves.gradient, "autodiff"
+        _ = self.waves.cell  # made here: no variable can be while the model is traced
+        try:
+            super().export(filepath, *arguments, **options)
+        finally:
+            self.waves.gradient = kernels
+
     def fit(self, x=None, y=None, *, steps_per_epoch=None, shuffle=True, verbose=0, **arguments):
         """Train like `keras.Model.fit`, or with a `ScipyMinimizer` like `zoo.fwi.inversion.scipy_fit.fit`."""
         if not isinstance(getattr(self, "optimizer", None), fwi_scipy.ScipyMinimizer):

@@ -133,20 +133,34 @@ class WaveRNN(WaveGrid):
         self._kept = (self._kept[0], None)
         return self._propagator.gradient(velocity_m_s, wavelet, sources, residual, kept)
 
+    @property
+    def cell(self) -> FDRNNCell:
+        """One step of the same waves in the operations of Keras; made once, outside of a function that is traced."""
+        if getattr(self, "_cell", None) is None:
+            cell = FDRNNCell(
+                np.full(self.velocity.shape, self.reference_m_s),
+                self.spacing_m,
+                self.time_step_s,
+                self.receivers,
+                self.order,
+                self.absorber,
+                self.width,
+                self.free_surface,
+                reference_m_s=self.reference_m_s,
+                dtype=self.compute_dtype,
+            )
+            object.__setattr__(self, "_cell", cell)  # no part of the model: it is given the velocities
+        return self._cell
+
+    def build(self, inputs_shape, velocity_m_s_shape=None):
+        """The velocities are there already."""
+
+    def compute_output_shape(self, inputs_shape, velocity_m_s_shape=None):
+        return (*inputs_shape[0], len(self.receivers))
+
     def _unrolled(self, velocity, wavelet, sources):
         """Return traces (S, T, R) by the recurrent cell, which the backend differentiates automatically."""
-        cell = FDRNNCell(
-            np.full(self.velocity.shape, self.reference_m_s),
-            self.spacing_m,
-            self.time_step_s,
-            self.receivers,
-            self.order,
-            self.absorber,
-            self.width,
-            self.free_surface,
-            reference_m_s=self.reference_m_s,
-            dtype=self.compute_dtype,
-        )
+        cell = self.cell
         cells = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
         steps = ops.concatenate([wavelet[..., None], cells], axis=-1)
         cell.given_m_s = velocity

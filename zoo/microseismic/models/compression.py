@@ -90,5 +90,8 @@ class FrameAutoencoder(keras.Model):
     def call(self, frames):
         return self.decoder(self.encoder(frames))
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
+
     def get_config(self):
         return {**super().get_config(), "units": list(self.units), "latent": self.latent, "samples": self.samples}

@@ -219,6 +219,9 @@ class ResidualNetwork(keras.Model):
         for layer in self._flatten_layers():
             layer.dtype_policy = keras.DTypePolicy("float32" if layer is self.decision else policy)
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.classes)
+
     def get_config(self):
         return {**super().get_config(), "depth": self.depth, "classes": self.classes, "width": self.width}
 

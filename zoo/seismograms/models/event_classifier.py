@@ -84,6 +84,9 @@ class StationNetwork(keras.Model):
             self.add_loss(self.weight_decay * sum(ops.sum(ops.square(w)) for w in decayed) / self.members)
         return log_odds
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1 if self.head == "ratios" else input_shape[1], self.members)
+
     def get_config(self):
         return {
             **super().get_config(),
