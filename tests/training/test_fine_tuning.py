@@ -32,6 +32,10 @@ def records(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "metadata", lambda *_: {**about, "version": "1.0.0", "splits": splits})
     monkeypatch.setattr(datasets, "arrays", lambda *_, **__: made)
     monkeypatch.chdir(tmp_path)
+    # XLA takes long to compile a step.
+    compiled = keras.Model.compile
+    plain = lambda model, *given, **options: compiled(model, *given, **{**options, "jit_compile": False})  # noqa: E731
+    monkeypatch.setattr(keras.Model, "compile", plain)
 
 
 def train(out, **arguments):
