@@ -99,7 +99,7 @@ class WaveformAutoencoder(WaveformModel):
 def build(bottleneck: int, maps: int, stem: Sequence[int], sparsity_weight: float) -> WaveformAutoencoder:
     """Return the untrained model."""
     model = WaveformAutoencoder(bottleneck, maps, stem, sparsity_weight)
-    model.build()
+    model.build(model.input_shape)
     return model
 
 

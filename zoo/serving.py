@@ -58,6 +58,10 @@ class ServedModel(keras.Model):
         symbolic = keras.tree.map_structure(lambda spec: keras.KerasTensor(spec.shape, spec.dtype), self.takes())
         return keras.tree.map_structure(lambda one: tuple(one.shape), self.compute_output_spec(symbolic))
 
+    def __dir__(self):
+        # Keras looks at everything that is listed here when it saves and loads; this one would make a symbolic call.
+        return [name for name in super().__dir__() if name != "output_shape"]
+
     def build(self, input_shape=None):
         """Nothing is left to be made; Keras notes the shape."""
 

@@ -60,6 +60,9 @@ def freezable(part: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         items = list(value) if isinstance(value, (list, tuple)) else [value]
         if items and all(isinstance(item, keras.layers.Layer) for item in items):
             found[name] = items
+    for name, attributes in getattr(part, "parts", {}).items():
+        held = (getattr(part, attribute) for attribute in attributes)
+        found[name] = [layer for one in held for layer in (one if isinstance(one, (list, tuple)) else [one])]
     return {name: layers for name, layers in found.items() if any(layer.weights for layer in layers)}
 
 

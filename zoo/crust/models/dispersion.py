@@ -199,6 +199,9 @@ class MixtureNetwork(keras.Model):
         dimensions: d, how many numbers the mixture is a distribution of.
     """
 
+    parts = {"encoder": ("entrance", "hidden")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(self, noise: dict, width: int, blocks: int, components: int, dimensions: int = 1, **kwargs):
         super().__init__(**kwargs)
         self.width, self.components, self.dimensions = width, components, dimensions
@@ -220,11 +223,6 @@ class MixtureNetwork(keras.Model):
         start = np.zeros((self.components, 1 + self.dimensions + self.dimensions**2), np.float32)
         start[:, 1 : 1 + self.dimensions] = np.linspace(-1.5, 1.5, self.components)[:, None]
         self.head.bias.assign(start.ravel())
-
-    @property
-    def encoder(self) -> list[keras.layers.Layer]:
-        """All but the head."""
-        return [self.entrance, *self.hidden]
 
     def call(self, curves, training=False):
         x = self.entrance(self.features(self.noise(curves, training=training)))

@@ -123,7 +123,7 @@ class WaveInversion(ServedModel):
         Compiled kernels cannot be written into a SavedModel; the unrolled cell is what they are tested against.
         """
         kernels, self.waves.gradient = self.waves.gradient, "autodiff"
-        _ = self.waves.cell  # made here: no variable can be while the model is traced
+        self.waves.unrolled_cell()  # made here: no variable can be while the model is traced
         try:
             super().export(filepath, *arguments, **options)
         finally:

@@ -84,6 +84,7 @@ class WaveRNN(WaveGrid):
             gradient == "store",
             self.compute_dtype,
         )
+        self._make_cell = None
         self._kept = (0, None)  # number of the latest simulation, and its checkpoints
 
     def call(self, inputs, velocity_m_s=None):
@@ -133,10 +134,9 @@ class WaveRNN(WaveGrid):
         self._kept = (self._kept[0], None)
         return self._propagator.gradient(velocity_m_s, wavelet, sources, residual, kept)
 
-    @property
-    def cell(self) -> FDRNNCell:
-        """One step of the same waves in the operations of Keras; made once, outside of a function that is traced."""
-        if getattr(self, "_cell", None) is None:
+    def unrolled_cell(self) -> FDRNNCell:
+        """Return one step of the same waves in the operations of Keras; made once, outside of a traced function."""
+        if self._make_cell is None:
             cell = FDRNNCell(
                 np.full(self.velocity.shape, self.reference_m_s),
                 self.spacing_m,
@@ -149,8 +149,8 @@ class WaveRNN(WaveGrid):
                 reference_m_s=self.reference_m_s,
                 dtype=self.compute_dtype,
             )
-            object.__setattr__(self, "_cell", cell)  # no part of the model: it is given the velocities
-        return self._cell
+            self._make_cell = lambda: cell  # held by a function: it is no part of the model, which gives it velocities
+        return self._make_cell()
 
     def build(self, inputs_shape, velocity_m_s_shape=None):
         """The velocities are there already."""
@@ -160,7 +160,7 @@ class WaveRNN(WaveGrid):
 
     def _unrolled(self, velocity, wavelet, sources):
         """Return traces (S, T, R) by the recurrent cell, which the backend differentiates automatically."""
-        cell = self.cell
+        cell = self.unrolled_cell()
         cells = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
         steps = ops.concatenate([wavelet[..., None], cells], axis=-1)
         cell.given_m_s = velocity

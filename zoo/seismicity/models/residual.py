@@ -151,6 +151,9 @@ class ResidualNetwork(keras.Model):
         width: channels of the first convolution and stage; 64 in the reference.
     """
 
+    parts = {"encoder": ("stem", "blocks")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(self, depth: int = 18, classes: int = 2, width: int = 64, **kwargs):
         super().__init__(**kwargs)
         if depth not in BLOCKS:
@@ -174,11 +177,6 @@ class ResidualNetwork(keras.Model):
             block.build(shape)
             shape = (*shape[:-1], block.outputs)
         self.decision.build((None, shape[-1]))
-
-    @property
-    def encoder(self) -> list[keras.layers.Layer]:
-        """All but the decision."""
-        return [self.stem, *self.blocks]
 
     def call(self, maps, training=None):
         # After the rectification nothing is below zero, so zeros around the maps do not change a maximum.

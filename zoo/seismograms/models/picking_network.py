@@ -100,6 +100,9 @@ class PickingNetwork(keras.Model):
             network costs a `stride`-th; the convolution that makes the step sees every sample.
     """
 
+    parts = {"encoder": ("stem", "down", "level")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(
         self,
         sampling_rate_hz: float,
@@ -126,11 +129,6 @@ class PickingNetwork(keras.Model):
             self.level[number].build((None, None, here))
             self.up[number].build((None, None, above + here))
         self.logits.build((None, None, self.filters[0]))
-
-    @property
-    def encoder(self) -> list[keras.layers.Layer]:
-        """What turns a window into features, before they are made as fine as the window again."""
-        return [self.stem, *self.down, *self.level]
 
     def call(self, waveforms, training=False):
         x = self.stem(self.scaling(self.high_pass(waveforms)), training=training)
