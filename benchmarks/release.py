@@ -14,7 +14,8 @@ import tarfile
 from pathlib import Path
 
 from zoo import checkpoint
-from zoo.files import atomic_folder, write_json, write_with
+from zoo.files import write_json, write_with
+from zoo.store import atomic_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 

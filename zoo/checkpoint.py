@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
-from zoo.files import read_npz, sha256, write_json
+from zoo.files import sha256, write_json
+from zoo.foreign import read_npz
 from zoo.gate import check_card, check_config, check_weights, read_plain_json
 from zoo.store import atomic_folder, identity, recover
 
