@@ -67,7 +67,7 @@ def test_what_a_package_leaves_out_is_weights_alone_and_the_rest_stays_small():
     for card in (ROOT / "checkpoints").glob("*/card.json"):
         for file in ("card.json", "config.json", "golden.npz"):
             assert f"checkpoints/{card.parent.name}/{file}" in names
-    # Measured: a wheel has 0.88 of the bytes that it packs.
+    # A wheel of 68.8 MB of files, 64.4 of them checkpoints, had 57.0 MB: 0.83 of them.
     assert 0.9 * sum(path.stat().st_size for path in packed) <= LIMIT_BYTES
 
 
