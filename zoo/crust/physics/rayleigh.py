@@ -18,6 +18,7 @@ from zoo.crust.physics.earth import COLUMNS, EarthModel
 from zoo.errors import ZooError
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 0.250
+MOST_OVERTONES = 3
 
 
 def phase_velocity(
@@ -86,6 +87,12 @@ def check_frequencies(frequency_hz: np.ndarray) -> np.ndarray:
             f"{frequencies[outside][0]:g} Hz."
         )
     return frequencies
+
+
+def check_overtone(overtone: int) -> None:
+    """Refuse a number of an overtone that is not 0 to 3."""
+    if overtone not in range(MOST_OVERTONES + 1):
+        raise ZooError(f"overtone takes 0 (the fundamental mode) to {MOST_OVERTONES}; received {overtone!r}.")
 
 
 def _solve(
