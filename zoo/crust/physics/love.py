@@ -45,7 +45,14 @@ def love_velocity(
     knots = np.stack([getattr(model, name) for name in COLUMNS])
     out = np.empty((2, frequencies.size))
     kernels.love_dispersion(
-        knots, frequencies[order], float(model.reference_period_s), float(refinement), overtone, True, work_arrays(), out
+        knots,
+        frequencies[order],
+        float(model.reference_period_s),
+        float(refinement),
+        overtone,
+        True,
+        work_arrays(),
+        out,
     )
     lost = np.isnan(out[0])
     if lost.any() and not overtone:

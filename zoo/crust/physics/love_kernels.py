@@ -152,7 +152,7 @@ def quadratic(problem, x):
 
 @njit(cache=True, nogil=True)
 def _refine(problem, k2, is_mode, overtone, x, y):
-    """Return k^2 of the mode by inverse iteration from k2, 0 unless it is the one asked for; x is the mode on return."""
+    """Return k^2 of the mode by inverse iteration from k2, 0 unless it is the one asked for; x becomes the mode."""
     first, size = OWN * problem.first, OWN * problem.elements + 1
     omega2 = problem.omega * problem.omega
     count = -1
