@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.crust.physics import love_kernels as kernels
 from zoo.crust.physics.earth import COLUMNS, EarthModel
-from zoo.crust.physics.rayleigh import check_frequencies, check_overtone
+from zoo.crust.physics.rayleigh import check_frequencies, check_overtone, check_structure
 from zoo.crust.physics.rayleigh_kernels import work_arrays
 from zoo.errors import ZooError
 
@@ -41,6 +41,7 @@ def love_velocity(
     """
     frequencies = check_frequencies(frequency_hz)
     check_overtone(overtone)
+    check_structure(model)
     order = np.argsort(frequencies)
     knots = np.stack([getattr(model, name) for name in COLUMNS])
     out = np.empty((2, frequencies.size))
