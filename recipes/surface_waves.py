@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from zoo.crust import wave_scores
 from zoo.crust.models import waves
 from zoo.crust.models.waves import WaveModel
 from zoo.settings import Setting
@@ -76,7 +77,7 @@ RECIPE = Recipe(
     build=build,
     before_fit=waves.adapt,
     stages=[waves.stage()],
-    score=lambda model, records: __import__("zoo.crust.wave_scores", fromlist=["score"]).score(model, records),
+    score=wave_scores.score,
     card={
         "inputs": "(n, 4 F) float32: Rayleigh phase, Rayleigh group, Love phase and Love group velocities in km/s at "
         "model.frequency_hz (ascending), NaN where missing",

@@ -1,4 +1,4 @@
-"""Variables of binary files of maps, in the units that their names state: .npz, netCDF (HDF5 and classic), GMT, MATLAB."""
+"""Variables of binary files of maps, in km/s, s and Hz as their units say: .npz, netCDF of either kind, GMT, MATLAB."""
 
 from __future__ import annotations
 

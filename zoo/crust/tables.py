@@ -108,7 +108,13 @@ def _by_step(path, name, values, told, east: int, north: int, steps, axis, curve
         return (squeezed.T if squeezed.shape == points else squeezed).ravel(), False
     sizes = [count, north, east] if curves else [north, east]
     if sorted(squeezed.shape) == sorted(sizes):
-        if len(set(sizes)) < len(sizes) and told is not None or len(set(sizes)) < len(sizes) and told is None and path.suffix != ".npz":
+        if (
+            len(set(sizes)) < len(sizes)
+            and told is not None
+            or len(set(sizes)) < len(sizes)
+            and told is None
+            and path.suffix != ".npz"
+        ):
             raise ZooError(
                 f"{path}: {name} has shape {squeezed.shape}, and nothing says which dimension is which: "
                 f"{' x '.join(wanted)} or another order. Name its dimensions (dimension scales of netCDF), or write a "
@@ -283,7 +289,12 @@ class Table:
         if not lon.ndim == lat.ndim == steps.ndim == 1:
             raise ZooError(f"{path}: longitude, latitude and {axis or 'period'} must each be one-dimensional.")
         flat: dict[str, np.ndarray] = {}
-        for name in [*(v for v in VELOCITIES if v in found), "sd", *(["thickness"] if "thickness" in found else []), "z"]:
+        for name in [
+            *(v for v in VELOCITIES if v in found),
+            "sd",
+            *(["thickness"] if "thickness" in found else []),
+            "z",
+        ]:
             if name not in found or (name == "z" and name != value):
                 continue
             by_step, grid = _by_step(path, name, found[name], told.get(name), len(lon), len(lat), steps, axis, curves)
@@ -444,7 +455,12 @@ class Table:
 
     def _sd_of(self, velocity: str) -> str | None:
         """Return the column with the sd of one kind of velocity, where it is named after it."""
-        stems = {"velocity": "phase|c", "group_velocity": "group|u", "love_velocity": "love_phase|love", "love_group_velocity": "love_group"}
+        stems = {
+            "velocity": "phase|c",
+            "group_velocity": "group|u",
+            "love_velocity": "love_phase|love",
+            "love_group_velocity": "love_group",
+        }
         for name in self.names:
             if re.fullmatch(rf"({_SD}_({stems[velocity]})|({stems[velocity]})_{_SD})(_velocity)?(_km_s)?", name):
                 return name

@@ -104,7 +104,7 @@ def check_structure(model: EarthModel) -> None:
     inner = fluid & solid_above & (depth_km < _SHALLOWEST_CORE_KM)
     if inner.any():
         raise ZooError(
-            f"{model.title}: a fluid lies inside the solid, from {depth_km[inner].min():g} to {depth_km[inner].max():g} "
+            f"{model.title}: a fluid inside the solid, from {depth_km[inner].min():g} to {depth_km[inner].max():g} "
             "km depth. Only a sea on top and the core are solved for; give a layer of melt or a buried lake a small "
             "shear velocity, such as 0.1 km/s."
         )
