@@ -78,6 +78,7 @@ RECIPE = Recipe(
     before_fit=waves.adapt,
     stages=[waves.stage()],
     score=wave_scores.score,
+    golden=wave_scores.held_out_curves,
     card={
         "inputs": "(n, 4 F) float32: Rayleigh phase, Rayleigh group, Love phase and Love group velocities in km/s at "
         "model.frequency_hz (ascending), NaN where missing",

@@ -221,7 +221,9 @@ class Table:
             names = commented if len(told) == width else []
         known = [_known(name) for name in names] or [f"column {i + 1}" for i in range(width)]
         # Station names and flags may stand in a column that nobody asks for; a name with digits is that of a period.
-        words = [name not in _COLUMNS and width > 3 and not re.search(r"\d", name) for name in known]
+        words = [
+            (name not in _COLUMNS or name == "curve") and width > 3 and not re.search(r"\d", name) for name in known
+        ]
         values = np.empty((len(rows), width))
         for row, (number, line) in enumerate(rows):
             fields = split(line)
@@ -283,7 +285,7 @@ class Table:
                     found[name] = np.moveaxis(found[name].reshape(*found[name].shape[:-2], -1), -1, 0)
             lon, lat = found["longitude"], found["latitude"]
         curves = value in VELOCITIES and axis is not None
-        if value in VELOCITIES and axis is None and found[value].ndim > 2:
+        if value in VELOCITIES and axis is None and found[value].shape not in ((len(lon),), (len(lat), len(lon))):
             raise ZooError(f"{path} has {', '.join(found)}; expected period_s, frequency_hz or frequency_mhz too.")
         steps = np.atleast_1d(found[axis]) if curves else np.zeros(1)
         if not lon.ndim == lat.ndim == steps.ndim == 1:

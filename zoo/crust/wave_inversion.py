@@ -193,7 +193,8 @@ def verdict(known: Familiarity, curves: dict[str, Any]) -> list[str]:
             share = np.nanmean(known.evidence[kind][other] > 0)
             warnings.append(
                 f"These do not look like {kind.replace('_', ' ')} velocities: {100 * share:.0f} % of the curves are "
-                f"likelier {other.replace('_', ' ')} velocities. Do not use the thickness before that is clear; --kind {other} "
+                f"likelier {other.replace('_', ' ')} velocities. Do not use the thickness before that is clear; "
+                f"--kind {other} "
                 "takes them as such."
             )
     if count and flagged and binom.sf(flagged - 1, count, _FALSE_ALARMS) < _BY_CHANCE:

@@ -87,8 +87,8 @@ def invert_map(
     warnings = waves.verdict(known, curves)
     if np.mean(edge[answered] > waves.EDGE_SHARE) > _MANY_AT_EDGE:
         warnings.append(
-            f"Many posteriors pile up at an end of the prior's range, {range_km[0]:g} to {range_km[1]:g} km: the crust may "
-            "be thinner (an ocean's) or thicker than the model can say."
+            f"Many posteriors pile up at an end of the prior's range, {range_km[0]:g} to {range_km[1]:g} km: the crust "
+            "may be thinner (an ocean's) or thicker than the model can say."
         )
     bank = nodes.at(main, period_s[order], nodes.logs[:3000, KINDS.index(main)])
     return CrustMap(
@@ -156,6 +156,6 @@ def _noise_notes(curves: dict, model: Any, noise_relative: float | None) -> list
     noise = noise_relative or float(model.noise_relative)
     origin = "as asked" if noise_relative else "the model's default; --noise sets another"
     return [
-        f"No error bars for {', '.join(without)}: {100 * noise:g} % of phase and {200 * noise:g} % of group velocities is "
-        f"assumed ({origin})."
+        f"No error bars for {', '.join(without)}: {100 * noise:g} % of phase and {200 * noise:g} % of group velocities "
+        f"is assumed ({origin})."
     ]

@@ -100,3 +100,16 @@ def score(model: Any, records: Any) -> dict[str, float]:
         what = f"{name}_{'phase' if kinds == PHASE else 'both'}"
         scores |= {f"{what}_{key}": value for key, value in found.items() if key != "coverage_90"}
     return scores
+
+
+def held_out_curves(model: Any, records: Any, settings: Any) -> dict[str, np.ndarray]:
+    """Return 20 curves at the nodes, each with kinds and periods missing, the model's answer and the truth."""
+    random = np.random.default_rng(0)
+    curves = np.exp(log_curves({name: values[:20] for name, values in records.items()}))
+    curves = (curves * (1 + 0.01 * random.standard_normal(curves.shape))).astype(np.float32)
+    f = len(model.frequency_hz)
+    curves[5:, 2 * f :] = np.nan  # no Love waves
+    curves[10:, f:] = np.nan  # Rayleigh phase velocities alone
+    curves[:, ::3] = np.nan
+    truth = {"moho_depth_km": records["moho_depth_km"][:20], "vs_km_s": records["vs_km_s"][:20]}
+    return {"node_velocity_km_s": curves, "predicted": np.asarray(model(curves), np.float32), **truth}
