@@ -147,7 +147,7 @@ def yunnan(model) -> list[list[str]]:
     for what, options in (
         ("alone", {}),
         ("--prior crust1", {"prior": reference}),
-        ("--prior crust1 --smoothness 200", {"prior": reference, "smoothness_km": 200.0}),
+        ("--prior crust1 --smoothness 100", {"prior": reference, "smoothness_km": 100.0}),
     ):
         s = invert(velocities, model, reference=reference, **options).comparison.scores
         rows.append(

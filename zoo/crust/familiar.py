@@ -18,7 +18,7 @@ from zoo.crust.nodes import Nodes
 
 _NEAREST, _CORE = 200, 60  # Earths that make a plane, and the one at whose distance their weights begin to fall
 _KEPT = 1000  # of the bank, on which thresholds are set
-_FALSE_ALARMS = 0.005  # by each of the two tests
+_FALSE_ALARMS = 0.0025  # by each of the four tests: the distance, and three other kinds
 _CHUNK = 200
 _MOST_PATTERNS = 6  # sets of periods of one map for which thresholds are set; others take those of the commonest set
 
