@@ -37,7 +37,7 @@ def love_velocity(
 
     >>> from zoo.crust.physics.earth import prem
     >>> love_velocity(prem(), [0.010, 0.020])[0].round(2)
-    array([4.59, 4.45])
+    array([4.62, 4.45])
     """
     frequencies = check_frequencies(frequency_hz)
     check_overtone(overtone)

@@ -216,6 +216,8 @@ def _fill_interval(profile, spacing, i, j, uniform, mesh, elements):
     h_top = finest + spacing.growth * (spacing.floor - r1)
     h_base = finest + spacing.growth * (spacing.floor - base)
     pieces = int(math.ceil(math.log(h_base / h_top) / spacing.growth - _ROUNDING))
+    if pieces < 1:  # the mesh begins at the top of this interval but for rounding
+        return elements
     if elements + pieces > MOST_ELEMENTS:
         return -1
     ratio = (h_base / h_top) ** (1.0 / pieces)
