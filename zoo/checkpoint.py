@@ -43,6 +43,7 @@ INPUTS = (
     ("waveform",),
     ("coordinates_km",),
     ("phase_velocity_km_s",),
+    ("node_velocity_km_s",),
     ("wavelet", "sources"),
     ("seismicity_map",),
     ("station_measures",),
