@@ -23,8 +23,8 @@ test-all: $(VENV)/installed
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: faults with some hundred mutated files for each reader
-lanes: $(VENV)/installed
+# what continuous integration runs after the tests: models under JAX, faults with some hundred mutated files a reader
+lanes: jax
 	ZOO_FUZZ=400 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" tests/faults
 
 # how many small changes of the modules that handle faults no test notices; hours for all

@@ -185,7 +185,9 @@ class WaveNetwork(keras.Model):
         start = np.zeros((3, self.components), np.float32)
         start[1] = np.linspace(-2, 2, self.components)  # apart, so that they do not all learn the same
         self.head.bias.assign(start.ravel())
-        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 3 * self.components + self.width)
 
     def features(self, observed):
         """Return what the first layer sees of `observed` curves, (n, 12 F + 1)."""

@@ -11,6 +11,7 @@ from keras import ops
 
 from zoo.crust.models.training import compile_part
 from zoo.crust.models.wave_network import KINDS, WaveNetwork, WaveNoise
+from zoo.serving import ServedModel
 from zoo.training.recipe import Records, Stage
 
 FEATURES = ("phase_velocity_km_s", "group_velocity_km_s", "love_phase_velocity_km_s", "love_group_velocity_km_s")
@@ -21,7 +22,7 @@ _QUADRATURE = 3
 _CHUNK = 2048  # curves that the networks are given at once
 
 
-class WaveModel(keras.Model):
+class WaveModel(ServedModel):
     """Velocities (n, 4 F) in km/s at the nodes of four kinds of waves to thickness and Vs, (n, 1 + D).
 
     NaN is missing. Called, the model takes errors of `noise_relative` for phase and twice that for group velocities;
@@ -41,6 +42,9 @@ class WaveModel(keras.Model):
 
     answers = "crust.thickness"
     uses_error_bars = True
+    layout = (
+        "velocities in km/s, (n, 4 x nodes): Rayleigh phase, Rayleigh group, Love phase, Love group; NaN is missing"
+    )
 
     def __init__(
         self,
@@ -82,7 +86,10 @@ class WaveModel(keras.Model):
         self.bank = weight("bank", (self.bank_size, nodes))
         self.bank_moho_km = weight("bank_moho_km", (self.bank_size,))
         self.bank_vs_km_s = weight("bank_vs_km_s", (self.bank_size, depths))
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        return keras.InputSpec(shape=(None, len(KINDS) * len(self.frequency_hz)), dtype="float32")
 
     def logit(self, moho_km):
         """Return ln((moho - low) / (high - moho)), a coordinate in which the prior's range has no ends."""
