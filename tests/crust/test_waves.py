@@ -85,7 +85,7 @@ def test_the_kind_is_known(model, nodes, earths):
     assert flagged["rayleigh_phase"] < 0.06 and flagged["rayleigh_group"] > 0.5 and flagged["love_phase"] > 0.5
 
 
-def test_a_map_of_group_velocities_given_as_phase_is_warned_of(nodes, earths):
+def test_a_map_of_group_velocities_given_as_phase_is_warned_of(tmp_path, nodes, earths):
     _, logs = earths
     period_s, velocity, _ = measured(nodes, logs[:36], PERIOD_SETS_S["short_period"], ("rayleigh_group",), 0.01)[
         "rayleigh_group"
@@ -99,6 +99,9 @@ def test_a_map_of_group_velocities_given_as_phase_is_warned_of(nodes, earths):
         )
     )
     assert not any("do not look like" in warning for warning in right.warnings)
+    # Without phase velocities of Rayleigh waves there is no equation 4, and no figure of it.
+    drawn = right.write(tmp_path / "drawn")
+    assert (drawn / "overview.png").is_file() and not (drawn / "relative_error.png").exists()
 
 
 def test_one_curve_to_a_profile(tmp_path, model):

@@ -92,8 +92,9 @@ def draw_all(crust: Any, folder: Path) -> None:
         "dispersion.png": dispersion_figure,
         "thickness.png": thickness_figure,
         "uncertainty.png": uncertainty_figure,
-        "relative_error.png": relative_error_figure,
     }
+    if np.isfinite(crust.relative_error).any():  # equation 4 is of phase velocities of Rayleigh waves
+        figures["relative_error.png"] = relative_error_figure
     if crust.comparison is not None:
         figures["comparison.png"] = comparison_figure
     for name, draw in figures.items():
@@ -140,7 +141,8 @@ def profile_figure(answer: Any) -> Figure:
         right.set(xlabel="period (s)", ylabel="measured velocity (km/s)", xscale="log")
         right.set_xticks(ticks, [str(t) for t in ticks])
         right.set_xticks([], minor=True)
-        right.legend()
+        right.margins(y=0.12)
+        right.legend(loc="upper left")
     return figure
 
 
@@ -179,11 +181,18 @@ def overview_figure(crust: Any) -> Figure:
         average = crust.average_phase_velocity_km_s
         _map(figure, axes["V"], crust, average, _VELOCITY, "km/s", "average phase velocity")
         _map(figure, axes["S"], crust, crust.sd_km, _SD, "km", "standard deviation", hatched=True)
-        _map(figure, axes["R"], crust, 100 * crust.relative_error, _ERROR, "%", "relative error (eq. 4)", hatched=True)
+        told = np.isfinite(crust.relative_error).any()
+        if told:
+            values = 100 * crust.relative_error
+            _map(figure, axes["R"], crust, values, _ERROR, "%", "relative error (eq. 4)", hatched=True)
+        else:
+            _map(figure, axes["R"], crust, crust.unfamiliarity, "cividis_r", "", "unfamiliarity", hatched=True)
         if crust.comparison is not None:
             _scatter(axes["C"], crust)
-        else:
+        elif told:
             _histogram(axes["C"], crust)
+        else:
+            axes["C"].set_axis_off()
         counts = crust.counts()
         flagged = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         figure.suptitle(
