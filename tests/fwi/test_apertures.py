@@ -18,6 +18,7 @@ from zoo.fwi.models.wave_apertures import waves_of
 from zoo.fwi.physics.acoustic import ricker
 from zoo.fwi.physics.acoustic_apertures import AperturePropagator, Apertures, apertures_around
 from zoo.fwi.physics.acoustic_propagator import Propagator
+from zoo.training.metrics import relative_error
 
 STEP_S, SPACING_M, T = 0.001, 10.0, 160
 
@@ -157,17 +158,21 @@ def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, mon
     """Gradients of parts, accumulated, are that of all shots at once."""
     velocity = _line(tmp_path / "line.sgy")
     start = VelocityModel(np.repeat(velocity.mean(axis=1, keepdims=True), 120, 1), SPACING_M)
-    settings = Settings(iterations=2, bands_hz=(), learning_rate=20.0)
+    some = {"windows_s": (0.25,), "mute_early": True, "mute_m": 20.0, "wavelet_per_shot": True}
+    settings = Settings(iterations=2, bands_hz=(20.0,), learning_rate=20.0, total_variation=0.01, **some)
     run = {"corner_m": (3e5, 5e6), "wavelet": "ricker:12", "settings": settings, "aperture_m": 150.0}
     held = invert(tmp_path / "line.sgy", start, tmp_path / "held", **run)
     monkeypatch.setattr("zoo.fwi.inversion.gather.MOST_HELD_BYTES", 1000)
     monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 4 * 400 * 16)
     streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed", **run)
     assert any("more than is held in memory" in note for note in streamed.notes)
-    np.testing.assert_allclose(streamed.velocity_m_s, held.velocity_m_s, atol=0.02)
+    # Adam's first steps are as large where a gradient is rounding: there are two of them.
+    changes = [one.velocity_m_s - start.velocity_m_s for one in (streamed, held)]
+    assert relative_error(changes[0], changes[1]) < 1e-3 and np.abs(changes[1]).max() > 20
     np.testing.assert_allclose(streamed.misfits, held.misfits, rtol=1e-5)
     np.testing.assert_allclose(streamed.history[0]["loss"], held.history[0]["loss"], rtol=1e-4)
-    assert len(streamed.history) == 2
+    assert len(streamed.history) == 2 and held.held_out.sum() == streamed.held_out.sum() == 24
+    assert streamed.checks.held_out is not None and any("without the truth in 4 shots" in n for n in streamed.notes)
     with pytest.raises(UsageError, match="cg needs the traces of all shots in memory"):
         cg = {**run, "settings": Settings(optimizer="cg", iterations=2)}
         invert(tmp_path / "line.sgy", start, tmp_path / "cg", **cg)
