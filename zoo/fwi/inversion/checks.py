@@ -18,7 +18,7 @@ from zoo.fwi.inversion.streaming import stretches
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.windows import first_arrivals, offsets_m
 
-# Limits of the warnings, set where made cases (benchmarks/fwi_reality.py) that get worse part from those that do not.
+# Limits of the warnings. They are guesses from a few made cases: benchmarks/fwi_reality.py was never run whole.
 SHARED_MOST = 0.25
 """Part of the data that neighbouring traces share and the model does not explain, as a norm."""
 SKIPPED_MOST = 0.08

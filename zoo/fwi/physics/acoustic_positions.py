@@ -1,9 +1,9 @@
 """Sources and receivers anywhere on a grid: the cells around a position, and the share that each of them has.
 
 A position off the nodes is spread by a sinc in a Kaiser window (Hicks 2002, r = 4 cells, b = 6.31): what the grid holds
-is band-limited, so a record between nodes is that of a node to 0.2 %, where the nearest node is 11 % off. The same
-shares spread a source and gather a record, so a gradient stays exact. A free surface is met by odd images: what falls
-above the top row counts with the opposite sign below it.
+is band-limited, so a record between nodes is as exact as one on them (tests/fwi/test_positions.py). The same shares
+spread a source and gather a record, so a gradient stays exact. A free surface is met by odd images: what falls above
+the top row counts with the opposite sign below it.
 
     points = spread(np.array([[0.5, 20.25]]), (30, 100), np.zeros(2, int), mirrored=0)
 """
