@@ -61,7 +61,7 @@ class SourceSolver:
 
     def _best(self, given: np.ndarray, predicted: np.ndarray, observed: np.ndarray, step_s: float) -> np.ndarray:
         """Return given wavelets (..., T) as they explain traces (s, T, R) best, or one for them all (T,)."""
-        if self.peak_hz is None:
+        if self.peak_hz is None or not (observed.any() and predicted.any()):  # without data the scale is 1
             return given * np.float32(best_scale(predicted, observed))
         fade = fading(given.shape[-1])[:, None]
         return best_wavelet(predicted * fade, observed * fade, self.peak_hz, step_s)[0]
