@@ -49,7 +49,9 @@ release: $(VENV)/installed
 
 # every checkpoint's stored answers under JAX, in an environment of its own
 jax: $(VENV)/installed
+	rm -rf $(VENV)-jax
 	$(PYTHON) -m venv $(VENV)-jax
+	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-jax/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax]"
 	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q tests/test_jax.py
 
