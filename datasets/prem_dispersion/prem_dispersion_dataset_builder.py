@@ -79,6 +79,14 @@ _SETTINGS = {
 }  # fmt: skip
 
 
+_ALL_WAVES = {
+    "frequency_hz": SURFACE_WAVE_HZ,
+    "prior": "continental",
+    "depth_km": PROFILE_KM,
+    "all_waves": True,
+}
+
+
 @dataclasses.dataclass
 class DispersionConfig(tfds.core.BuilderConfig):
     """A dataset of dispersion curves: a band, a prior, how many models."""
@@ -131,25 +139,19 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         DispersionConfig(
             name="surface_waves",
             description="Rayleigh and Love, phase and group velocity, 4 to 150 s, sedimented continents; synthetic.",
-            frequency_hz=SURFACE_WAVE_HZ,
-            prior="continental",
             models=120_000,
             test_models=20_000,
-            depth_km=PROFILE_KM,
             seed=4,
-            all_waves=True,
+            **_ALL_WAVES,
         ),
         DispersionConfig(
             name="mini_waves",
             description="Other models as those of surface_waves, a few, to try things out; synthetic.",
-            frequency_hz=SURFACE_WAVE_HZ,
-            prior="continental",
             models=2_500,
             test_models=500,
-            depth_km=PROFILE_KM,
             seed=5,
             models_per_shard=500,
-            all_waves=True,
+            **_ALL_WAVES,
         ),
         DispersionConfig(
             name="mini",

@@ -30,7 +30,7 @@ HELD_MOST = 1.3
 AT_BOUNDS_MOST = 0.03
 """Share of cells at a bound."""
 NOISE_MOST = 0.5
-"""Part of the data that is not shared by neighbours: noise, as a norm."""
+"""Part of the data that neighbours do not share, as a norm: noise, and waves that change between them."""
 _BANDS, _OFFSETS = 4, 5
 _PERIODS = 1.5  # of the window around a first arrival, and of the longest lag
 _LEAST_ALIKE = 0.4  # correlation from which a lag means something
@@ -75,8 +75,8 @@ class Checks:
         """Return lines for the report."""
         found = [
             f"without the truth: residuals that neighbouring traces share {self.shared[0]:.3f} of the data for the "
-            f"start, {self.shared[1]:.3f} inverted (noise {self.noise:.3f}); first arrivals more than half a period "
-            f"off {100 * self.skipped[0]:.0f} %, {100 * self.skipped[1]:.0f} %"
+            f"start, {self.shared[1]:.3f} inverted ({self.noise:.3f} of the data is shared by no neighbour); first "
+            f"arrivals more than half a period off {100 * self.skipped[0]:.0f} %, {100 * self.skipped[1]:.0f} %"
         ]
         if self.held_out:
             found.append(
