@@ -7,8 +7,7 @@ Run     zoo train ssae_crust
 
 Two schedules. `literal` is the paper's: gradient descent at rate 1, batches of 50 to 10,000. In ten epochs it trains
 structures of two hidden layers; deeper ones stay at the mean of the prior (`zoo reproduce crust-table-1`): the sparsity
-penalty at its literal weight wipes out the code before fine-tuning. Without it (`sparsity_weight=0`) the same schedule
-reaches 9.2 km in 8 epochs; the paper's rows that differ only in the penalty have equal errors: it did nothing there.
+penalty at its literal weight wipes out the code; with `sparsity_weight=0` they train (page of the crust).
 `stable` has the same units with Adam and a learning rate that falls to zero.
 """
 
