@@ -23,9 +23,10 @@ test-all: $(VENV)/installed
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: models under JAX, faults with some hundred mutated files a reader
+# what continuous integration runs after the tests: models under JAX, every kill, some hundred mutated files a reader
 lanes: jax
-	ZOO_FUZZ=400 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" tests/faults
+	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
+	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 
 # how many small changes of the modules that handle faults no test notices; hours for all
 mutants: $(VENV)/installed
@@ -53,7 +54,7 @@ jax: $(VENV)/installed
 	$(PYTHON) -m venv $(VENV)-jax
 	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-jax/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax]"
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q tests/test_jax.py
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q -n 2 tests/test_jax.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

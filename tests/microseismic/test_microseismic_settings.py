@@ -109,7 +109,7 @@ def fingerprint(recipe, settings: dict[str, Any]) -> str:
     """What a training with these settings would be: a digest of its data, model, examples and updates."""
     values = {**recipe.choose(), **{k: v for k, v in SMALL.items() if k in recipe.settings}, **settings, "seed": 0}
     data, about = records("greens" in recipe.name)
-    keras.utils.clear_session()  # it numbers the names of models, which are in the paths of weights
+    keras.utils.clear_session(free_memory=False)  # it numbers the names of models, which are in the paths of weights
     keras.utils.set_random_seed(0)
     model = recipe.create(values)
     recipe.before_fit(model, data, values, about)

@@ -117,7 +117,7 @@ def digest(values) -> str:
 def fingerprint(recipe, values, records) -> str:
     """Return what training would do with these settings: model, weights, examples, optimizer, loss, epochs."""
     values = {"data_dir": None, **values, "seed": 0}
-    keras.utils.clear_session()  # or names would count the models that were made before
+    keras.utils.clear_session(free_memory=False)  # or names would count the models that were made before
     keras.utils.set_random_seed(0)
     model = recipe.create(values)
     labels = getattr(model, "labels", ()) or ("earthquake",)
