@@ -44,20 +44,43 @@ def real_cases() -> Path:
     return _shared("ZOO_REAL_CASES", "cases")
 
 
-@pytest.fixture(scope="session")
-def small_dataset(tmp_path_factory) -> Path:
-    """A folder with the dataset microseismic/marine_small, simulated once for all processes of a test session."""
+def _prepared_once(name: str, tmp_path_factory) -> Path:
+    """Return the folder of a dataset that is prepared once for all processes of a test session."""
     import fcntl
 
     from zoo.data import datasets
 
     processes = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp().parent if processes else tmp_path_factory.mktemp("session")
-    folder = base / "small_dataset"
-    with open(base / "small_dataset.lock", "w") as lock:
+    folder = base / name.replace("/", "-")
+    with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        datasets.prepare("microseismic/marine_small", folder)  # the second process finds it there
+        datasets.prepare(name, folder)  # the second process finds it there
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory) -> Path:
+    """A folder with the dataset microseismic/marine_small."""
+    return _prepared_once("microseismic/marine_small", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def dispersion_dataset(tmp_path_factory) -> Path:
+    """A folder with the dataset prem_dispersion/mini."""
+    return _prepared_once("prem_dispersion/mini", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def without_xla():
+    """XLA takes longer to compile a step of a small model than that model takes to train."""
+    import keras
+
+    compiled = keras.Model.compile
+    plain = lambda model, *given, **options: compiled(model, *given, **{**options, "jit_compile": False})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", plain)
+        yield
 
 
 @dataclass

@@ -24,7 +24,9 @@ def _summary(model):
     return text.getvalue()
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(("t34", "t101")) else ()) for n in ARCHITECTURES]
+)
 def test_shapes_are_known_and_shown_before_and_after_a_call(name):
     model = zoo.load(name)
     inputs, predicted, _ = checkpoint.read_golden(registry.find(name))

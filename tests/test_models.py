@@ -9,6 +9,8 @@ import zoo
 from zoo import checkpoint, contracts, registry
 
 NAMES = registry.list_models()
+ARCHITECTURES = sorted({name.split(".")[0] for name in NAMES})
+LARGE = [name for name in ARCHITECTURES if name in ("seismicity_resnet34", "seismicity_resnet101")]
 # D18's processes give the positions of samples in float32, and where two of them meet, their mean counts: on another
 # processor 0.2 % of the samples jump, and the traces differ by 0.6 %.
 LOOSE = {"d18_emulator": (0.01, 1e-2)}
@@ -30,7 +32,7 @@ def test_the_card_says_everything(name):
     assert name in registry.list_models(name.split(".")[0] + ".*")
 
 
-@pytest.mark.parametrize("architecture", sorted({name.split(".")[0] for name in NAMES}))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_bare_name_means_one_default(architecture):
     cards = [zoo.info(name) for name in NAMES if name.split(".")[0] == architecture]
     assert sum(bool(card.get("default")) for card in cards) == 1
@@ -43,7 +45,9 @@ def test_golden_output(name):
     assert not contracts.golden_problems(registry.find(name), *LOOSE.get(name.split(".")[0], ()))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in ARCHITECTURES]
+)
 def test_saving_a_loaded_model_changes_nothing(name):
     assert not contracts.saving_problems(registry.find(name))
 

@@ -15,10 +15,8 @@ from zoo.files import read_json
 
 
 @pytest.fixture(scope="module")
-def mini(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dispersion")
-    datasets.prepare("prem_dispersion/mini", folder)
-    return folder
+def mini(dispersion_dataset):
+    return dispersion_dataset
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +48,7 @@ def test_noise_makes_the_networks_worse_and_a_finished_training_is_kept(out, min
         quick("crust-noise", out, mini, epochs=7)
 
 
+@pytest.mark.slow
 def test_monte_carlo_stands_beside_the_network(out, mini):
     network, chains, weighted = quick("crust-monte-carlo", out, mini)
     assert network["true_km"] == chains["true_km"] == weighted["true_km"] == pytest.approx(60, abs=1)

@@ -13,15 +13,17 @@ from zoo.crust.models import training as crust_training
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 
-RECIPES = ("mdn_crust", "joint_crust", "ssae_crust", "shallow_crust")
+RECIPES = (
+    "mdn_crust",
+    "shallow_crust",
+    *(pytest.param(n, marks=pytest.mark.slow) for n in ("joint_crust", "ssae_crust")),
+)
 DATASET = "prem_dispersion/mini"
 
 
-@pytest.fixture(scope="session")
-def mini(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dispersion")
-    datasets.prepare(DATASET, folder)
-    return folder
+@pytest.fixture(scope="module")
+def mini(dispersion_dataset):
+    return dispersion_dataset
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def records(mini):
 
 
 @pytest.fixture(scope="module")
-def trained(mini, tmp_path_factory):
+def trained(mini, tmp_path_factory, without_xla):
     """Recipe name -> checkpoint folder of its smoke run, made when first asked for."""
     folders = {}
 

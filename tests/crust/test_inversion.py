@@ -27,14 +27,12 @@ FREQUENCY_HZ = np.arange(10, 35.01, 1.25) / 1e3
 
 
 @pytest.fixture(scope="module")
-def mini(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dispersion")
-    datasets.prepare(DATASET, folder)
-    return folder
+def mini(dispersion_dataset):
+    return dispersion_dataset
 
 
 @pytest.fixture(scope="module")
-def model(mini, tmp_path_factory):
+def model(mini, tmp_path_factory, without_xla):
     out = tmp_path_factory.mktemp("runs") / "mdn_crust.small"
     return zoo.load(zoo.recipe("mdn_crust").train(out=out, data_dir=mini, smoke=True, settings={"epochs": 15}))
 

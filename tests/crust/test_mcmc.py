@@ -31,6 +31,7 @@ def test_without_data_the_chains_sample_the_prior(drawn):
     assert chains.moho_km.std() == pytest.approx(drawn[1].std(), rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_flat_moho_is_flat():
     prior = dataclasses.replace(PRIOR, flat_moho=True)
     chains = crust_mcmc.sample(prior, FREQUENCY_HZ, np.full(4, 3.7), np.full(4, 1e3), chains=3, updates=3000, seed=2)

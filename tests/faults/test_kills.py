@@ -24,7 +24,7 @@ from zoo.training.run import Run
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
 
-STRIDES = [3, pytest.param(1, marks=pytest.mark.slow)]
+STRIDES = [9, pytest.param(1, marks=pytest.mark.slow)]
 """Where a step takes long: some in `make test`, every one in `make test-all`."""
 
 

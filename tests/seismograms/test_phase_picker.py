@@ -103,6 +103,7 @@ def test_drawn_batches_differ_and_repeat():
     assert len({x.tobytes() for x in whole}) == 9 and not np.array_equal(take(1, 0, 1), whole[:1])
 
 
+@pytest.mark.slow
 def test_fine_tuning_begins_with_another_picker_and_scores_nothing_learnt(trained, mini, tmp_path):
     settings = {
         "dataset": DATASET,

@@ -138,6 +138,7 @@ def test_a_trained_application_answers_as_promised(name, head, trained, folder):
     np.testing.assert_array_equal(again(records["waveform"][:5]), model(records["waveform"][:5]))
 
 
+@pytest.mark.slow
 def test_schemas_train_what_they_say(trained, autoencoder):
     source = zoo.load(autoencoder).network.encoder.get_weights()
     distance = {}

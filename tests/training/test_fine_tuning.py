@@ -25,17 +25,13 @@ SMALL = {
 
 
 @pytest.fixture
-def records(monkeypatch, tmp_path):
+def records(monkeypatch, tmp_path, without_xla):
     """A dataset of a few records, in place of one that is prepared."""
     made, about = small_records.of("phase_picker")
     splits = {"train": len(next(iter(made.values())))}
     monkeypatch.setattr(datasets, "metadata", lambda *_: {**about, "version": "1.0.0", "splits": splits})
     monkeypatch.setattr(datasets, "arrays", lambda *_, **__: made)
     monkeypatch.chdir(tmp_path)
-    # XLA takes long to compile a step.
-    compiled = keras.Model.compile
-    plain = lambda model, *given, **options: compiled(model, *given, **{**options, "jit_compile": False})  # noqa: E731
-    monkeypatch.setattr(keras.Model, "compile", plain)
 
 
 def train(out, **arguments):

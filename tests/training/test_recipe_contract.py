@@ -7,6 +7,11 @@ import pytest
 from zoo import contracts, registry
 
 
-@pytest.mark.parametrize("name", registry.list_recipes())
+NAMES = registry.list_recipes()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(("t34", "t101")) else ()) for n in NAMES]
+)
 def test_a_recipe_says_what_it_is(name):
     assert not contracts.recipe_problems(name)

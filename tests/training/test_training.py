@@ -182,6 +182,7 @@ zoo.recipe("nn_direct_emulator").train(out=out, data_dir=data_dir, smoke=True, s
 """
 
 
+@pytest.mark.slow  # four processes; tests/faults/test_kills.py does it at random moments
 def test_a_killed_run_goes_on_and_ends_in_the_same_weights(small_dataset, tmp_path):
     def child(name, fatal=-1):
         """Train in a process of its own, which is killed at the start of an epoch."""
