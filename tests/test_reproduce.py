@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from zoo import reproduce
-from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.files import read_json
 

@@ -6,7 +6,6 @@ import pytest
 
 from zoo import contracts, registry
 
-
 NAMES = registry.list_recipes()
 
 
