@@ -22,6 +22,7 @@ def main() -> None:
     from zoo import registry
     from zoo.microseismic import Observation, mechanism
     from zoo.microseismic.location.by_waveforms import locate
+    from zoo.microseismic.location.world import World
     from zoo.microseismic.physics import moment_tensor
     from zoo.progress import track
 
@@ -52,7 +53,11 @@ def main() -> None:
         if explosion is not None and event % len(_KINDS) == 0:
             loudness = np.abs(explosion(places[event][np.newaxis])).max() / np.abs(traces[event]).max()
             located = locate(
-                loudness * recorded, explosion, noise_sd=loudness * noise_sd[event], receivers_km=model.receivers_km
+                loudness * recorded,
+                explosion,
+                noise_sd=loudness * noise_sd[event],
+                receivers_km=model.receivers_km,
+                world=World.as_simulated(),
             )
             explosion_offset_km.append(np.linalg.norm(located.mean_km - places[event]))
 

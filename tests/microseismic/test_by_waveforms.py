@@ -10,10 +10,12 @@ import pytest
 from analytic_medium import RECEIVERS_KM, HomogeneousMedium
 
 from zoo.errors import UsageError, ZooError
-from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, Observation, _compiled, locate, read_traces
+from zoo.microseismic.location.by_waveforms import Observation, _engine, locate, locate_many, read_traces
+from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World
 from zoo.sampling.smc import Settings
 
 SMALL = Settings(screen=8_192, particles=512, evidence_draws=1_024, batch=1_024)
+KNOWN = World.as_simulated()
 SOURCE_KM = np.array([0.375, 0.3, 1.57])
 NOISE_SD = 80.0
 
@@ -35,21 +37,23 @@ def observe(medium, **changes):
 
 @pytest.fixture(scope="module")
 def located(medium):
-    return locate(observe(medium, source_km=SOURCE_KM), medium, noise_sd=NOISE_SD, settings=SMALL)
+    return locate(observe(medium, source_km=SOURCE_KM), medium, noise_sd=NOISE_SD, settings=SMALL, world=KNOWN)
 
 
 def test_truth_is_recovered_for_several_events_compiled_once(medium, located):
     z_scores = [(located.mean_km - SOURCE_KM) / located.sd_km]
     for seed in range(1, 4):
         source_km = np.random.default_rng(seed).uniform(medium.lower_km, medium.upper_km)
-        result = locate(record(medium, source_km, seed), medium, noise_sd=NOISE_SD, seed=seed, settings=SMALL)
+        result = locate(
+            record(medium, source_km, seed), medium, noise_sd=NOISE_SD, seed=seed, settings=SMALL, world=KNOWN
+        )
         assert result.converged, result.report()
         assert result.log_bayes_factor > 50
         z_scores.append((result.mean_km - source_km) / result.sd_km)
     assert np.abs(z_scores).max() < 3.5
     assert np.sqrt(np.mean(np.square(z_scores))) < 1.8
-    _, sampler = _compiled(medium, (0, 1, 2, 3), SMALL, None)
-    assert sampler._anneal.experimental_get_tracing_count() == 1
+    engine = _engine(medium, (0, 1, 2, 3), KNOWN, SMALL.screen)
+    assert engine._evaluate.experimental_get_tracing_count() <= 2
 
 
 def test_posterior_sd_is_that_of_the_fisher_information(medium, located):
@@ -64,7 +68,7 @@ def test_posterior_sd_is_that_of_the_fisher_information(medium, located):
 
 
 def test_two_seeds_agree(medium, located):
-    other = locate(observe(medium), medium, noise_sd=NOISE_SD, seed=1, settings=SMALL)
+    other = locate(observe(medium), medium, noise_sd=NOISE_SD, seed=1, settings=SMALL, world=KNOWN)
     assert np.all(np.abs(other.mean_km - located.mean_km) < 0.3 * located.sd_km)
     np.testing.assert_allclose(other.sd_km, located.sd_km, rtol=0.15)
     assert abs(other.log_evidence - located.log_evidence) < 0.3
@@ -77,8 +81,8 @@ def test_emulator_error_widens_the_posterior_to_cover_it(medium, located):
     late = HomogeneousMedium()
     late.velocity_km_s = 2.0 / (1 + 0.0015 / 0.45)
     traces = np.where(np.arange(4)[:, None] == 1, record(late, noise_sd=20.0), record(medium, noise_sd=20.0))
-    sure = locate(traces, medium, noise_sd=20.0, settings=SMALL)
-    wide = locate(traces, honest, noise_sd=20.0, settings=SMALL)
+    sure = locate(traces, medium, noise_sd=20.0, settings=SMALL, world=KNOWN)
+    wide = locate(traces, honest, noise_sd=20.0, settings=SMALL, world=KNOWN)
     assert np.abs((sure.mean_km - SOURCE_KM) / sure.sd_km).max() > 5
     assert np.abs((wide.mean_km - SOURCE_KM) / wide.sd_km).max() < 3
 
@@ -87,24 +91,24 @@ def test_order_and_subset_of_receivers(medium, located):
     order = [2, 0, 3, 1]
     shuffled = locate(
         observe(medium, traces=record(medium)[order], receivers_km=medium.receivers_km[order]),
-        medium, noise_sd=NOISE_SD, settings=SMALL,
+        medium, noise_sd=NOISE_SD, settings=SMALL, world=KNOWN,
     )  # fmt: skip
     np.testing.assert_array_equal(shuffled.mean_km, located.mean_km)
     assert "receiver order" in shuffled.notes[0]
     five = HomogeneousMedium(RECEIVERS_KM)
-    subset = locate(observe(medium), five, noise_sd=NOISE_SD, settings=SMALL)
+    subset = locate(observe(medium), five, noise_sd=NOISE_SD, settings=SMALL, world=KNOWN)
     assert "4 of the emulator's 5 receivers" in subset.notes[0]
     np.testing.assert_allclose(subset.mean_km, located.mean_km, atol=0.3 * located.sd_km.min())
 
 
 def test_what_to_doubt_is_said(medium):
     noise = NOISE_SD * np.random.default_rng(1).normal(size=(4, 501))
-    result = locate(noise, medium, noise_sd=NOISE_SD, settings=SMALL)
+    result = locate(noise, medium, noise_sd=NOISE_SD, settings=SMALL, world=KNOWN)
     assert any("Noise alone" in warning for warning in result.warnings)
-    understated = locate(record(medium), medium, noise_sd=0.5 * NOISE_SD, settings=SMALL)
+    understated = locate(record(medium), medium, noise_sd=0.5 * NOISE_SD, settings=SMALL, world=KNOWN)
     assert any("receiver 2 is not explained" in warning for warning in understated.warnings)
     np.testing.assert_allclose(understated.misfit, 4.0, rtol=0.3)
-    edge = locate(record(medium, np.array([0.002, 0.3, 1.57])), medium, settings=SMALL)
+    edge = locate(record(medium, np.array([0.002, 0.3, 1.57])), medium, settings=SMALL, world=KNOWN)
     assert any("lower edge" in warning and "x_km" in warning for warning in edge.warnings)
 
 
@@ -138,7 +142,7 @@ def test_write(medium, located, tmp_path):
 )
 def test_an_observation_that_does_not_fit_is_refused(medium, changes, message):
     with pytest.raises(ZooError, match=message):
-        locate(observe(medium, **changes), medium, settings=SMALL)
+        locate(observe(medium, **changes), medium, settings=SMALL, world=KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_an_observation_that_does_not_fit_is_refused(medium, changes, message):
 )
 def test_damaged_traces_are_refused(medium, damage, message):
     with pytest.raises(ZooError, match=message):
-        locate(damage(record(medium)), medium, settings=SMALL)
+        locate(damage(record(medium)), medium, settings=SMALL, world=KNOWN)
 
 
 def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
@@ -161,9 +165,9 @@ def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
     samples = 50
     traces = np.pad(medium(SOURCE_KM[None])[0].numpy()[:, samples:], ((0, 0), (0, samples)))
     traces = traces + NOISE_SD * np.random.default_rng(0).normal(size=traces.shape)
-    known = locate(record(medium), medium, noise_sd=NOISE_SD, settings=SMALL)
+    known = locate(record(medium), medium, noise_sd=NOISE_SD, settings=SMALL, world=KNOWN)
     unknown = locate(
-        traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=UNKNOWN_ORIGIN_TIME_S
+        traces, medium, noise_sd=NOISE_SD, settings=SMALL, world=World.as_simulated(UNKNOWN_ORIGIN_TIME_S)
     )  # fmt: skip
     truth = np.append(SOURCE_KM, -samples * medium.time_step_s)
     assert unknown.converged, unknown.report()
@@ -180,7 +184,7 @@ def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["origin_time_s"]["mean"] == pytest.approx(-0.2, abs=0.02)
 
-    early = locate(traces, medium, noise_sd=NOISE_SD, settings=SMALL, origin_time_s=(-0.195, 0.3))
+    early = locate(traces, medium, noise_sd=NOISE_SD, settings=SMALL, world=World.as_simulated((-0.195, 0.3)))
     assert any("lower end of the origin times, -0.195 s" in warning for warning in early.warnings)
 
 
@@ -194,7 +198,7 @@ def test_an_unknown_origin_time_is_inferred(medium, tmp_path):
 )
 def test_a_range_of_origin_times_that_cannot_be_is_refused(medium, origin_time_s, message):
     with pytest.raises(ZooError, match=message):
-        locate(record(medium), medium, settings=SMALL, origin_time_s=origin_time_s)
+        locate(record(medium), medium, settings=SMALL, world=World.as_simulated(origin_time_s))
 
 
 def test_noise_before_the_event_gives_its_colour(medium):
@@ -206,31 +210,31 @@ def test_noise_before_the_event_gives_its_colour(medium):
     observation = observe(
         medium, traces=traces[order], receivers_km=medium.receivers_km[order], noise=noise[order, :1001]
     )  # fmt: skip
-    coloured = locate(observation, medium, settings=SMALL)
-    white = locate(observation, medium, noise_sd=coloured.noise_sd[order], settings=SMALL)
+    coloured = locate(observation, medium, settings=SMALL, world=KNOWN)
+    white = locate(observation, medium, noise_sd=coloured.noise_sd[order], settings=SMALL, world=KNOWN)
     np.testing.assert_allclose(coloured.noise_sd, noise.std(axis=1), rtol=0.1)
     assert any("1001 samples before the event" in note for note in coloured.notes)
     assert np.abs((coloured.mean_km - SOURCE_KM) / coloured.sd_km).max() < 3.5
     assert np.all(coloured.sd_km > 1.5 * white.sd_km)
     np.testing.assert_allclose(coloured.misfit, 1.0, atol=0.25)
     with pytest.raises(ZooError, match=r"noise before the event has shape \(3, 1001\)"):
-        locate(observe(medium, noise=noise[:3, :1001]), medium, settings=SMALL)
+        locate(observe(medium, noise=noise[:3, :1001]), medium, settings=SMALL, world=KNOWN)
 
 
 def test_an_unknown_sampler_is_refused(medium):
     with pytest.raises(UsageError, match="no sampler 'scm'. Did you mean smc"):
-        locate(record(medium), medium, settings=SMALL, sampler="scm")
+        locate(record(medium), medium, settings=SMALL, world=KNOWN, sampler="scm")
 
 
 def test_a_negative_seed_is_refused(medium):
     with pytest.raises(ZooError, match="seed is -1"):
-        locate(record(medium), medium, seed=-1, settings=SMALL)
+        locate(record(medium), medium, seed=-1, settings=SMALL, world=KNOWN)
 
 
 def test_a_model_that_is_no_emulator_is_refused(medium):
     wanted = r"object\) answers no question .* expected microseismic.traces. Models that answer it: ae_gp_emulator"
     with pytest.raises(ZooError, match=wanted):
-        locate(record(medium), object(), settings=SMALL)
+        locate(record(medium), object(), settings=SMALL, world=KNOWN)
 
 
 def save(path, medium, **changes):

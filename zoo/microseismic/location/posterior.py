@@ -137,7 +137,8 @@ class Posterior:
         """Return the figures to write, by the names of their files."""
         from zoo.microseismic.figures.location import corner_figure
 
-        return {"corner.png": corner_figure(self.samples.samples, self.source_km)}
+        columns = 4 if "origin_time_s" in self.parameters else 3
+        return {"corner.png": corner_figure(self.samples.samples[:, :columns], self.source_km)}
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Write `samples.npz`, the figures and, last, `summary.json` to a folder; return it.
