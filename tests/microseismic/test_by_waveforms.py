@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import obspy
@@ -219,6 +220,54 @@ def test_noise_before_the_event_gives_its_colour(medium):
     np.testing.assert_allclose(coloured.misfit, 1.0, atol=0.25)
     with pytest.raises(ZooError, match=r"noise before the event has shape \(3, 1001\)"):
         locate(observe(medium, noise=noise[:3, :1001]), medium, settings=SMALL, world=KNOWN)
+
+
+@pytest.fixture(scope="module")
+def faster():
+    """An earth 3 % faster than the emulator's."""
+    medium = HomogeneousMedium()
+    medium.velocity_km_s = 2.06
+    return medium
+
+
+def test_errors_of_the_world_cover_what_the_emulator_does_not_know(medium, faster):
+    """Another earth, another strength and a late clock: sure of itself and wrong without the world, right with it."""
+    places = [SOURCE_KM, np.array([0.7, 0.6, 1.2]), np.array([0.4, 0.8, 0.6])]
+    events = [2.5 * record(faster, place, seed, NOISE_SD / 5) for seed, place in enumerate(places)]
+    sure = locate(events[0], medium, noise_sd=NOISE_SD / 2, settings=SMALL, world=KNOWN)
+    assert np.abs((sure.mean_km - SOURCE_KM) / sure.sd_km).max() > 10
+    found = list(locate_many(events, medium, noise_sd=NOISE_SD / 2, settings=SMALL))
+    for one, place in zip(found, places, strict=True):
+        assert one.converged and not one.warnings, one.report()
+        assert np.abs((one.mean_km - place) / one.sd_km).max() < 3
+        assert "strength_times" in one.parameters and "strength = " in one.report()
+        strength = one.summary()["strength_times"]
+        assert abs(strength["mean"] - 2.5) < 3 * strength["sd"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda t: t * [[1], [-1], [1], [1]], "Receiver 1 fits better with its polarity reversed"),
+        (lambda t: t * [[1], [1], [2], [1]], "Receiver 2 is .* times as loud"),
+        (lambda t: np.clip(t, -0.4 * np.abs(t).max(), 0.4 * np.abs(t).max()), "Receiver . is clipped"),
+    ],
+)
+def test_the_receiver_at_fault_is_named(medium, damage, says):
+    traces = damage(record(medium, np.array([0.5, 0.5, 1.2]), noise_sd=NOISE_SD / 5))
+    found = locate(traces, medium, noise_sd=NOISE_SD / 5, settings=SMALL)
+    assert any(re.search(says, warning) for warning in found.warnings), found.report()
+
+
+def test_the_samplers_agree(medium):
+    """The engine against sequential Monte Carlo on the same likelihood: origin time, strength and earth unknown."""
+    event = record(medium, np.array([0.5, 0.4, 1.4]), noise_sd=NOISE_SD / 2)
+    options = {"noise_sd": NOISE_SD / 2, "settings": SMALL}
+    fast, slow = (locate(event, medium, sampler=name, **options) for name in ("population", "smc"))
+    assert np.all(np.abs(fast.mean_km - slow.mean_km) < 0.3 * slow.sd_km)
+    np.testing.assert_allclose(fast.sd_km, slow.sd_km, rtol=0.25)
+    assert abs(fast.log_evidence - slow.log_evidence) < 0.5
+    assert "Sampled by smc." in slow.notes
 
 
 def test_an_unknown_sampler_is_refused(medium):

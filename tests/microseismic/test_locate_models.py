@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -12,6 +13,9 @@ from zoo import cli, registry
 
 MODEL = "cvae_emulator"
 EVENT = 3
+AS_SIMULATED = (
+    "--velocity-error 0 --clock-error-ms 0 --gain-error 0 --strength known --pulse known --origin-time known"
+).split()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_an_event_is_located_from_both_kinds_of_file(event, capsys):
     ):
         out = folder / arguments[0].replace(".", "-")
         command = ["locate", str(folder / arguments[0]), *arguments[1:], "--model", MODEL, "--out", str(out), "--json"]
-        assert cli.main(command) == 0
+        assert cli.main([*command, *AS_SIMULATED]) == 0
         summary = json.loads(capsys.readouterr().out)
         assert summary == json.loads((out / "summary.json").read_text())
         assert summary["converged"] is True
@@ -62,6 +66,28 @@ def test_an_event_is_located_from_both_kinds_of_file(event, capsys):
         for name in ("corner.png", "traces.png", "samples.npz"):
             assert (out / name).stat().st_size > 5000
     np.testing.assert_allclose(means[0], means[1], atol=1e-3)
+
+
+def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
+    """By the defaults, so the strength is inferred: the second event is twice as strong as the first."""
+    folder, source, _ = event
+    with np.load(folder / "event.npz") as stored:
+        data = {key: stored[key].copy() for key in stored.files}
+    data["traces"] *= 2
+    np.savez(tmp_path / "twice.npz", **data)
+    command = ["locate", str(folder / "event.npz"), str(tmp_path / "twice.npz"), "--model", MODEL]
+    assert cli.main([*command, "--out", str(tmp_path / "out")]) == 0
+    assert "2 events are in" in capsys.readouterr().out
+    with open(tmp_path / "out" / "locations.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["event"] for row in rows] == ["event", "twice"]
+    for row in rows:
+        for axis, truth in zip(("x_km", "y_km", "z_km"), source, strict=True):
+            assert abs(float(row[axis]) - truth) < 3.5 * float(row[f"{axis}_sd"])
+        assert (tmp_path / "out" / row["event"] / "summary.json").exists()
+    one, two = (float(row["strength_times"]) for row in rows)
+    assert 1.5 < two / one < 2.6
+    assert cli.main([*command[:2], str(folder / "event.npz"), "--out", str(tmp_path / "again")]) == 2
 
 
 @pytest.mark.parametrize(

@@ -190,18 +190,22 @@ class Engine:
             return tf.repeat(values, 7, axis=0)
 
         heard = likelihood.features(around, seven(late_s), *data[:2])
-        value = likelihood.combine(*heard[:4], data[2], seven(late_s), seven(log_strength), seven(change))
-        value = tf.reshape(value, (n, 7))
         time_s, log_amplitude, along, energy, shaped = (tf.reshape(v, (n, 7, *v.shape[1:])) for v in heard)
         here = tuple(v[:, 0] for v in (time_s, log_amplitude, along, energy))
-        gradient = [(value[:, 1 + k] - value[:, 4 + k]) / (2 * probe[k]) for k in range(3)]
+        # Both sides of what does not need the emulator again, all in one call: that compiles once.
         others = {"origin_time_s": late_s, "log_strength": log_strength, "slowness_change": change}
-        for k, name in enumerate(likelihood.parameters[3:], start=3):
-            sides = []
-            for sign in (1.0, -1.0):
-                moved = {**others, name: others[name] + sign * probe[k]}
-                sides.append(likelihood.combine(*here, data[2], *moved.values()))
-            gradient.append((sides[0] - sides[1]) / (2 * probe[k]))
+        names = likelihood.parameters[3:]
+        sides = [(name, sign * probe[k]) for k, name in enumerate(names, start=3) for sign in (1.0, -1.0)]
+        rows = [
+            tf.concat([seven(value), *(value + step * (name == which) for which, step in sides)], 0)
+            for name, value in others.items()
+        ]
+        copies = [tf.concat([whole, *[centre] * len(sides)], 0) for whole, centre in zip(heard, here, strict=False)]
+        values = likelihood.combine(*copies, data[2], *rows)
+        value = tf.reshape(values[: 7 * n], (n, 7))
+        beside = tf.reshape(values[7 * n :], (len(sides), n))
+        gradient = [(value[:, 1 + k] - value[:, 4 + k]) / (2 * probe[k]) for k in range(3)]
+        gradient += [(beside[2 * k] - beside[2 * k + 1]) / (2 * probe[3 + k]) for k in range(len(names))]
 
         def slope(values: tf.Tensor) -> tf.Tensor:
             """Return derivatives along x, y, z: (n, 3, ...)."""
@@ -211,7 +215,6 @@ class Engine:
         one, zero = tf.ones((n, 1, receivers)), tf.zeros((n, 1, receivers))
         late = {"origin_time_s": one, "log_strength": zero, "slowness_change": time_s[:, :1]}
         loud = {"origin_time_s": zero, "log_strength": one, "slowness_change": zero}
-        names = likelihood.parameters[3:]
         d_time = tf.concat([slope(time_s), *(late[name] for name in names)], 1)
         d_amplitude = tf.concat([slope(log_amplitude), *(loud[name] for name in names)], 1)
         strength = tf.exp(2.0 * (here[1] + log_strength[:, None])) * here[3]
@@ -270,8 +273,12 @@ class Engine:
         return self._climbed(np.resize(ends[:_BEST], (_BEST, ends.shape[1])), _STEPS, data)
 
     def _climbed(self, starts: np.ndarray, steps: int, data: Sequence[tf.Tensor]) -> Climbed:
-        found = self._ascend(tf.constant(starts, tf.float32), tf.constant(steps), *data)
-        return Climbed(*(np.asarray(part, np.float64) for part in found))
+        # In parts of one size, for which the curvature is compiled.
+        parts = [
+            self._ascend(tf.constant(starts[k : k + _BEST], tf.float32), tf.constant(steps), *data)
+            for k in range(0, len(starts), _BEST)
+        ]
+        return Climbed(*(np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True)))
 
     def modes(self, climbed: Climbed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return places (m, d), covariances (m, d, d) and log-likelihoods (m,) of the ends that differ, best first."""

@@ -243,23 +243,19 @@ class WorldLikelihood:
         bend = (16.0 * (high + low) - 30.0 * here - (high2 + low2)) / (12.0 * step**2)
         away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
         earth = (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
-        results, grids, tops = [], [], []
-        for scale in self.scales:
-            variance = (scale**2 * earth + self.timing_sd_s**2)[..., None]
-            precision = tf.maximum(-bend, 0.0) + 1.0 / variance
-            root = tf.sqrt(precision)
-            # The parabola's top, seen from the lag; where it lies far outside the lag's cell, another cell holds it.
-            top = (slope - away / variance) / precision
-            top = tf.clip_by_value(top, -0.5 * step - 3.0 / root, 0.5 * step + 3.0 / root)
-            share = tf.math.erf((0.5 * step - top) * root * math.sqrt(0.5)) + tf.math.erf(
-                (0.5 * step + top) * root * math.sqrt(0.5)
-            )
-            cells = here - 0.5 * away**2 / variance + 0.5 * precision * top**2
-            cells += tf.math.log(tf.maximum(0.5 * share, 1e-30)) - tf.math.log(root * tf.sqrt(variance))
-            results.append(tf.reduce_logsumexp(cells, axis=-1))
-            grids.append(cells)
-            tops.append(away + top)
-        return tf.stack(results), (tf.stack(grids), tf.stack(tops), v, surplus[..., 2:-2])
+        # All scales at once, along the first axis.
+        scales = np.array(self.scales, np.float32)[:, None, None, None]
+        variance = (scales**2) * earth[..., None] + self.timing_sd_s[:, None] ** 2
+        precision = tf.maximum(-bend, 0.0) + 1.0 / variance
+        root = tf.sqrt(precision)
+        # The parabola's top, seen from the lag; where it lies far outside the lag's cell, another cell holds it.
+        edge = 0.5 * step + 3.0 / root
+        top = tf.clip_by_value((slope - away / variance) / precision, -edge, edge)
+        upper, lower = ((0.5 * step + sign * top) * root * math.sqrt(0.5) for sign in (-1.0, 1.0))
+        share = 0.5 * (tf.math.erf(upper) + tf.math.erf(lower))
+        cells = here - 0.5 * away**2 / variance + 0.5 * precision * top**2
+        cells += tf.math.log(tf.maximum(share, 1e-30)) - tf.math.log(root * tf.sqrt(variance))
+        return tf.reduce_logsumexp(cells, axis=-1), (cells, away + top, v, surplus[..., 2:-2])
 
     def split(self, points: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return places (n, 3), origin times, log strengths and slowness changes (n,) of points (n, d)."""

@@ -29,4 +29,12 @@ class WorldSampler(Sampler):
         rng = np.random.default_rng(seed)
         size = min(size or self.settings.screen, len(points))
         points = points[rng.choice(len(points), size, replace=False)]
+        # What the bank does not scan, or only coarsely, is spread: differences of particles are all that moves them.
+        spread = {
+            "origin_time_s": self.engine.every * self.engine.likelihood.step_s,
+            "log_strength": 0.1,
+            "slowness_change": self.engine.likelihood.world.velocity_error,
+        }
+        sd = np.array([0.0, 0.0, 0.0, *(spread[name] for name in self.engine.likelihood.parameters[3:])])
+        points = np.clip(points + sd * rng.normal(size=points.shape), self.lower, self.upper)
         return points, self.evaluate(points, data)
