@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import microseismic_earths as earths
 import numpy as np
@@ -25,10 +26,11 @@ NOISE = 0.03
 
 @dataclass(frozen=True)
 class Case:
-    """One row: traces (events, receivers, time) without noise, what a recorder does to them, and what is expected."""
+    """One row: traces (events, receivers, time) without noise, or what simulates them; what a recorder does; and
+    what is expected."""
 
     name: str
-    traces: np.ndarray
+    traces: np.ndarray | Callable[[], np.ndarray]
     record: Callable[[int, np.ndarray], np.ndarray] = lambda event, traces: traces
     culprit: str = ""
     known: bool = False
@@ -74,23 +76,29 @@ def field_cases() -> tuple[object, np.ndarray, float, list[Case]]:
     import zoo
 
     model, places = zoo.load(str(earths.emulator())), earths.places_km()
-    traces = {name: earths.with_pulse(earths.events(name), 1.0) for name in earths.EARTHS}
-    true = traces["true"]
+    true = earths.with_pulse(earths.events("true"), 1.0)
     times_s = np.asarray(model.arrival(places, model.source_features(places))[0])
     cases = list(shifted_cases(true, times_s, earths.RATE_HZ))
-    cases[2:2] = [Case(f"earth {name}", made) for name, made in traces.items() if "," not in name and name != "true"]
+
+    def simulated(name: str) -> np.ndarray:
+        return earths.with_pulse(earths.events(name), 1.0)
+
+    others = [name for name in earths.EARTHS if "," not in name and name != "true"]
+    cases[2:2] = [Case(f"earth {name}", partial(simulated, name)) for name in others]
     short = earths.events("true")
     for ratio in (0.7, 1.5):
-        row = f"pulse {ratio:g}"
-        cases.append(Case(row, earths.with_pulse(short, ratio)))
-        cases.append(Case(f"fault: {row}", earths.with_pulse(short, ratio), culprit="pulse"))
-    random = np.random.default_rng(8)
-    (all_at_once,) = (name for name in earths.EARTHS if "," in name)
-    mixed = earths.with_pulse(earths.events(all_at_once), 0.85)
-    shift = 0.005 * random.normal(size=times_s.shape) * times_s
-    shift += 0.001 * np.eye(4)[np.arange(len(mixed)) % 4]
-    strength = np.exp(random.uniform(-1.15, 1.15, len(mixed)))
-    cases.append(Case("all at once, half size", strength[:, None, None] * late(mixed, shift, earths.RATE_HZ)))
+        cases.append(Case(f"pulse {ratio:g}", earths.with_pulse(short, ratio), culprit="pulse"))
+
+    def everything() -> np.ndarray:
+        random = np.random.default_rng(8)
+        (name,) = (name for name in earths.EARTHS if "," in name)
+        shift = 0.005 * random.normal(size=times_s.shape) * times_s
+        shift += 0.001 * np.eye(4)[np.arange(len(times_s)) % 4]
+        strength = np.exp(random.uniform(-1.15, 1.15, len(times_s)))
+        mixed = earths.with_pulse(earths.events(name), 0.85)
+        return strength[:, None, None] * late(mixed, shift, earths.RATE_HZ)
+
+    cases.append(Case("all at once, half size", everything))
     return model, places, NOISE * float(np.median(np.abs(true).max(axis=-1))), cases
 
 
@@ -125,12 +133,13 @@ def main() -> None:
     for case in cases:
         if not any(word in case.name for word in args.only):
             continue
+        traces = case.traces() if callable(case.traces) else case.traces
         count = min(len(places), 2 * args.events if "all at once" in case.name else args.events)
         found, cpu_s = [], []
         world = World.as_simulated() if case.known else World()
         for event in range(count):
             random = np.random.default_rng(10_000 + event)
-            recorded = case.traces[event] + noise_sd * random.normal(size=case.traces[event].shape)
+            recorded = traces[event] + noise_sd * random.normal(size=traces[event].shape)
             recorded = case.record(event, recorded)
             observation = Observation(recorded, 1.0 / model.time_step_s, receivers, noise_sd, places[event])
             if not event:

@@ -337,6 +337,42 @@ def test_read_miniseed_with_receivers_by_station(medium, tmp_path):
     assert observation.sampling_rate_hz == 250.0
 
 
+def test_starts_rates_and_lengths_that_differ_are_brought_together(medium, tmp_path):
+    """Starts 4 and 6 ms apart, a rate off by rounding, a short trace: the times of the samples are what counts."""
+    stream, path, csv = waveforms(medium, tmp_path)
+    pure = medium(SOURCE_KM[None])[0].numpy()
+    for trace, row in zip(stream, pure, strict=True):
+        trace.data = row.astype(np.float64)
+    stream[1].stats.starttime += 0.004
+    stream[1].data = stream[1].data[1:]
+    frequency = np.fft.rfftfreq(1002, 0.004)
+    moved = np.fft.irfft(np.fft.rfft(pure[2], 1002) * np.exp(2j * np.pi * frequency * 0.006), 1002)[:480]
+    stream[2].stats.starttime += 0.006
+    stream[2].data = moved
+    stream[3].stats.sampling_rate = 250.00001
+    stream.write(path, format="MSEED")
+    observation = read_traces(path, csv)
+    assert observation.traces.shape[1] == 480
+    time_s = 0.006 + 0.004 * np.arange(480)
+    for row, whole in zip(observation.traces, pure, strict=True):
+        expected = np.interp(time_s, np.arange(501) * 0.004, whole)
+        assert np.abs(row - expected).max() < 0.03 * np.abs(whole).max()
+
+
+def test_a_long_record_is_cut_around_the_event(medium):
+    """Three seconds before the event and one after it: the noise is taken from there."""
+    rng = np.random.default_rng(3)
+    record_ = NOISE_SD / 3 * rng.normal(size=(4, 1501))
+    record_[:, 750:1251] += medium(SOURCE_KM[None])[0].numpy()
+    found = locate(Observation(record_, 250.0, medium.receivers_km), medium, settings=SMALL)
+    assert any("cut from the record" in note for note in found.notes)
+    assert any("samples before the event" in note for note in found.notes)
+    np.testing.assert_allclose(found.noise_sd, NOISE_SD / 3, rtol=0.1)
+    assert np.abs((found.mean_km - SOURCE_KM) / found.sd_km).max() < 3
+    with pytest.raises(ZooError, match="No arrival stands out"):
+        locate(Observation(NOISE_SD * rng.normal(size=(4, 1501)), 250.0, medium.receivers_km), medium, settings=SMALL)
+
+
 def test_unusable_waveform_files_are_refused(medium, tmp_path):
     stream, path, csv = waveforms(medium, tmp_path)
 
@@ -354,12 +390,12 @@ def test_unusable_waveform_files_are_refused(medium, tmp_path):
     double[0].stats.station = "OB1"
     double[0].stats.channel = "HHZ"
     refused(double, "several traces")
-    late = stream.copy()
-    late[2].stats.starttime += 1.0
-    refused(late, "different start times")
-    short = stream.copy()
-    short[2].data = short[2].data[:400]
-    refused(short, "different numbers of samples")
+    apart = stream.copy()
+    apart[2].stats.starttime += 3.0
+    refused(apart, "no time in common: OB0 .* to ")
+    slow = stream.copy()
+    slow[2].stats.sampling_rate = 200.0
+    refused(slow, "different sampling rates")
     gap = stream.copy()
     gap += gap[1].copy()
     gap[1].data, gap[-1].data = gap[1].data[:200], gap[-1].data[300:]

@@ -18,7 +18,9 @@ EXAMPLES = """\
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
     locate = commands.add("locate", _locate, "locate an event by its waveforms or its arrival times")
-    locate.add_argument("traces", nargs="+", help="npz, or any file that ObsPy reads; one event a file")
+    locate.add_argument(
+        "traces", nargs="+", help="npz, any file that ObsPy reads, or (by arrivals) picks; one event a file"
+    )
     locate.add_argument("--model", default="pca_gp_emulator", help="emulator of traces (default %(default)s)")
     locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
@@ -105,8 +107,14 @@ def _locate(args: argparse.Namespace) -> None:
 
 
 def _located(args: argparse.Namespace, path: str, seed: int):
-    from zoo.microseismic.location.trace_files import read_traces
+    from zoo.field.picks import holds_picks
+    from zoo.microseismic.location.trace_files import read_event_picks, read_traces
 
+    if args.by == "arrivals" and holds_picks(path):
+        picks, notes = read_event_picks(path, args.receivers)
+        # Times of day say nothing of the origin.
+        found = _by_arrivals(args, picks, seed, known=args.origin_time == "known", pick_sd="auto")
+        return dataclasses.replace(found, notes=(*notes, *found.notes))
     observation = read_traces(path, args.receivers)
     if args.noise_sd is not None:
         observation = dataclasses.replace(observation, noise_sd=args.noise_sd, noise=None)
@@ -114,15 +122,19 @@ def _located(args: argparse.Namespace, path: str, seed: int):
         from zoo.microseismic.location.by_waveforms import ENGINE, locate
 
         return locate(observation, args.model, seed=seed, sampler=args.sampler or ENGINE, world=_world(args))
+    return _by_arrivals(args, observation, seed, known=args.origin_time != "unknown")
+
+
+def _by_arrivals(args: argparse.Namespace, data, seed: int, known: bool, pick_sd: str | None = None):
     from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 
     return locate_by_arrivals(
-        observation,
+        data,
         args.velocity_model,
         likelihood=args.likelihood,
-        pick_sd_s=args.pick_sd,
+        pick_sd_s=pick_sd if args.pick_sd is None else args.pick_sd,
         pulse_sigma_s=args.pulse_sigma,
-        origin_time_known=args.origin_time != "unknown",
+        origin_time_known=known,
         seed=seed,
         sampler=args.sampler or "smc",
     )

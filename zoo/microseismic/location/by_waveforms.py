@@ -23,6 +23,7 @@ import numpy as np
 from zoo import registry
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import digest
+from zoo.microseismic.location.cutting import cut
 from zoo.microseismic.location.engine import Engine, self_check
 from zoo.microseismic.location.explanation import explain
 from zoo.microseismic.location.faults import find_faults
@@ -184,10 +185,14 @@ def locate(
     check_seed(seed)
     model, _ = registry.model_for(model, "microseismic.traces")
     observation = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
-    matched = match(observation, model)
     world = _checked(world or World(), model)
+    cut_notes: tuple[str, ...] = ()
+    # With a known origin time, only the first sample can be it.
+    if np.ndim(observation.traces) == 2 and observation.traces.shape[1] > model.samples and world.origin_time_s:
+        observation, _, cut_notes = cut(observation, model)
+    matched = match(observation, model)
     noise, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise)
-    notes = [*matched.notes, *noise_notes, world.described()]
+    notes = [*cut_notes, *matched.notes, *noise_notes, world.described()]
 
     engine = _engine(model, matched.receivers, world, settings.screen)
     likelihood = engine.likelihood
@@ -305,7 +310,8 @@ def _doubts(
     if world.is_as_simulated:
         return [], said
     # A wide posterior reaches an edge wherever the event is: that is no fault.
-    return [text for text in said if "edge" in text], [text for text in said if "edge" not in text]
+    edges = [text for text in said if "The posterior reaches" in text]
+    return edges, [text for text in said if text not in edges]
 
 
 def _checked(world: World, model: Any) -> World:

@@ -7,13 +7,20 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
+from zoo.microseismic.location.picks import PICK_SD_S, Picks
 
+if TYPE_CHECKING:
+    import obspy
+
+# Rates that differ by less, Hz, differ by rounding; so do starts that differ by less than this part of a sample.
+_SAME_RATE, _SAME_START = 1e-3, 1e-3
 _RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
 
 
@@ -47,6 +54,54 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
     if zipfile.is_zipfile(path) or path.suffix == ".npz":
         return _read_npz(path)
     return _read_obspy(path, receivers_path)
+
+
+def read_event_picks(
+    path: str | os.PathLike, receivers_path: str | os.PathLike | None
+) -> tuple[Picks, tuple[str, ...]]:
+    """Read the P picks of one event, from whatever `zoo.field.picks.read_picks` reads.
+
+    Args:
+        path: CSV, NonLinLoc's .obs, QuakeML, or a folder of `zoo annotate`.
+        receivers_path: CSV file with the columns station, x_km, y_km, z_km.
+
+    Returns:
+        The picks, in seconds after the start of the second of the first one, with the errors that the file states
+        (`PICK_SD_S` where it states none); and notes.
+
+    Raises:
+        ZooError: a file cannot be read, holds several events, or no pick of a known station.
+    """
+    from zoo.field.picks import read_picks
+
+    if receivers_path is None:
+        raise ZooError(f"{path} holds no receiver coordinates. Add `--receivers` with a CSV of {_RECEIVER_COLUMNS}.")
+    receivers_km = _read_receivers(Path(receivers_path))
+    found = read_picks(path)
+    notes = list(found.notes)
+    events = np.unique(found.event)
+    if len(events) > 1:
+        raise ZooError(f"{path} holds the picks of {len(events)} events; give one event a file.")
+    p_waves = found.select(found.phase == "P")
+    if len(p_waves) < len(found):
+        notes.append(f"{len(found) - len(p_waves)} picks of S are left out: travel times are those of P.")
+    names = [code.split(".")[-1] if code not in receivers_km else code for code in p_waves.station]
+    unknown = sorted({name for name in names if name not in receivers_km})
+    if unknown:
+        notes.append(f"Picks of stations that are not in the receiver file are left out: {', '.join(unknown)}.")
+    used = {name: row for row, name in reversed(list(enumerate(names))) if name in receivers_km}
+    if not used:
+        raise ZooError(
+            f"No P pick of {path} is of a station of {receivers_path} (it has: {', '.join(receivers_km)}; the picks: "
+            f"{', '.join(unknown) or 'none of P'})."
+        )
+    rows = list(used.values())
+    times_s = p_waves.time_s[rows]
+    stated_s = p_waves.uncertainty_s[rows]
+    sds_s = np.where(np.isfinite(stated_s) & (stated_s > 0), stated_s, PICK_SD_S)
+    return Picks(np.array([receivers_km[name] for name in used]), times_s - np.floor(times_s.min()), sds_s), tuple(
+        notes
+    )
 
 
 def _read_npz(path: Path) -> Observation:
@@ -104,16 +159,41 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
             )
         if np.ma.is_masked(trace.data):
             raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
-    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", 1e-6)
-    _check_alike([trace.stats.npts for trace in stream], stations, "numbers of samples", 0)
-    start = stream[0].stats.starttime
-    half_sample_s = 0.5 * stream[0].stats.delta
-    _check_alike([t.stats.starttime - start for t in stream], stations, "start times (s)", half_sample_s)
+    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", _SAME_RATE)
     return Observation(
-        traces=np.stack([np.asarray(trace.data, np.float64) for trace in stream]),
+        traces=_together(stream, stations),
         sampling_rate_hz=float(stream[0].stats.sampling_rate),
         receivers_km=np.array([receivers_km[station] for station in stations]),
     )
+
+
+def _together(stream: obspy.Stream, stations: Sequence[str]) -> np.ndarray:
+    """Return traces (stations, time) on the samples of the latest start, cut to what all have.
+
+    A start between those samples is moved there by a shift of the phase of each frequency.
+    """
+    step_s = stream[0].stats.delta
+    start = max(trace.stats.starttime for trace in stream)
+    rows = []
+    for trace in stream:
+        late = float(start - trace.stats.starttime) / step_s
+        whole = int(np.floor(late + _SAME_START))
+        data = np.asarray(trace.data, np.float64)
+        if whole >= len(data):
+            each = ", ".join(
+                f"{name} {t.stats.starttime} to {t.stats.endtime}" for name, t in zip(stations, stream, strict=True)
+            )
+            raise ZooError(f"The stations have no time in common: {each}. Give the records of one event.")
+        part = late - whole
+        if abs(part) > _SAME_START:
+            frequency = np.fft.rfftfreq(2 * len(data))
+            mirrored = np.concatenate([data, data[::-1]])  # so that the ends do not jump
+            data = np.fft.irfft(np.fft.rfft(mirrored) * np.exp(2j * np.pi * frequency * part), 2 * len(data))[
+                : len(data)
+            ]
+        rows.append(data[whole:])
+    shortest = min(len(row) for row in rows)
+    return np.stack([row[:shortest] for row in rows])
 
 
 def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, tolerance: float) -> None:
