@@ -74,6 +74,7 @@ def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
     with np.load(folder / "event.npz") as stored:
         data = {key: stored[key].copy() for key in stored.files}
     data["traces"] *= 2
+    data["noise_sd"] = 2 * data["noise_sd"]
     np.savez(tmp_path / "twice.npz", **data)
     command = ["locate", str(folder / "event.npz"), str(tmp_path / "twice.npz"), "--model", MODEL]
     assert cli.main([*command, "--out", str(tmp_path / "out")]) == 0

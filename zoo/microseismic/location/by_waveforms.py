@@ -295,7 +295,13 @@ def _sampled(
     compiled = cached(
         likelihood, ("sampler", settings), lambda: WorldSampler(engine, settings)
     )  # fmt: skip
-    samples, convergence = sample(compiled, found.data, name, seed)
+    try:
+        samples, convergence = sample(compiled, found.data, name, seed)
+    except np.linalg.LinAlgError:
+        # Particles that all lie in a plane, or on one point: the engine's own answer, and its problem, stand.
+        if sampler != ENGINE:
+            raise
+        return found, self_check(found.samples), "The importance draws were too uneven, and smc did not move."
     return replace(found, samples=samples), convergence, said
 
 
