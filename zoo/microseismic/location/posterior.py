@@ -186,7 +186,7 @@ def waveform_warnings(
     """Return what speaks against a location by waveforms.
 
     Args:
-        parameters: names, as in `Posterior`.
+        parameters: names, as in `Posterior`; what is sampled beyond them has no edge that matters.
         samples: of the posterior.
         sampler: its box is the prior.
         log_bayes_factor: log evidence of an event minus that of noise alone.
@@ -194,6 +194,8 @@ def waveform_warnings(
     """
     warnings = []
     for index, side, edge in edges_reached(samples, sampler):
+        if index >= len(parameters):
+            continue
         if parameters[index] in AXES:
             warnings.append(
                 f"The posterior reaches the {side} edge of the emulator's training volume, {parameters[index]} = "
