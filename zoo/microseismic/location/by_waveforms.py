@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError, did_you_mean
 from zoo.files import digest
 from zoo.microseismic.location.cutting import cut
 from zoo.microseismic.location.engine import Engine, self_check
@@ -32,7 +32,7 @@ from zoo.microseismic.location.observation import Observation, match
 from zoo.microseismic.location.posterior import Posterior, waveform_warnings
 from zoo.microseismic.location.trace_files import read_traces
 from zoo.microseismic.location.trace_likelihood import noise_log_density
-from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World
+from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World, within_record
 from zoo.microseismic.location.world_fit import WorldFit, fit
 from zoo.microseismic.location.world_likelihood import WorldLikelihood
 from zoo.microseismic.location.world_sampler import WorldSampler
@@ -185,7 +185,7 @@ def locate(
     check_seed(seed)
     model, _ = registry.model_for(model, "microseismic.traces")
     observation = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
-    world = _checked(world or World(), model)
+    world = within_record(world or World(), model)
     cut_notes: tuple[str, ...] = ()
     # With a known origin time, only the first sample can be it.
     if np.ndim(observation.traces) == 2 and observation.traces.shape[1] > model.samples and world.origin_time_s:
@@ -204,7 +204,7 @@ def locate(
     samples = found.samples
     draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
     heard = explain(
-        likelihood, samples.samples[draws], found.data, matched.traces, noise, found.pulse, found.shape
+        engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse, found.shape
     )  # fmt: skip
     # The likelihood is relative to noise alone.
     log_bayes_factor = samples.log_evidence
@@ -318,22 +318,3 @@ def _doubts(
     # A wide posterior reaches an edge wherever the event is: that is no fault.
     edges = [text for text in said if "The posterior reaches" in text]
     return edges, [text for text in said if text not in edges]
-
-
-def _checked(world: World, model: Any) -> World:
-    """Return the world with its range of origin times as two numbers, or refuse it."""
-    if world.origin_time_s is None:
-        return world
-    duration_s = (model.samples - 1) * model.time_step_s
-    try:
-        earliest, latest = (float(time) for time in world.origin_time_s)
-    except (TypeError, ValueError) as error:
-        raise ZooError(
-            f"origin_time_s is {world.origin_time_s!r}; expected two numbers, earliest and latest in s."
-        ) from error
-    if not -duration_s < earliest < latest < duration_s:
-        raise ZooError(
-            f"The origin time is between {earliest:g} and {latest:g} s; expected earliest < latest, both less "
-            f"than the {duration_s:g} s of the emulated traces away from the first sample."
-        )
-    return replace(world, origin_time_s=(earliest, latest))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
+from zoo.microseismic.location.engine import Engine
 from zoo.microseismic.location.noise import Noise, whiten
-from zoo.microseismic.location.world_likelihood import WorldLikelihood
-from zoo.microseismic.models.emulator import ShiftAndScale
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Explanation:
 
 
 def explain(
-    likelihood: WorldLikelihood,
+    engine: Engine,
     points: np.ndarray,
     data: tuple,
     traces: np.ndarray,
@@ -50,36 +48,28 @@ def explain(
     shape: float | np.ndarray,
 ) -> Explanation:
     """Compare posterior draws (n, d) with the data that they were inferred from; see `WorldLikelihood.data`."""
+    likelihood = engine.likelihood
     step_s, samples, first = likelihood.step_s, likelihood.samples, likelihood.first_lag
     reference = likelihood.frames.reference
-    places, late, strength, change = likelihood.split(tf.constant(points, tf.float32))
-    frames, time_s, amplitude = likelihood.frames(places)
-    time_s, log_amplitude, along, energy, _ = likelihood.features(places, late, *map(tf.constant, data[:2]))
-    _, (cells, late_at, v, surplus) = likelihood._receivers(
-        time_s, log_amplitude, along, energy, tf.constant(data[2]), late, strength, change
-    )
-    cells = cells.numpy() + np.log(likelihood.weights)[:, None, None, None]
+    coefficients, time_s, log_amplitude, along, cells, late_at, v, surplus = engine.explained(points, data)
+    late, strength, change = (np.asarray(part, np.float64) for part in likelihood.split(points)[1:])
+    cells = cells + np.log(likelihood.weights)[:, None, None, None]
     share = np.exp(cells - cells.max(axis=(0, 3), keepdims=True))
-    surplus = surplus.numpy()
     best = share.sum(axis=0).argmax(axis=-1)[..., None]
     # Around the most probable lag, where the correlation is one hill.
     share *= np.abs(np.arange(share.shape[-1]) - best) <= 1
-    late_s = np.sum(share * late_at.numpy(), axis=(0, 3)) / np.sum(share, axis=(0, 3))
-    time_s, late, strength, change = (np.asarray(part, np.float64) for part in (time_s, late, strength, change))
+    late_s = np.sum(share * late_at, axis=(0, 3)) / np.sum(share, axis=(0, 3))
     middle_s = time_s * (1 + change[:, None]) + late[:, None]
-    gain = 1.0 + v.numpy() * np.take_along_axis(surplus, best, -1)[..., 0]
+    gain = 1.0 + v * np.take_along_axis(surplus, best, -1)[..., 0]
     world = likelihood.world
     prior_sd = np.sqrt((world.velocity_error * time_s) ** 2 + world.clock_error_s**2 + likelihood.timing_sd_s**2)
 
     # The frames themselves, with the pulse of this event.
     plain = likelihood.filtered_basis(np.ones((len(traces), 1)), pulse)
-    shaped = np.einsum("nrt,rpt,rpj->nrj", frames.numpy(), likelihood.bank.basis, plain, optimize=True)
+    shaped = np.einsum("nrp,rpj->nrj", coefficients, plain, optimize=True)
     shift = (middle_s + late_s) / step_s - reference
-    mover = ShiftAndScale(first, first + likelihood.lags)
     height = np.exp(np.asarray(log_amplitude) + strength[:, None]) * gain
-    predicted = mover.call(
-        tf.constant(shaped, tf.float32), tf.constant(shift, tf.float32), tf.constant(height, tf.float32)
-    ).numpy()
+    predicted = engine.moved(shaped, shift, height)
 
     white, order, taps = likelihood.whitened(traces, noise)
     basis = likelihood.filtered_basis(taps, pulse)
@@ -104,7 +94,7 @@ def explain(
     pulse_misfit = np.sqrt(np.maximum(left - noise_power, 0.0) / power)
     centre = np.rint(middle_s / step_s - reference - first).astype(int)
     window = centre[..., None] + np.arange(-likelihood.reach, likelihood.reach + 1)
-    nearby = np.take_along_axis(along.numpy(), np.clip(window, 0, likelihood.lags - 1), axis=-1)
+    nearby = np.take_along_axis(along, np.clip(window, 0, likelihood.lags - 1), axis=-1)
     sd = np.sqrt(noise.sd[:, None] ** 2 + moved / gain_of_filter[:, None] + spread
                  + (likelihood.shape_error[:, None] * np.abs(traces).max(axis=-1, keepdims=True)) ** 2)  # fmt: skip
     return Explanation(

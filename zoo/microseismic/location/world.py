@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from zoo.errors import ZooError
 
@@ -77,3 +78,30 @@ class World:
             f"pulse {'as simulated' if self.pulse_known else 'unknown'}",
         ]
         return f"Errors of the world (standard deviations): {', '.join(words)}."
+
+
+def within_record(world: World, model: Any) -> World:
+    """Return the world with its range of origin times as two numbers.
+
+    Args:
+        world: errors of the world.
+        model: emulator, whose traces last `samples` times `time_step_s`.
+
+    Raises:
+        ZooError: the range is not one, or does not fit the traces.
+    """
+    if world.origin_time_s is None:
+        return world
+    duration_s = (model.samples - 1) * model.time_step_s
+    try:
+        earliest, latest = (float(time) for time in world.origin_time_s)
+    except (TypeError, ValueError) as error:
+        raise ZooError(
+            f"origin_time_s is {world.origin_time_s!r}; expected two numbers, earliest and latest in s."
+        ) from error
+    if not -duration_s < earliest < latest < duration_s:
+        raise ZooError(
+            f"The origin time is between {earliest:g} and {latest:g} s; expected earliest < latest, both less "
+            f"than the {duration_s:g} s of the emulated traces away from the first sample."
+        )
+    return replace(world, origin_time_s=(earliest, latest))

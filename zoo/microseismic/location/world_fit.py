@@ -17,7 +17,7 @@ _PULSE_STEP, _PULSE_SD, _PULSE_RANGE = 1.15, 0.3, (0.5, 2.2)
 _SHAPE_STEP, _SHAPE_SD, _SHAPE_RANGE = 1.6, 0.7, (0.5, 6.0)
 # A change of a pulse that is smaller, in logarithm, is none.
 _SAME_PULSE, _SAME_SHAPE, _OTHER_PULSE = 0.03, 0.2, 0.1
-_PASSES = 3
+_PASSES = 6
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,6 @@ def fit(engine: Engine, traces: np.ndarray, noise: Noise, seed: int = 0) -> Worl
             climbed = engine.climb(engine.screen(tensors(data)), tensors(data))
         else:
             climbed = engine.climb_on(climbed, tensors(data))
-        if pulse_moved < _OTHER_PULSE:
-            break
     return WorldFit(engine.sample(data, seed, climbed), data, float(pulse), float(shape))
 
 

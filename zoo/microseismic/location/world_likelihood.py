@@ -50,7 +50,7 @@ _REACH_SD = 4.0
 _ROOM = 30
 # Log strengths and slowness changes reach so far.
 _LOG_STRENGTH = 14.0
-_CHANGE_SD = 5.0
+CHANGE_SD = 5.0
 # Shape of the first pulse in another earth: as wrong as this many times the velocity error.
 SHAPE_PER_VELOCITY = 2.5
 # A sharper pulse amplifies what the emulator does not know at high frequencies: at most so much.
@@ -113,7 +113,7 @@ class WorldLikelihood:
         others = {
             "origin_time_s": (self.world.origin_time_s or (0, 0))[side],
             "log_strength": sign * _LOG_STRENGTH,
-            "slowness_change": sign * _CHANGE_SD * self.world.velocity_error,
+            "slowness_change": sign * CHANGE_SD * self.world.velocity_error,
         }
         return np.concatenate([(self.lower_km, self.upper_km)[side], [others[name] for name in self.parameters[3:]]])
 
@@ -209,6 +209,21 @@ class WorldLikelihood:
         energy = tf.reduce_sum(shaped * shaped, axis=-1)
         return time_s, tf.math.log(tf.maximum(amplitude, 1e-30)), along, energy, shaped
 
+    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor):
+        """Return all that `zoo.microseismic.location.explanation` needs of points (n, d), to be compiled once.
+
+        Returns:
+            Coefficients of the frames (n, receivers, components); what `features` returns first: times, log amplitudes,
+            correlations; and cells, their times, gain variances and surpluses of `_receivers`.
+        """
+        places, late_s, log_strength, change = self.split(points)
+        # Computed again by `features`: the compiler sees that it is the same.
+        frames, _, _ = self.frames(places)
+        coefficients = tf.einsum("nrt,rpt->nrp", frames, tf.constant(self.bank.basis))
+        time_s, log_amplitude, along, energy, _ = self.features(places, late_s, correlation, energetic)
+        _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
+        return coefficients, time_s, log_amplitude, along, *inner
+
     def combine(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change) -> tf.Tensor:
         """Return the log-likelihood (n,) of what `features` returned, with gains and time terms integrated out."""
         values, _ = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
@@ -220,7 +235,7 @@ class WorldLikelihood:
         if not v:
             return tf.zeros_like(change)
         # Relative to the box, over which the evidence averages.
-        return -0.5 * (change / v) ** 2 + math.log(2 * _CHANGE_SD / math.sqrt(2 * math.pi))
+        return -0.5 * (change / v) ** 2 + math.log(2 * CHANGE_SD / math.sqrt(2 * math.pi))
 
     def _receivers(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change):
         """Return the log-likelihood of each scale and receiver (s, n, r), and the lags' weights with their grid."""
