@@ -14,6 +14,8 @@ from zoo.data.download import fetch
 from zoo.errors import UsageError, ZooError
 from zoo.foreign import check_npy
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
+from zoo.microseismic.physics.layers import layered_model, read_layers
+from zoo.microseismic.physics.simulation import grid_points
 from zoo.settings import Setting, read
 
 from . import published
@@ -27,7 +29,9 @@ class SimulatedConfig(tfds.core.BuilderConfig):
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
-    """npz that `zoo.microseismic.read_model` reads; empty: the marine model on a grid of `spacing_m`."""
+    """npz that `zoo.microseismic.read_model` reads, or a CSV table of layers; empty: the marine model.
+
+    The last two are put on a grid of `spacing_m`."""
     receivers_km: tuple[tuple[float, float, float], ...] = ()
     sources: int = 4000
     """Half of them for training, a quarter each for validation and test."""
@@ -109,7 +113,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     SETTINGS = {
         "velocity_model": Setting(
             "",
-            "npz of the earth, as zoo.microseismic.read_model reads it; empty: the marine model",
+            "npz of the earth, as zoo.microseismic.read_model reads it, or a CSV table of layers (columns depth_m, "
+            "vp_m_s, vs_m_s, density_kg_m3; the lowest is as thick as the one above it); empty: the marine model",
             "ours",
             kind="file",
         ),
@@ -121,7 +126,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         ),
         "spacing_m": Setting(
             marine.SPACING_M,
-            "grid spacing of the marine model along x, y, z (a velocity model brings its own)",
+            "grid spacing of the marine model, or of layers, along x, y, z (an npz brings its own)",
             "section 2.1",
             unit="m",
             low=1.0,
@@ -262,18 +267,15 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
 
 def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarray, np.ndarray]:
-    """Return the earth model, and the nodes of receivers (R, 3) and sources (S, 3)."""
-    if config.velocity_model:
+    """Return the earth model, and receivers (R, 3) and sources (S, 3) in units of its spacing; sources are nodes."""
+    if config.velocity_model.lower().endswith(".csv"):
+        layers = read_layers(config.velocity_model)
+        model = layered_model(layers, np.array(config.receivers_km), config.spacing_m)
+    elif config.velocity_model:
         model = elastic.read_model(config.velocity_model)
     else:
         model = marine.marine_model(spacing_m=config.spacing_m)
-    spacing_km = np.array(model.spacing_m) / 1e3
-    receivers = np.rint(np.array(config.receivers_km) / spacing_km).astype(int)
-    for number, index in enumerate(receivers):
-        if (index < 0).any() or (index >= model.vp_m_s.shape).any():
-            size = [round(float(v), 4) for v in (np.array(model.vp_m_s.shape) - 1) * spacing_km]
-            place = list(config.receivers_km[number])
-            raise ZooError(f"Receiver {number} at {place} km is outside the model (0 to {size} km).")
+    receivers = grid_points(np.array(config.receivers_km), model, "receiver")
     return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
 
 

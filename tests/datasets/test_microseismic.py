@@ -191,7 +191,7 @@ def test_wrong_settings_of_ones_own_dataset(tmp_path):
     with pytest.raises(ZooError, match="x_km,y_km,z_km"):
         prepare(receivers=str(tmp_path / "r.csv"))
     (tmp_path / "r.csv").write_text("x_km,y_km,z_km\n1,2,30\n")
-    with pytest.raises(ZooError, match="outside the model"):
+    with pytest.raises(ZooError, match="outside the velocity model"):
         prepare(receivers=str(tmp_path / "r.csv"))
 
 
