@@ -61,21 +61,37 @@ def add(commands: Commands) -> None:
     mechanism.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     mechanism.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
+    mechanism.add_argument(
+        "--origin-time", choices=("known", "unknown"), default="known",
+        help="known (default): it is the first sample; unknown: within 0.5 s of it",
+    )  # fmt: skip
+    mechanism.add_argument(
+        "--constraint", choices=("full", "deviatoric", "double_couple"), default="full",
+        help="what the tensor may be (default full, anything); the evidence of each is given in any case",
+    )  # fmt: skip
+    _add_errors(mechanism, velocity=0.0, clock_ms=0.0, gain=0.0)
     mechanism.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+
+
+def _add_errors(
+    command: argparse.ArgumentParser, velocity: float = 0.02, clock_ms: float = 1.0, gain: float = 0.1
+) -> None:
+    """Add errors of the earth, the clocks and the gains."""
+    command.add_argument(
+        "--velocity-error", type=float, default=velocity, metavar="SHARE",
+        help="by waveforms: error of the earth's travel times, as a share of them (default %(default)s); 0: none",
+    )  # fmt: skip
+    command.add_argument(
+        "--clock-error-ms", type=float, default=clock_ms, metavar="MS", help="error of each clock (default %(default)s)"
+    )
+    command.add_argument(
+        "--gain-error", type=float, default=gain, metavar="SHARE", help="error of each gain (default %(default)s)"
+    )
 
 
 def _add_world(command: argparse.ArgumentParser) -> None:
     """Add what is not known of the world, and by how much."""
-    command.add_argument(
-        "--velocity-error", type=float, default=0.02, metavar="SHARE",
-        help="by waveforms: error of the earth's travel times, as a share of them (default %(default)s); 0: none",
-    )  # fmt: skip
-    command.add_argument(
-        "--clock-error-ms", type=float, default=1.0, metavar="MS", help="error of each clock (default %(default)s)"
-    )
-    command.add_argument(
-        "--gain-error", type=float, default=0.1, metavar="SHARE", help="error of each gain (default %(default)s)"
-    )
+    _add_errors(command)
     command.add_argument(
         "--strength", choices=("known", "unknown"), default="unknown",
         help="known: that of the emulator's sources (default unknown)",
@@ -92,8 +108,8 @@ def _world(args: argparse.Namespace):
         velocity_error=args.velocity_error,
         clock_error_s=args.clock_error_ms / 1000.0,
         gain_error=args.gain_error,
-        strength_known=args.strength == "known",
-        pulse_known=args.pulse == "known",
+        strength_known=getattr(args, "strength", "unknown") == "known",
+        pulse_known=getattr(args, "pulse", "unknown") == "known",
         origin_time_s=None if args.origin_time == "known" else UNKNOWN_ORIGIN_TIME_S,
     )
 
@@ -168,5 +184,12 @@ def _mechanism(args: argparse.Namespace) -> None:
     from zoo.microseismic import mechanism, read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    found = mechanism(observation, args.model, noise_sd=args.noise_sd, seed=args.seed)
+    found = mechanism(
+        observation,
+        args.model,
+        noise_sd=args.noise_sd,
+        seed=args.seed,
+        world=_world(args),
+        constraint=args.constraint,
+    )
     print_answer(found, args.json, f"posterior and figures are in {found.write(args.out)}")
