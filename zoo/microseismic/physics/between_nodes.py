@@ -28,7 +28,7 @@ def spread(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     >>> nodes, weights = spread(np.array([[3.0, 4.0, 5.5]]))
     >>> nodes.shape, nodes[0, 3].tolist(), round(float(weights[0, 3]), 3)
-    ((1, 8, 3), [3, 4, 5], 0.616)
+    ((1, 8, 3), [3, 4, 5], 0.608)
     >>> spread(np.array([[3.0, 4.0, 5.0]]))[1].tolist()
     [[1.0]]
     """
