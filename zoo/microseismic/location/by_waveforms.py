@@ -53,6 +53,10 @@ ENGINE = "population"
 SETTINGS = Settings(screen=32_768, particles=1_024, evidence_draws=2_048, batch=2_048)
 # Samples of the posterior whose traces make the predictive band.
 _BAND_SAMPLES = 48
+_STRENGTH = (
+    "The strength is m3 of injected volume; times the bulk modulus of the rock at the source (1e10 to 4e10 Pa), it is "
+    "the isotropic moment in N m."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +201,8 @@ def locate(
     engine = _engine(model, matched.receivers, world, settings.screen)
     likelihood = engine.likelihood
     found = fit(engine, matched.traces, noise, seed)
+    if "log_strength" in likelihood.parameters and "m3" in str(getattr(model, "unit", "")):
+        notes.append(_STRENGTH)
     convergence = self_check(found.samples)
     if sampler != ENGINE or not convergence.converged:
         found, convergence, said = _sampled(engine, found, settings, sampler, seed)
@@ -225,7 +231,7 @@ def locate(
         time_step_s=float(model.time_step_s),
         unit=observation.unit or getattr(model, "unit", None) or "unit of the traces",
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
-        notes=(*notes, *edges),
+        notes=(*notes, *edges, *matched.remarks(samples.mean[:3])),
         warnings=(*warnings, *find_faults(matched.traces, heard, found.pulse, world, names)),
         seed=seed,
         parameters=tuple(_UNITS.get(name, (name, None))[0] for name in likelihood.parameters),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import zipfile
 from collections.abc import Sequence
@@ -15,13 +14,14 @@ from zoo.errors import ZooError
 from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.picks import PICK_SD_S, Picks
+from zoo.microseismic.physics.receiver_tables import ReceiverTable, read_receiver_table
 
 if TYPE_CHECKING:
     import obspy
 
 # Rates that differ by less, Hz, differ by rounding; so do starts that differ by less than this part of a sample.
 _SAME_RATE, _SAME_START = 1e-3, 1e-3
-_RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
+_COLUMNS = "station, x_km, y_km, z_km; or station, latitude, longitude, elevation_m"
 
 
 @reader("Copy or write it again.")
@@ -33,7 +33,8 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
             (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
             `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
             each station.
-        receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km.
+        receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km, or station,
+            latitude, longitude, elevation_m: the table from which the emulator's dataset was prepared.
 
     Returns:
         The traces, with whatever the file states about them.
@@ -75,8 +76,13 @@ def read_event_picks(
     from zoo.field.picks import read_picks
 
     if receivers_path is None:
-        raise ZooError(f"{path} holds no receiver coordinates. Add `--receivers` with a CSV of {_RECEIVER_COLUMNS}.")
-    receivers_km = _read_receivers(Path(receivers_path))
+        raise ZooError(f"{path} holds no receiver coordinates. Add `--receivers` with a CSV of {_COLUMNS}.")
+    receivers_km, table = _read_receivers(Path(receivers_path))
+    if table.projection is not None:
+        raise ZooError(
+            f"{receivers_path} has degrees; travel times need x_km, y_km, z_km in the velocity model, z up from its "
+            "bottom."
+        )
     found = read_picks(path)
     notes = list(found.notes)
     events = np.unique(found.event)
@@ -135,10 +141,9 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
 
     if receivers_path is None:
         raise ZooError(
-            f"{path} holds no receiver coordinates. Add a CSV file with the columns "
-            f"{', '.join(_RECEIVER_COLUMNS)} (`--receivers FILE`)."
+            f"{path} holds no receiver coordinates. Add a CSV file with the columns {_COLUMNS} (`--receivers FILE`)."
         )
-    receivers_km = _read_receivers(Path(receivers_path))
+    receivers_km, table = _read_receivers(Path(receivers_path))
     try:
         stream = obspy.read(str(path)).merge()
     except Exception as error:  # ObsPy's plugins raise whatever the parser of their format raises.
@@ -155,7 +160,9 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         if stations.count(station) > 1:
             channels = ", ".join(t.stats.channel for t in stream if t.stats.station == station)
             raise ZooError(
-                f"Station '{station}' has several traces (channels {channels}); keep the pressure channel only."
+                f"Station '{station}' has several traces (channels {channels}). The simulator and the emulators give "
+                "pressure, not particle velocity, so components of a geophone cannot be used: keep one channel of "
+                "pressure for each station."
             )
         if np.ma.is_masked(trace.data):
             raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
@@ -164,6 +171,7 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         traces=_together(stream, stations),
         sampling_rate_hz=float(stream[0].stats.sampling_rate),
         receivers_km=np.array([receivers_km[station] for station in stations]),
+        table=table,
     )
 
 
@@ -202,23 +210,14 @@ def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, to
         raise ZooError(f"The stations have different {what}: {each}. Cut or resample them alike.")
 
 
-def _read_receivers(path: Path) -> dict[str, tuple[float, float, float]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ZooError(f"Cannot read the receiver file {path} ({error}).") from error
-    columns = ", ".join(_RECEIVER_COLUMNS)
-    receivers_km: dict[str, tuple[float, float, float]] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            station = row["station"].strip()
-            coordinates_km = tuple(float(row[name]) for name in _RECEIVER_COLUMNS[1:])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ZooError(f"Line {number} of {path} does not hold the columns {columns} ({error}).") from error
-        if station in receivers_km:
-            raise ZooError(f"Line {number} of {path} repeats station '{station}'; keep one line for each.")
-        receivers_km[station] = coordinates_km
-    if not receivers_km:
-        raise ZooError(f"{path} lists no receivers; expected a header and lines of {columns}.")
-    return receivers_km
+def _read_receivers(path: Path) -> tuple[dict[str, tuple[float, float, float]], ReceiverTable]:
+    """Return the coordinates of each station, and the table."""
+    table = read_receiver_table(path)
+    if not table.stations:
+        raise ZooError(f"{path} does not name a station in every line; expected the columns {_COLUMNS}.")
+    rows = (tuple(float(value) for value in row) for row in table.coordinates_km)
+    named = dict(zip(table.stations, rows, strict=True))
+    # A station whose network is known is also known by its name, if that is the only one.
+    short = [code.split(".")[-1] for code in table.stations]
+    named |= {name: named[code] for name, code in zip(short, table.stations, strict=True) if short.count(name) == 1}
+    return named, table

@@ -290,7 +290,7 @@ def mechanism(
         samples=samples,
         convergence=convergence,
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
-        notes=tuple(notes),
+        notes=(*notes, *matched.remarks(samples.mean[:3])),
         warnings=(*warnings, *doubts),
         seed=seed,
         parameters=tuple(

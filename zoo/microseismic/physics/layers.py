@@ -10,10 +10,9 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.microseismic.physics.elastic_model import ElasticModel
+from zoo.microseismic.physics.receiver_tables import MARGIN_KM
 
 COLUMNS = ("depth_m", "vp_m_s", "vs_m_s", "density_kg_m3")
-MARGIN_KM = 0.2
-"""The model reaches this far beyond the outermost receivers."""
 
 
 def read_layers(path: str | os.PathLike) -> np.ndarray:
@@ -50,6 +49,11 @@ def read_layers(path: str | os.PathLike) -> np.ndarray:
     return layers
 
 
+def depth_of_bottom_m(layers: np.ndarray) -> float:
+    """Return the depth of the model's bottom: the lowest layer is as thick as the one above it."""
+    return float(2 * layers[-1, 0] - layers[-2, 0])
+
+
 def layered_model(layers: np.ndarray, receivers_km: np.ndarray, spacing_m: Sequence[float]) -> ElasticModel:
     """Return the earth of flat layers around receivers.
 
@@ -67,7 +71,7 @@ def layered_model(layers: np.ndarray, receivers_km: np.ndarray, spacing_m: Seque
     [0.6, 0.4, 0.8]
     """
     spacing_m = np.asarray(spacing_m, np.float64)
-    bottom_m = 2 * layers[-1, 0] - layers[-2, 0]
+    bottom_m = depth_of_bottom_m(layers)
     size_m = np.append(1000.0 * (np.max(np.asarray(receivers_km)[:, :2], axis=0) + MARGIN_KM), bottom_m)
     shape = np.ceil(size_m / spacing_m - 1e-6).astype(int) + 1
     depth_m = bottom_m - np.arange(shape[2]) * spacing_m[2]
