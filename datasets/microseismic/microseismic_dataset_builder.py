@@ -14,9 +14,9 @@ from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
 from zoo.errors import UsageError
 from zoo.foreign import check_npy
+from zoo.microseismic.location.receiver_tables import read_receiver_table
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
 from zoo.microseismic.physics.layers import depth_of_bottom_m, layered_model, read_layers
-from zoo.microseismic.physics.receiver_tables import read_receiver_table
 from zoo.microseismic.physics.simulation import grid_points
 from zoo.settings import Setting, read
 

@@ -9,7 +9,7 @@ from analytic_medium import HomogeneousMedium
 from zoo.errors import ZooError
 from zoo.field.projection import LocalProjection
 from zoo.microseismic.location.observation import Observation, match
-from zoo.microseismic.physics.receiver_tables import read_receiver_table
+from zoo.microseismic.location.receiver_tables import read_receiver_table
 
 OFFSETS_KM = np.array([[0.0, 0.1], [0.4, 0.0], [0.1, 0.5], [0.6, 0.6]])
 ELEVATIONS_M = np.array([850.0, 860.0, 845.0, 870.0])

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.microseismic.location.receiver_tables import ReceiverTable
 from zoo.microseismic.physics.coordinates import SAME_POINT_KM, listed
-from zoo.microseismic.physics.receiver_tables import ReceiverTable
 
 # Relative difference up to which two sampling rates are one: over 2 s, traces at 250 Hz then drift by half a sample.
 _SAME_RATE = 1e-3

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.picks import PICK_SD_S, Picks
-from zoo.microseismic.physics.receiver_tables import ReceiverTable, read_receiver_table
+from zoo.microseismic.location.receiver_tables import ReceiverTable, read_receiver_table
 
 if TYPE_CHECKING:
     import obspy
@@ -95,7 +95,7 @@ def read_event_picks(
     unknown = sorted({name for name in names if name not in receivers_km})
     if unknown:
         notes.append(f"Picks of stations that are not in the receiver file are left out: {', '.join(unknown)}.")
-    used = {name: row for row, name in reversed(list(enumerate(names))) if name in receivers_km}
+    used = {name: names.index(name) for name in dict.fromkeys(names) if name in receivers_km}
     if not used:
         raise ZooError(
             f"No P pick of {path} is of a station of {receivers_path} (it has: {', '.join(receivers_km)}; the picks: "

@@ -10,9 +10,10 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.microseismic.physics.elastic_model import ElasticModel
-from zoo.microseismic.physics.receiver_tables import MARGIN_KM
 
 COLUMNS = ("depth_m", "vp_m_s", "vs_m_s", "density_kg_m3")
+MARGIN_KM = 0.2
+"""The model reaches this far beyond the outermost receivers; those by degrees are put as far inside the other sides."""
 
 
 def read_layers(path: str | os.PathLike) -> np.ndarray:

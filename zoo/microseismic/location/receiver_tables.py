@@ -13,9 +13,8 @@ import numpy as np
 from zoo.errors import ZooError
 from zoo.field.projection import LocalProjection
 from zoo.field.stations import read_stations
+from zoo.microseismic.physics.layers import MARGIN_KM
 
-MARGIN_KM = 0.2
-"""Receivers by degrees are placed so far inside the western and the southern side of the earth model."""
 _SAME_PLACE_KM = 0.003
 _UNITS_KM = {"km": 1.0, "m": 0.001}
 
