@@ -43,7 +43,7 @@ _LONGEST = {"origin_time_s": 0.03, "log_strength": 1.0}
 _LONGEST_KM = 0.06
 # Steps of the differences.
 _PROBE_KM, _PROBE = 0.0015, {"origin_time_s": 0.0005, "log_strength": 0.01}
-_ROUNDS, _DRAWS, _ENOUGH = 14, 512, 400
+_ROUNDS, _DRAWS, _ENOUGH = 30, 512, 400
 _KEPT = 2_048
 # With fewer effective draws the answer is not trusted.
 MIN_EFFECTIVE = 100

@@ -20,6 +20,8 @@ _WIDER, _SAFER = 1.5, 1.2
 # No part falls below this share: what looks empty may be what the draws have missed.
 _LEAST_SHARE = 0.01
 _EMPTY = 1e-20
+_SAME = 0.1
+_FEWEST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ class Weighted:
         """Effective number of draws."""
         return float(1.0 / np.sum(self.weights**2))
 
+    def moments(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return mean and standard deviation (d,), and the log evidence."""
+        mean = self.weights @ self.points
+        sd = np.sqrt(self.weights @ (self.points - mean) ** 2)
+        return mean, sd, float(logsumexp(self.log_weights) - np.log(len(self.points)))
+
     def equal(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return indices (count,) of equally weighted samples, drawn systematically."""
         cumulative = np.cumsum(self.weights)
@@ -106,9 +114,10 @@ def population(
         mixture: to begin with.
         rounds, draws: number of rounds, and of draws in each.
         rng: makes the draws.
-        enough: effective draws after which, from the second round on, no more are made.
+        enough: effective draws after which no more are made, once the answer is that of half as many rounds.
     """
     used: list[Mixture] = []
+    answers: list[tuple[np.ndarray, np.ndarray, float]] = []
     every = np.zeros((0, mixture.places.shape[1]))
     known, density = np.zeros(0), np.zeros(0)
     for stage in range(rounds):
@@ -120,7 +129,9 @@ def population(
         density = np.concatenate([np.logaddexp(density, again) if stage else again, fresh])
         every, known = np.concatenate([every, new]), np.concatenate([known, evaluate(new)])
         found = Weighted(every, known, known - density + np.log(len(used)))
-        if found.effective > enough and stage:
+        answers.append(found.moments())
+        # Tails that are reached late move the answer long after the effective number looks large.
+        if stage >= _FEWEST_ROUNDS - 1 and found.effective > enough and _same(answers[-1], answers[stage // 2]):
             break
         if stage < rounds - 1:
             mixture = mixture.refitted(every, found.weights)
@@ -129,6 +140,13 @@ def population(
                 # A draw that outweighs all others lies where the mixture is too thin.
                 mixture = mixture.with_part(every[worst])
     return found
+
+
+def _same(one: tuple[np.ndarray, np.ndarray, float], other: tuple[np.ndarray, np.ndarray, float]) -> bool:
+    """Return whether two answers (mean, sd, log evidence) differ by less than `_SAME` sd, in logarithm, and nats."""
+    sd = np.maximum(one[1], 1e-12)
+    widths = np.abs(np.log(sd / np.maximum(other[1], 1e-12)))
+    return max(np.max(np.abs(one[0] - other[0]) / sd), np.max(widths), abs(one[2] - other[2])) < _SAME
 
 
 def regular(covariance: np.ndarray) -> np.ndarray:
