@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all lanes faults mutants bench publish readme lint clean clean-kernels
+.PHONY: demo test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -23,8 +23,8 @@ test-all: $(VENV)/installed
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: faults with some hundred mutated files for each reader
-lanes: $(VENV)/installed
+# what continuous integration runs after the tests: models under JAX, faults with some hundred mutated files a reader
+lanes: jax
 	ZOO_FUZZ=400 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow or not slow" tests/faults
 
 # how many small changes of the modules that handle faults no test notices; hours for all
@@ -41,6 +41,19 @@ publish: $(VENV)/installed
 # the tables of the pages and of `zoo info`, from docstrings, cards, settings and measured figures
 readme: $(VENV)/installed
 	$(BIN)/python benchmarks/pages.py
+
+# dist/: the packages, and a mirror with the weights that they leave out (ZOO_MIRRORS=file://.../dist/mirror)
+release: $(VENV)/installed
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python benchmarks/release.py --out dist/mirror --archives
+
+# every checkpoint's stored answers under JAX, in an environment of its own
+jax: $(VENV)/installed
+	rm -rf $(VENV)-jax
+	$(PYTHON) -m venv $(VENV)-jax
+	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-jax/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax]"
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q tests/test_jax.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -50,7 +50,6 @@ class ConditionalAutoencoder(keras.Model):
         self.encoder.build((None, receivers, self.samples))
         self.code.build((None, receivers, self.encoder.units[-1] + self.conditions))
         self.decoder.build((None, receivers, self.latent + self.conditions))
-        self.built = True
 
     def decode(self, code, conditions):
         """Return frames (n, receivers, samples) of codes (n, receivers, latent)."""
@@ -71,6 +70,9 @@ class ConditionalAutoencoder(keras.Model):
         self.add_loss(ops.mean(ops.sum((mean / self.latent_sd) ** 2, axis=-1)) / 2.0)
         drawn = keras.random.normal(ops.shape(mean), stddev=self.latent_sd, seed=self.noise)
         return self.decode(mean + drawn, conditions)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -38,6 +38,7 @@ def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> No
 RECIPE = Recipe(
     name="fdrnn_1d",
     summary="Models a trace over an inverted stack of layers: a wave equation whose velocities were trained.",
+    fine_tunes=False,
     settings=changed(
         fwi_training.SETTINGS,
         dataset="velocity_models/layered_1d",

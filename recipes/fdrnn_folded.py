@@ -37,6 +37,7 @@ def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> No
 RECIPE = Recipe(
     name="fdrnn_folded",
     summary="Models shots over an inverted synthetic section: a wave equation whose velocities were trained.",
+    fine_tunes=False,
     settings=changed(fwi_training.SETTINGS, dataset="velocity_models/synthetic_folded"),
     build=build,
     before_fit=fwi_training.acquire,  # the dataset's grid, its start, sources and receivers

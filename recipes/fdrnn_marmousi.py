@@ -39,6 +39,7 @@ def compile(model: WaveInversion, settings: Mapping[str, Any], steps: int) -> No
 RECIPE = Recipe(
     name="fdrnn_marmousi",
     summary="Models shots over an inverted Marmousi-II: a wave equation whose velocities were trained.",
+    fine_tunes=False,
     settings=changed(
         fwi_training.SETTINGS,
         dataset="velocity_models/marmousi2_fwi",

@@ -24,6 +24,7 @@ from zoo.seismograms.picking import calibration, continuous
 from zoo.seismograms.picking import picks as picking
 from zoo.seismograms.picking.labelled import FEATURES, labelled
 from zoo.seismograms.picking.windows_training import WindowDraws
+from zoo.serving import ServedModel
 from zoo.settings import Setting
 from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings, learning_rate
 from zoo.training.schedules import cosine
@@ -34,7 +35,7 @@ SHARES = "ours: a picker copes best with what it has seen"
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class PhasePicker(keras.Model):
+class PhasePicker(ServedModel):
     """Waveforms (n, samples, 3), Z N E, in any unit and with any offset, to probabilities (n, samples, 3).
 
     The probabilities of the labels "P", "S" and "noise" sum to one. A component that is not recorded is zero. A causal
@@ -51,6 +52,7 @@ class PhasePicker(keras.Model):
     recipe_name = "phase_picker"
     answers = "seismograms.picks"
     component_order = "ZNE"
+    layout = "waveforms (n, samples, 3), time before channel, components Z, N, E"
     labels = ("P", "S", "noise")
 
     def __init__(
@@ -68,9 +70,14 @@ class PhasePicker(keras.Model):
         self.calibration = self.add_weight(
             shape=(2, calibration.SIZE), initializer="zeros", trainable=False, name="calibration"
         )
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        return keras.InputSpec(shape=(None, self.samples, 3), dtype="float32")
 
     def call(self, waveforms, training=False):
+        if len(waveforms.shape) != 3 or waveforms.shape[-1] != 3:
+            raise ZooError(f"PhasePicker takes {self.layout}; received {tuple(waveforms.shape)}.")
         return ops.softmax(self.network(waveforms, training=training))
 
     def get_config(self):
@@ -260,6 +267,7 @@ RECIPE = Recipe(
     features=FEATURES,
     build=PhasePicker,
     before_fit=begin,
+    begins_from=lambda model, other: model.calibration.assign(other.calibration),
     stages=[Stage("network", validation_examples, compile, trained_part=lambda model: model.network, draws=draws)],
     measure=calibrate,
     score=score,

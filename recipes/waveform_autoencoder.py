@@ -42,7 +42,6 @@ class ConvolutionalAutoencoder(keras.Model):
     def build(self, input_shape):
         self.encoder.build(input_shape)
         self.decoder.build(self.encoder.compute_output_shape(input_shape))
-        self.built = True
 
     def call(self, windows, training=False):
         code = self.encoder(windows)
@@ -100,7 +99,7 @@ class WaveformAutoencoder(WaveformModel):
 def build(bottleneck: int, maps: int, stem: Sequence[int], sparsity_weight: float) -> WaveformAutoencoder:
     """Return the untrained model."""
     model = WaveformAutoencoder(bottleneck, maps, stem, sparsity_weight)
-    model.build()
+    model.build(model.input_shape)
     return model
 
 

@@ -49,7 +49,6 @@ class Generator(keras.Model):
         # code from the start gives worse frames for zero than for the codes that it was trained with.
         first = self.perceptrons.kernels[0]
         first.assign(ops.concatenate([first[:, :conditions], ops.zeros_like(first[:, conditions:])], axis=1))
-        self.built = True
 
     def standardise(self, frames: np.ndarray) -> None:
         """Take mean and sd of all samples of frames (n, receivers, samples), one number each (section 2.2.7)."""
@@ -63,6 +62,9 @@ class Generator(keras.Model):
     def call(self, conditions):
         code = ops.zeros((*ops.shape(conditions)[:-1], self.latent), conditions.dtype)
         return self.mean + self.sd * self.generate(conditions, code)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
 
 
 class Critic(keras.Model):
@@ -84,7 +86,6 @@ class Critic(keras.Model):
         self.condition.build(conditions_shape)
         width = frames_shape[-1] + self.condition.units[-1]
         self.perceptrons.build((*frames_shape[:-1], width))
-        self.built = True
 
     def call(self, frames, conditions):
         return self.perceptrons(ops.concatenate([frames, self.condition(conditions)], axis=-1))[..., 0]
@@ -134,7 +135,10 @@ class ConditionalWGAN(keras.Model):
         self.error = keras.metrics.Mean("loss")
         self.distance = keras.metrics.Mean("wasserstein_distance")
         self.penalty = keras.metrics.Mean("gradient_penalty")
-        self.built = True
+        self.build(conditions_shape)
+
+    def build(self, conditions_shape):
+        """Both networks are made already."""
 
     def compile(
         self,

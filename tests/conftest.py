@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+for variable in ("ZOO_RECIPES", "ZOO_DATASETS", "ZOO_CHECKPOINTS", "ZOO_MIRRORS"):  # whose runs the tests has his own
+    os.environ.pop(variable, None)
 # What is compiled once serves every test: `own_folders` gives each a cache of its own.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path("~/.cache/seismic-zoo/kernels").expanduser()))
 

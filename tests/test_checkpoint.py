@@ -164,6 +164,30 @@ def test_large_weights_come_from_a_mirror_and_are_verified(model, server, tmp_pa
         zoo.load("big")
 
 
+@pytest.mark.parametrize("form", ["uri", "path", "http", "fsspec"])
+def test_what_a_package_lacks_comes_from_the_mirrors_of_the_environment(model, server, tmp_path, monkeypatch, form):
+    """Only the weights are asked for; the wrong bytes of a mirror are refused, and the next one is tried."""
+    whole = zoo.save(model, tmp_path / "store" / "big.one", "x")
+    shelf, bad = tmp_path / "shelf" / "big.one", tmp_path / "bad" / "big.one"
+    for folder in (shelf, bad):
+        folder.mkdir(parents=True)
+    for name in ("card.json", "config.json"):
+        (shelf / name).write_bytes((whole / name).read_bytes())
+    (bad / checkpoint.WEIGHTS).write_bytes(b"other bytes")
+    server.content = (whole / checkpoint.WEIGHTS).read_bytes()
+    good = {"uri": whole.parent.as_uri(), "path": str(whole.parent), "http": server.url, "fsspec": "memory://zoo"}[form]
+    if form == "fsspec":
+        fsspec = pytest.importorskip("fsspec")
+        fsspec.filesystem("memory").pipe("/zoo/big.one/model.weights.h5", server.content)
+    monkeypatch.setenv("ZOO_CHECKPOINTS", str(shelf.parent))
+    monkeypatch.setenv("ZOO_MIRRORS", f"{bad.parent.as_uri()} {good}")
+    x = np.ones((5, 3), np.float32)
+    np.testing.assert_array_equal(zoo.load("big")(x), model(x))
+    monkeypatch.delenv("ZOO_MIRRORS")
+    monkeypatch.setattr("zoo.registry.mirrors", lambda: ["file:///nowhere"])  # what is in the cache needs none
+    np.testing.assert_array_equal(zoo.load("big")(x), model(x))
+
+
 def test_unknown_names_say_what_is_near(tmp_path, model, monkeypatch):
     zoo.save(model, tmp_path / "crust_network.tiny", "x")
     monkeypatch.setenv("ZOO_CHECKPOINTS", str(tmp_path))

@@ -13,14 +13,26 @@ from zoo.data.code import foundations, imported
 ROOT = Path(zoo.__file__).parent
 # From the top to the bottom: a module imports its own floor and those below.
 FLOORS = (
-    {"cli", "demo", "reproduce"},
+    {"cli", "demo", "reproduce", "contracts", "new"},
     set(zoo.SYSTEMS),
     {"training"},
     {"registry"},
-    {"checkpoint"},
+    {"checkpoint", "recipe_files"},
     {"data"},
-    {"sampling", "field", "terminal", "metrics", "figures", "settings", "gate", "compiled", "files", "foreign"}
-    | {"store", "progress", "errors"},
+    {
+        "sampling",
+        "field",
+        "terminal",
+        "metrics",
+        "figures",
+        "serving",
+        "settings",
+        "gate",
+        "compiled",
+        "files",
+        "foreign",
+    }
+    | {"store", "progress", "errors", "own"},
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

@@ -27,7 +27,7 @@ _FACE = {
     "recipe": "zoo.training.trainer",
     "info": "zoo.registry",
     "list_models": "zoo.registry",
-    "list_recipes": "zoo.registry",
+    "list_recipes": "zoo.recipe_files",
     "list_datasets": "zoo.data.builders",
     "load_dataset": "zoo.data.datasets",
     "data_source": "zoo.data.datasets",

@@ -24,17 +24,31 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
 from zoo.files import sha256, write_json
+from zoo.foreign import read_npz
 from zoo.gate import check_card, check_config, check_weights, read_plain_json
 from zoo.store import atomic_folder, identity, recover
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 FORMAT = 1
 _TRIES = 20
 CONFIG, WEIGHTS, CARD = "config.json", "model.weights.h5", "card.json"
 GOLDEN = "golden.npz"
 """Inputs with the model's answers, which every later version must repeat."""
+
+INPUTS = (
+    ("inputs",),
+    ("waveform",),
+    ("coordinates_km",),
+    ("phase_velocity_km_s",),
+    ("node_velocity_km_s",),
+    ("wavelet", "sources"),
+    ("seismicity_map",),
+    ("station_measures",),
+)
+"""What models take, under its name in golden.npz; several are taken as a tuple."""
 
 # What the card of a shipped checkpoint must say; `save` fills what it knows itself.
 CARD_FIELDS = {
@@ -175,6 +189,24 @@ def changed(folder: str | os.PathLike) -> dict[str, str]:
     return wrong
 
 
+def read_golden(folder: str | os.PathLike) -> tuple[Any, np.ndarray, dict[str, np.ndarray]]:
+    """Return the inputs of a checkpoint's golden.npz, the answers that its model must give, and what else is there.
+
+    Raises:
+        ZooError: if there is none, or it holds no `predicted` or no inputs under a name of `INPUTS`.
+    """
+    path = Path(folder) / GOLDEN
+    if not path.is_file():
+        raise ZooError(f"{folder} has no {GOLDEN}: give its RECIPE a `golden`, and train again.")
+    held = dict(read_npz(path, "Copy it again or train again."))
+    names = next((names for names in INPUTS if set(names) <= set(held)), None)
+    if names is None or "predicted" not in held:
+        known = ", ".join(" and ".join(names) for names in INPUTS)
+        raise ZooError(f"{path} holds {', '.join(held)}; expected `predicted`, and the inputs as one of: {known}.")
+    inputs = tuple(held.pop(name) for name in names)
+    return inputs if len(inputs) > 1 else inputs[0], held.pop("predicted"), held
+
+
 def verify(folder: str | os.PathLike) -> dict[str, Any]:
     """Check every file against the card and return the card; a changed byte is refused by name."""
     folder = Path(folder)
@@ -227,10 +259,14 @@ def _load(folder: Path, import_recipe: Callable[[str], Any] | None, expected: st
     check_config(config, folder / CONFIG, check_weights(folder / WEIGHTS))
     if config.get("format") != FORMAT:
         raise ZooError(f"{folder} has format {config.get('format')}, this zoo reads {FORMAT}; update seismic-zoo.")
+    unknown = ""
     if config.get("recipe") and import_recipe:
-        import_recipe(config["recipe"])
+        try:
+            import_recipe(config["recipe"])
+        except ZooError as error:  # a model of Keras's layers, or of classes that are registered, needs no recipe
+            unknown = f" {error}"
     _import_own_classes(config["model"])
-    model = _build(config["model"], str(folder))
+    model = _build(config["model"], str(folder), unknown)
     try:
         model.load_weights(folder / WEIGHTS)
     except Exception as error:  # Keras and h5py raise what they please
@@ -281,7 +317,7 @@ def _halve(weights: Path) -> None:
     whole.unlink()
 
 
-def _build(described: Mapping[str, Any], what: str) -> keras.Model:
+def _build(described: Mapping[str, Any], what: str, unknown: str = "") -> keras.Model:
     """Build a model from its Keras configuration; nothing but registered classes is touched."""
     import keras
 
@@ -291,7 +327,7 @@ def _build(described: Mapping[str, Any], what: str) -> keras.Model:
         raise ZooError(
             f"{what} cannot be built from its configuration ({_first_line(error)}). A checkpoint holds no "
             "code: no Lambda, and classes of your own need a complete get_config, "
-            "@keras.saving.register_keras_serializable, and an import before zoo.load."
+            f"@keras.saving.register_keras_serializable, and an import before zoo.load.{unknown}"
         ) from error
 
 

@@ -8,9 +8,10 @@ Whatever is heavy is imported inside the command that needs it, so that `zoo --h
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo import SYSTEMS
@@ -18,6 +19,7 @@ from zoo.crust import commands as crust
 from zoo.errors import PartError, UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
 from zoo.microseismic import commands as microseismic
+from zoo.own import note, own_folders
 from zoo.seismicity import commands as seismicity
 from zoo.seismograms import commands as seismograms
 from zoo.terminal import Commands, Parser, positive, print_entry, print_json, print_table, settings_of
@@ -36,6 +38,8 @@ examples:
   zoo verify microseismic/marine_small       compare every byte of it with its manifest
   zoo train cvae_emulator --seed 1           train a recipe on its dataset
   zoo evaluate cvae_emulator --json          score a model on its test split
+  zoo new recipe my_recipe                   write one of your own to start from, with its data and its test
+  zoo check .                                hold your own recipes, datasets and models to what is asked of them
 """
     + "".join(system.EXAMPLES for system in _SYSTEMS)
     + """\
@@ -49,8 +53,9 @@ def _list(args: argparse.Namespace) -> None:
 
     names = registry.list_models(args.pattern, getattr(args, "for"))
     known = registry.cards()
-    if not names:
-        everything = list(known)
+    untrained = [] if getattr(args, "for") else _untrained(args.pattern, known)
+    if not names and not untrained:
+        everything = [*known, *registry.list_recipes()]
         questions = {card.get("answers") or "" for card in known.values()} - {""}
         asked = getattr(args, "for")
         if asked and not registry.list_models(answering=asked):
@@ -60,15 +65,26 @@ def _list(args: argparse.Namespace) -> None:
     lost = len(registry.folders()) - len(known)
     if args.json:
         keys = ("name", "summary", "answers", "dataset", "default")
-        print_json([{key: card.get(key) for key in keys} for card in cards])
+        models = [{"kind": "model", **{key: card.get(key) for key in keys}} for card in cards]
+        print_json([*models, *({"kind": "recipe", "name": name, "summary": says} for name, says in untrained)])
         _check_strict(args, lost)
         return
     rows = [
         (c["name"], "default" if c.get("default") else "", c.get("answers") or "", c.get("summary") or "")
         for c in cards
     ]
+    rows += [(name, "recipe", "", f"{says} (no model yet: zoo train {name})") for name, says in untrained]
     print_table(("model", "", "answers", "what it does"), rows)
     _check_strict(args, lost)
+
+
+def _untrained(pattern: str, known: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return name and summary of the recipes of which no model is at hand."""
+    from zoo import registry
+
+    trained = {name.split(".")[0] for name in known} | {card.get("recipe") for card in known.values()}
+    names = [name for name in registry.list_recipes() if name not in trained and fnmatch.fnmatch(name, pattern)]
+    return [(name, (registry.recipe_about(name).splitlines() or [""])[0]) for name in names]
 
 
 def _check_strict(args: argparse.Namespace, lost: int) -> None:
@@ -134,15 +150,22 @@ def _own_settings(name: str) -> dict[str, Any]:
 def _datasets(args: argparse.Namespace) -> None:
     from zoo.data import builders, datasets
 
-    found = [datasets.describe(name, args.data_dir) for name in builders.list_datasets()]
+    found = []
+    for name in builders.list_datasets():
+        try:
+            found.append(datasets.describe(name, args.data_dir))
+        except ZooError as error:
+            note(f"Left out: {error}")
     if args.json:
         print_json([{k: d[k] for k in ("name", "configs", "prepared")} for d in found])
         return
-    rows = [
-        (f"{d['name']}/{config}", d["prepared"].get(f"{d['name']}/{config}", "not prepared"))
-        for d in found
-        for config in sorted({*d["configs"], *(key.split("/")[1] for key in d["prepared"])})
+    names = [
+        (dataset, name)
+        for dataset in found
+        for name in sorted({*(f"{dataset['name']}/{c}" for c in dataset["configs"]), *dataset["prepared"]})
+        or [dataset["name"]]
     ]
+    rows = [(name, dataset["prepared"].get(name, "not prepared")) for dataset, name in names]
     print_table(("dataset", "where"), rows)
 
 
@@ -183,6 +206,7 @@ def _train(args: argparse.Namespace) -> None:
         out=args.out,
         data_dir=args.data_dir,
         smoke=args.smoke,
+        start_from=getattr(args, "from"),
     )
     print_json({"recipe": args.recipe, "folder": str(folder)}) if args.json else print(folder)
 
@@ -221,6 +245,40 @@ def _reproduce(args: argparse.Namespace) -> None:
     print_table(list(rows[0]), [["" if v is None else str(v) for v in row.values()] for row in rows])
 
 
+def _new(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from zoo import new
+
+    folder = Path(args.out)
+    files = new.write(args.kind, args.name, folder, args.dataset)
+    if args.json:
+        print_json({"files": [str(file) for file in files]})
+        return
+    print("".join(f"# {file}\n" for file in files) + new.next_steps(args.kind, args.name, folder, args.dataset))
+
+
+def _check(args: argparse.Namespace) -> None:
+    from zoo import contracts
+
+    found = contracts.check(args.folder, args.data_dir)
+    if args.json:
+        print_json(found)
+    else:
+        for what, wrong in found.items():
+            print_entry(what, wrong or "keeps its contract")
+    if bad := [what for what, wrong in found.items() if wrong]:
+        raise ZooError(f"{len(bad)} of {len(found)} do not keep their contract: {', '.join(bad)}.")
+
+
+def _completion(args: argparse.Namespace) -> None:
+    try:
+        import shtab
+    except ImportError:
+        raise ZooError('Completion needs shtab: pip install "seismic-zoo[completion]"') from None
+    print(shtab.complete(_parser(), args.shell))
+
+
 def _where(args: argparse.Namespace) -> None:
     from zoo import registry
     from zoo.data import datasets
@@ -228,6 +286,8 @@ def _where(args: argparse.Namespace) -> None:
 
     folders: dict[str, Any] = {
         "package": str(room("recipes").parent),
+        "recipes": [str(folder) for folder in (*own_folders("recipes"), room("recipes"))],
+        "builders": [str(folder) for folder in (*own_folders("datasets"), room("datasets"))],
         "checkpoints": [str(folder) for folder in registry.checkpoint_folders()],
         "datasets": str(datasets.data_folder(args.data_dir)),
         "cache": str(cache_folder()),
@@ -284,11 +344,21 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=positive, metavar="N", help="at most N epochs")
     train.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     train.add_argument("--out", metavar="DIR", help="checkpoint folder, default runs/NAME")
+    train.add_argument(
+        "--from", metavar="CHECKPOINT", help="begin with its weights; --set frozen=encoder keeps a part as it is"
+    )
     train.add_argument("--smoke", action="store_true", help="a run of seconds, to see that all works")
     evaluate = commands.add("evaluate", _evaluate, "score a model on a split of its dataset", data=True)
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
     evaluate.add_argument("--dataset", metavar="NAME/CONFIG", help="another dataset than the model's own")
+    new = commands.add("new", _new, "write a recipe or dataset of your own to start from, with its test")
+    new.add_argument("kind", choices=("recipe", "dataset"))
+    new.add_argument("name", metavar="NAME", help="small letters, digits and _")
+    new.add_argument("--out", default=".", metavar="DIR", help="folder of your own, default this one")
+    new.add_argument("--dataset", metavar="NAME/CONFIG", help="of a recipe; default: an example of its own")
+    check = commands.add("check", _check, "hold recipes, datasets and checkpoints to what is asked of them", data=True)
+    check.add_argument("folder", metavar="FOLDER", help="with recipes, datasets, checkpoints; or one of them")
     for system in _SYSTEMS:
         system.add(commands)
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
@@ -298,6 +368,8 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
     commands.add("where", _where, "say where models, datasets and downloads are", data=True)
+    completion = commands.add("completion", _completion, 'print what completes commands: eval "$(zoo completion bash)"')
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     demo = commands.add("demo", _demo, "show in minutes what the zoo does")
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
     return parser

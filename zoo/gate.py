@@ -19,7 +19,7 @@ from zoo.foreign import check_stored, reading
 _JSON_BYTES, _DEPTH, _FILES, _FILE_BYTES, _MIRRORS = 64_000_000, 100, 1000, 1 << 40, 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
-_MIRROR = re.compile(r"(https?|file)://[^\s\x00-\x1f]+")
+_MIRROR = re.compile(r"(https?|file|hf)://[^\s\x00-\x1f]+")
 # What of a card the zoo itself reads, and its type.
 _CARD = {
     **dict.fromkeys(("name", "summary", "answers", "recipe", "command", "cost"), str),
@@ -102,7 +102,7 @@ def check_card(card: Mapping[str, Any], where: Path) -> None:
             refuse(f"{name} has {str(size)[:40]} bytes, expected a number from 0 to {_FILE_BYTES}")
     mirrors = card.get("mirrors") or []
     if len(mirrors) > _MIRRORS or not all(isinstance(mirror, str) and _MIRROR.fullmatch(mirror) for mirror in mirrors):
-        refuse(f"mirrors is not a list of at most {_MIRRORS} addresses (https://..., file://...)")
+        refuse(f"mirrors is not a list of at most {_MIRRORS} addresses (https://..., file://..., hf://...)")
     for split, score in (card.get("scores") or {}).items():
         metrics = score.get("metrics") if isinstance(score, dict) else None
         if not isinstance(metrics, dict) or not isinstance(score.get("command", ""), str):

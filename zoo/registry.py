@@ -12,33 +12,54 @@ it, such as `zoo crust`, asks for that and not for a class.
 from __future__ import annotations
 
 import fnmatch
-import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint
-from zoo.data.builders import SETTINGS, dataset_settings, list_datasets
+from zoo.data.builders import dataset_settings, list_datasets
 from zoo.errors import ZooError, did_you_mean
 from zoo.files import cache_folder, read_json, room, write_with
-from zoo.progress import say
+from zoo.own import note, own_folders
+from zoo.recipe_files import keep_recipe, list_recipes, recipe_about, recipe_module, recipe_path, recipe_settings
 from zoo.store import is_leftover, recover_all
 
 if TYPE_CHECKING:
     import keras
 
 
+__all__ = [  # recipes by name are found here, too
+    "card",
+    "cards",
+    "checkpoint_folders",
+    "find",
+    "folders",
+    "full_name",
+    "info",
+    "keep_recipe",
+    "list_models",
+    "list_recipes",
+    "load",
+    "model_for",
+    "recipe_about",
+    "recipe_module",
+    "recipe_path",
+    "recipe_settings",
+    "save",
+    "settings_schema",
+    "shipped_digest",
+    "verify",
+]
+
 _SHIPPED = Path(__file__).with_name("shipped.json")
 """Name -> digest of the checkpoints that the zoo ships; `make readme` writes it."""
 
 
 def checkpoint_folders() -> list[Path]:
-    own = [Path(p).expanduser() for p in os.environ.get("ZOO_CHECKPOINTS", "").split(os.pathsep) if p]
-    return [*own, room("checkpoints"), _downloaded()]
+    return [*own_folders("checkpoints"), room("checkpoints"), _downloaded()]
 
 
 def folders() -> dict[str, Path]:
@@ -59,14 +80,8 @@ def cards() -> dict[str, dict[str, Any]]:
         try:
             found[name] = {**checkpoint.read_card(folder), "name": name}
         except ZooError as error:
-            _note(f"Left out: {error}")
+            note(f"Left out: {error}")
     return found
-
-
-@lru_cache
-def _note(message: str) -> None:
-    """Say a thing once."""
-    say(message)
 
 
 def list_models(pattern: str = "*", answering: str = "") -> list[str]:
@@ -142,24 +157,43 @@ def find(name_or_folder: str | os.PathLike) -> Path:
 
 
 def _download(name: str, folder: Path) -> Path:
-    """Complete a card-only checkpoint in the cache from the mirrors that its card names."""
+    """Complete a checkpoint in the cache: what is at hand is copied, the rest comes from mirrors, by its SHA-256."""
     from zoo.data.download import fetch
+    from zoo.files import sha256
 
-    card = checkpoint.read_card(folder)
-    mirrors = card.get("mirrors") or []
-    if not mirrors:
-        lacking = ", ".join(checkpoint.missing_files(folder))
+    card, lacking = checkpoint.read_card(folder), checkpoint.missing_files(folder)
+    bases = [*(card.get("mirrors") or []), *(f"{base}/{name}" for base in mirrors())]
+    if not bases:
+        size = sum(card["files"][file]["bytes"] for file in lacking) / 1e6
         raise ZooError(
-            f"The checkpoint {name} lacks {lacking} and its card names no mirror. Put the files into "
-            f"a folder {name} and name its parent in ZOO_CHECKPOINTS."
+            f"The checkpoint {name} lacks {', '.join(lacking)} ({size:.0f} MB), and there is no mirror: its card names "
+            f"no mirror, nor does ZOO_MIRRORS. Name one there (https://..., file://..., a folder that `make release` "
+            f"wrote), or put the files into a folder {name} and name its parent in ZOO_CHECKPOINTS."
         )
     target = _downloaded() / name
     for file, expected in card["files"].items():
-        urls = [f"{mirror.rstrip('/')}/{file}" for mirror in mirrors]
-        fetch(urls, target / file, sha256=expected["sha256"], size_bytes=expected["bytes"])
+        if (folder / file).is_file() and not (target / file).is_file():
+            write_with(target / file, lambda path, file=file: shutil.copyfile(folder / file, path))
+        if not (target / file).is_file() or sha256(target / file) != expected["sha256"]:
+            urls = [f"{base.rstrip('/')}/{file}" for base in bases]
+            fetch(urls, target / file, sha256=expected["sha256"], size_bytes=expected["bytes"])
     # The card at hand, byte by byte: a mirror gives only files that it lists, and its digest stays.
     write_with(target / checkpoint.CARD, lambda path: shutil.copyfile(folder / checkpoint.CARD, path))
     return target
+
+
+def mirrors() -> list[str]:
+    """Return the addresses of `ZOO_MIRRORS`, with blanks between them: each has a folder for each checkpoint.
+
+    >>> import os
+    >>> os.environ["ZOO_MIRRORS"] = "https://example.org/zoo/ /data/zoo"
+    >>> mirrors()
+    ['https://example.org/zoo', 'file:///data/zoo']
+    >>> del os.environ["ZOO_MIRRORS"]
+    """
+    stated = os.environ.get("ZOO_MIRRORS", "").split()
+    whole = [base if "://" in base else Path(base).expanduser().resolve().as_uri() for base in stated]
+    return [base.rstrip("/") for base in whole]
 
 
 def load(
@@ -275,50 +309,13 @@ def info(name: str) -> dict[str, Any]:
         full = full_name(name)
     except ZooError:
         if recipe in list_recipes():
-            about = _docstring(recipe_path(recipe))
+            about = recipe_about(recipe)
             return {"name": name, "kind": "recipe", "about": about, "settings_table": recipe_settings(recipe)}
         everything = {*folders(), *list_recipes(), *list_datasets()}
         raise ZooError(f"Nothing is called {name!r}.{did_you_mean(name, everything)}") from None
     found = card(full)
     stated = recipe_settings(found["recipe"]) if found.get("recipe") in list_recipes() else []
     return {**found, "kind": "model", "sha256": checkpoint.digest(folders()[full]), "settings_table": stated}
-
-
-def list_recipes() -> list[str]:
-    """Return the names of the recipes."""
-    return sorted({path.stem for folder in _recipe_folders() for path in folder.glob("*.py")})
-
-
-def _recipe_folders() -> list[Path]:
-    own = [Path(p).expanduser() for p in os.environ.get("ZOO_RECIPES", "").split(os.pathsep) if p]
-    return [*own, room("recipes")]
-
-
-def recipe_path(name: str) -> Path:
-    """Return the file of a recipe.
-
-    Raises:
-        ZooError: if there is none of that name.
-    """
-    if name not in list_recipes():
-        raise ZooError(f"There is no recipe {name!r}.{did_you_mean(name, list_recipes())}")
-    return next(path for folder in _recipe_folders() if (path := folder / f"{name}.py").is_file())
-
-
-def recipe_settings(name: str) -> list[dict[str, str]]:
-    """Return a row for each setting of a recipe: setting, default, unit, takes, meaning, source.
-
-    Those of shipped recipes come from a table that `make readme` wrote, without Keras; an own recipe is imported.
-    """
-    path = recipe_path(name)
-    kept = path.with_name(SETTINGS)
-    if kept.is_file():
-        rows = read_json(kept, "The table of settings").get(name)
-        if rows is not None:
-            return rows
-    from zoo.settings import table
-
-    return table(recipe_module(name).RECIPE.settings)
 
 
 def settings_schema(name: str) -> dict[str, Any]:
@@ -330,20 +327,3 @@ def settings_schema(name: str) -> dict[str, Any]:
     if dataset in list_datasets():
         return schema(dataset, getattr(builder_class(dataset), "SETTINGS", {}))
     return schema(recipe, recipe_module(recipe).RECIPE.settings)
-
-
-@lru_cache
-def recipe_module(name: str) -> Any:
-    """Import a recipe's file; its classes get registered with Keras."""
-    path = recipe_path(name)
-    spec = importlib.util.spec_from_file_location(f"zoo_recipes_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _docstring(path: Path) -> str:
-    import ast
-
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

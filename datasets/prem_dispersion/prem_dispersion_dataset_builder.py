@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.crust.physics.prior import PRIORS, EarthPrior, draw_dispersion
+from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.data import shards
 from zoo.data.builders import check_own_name
@@ -21,6 +21,10 @@ from zoo.settings import Setting, read
 
 CHENG_FREQUENCY_HZ = tuple(float(f) / 1e3 for f in np.arange(10, 35.01, 1.25))
 DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 150.0, 200.0, 250.0, 300.0)
+# Forty periods in equal steps of their logarithm, 150 to 4 s; a user's own periods are carried to them.
+SURFACE_WAVE_HZ = (*(float(f) for f in np.sort(1 / np.geomspace(4, 150, 40))[:-1]), 0.25)
+PROFILE_KM = (1.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 100.0, 120.0,
+              150.0)  # fmt: skip
 # A seed per config: mini must not hold models that cheng2019 trains on.
 _USERS_SEED = 3
 
@@ -67,9 +71,20 @@ _SETTINGS = {
     "models": Setting(300_000, "Earths", "section 3.1", unit="Earths", low=2),
     "test_models": Setting(60_000, "the last so many are the test split; default a fifth", "ours", unit="Earths",
     low=1), "seed": Setting(_USERS_SEED, "seed of the draws", "ours", low=0),
+    "all_waves": Setting(
+        False, "Rayleigh group velocities, and phase and group velocities of Love waves as well", "ours"
+    ),
     "models_per_shard": Setting(5_000, "how the work is divided; what is made does not depend on it", "ours", low=1),
     **_OF_PRIOR,
 }  # fmt: skip
+
+
+_ALL_WAVES = {
+    "frequency_hz": SURFACE_WAVE_HZ,
+    "prior": "continental",
+    "depth_km": PROFILE_KM,
+    "all_waves": True,
+}
 
 
 @dataclasses.dataclass
@@ -90,6 +105,8 @@ class DispersionConfig(tfds.core.BuilderConfig):
     seed: int = _USERS_SEED
     models_per_shard: int = 5_000
     """How the work is divided; what is made does not depend on it."""
+    all_waves: bool = False
+    """Rayleigh group velocities and Love waves too."""
 
     def earth_prior(self) -> EarthPrior:
         """Return the prior with the changes of this config."""
@@ -118,6 +135,23 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             models=300_000,
             test_models=20_000,
             seed=1,
+        ),
+        DispersionConfig(
+            name="surface_waves",
+            description="Rayleigh and Love, phase and group velocity, 4 to 150 s, sedimented continents; synthetic.",
+            models=120_000,
+            test_models=20_000,
+            seed=4,
+            **_ALL_WAVES,
+        ),
+        DispersionConfig(
+            name="mini_waves",
+            description="Other models as those of surface_waves, a few, to try things out; synthetic.",
+            models=2_500,
+            test_models=500,
+            seed=5,
+            models_per_shard=500,
+            **_ALL_WAVES,
         ),
         DispersionConfig(
             name="mini",
@@ -180,6 +214,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             seed=config.seed,
             first=first,
             count=count,
+            all_waves=config.all_waves,
         )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -195,6 +230,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "vp_km_s": curve(len(config.depth_km)),
             "vs_km_s": curve(len(config.depth_km)),
         }
+        if config.all_waves:
+            features |= {name: curve(len(config.frequency_hz)) for name in OTHER_WAVES}
         about = {
             "frequency_hz": list(config.frequency_hz),
             "depth_km": list(config.depth_km),
@@ -209,6 +246,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             },
             "settings": shards.fields(config),
         }
+        if config.all_waves:
+            about["units"] |= dict.fromkeys(OTHER_WAVES, "km/s at frequency_hz; without love_: of Rayleigh waves")
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(about),

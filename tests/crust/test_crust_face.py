@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import zoo.crust
-from zoo.crust import crust_map, inversion, maps, posterior, tables
-from zoo.crust.physics import earth, prior, rayleigh
+from zoo.crust import crust_map, inversion, maps, names, posterior, profiles, tables
+from zoo.crust.physics import earth, love, prior, rayleigh
 
 LIGHT = """
 import sys
@@ -34,6 +34,6 @@ def test_every_name_of_the_face_is_its_own():
 
 
 def test_examples_in_docstrings_run():
-    for module in (zoo.crust, crust_map, maps, posterior, tables, earth, prior, rayleigh):
+    for module in (zoo.crust, crust_map, maps, names, posterior, profiles, tables, earth, love, prior, rayleigh):
         found = doctest.testmod(module)
         assert found.attempted and not found.failed, module.__name__

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import checkpoint, cli, files, registry
+from zoo import checkpoint, cli, files, own, registry
 from zoo.errors import ZooError
 
 
@@ -136,7 +136,7 @@ def test_one_bad_card_hides_no_other(whole, tmp_path, monkeypatch, capsys):
     shutil.copytree(whole, tmp_path / "my.model")
     (tmp_path / "bad.a").mkdir()
     (tmp_path / "bad.a" / "card.json").write_text("{not json")
-    registry._note.cache_clear()
+    own.note.cache_clear()
     assert cli.main(["list", "*.*"]) == 0
     told = capsys.readouterr()
     assert "my.model" in told.out and "bad.a" not in told.out and "bad.a/card.json is not valid JSON" in told.err

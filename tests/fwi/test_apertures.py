@@ -13,11 +13,13 @@ import segy_files
 from zoo.errors import UsageError
 from zoo.fwi import Settings, Shots, VelocityModel, invert, read_shots
 from zoo.fwi.inversion.shots_on_grid import to_survey
+from zoo.fwi.inversion.streaming import Observed
 from zoo.fwi.inversion.survey import Survey, simulate
 from zoo.fwi.models.wave_apertures import waves_of
 from zoo.fwi.physics.acoustic import ricker
 from zoo.fwi.physics.acoustic_apertures import AperturePropagator, Apertures, apertures_around
 from zoo.fwi.physics.acoustic_propagator import Propagator
+from zoo.training.metrics import relative_error
 
 STEP_S, SPACING_M, T = 0.001, 10.0, 160
 
@@ -81,6 +83,23 @@ def test_a_narrow_aperture_hears_what_the_grid_does():
     around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 20)
     narrow = simulate(velocity, SPACING_M, survey.within(around.columns))
     assert np.linalg.norm(narrow - whole) < 0.02 * np.linalg.norm(whole)
+
+
+def test_places_off_the_nodes_are_kept_within_apertures():
+    velocity, on_nodes = _earth(), _survey()
+    moved = {"sources": on_nodes.sources + [0.4, 0.3], "receivers": on_nodes.receivers + [0.2, 0.45]}
+    survey = replace(on_nodes, **moved)
+    whole = simulate(velocity, SPACING_M, survey)
+    around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 20)
+    narrow = simulate(velocity, SPACING_M, survey.within(around.columns))
+    assert relative_error(narrow, whole) < 0.02 and relative_error(simulate(velocity, SPACING_M, on_nodes), whole) > 0.1
+    options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0, "dtype": "float64"}
+    waves = AperturePropagator(velocity.shape, around, **options)
+    given = survey.wavelet.astype(np.float64), survey.numbered
+    residual, change = (np.random.default_rng(i).normal(size=of) for i, of in enumerate(((3, T, 8), velocity.shape)))
+    gradient, _ = waves.gradient(velocity.astype(np.float64), *given, residual)
+    values = [np.sum(residual * waves.traces(velocity + h * change, *given)) for h in (1e-3, -1e-3)]
+    assert (values[0] - values[1]) / 2e-3 == pytest.approx(np.sum(gradient * change), rel=1e-6)
 
 
 def test_the_layer_trains_and_is_saved():
@@ -157,17 +176,33 @@ def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, mon
     """Gradients of parts, accumulated, are that of all shots at once."""
     velocity = _line(tmp_path / "line.sgy")
     start = VelocityModel(np.repeat(velocity.mean(axis=1, keepdims=True), 120, 1), SPACING_M)
-    settings = Settings(iterations=2, bands_hz=(), learning_rate=20.0)
+    some = {"windows_s": (0.25,), "mute_early": True, "mute_m": 20.0, "wavelet_per_shot": True}
+    settings = Settings(iterations=2, bands_hz=(20.0,), learning_rate=20.0, total_variation=0.01, **some)
     run = {"corner_m": (3e5, 5e6), "wavelet": "ricker:12", "settings": settings, "aperture_m": 150.0}
     held = invert(tmp_path / "line.sgy", start, tmp_path / "held", **run)
     monkeypatch.setattr("zoo.fwi.inversion.gather.MOST_HELD_BYTES", 1000)
     monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 4 * 400 * 16)
     streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed", **run)
     assert any("more than is held in memory" in note for note in streamed.notes)
-    np.testing.assert_allclose(streamed.velocity_m_s, held.velocity_m_s, atol=0.02)
+    # Adam's first steps are as large where a gradient is rounding: there are two of them.
+    changes = [one.velocity_m_s - start.velocity_m_s for one in (streamed, held)]
+    assert relative_error(changes[0], changes[1]) < 1e-3 and np.abs(changes[1]).max() > 20
     np.testing.assert_allclose(streamed.misfits, held.misfits, rtol=1e-5)
     np.testing.assert_allclose(streamed.history[0]["loss"], held.history[0]["loss"], rtol=1e-4)
-    assert len(streamed.history) == 2
+    assert len(streamed.history) == 2 and held.held_out.sum() == streamed.held_out.sum() == 24
+    assert streamed.checks.held_out is not None and any("without the truth in 4 shots" in n for n in streamed.notes)
+    # One wavelet for all is that of the shots that are held together: here all of them.
+    monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 400 * 16 * 12)
+    solved = {"point_source": True, "time_dispersion": True, "wavelet_every": 1}
+    run |= {"wavelet": None, "settings": Settings(iterations=1, learning_rate=20.0, **solved)}
+    streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed2", **run)
+    monkeypatch.undo()
+    held = invert(tmp_path / "line.sgy", start, tmp_path / "held2", **run)
+    assert isinstance(streamed.survey.observed, Observed) and isinstance(held.survey.observed, np.ndarray)
+    np.testing.assert_allclose(streamed.misfits, held.misfits, rtol=1e-4)
+    np.testing.assert_allclose(streamed.checks.shared, held.checks.shared, rtol=1e-3)
+    assert relative_error(streamed.velocity_m_s - start.velocity_m_s, held.velocity_m_s - start.velocity_m_s) < 1e-2
+    monkeypatch.setattr("zoo.fwi.inversion.gather.MOST_HELD_BYTES", 1000)
     with pytest.raises(UsageError, match="cg needs the traces of all shots in memory"):
         cg = {**run, "settings": Settings(optimizer="cg", iterations=2)}
         invert(tmp_path / "line.sgy", start, tmp_path / "cg", **cg)

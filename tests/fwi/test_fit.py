@@ -57,7 +57,8 @@ def error(velocity, true):
 
 def test_adam_finds_the_block_and_tells_its_history(survey, start, true):
     seen = []
-    result = fit_velocity(start, survey, settings(iterations=25), truth=true, callback=lambda *a: seen.append(a))
+    chosen = settings(iterations=25, wavelet_every=0)
+    result = fit_velocity(start, survey, chosen, truth=true, callback=lambda *a: seen.append(a))
     rows = result.history
     assert rows[-1]["loss"] < 0.1 * rows[0]["loss"]
     assert error(result.velocity_m_s, true) < 0.9 * error(start.velocity_m_s, true)
@@ -142,7 +143,7 @@ def test_a_taper_holds_the_steps_of_adam_back(survey, start):
 
 
 def test_a_network_of_the_coordinates_begins_at_the_start(survey, start, true):
-    chosen = settings(network=True, learning_rate=1e-3, iterations=20, bounds=(1900.0, 2300.0))
+    chosen = settings(network=True, learning_rate=1e-3, iterations=20, wavelet_every=0, bounds=(1900.0, 2300.0))
     result = fit_velocity(start, survey, chosen, truth=true)
     residual = simulate(start.velocity_m_s, SPACING_M, survey, **WAVES) - survey.observed
     expected = 0.5 * np.sum(residual**2) / 3 / np.mean(survey.observed**2)
@@ -214,7 +215,6 @@ def test_bad_surveys_are_refused(survey, start):
     refused(r"receiver 1 is at \(z, x\) = \(3, 40\), outside the grid of 30 x 40", receivers=[[0, 0], [3, 40]])
     refused(r"source 0 is at .*-1", sources=[[-1, 0], [3, 4], [3, 5]])
     refused(r"sources must be \(3, 2\)", sources=[[1, 0]])
-    refused("whole numbers", sources=np.full((3, 2), 1.5))
     refused(r"weights must have the shape \(3, 40\)", weights=np.ones((3, 1)))
     refused("unstable", time_step_s=0.004)
     refused("grid points", wavelet=np.tile(ricker(40.0, STEP_S, SAMPLES), (3, 1)))

@@ -100,11 +100,20 @@ def test_missing_dead_and_double_traces(shots, start, survey):
     assert "1 pairs of shot and receiver hold several traces" in notes[1]
 
 
-def test_places_between_cells_are_moved_and_places_outside_are_refused(shots, start, survey):
+def test_places_between_cells_stay_and_places_outside_are_refused(shots, start, survey):
     shifted = dataclasses.replace(shots, receiver_x_m=shots.receiver_x_m + 4.0)
-    found, notes = to_survey(shifted, start, "ricker:12")
-    np.testing.assert_array_equal(found.receivers, survey.receivers)
-    assert "cells of 10 m, by 4 m at most" in notes[0]
+    found, _ = to_survey(shifted, start, "ricker:12")
+    np.testing.assert_allclose(found.receivers, survey.receivers + [0, 0.4], atol=1e-5)
+
+
+def test_what_lies_at_a_free_surface_is_put_below_it(shots, start):
+    top = dataclasses.replace(shots, source_depth_m=0 * shots.source_depth_m)
+    found, notes = to_survey(top, start, "ricker:12", free_surface=True)
+    assert (found.sources[:, 0] == 0.5).all() and "traces have their source" in notes[0] and "5 m below" in notes[0]
+    np.testing.assert_array_equal(to_survey(top, start, "ricker:12")[0].sources[:, 0], 0)
+
+
+def test_places_outside_are_refused(shots, start):
     for name, message in (
         ("receiver_x_m", "receiver of shot 101, trace 14 is at x 396 m .* ends at x 390 m and depth 290 m"),
         ("source_depth_m", "source of shot 101, trace 14 is at x 50 m and depth 396 m"),

@@ -18,6 +18,8 @@ def of(recipe: str) -> tuple[dict[str, np.ndarray], dict]:
     """Return records and metadata of a dataset for a recipe."""
     if recipe == "greens_emulator":
         return _greens()
+    if recipe == "surface_waves":
+        return _waves()
     for ending, made in _MADE.items():
         if recipe.startswith(ending) or recipe.endswith(ending):
             return made()
@@ -53,6 +55,15 @@ def _curves() -> tuple[dict[str, np.ndarray], dict]:
     curves = 4.2 - 0.4 * moho_km[:, None] / 60 * (frequency_hz / 0.02) ** 0.5 + 0.1 * vs_km_s[:, :1]
     records = {"phase_velocity_km_s": curves.astype(np.float32), "moho_depth_km": moho_km, "vs_km_s": vs_km_s}
     return records, {"frequency_hz": frequency_hz.tolist(), "prior": {"moho_km": [20, 100]}, "depth_km": depth_km}
+
+
+def _waves() -> tuple[dict[str, np.ndarray], dict]:
+    """All four kinds of waves of three times as many Earths: the others, scaled."""
+    records, about = _curves()
+    records = {name: np.tile(values, (3, 1) if values.ndim == 2 else 3) for name, values in records.items()}
+    phase = records["phase_velocity_km_s"]
+    records |= {"group_velocity_km_s": 0.9 * phase, "love_phase_velocity_km_s": 1.1 * phase}
+    return records | {"love_group_velocity_km_s": phase + 0.01}, about
 
 
 def _windows(rate_hz: float, samples: int, kinds: tuple[str, ...]) -> tuple[dict[str, np.ndarray], dict]:

@@ -41,6 +41,7 @@ SETTINGS = {
     "seismicity_resnet34": {},
     "shallow_crust": {"batch_size": 30},
     "ssae_crust": {"batch_size": 30},
+    "surface_waves": {"batch_size": 60, "bank": 300},
     "waveform_autoencoder": {"maps": 4, "batch_size": 8},
     "wgan_gp_emulator": {**_TRACES, "units": [8, 8], "latent": 4, "critic_steps": 2},
 }

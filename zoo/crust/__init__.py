@@ -1,9 +1,9 @@
-"""What do surface waves say of the Earth below? Rayleigh dispersion to crustal thickness, with its uncertainty.
+"""What do surface waves say of the Earth below? Dispersion to crustal thickness and Vs, with its uncertainty.
 
     from zoo.crust import invert, read_map
 
-    velocities = read_map("periods.csv")        # Rayleigh phase velocities by point and period
-    crust = invert(velocities, "mdn_crust")     # thickness with its posterior, and flags where to doubt it
+    velocities = read_map("periods.csv")        # Rayleigh or Love, phase or group velocities by point and period
+    crust = invert(velocities)                  # thickness and Vs with their posterior, and flags where to doubt it
     print(crust.report())
     crust.write("crust")                        # NetCDF, table, figures
 
@@ -32,10 +32,10 @@ _FACE = {
     "phase_velocity": "zoo.crust.physics.rayleigh",
     "group_velocity": "zoo.crust.physics.rayleigh",
     "prem": "zoo.crust.physics.earth",
+    "layered": "zoo.crust.physics.earth",
     "read_deck": "zoo.crust.physics.earth",
     "EarthModel": "zoo.crust.physics.earth",
     "EarthPrior": "zoo.crust.physics.prior",
-    "draw_dispersion": "zoo.crust.physics.prior",
 }
 
 __all__ = [*_FACE]
@@ -43,8 +43,8 @@ __all__ = [*_FACE]
 if TYPE_CHECKING:
     from zoo.crust.inversion import invert, read_map, read_reference  # noqa: F401
     from zoo.crust.maps import DispersionMap, ThicknessMap  # noqa: F401
-    from zoo.crust.physics.earth import EarthModel, prem, read_deck  # noqa: F401
-    from zoo.crust.physics.prior import EarthPrior, draw_dispersion  # noqa: F401
+    from zoo.crust.physics.earth import EarthModel, layered, prem, read_deck  # noqa: F401
+    from zoo.crust.physics.prior import EarthPrior  # noqa: F401
     from zoo.crust.physics.rayleigh import group_velocity, phase_velocity  # noqa: F401
 
 

@@ -65,7 +65,8 @@ class CrustMap:
         moho_range_km: (2,), range of the model's prior.
         training_mean_km_s, training_sd_km_s: (F,), statistics of the noise-free curves that the model was trained on.
         model, source: names of the model and of the map.
-        depth_km, vs_km_s: (D,), (n, D), shear velocity in km/s, where the model gives it.
+        depth_km, vs_km_s: (D,), (n, D), shear velocity in km/s, where the model gives it; vs_lower_68_km_s and
+            vs_upper_68_km_s (n, D) are the ends of its central 68 % interval.
         comparison: the comparison with a reference, if there is one.
         notes, warnings: sentences for the report.
     """
@@ -93,6 +94,8 @@ class CrustMap:
     source: str
     depth_km: np.ndarray | None = None
     vs_km_s: np.ndarray | None = None
+    vs_lower_68_km_s: np.ndarray | None = None
+    vs_upper_68_km_s: np.ndarray | None = None
     comparison: Comparison | None = None
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
@@ -154,10 +157,13 @@ class CrustMap:
             f"crustal thickness {thickness['mean']:.1f} km on average, {thickness['min']:.1f} to "
             f"{thickness['max']:.1f}; standard deviation {sd['mean']:.1f} km ({sd['min']:.1f} to {sd['max']:.1f})",
             "flags: " + ", ".join(f"{count} {name}" for name, count in flags.items() if count or name == "ok"),
-            "relative error of the average phase velocity (eq. 4), PREM with the thickness "
-            + ", ".join(f"{name}: {100 * value:.2f} %" for name, value in self.mean_relative_error.items())
-            + " (not a test of the thickness: the Earth here differs from PREM in other ways too)",
         ]
+        if self.mean_relative_error:
+            lines.append(
+                "relative error of the average phase velocity (eq. 4), PREM with the thickness "
+                + ", ".join(f"{name}: {100 * value:.2f} %" for name, value in self.mean_relative_error.items())
+                + " (not a test of the thickness: the Earth here differs from PREM in other ways too)"
+            )
         if self.comparison is not None:
             lines.append(self.comparison.report())
         lines += [f"note: {note}" for note in self.notes]
@@ -263,6 +269,13 @@ class CrustMap:
                 add("depth", np.asarray(self.depth_km, np.float32), ("depth",), units="km", positive="down", axis="Z")
                 values = np.moveaxis(arrange(np.asarray(self.vs_km_s, np.float32)), -1, 0)
                 add("vs_mean_km_s", values, ("depth", *shape), units="km s-1", long_name="shear velocity", **where)
+            for end in ("lower", "upper"):
+                values = getattr(self, f"vs_{end}_68_km_s")
+                if values is not None:
+                    values = np.moveaxis(arrange(np.asarray(values, np.float32)), -1, 0)
+                    meaning = f"{end} end of the central 68 % credible interval of the shear velocity"
+                    name = f"vs_{end}_68_km_s"
+                    add(name, values, ("depth", *shape), units="km s-1", long_name=meaning, **where)
 
 
 def compare(columns: Mapping[str, np.ndarray], reference: ThicknessMap, points: Any, name: str) -> Comparison:

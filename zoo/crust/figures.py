@@ -18,6 +18,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path as Path2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from zoo.errors import ZooError
 from zoo.figures import BLACK, BLUE, GREY, ORANGE, VERMILLION, save_figure, style
 
 _THICKNESS, _SD, _VELOCITY, _ERROR, _DIFFERENCE = "viridis", "magma_r", "cividis", "inferno_r", "RdBu_r"
@@ -91,12 +92,83 @@ def draw_all(crust: Any, folder: Path) -> None:
         "dispersion.png": dispersion_figure,
         "thickness.png": thickness_figure,
         "uncertainty.png": uncertainty_figure,
-        "relative_error.png": relative_error_figure,
     }
+    if np.isfinite(crust.relative_error).any():  # equation 4 is of phase velocities of Rayleigh waves
+        figures["relative_error.png"] = relative_error_figure
     if crust.comparison is not None:
         figures["comparison.png"] = comparison_figure
     for name, draw in figures.items():
         save_figure(draw(crust), folder / name)
+
+
+def profile_figure(answer: Any) -> Figure:
+    """Draw Vs with depth and its 68 % interval, and the Moho with its own, of single curves; beside them the data.
+
+    Args:
+        answer: a `zoo.crust.profiles.CurveAnswer`.
+    """
+    with style():
+        figure = Figure(figsize=(7.6, 4.6))
+        left, right = figure.subplots(1, 2, width_ratios=[1, 1.3])
+        depth = answer.depth_km
+        many = len(answer.thickness_km) > 1
+        for i, thickness in enumerate(answer.thickness_km):
+            left.fill_betweenx(
+                depth,
+                answer.vs_lower_68_km_s[i],
+                answer.vs_upper_68_km_s[i],
+                color=BLUE,
+                alpha=0.1 if many else 0.3,
+                lw=0,
+            )
+            left.plot(answer.vs_km_s[i], depth, color=BLUE, lw=0.8 if many else 1.6, label="mean" if not i else None)
+            left.axhline(thickness, color=VERMILLION, lw=0.8, label="Moho" if not i else None)
+            if not many:
+                left.axhspan(*answer.interval_68_km[i], color=VERMILLION, alpha=0.15, lw=0)
+        left.set(xlabel="Vs (km/s)", ylabel="depth (km)", ylim=(depth.max(), 0))
+        left.legend(loc="lower left")
+        colours = (BLUE, ORANGE, VERMILLION, BLACK)
+        for (kind, (period_s, velocity, sd)), colour in zip(answer.curves.items(), colours, strict=False):
+            for i, row in enumerate(velocity):
+                error = None if sd is None or many else sd[i]
+                label = kind.replace("_", " ") if not i else None
+                right.errorbar(period_s, row, error, fmt="o-", ms=3, lw=0.8, color=colour, label=label)
+        low, high = (
+            end(period_s.min() if end is min else period_s.max() for period_s, _, _ in answer.curves.values())
+            for end in (min, max)
+        )
+        ticks = [t for t in _TICKS_S if low * 0.95 <= t <= high * 1.05]
+        right.set(xlabel="period (s)", ylabel="measured velocity (km/s)", xscale="log")
+        right.set_xticks(ticks, [str(t) for t in ticks])
+        right.set_xticks([], minor=True)
+        right.margins(y=0.12)
+        right.legend(loc="upper left")
+    return figure
+
+
+def draw_profile(crust: Any, path: Path) -> None:
+    """Draw Vs with depth over a map: each point's mean, and the mean of all with the mean of their 68 % intervals.
+
+    Raises:
+        ZooError: if the model gives no Vs.
+    """
+    if crust.vs_km_s is None or crust.vs_lower_68_km_s is None:
+        raise ZooError(f"{crust.model} gives no Vs with its interval; surface_waves does.")
+    with style():
+        figure = Figure(figsize=(3.8, 4.8))
+        axes = figure.subplots()
+        known = np.isfinite(crust.thickness_km)
+        step = max(1, known.sum() // _MOST_CURVES)
+        axes.plot(crust.vs_km_s[known][::step].T, crust.depth_km, color=GREY, lw=0.4, alpha=0.5)
+        low, mean, high = (
+            v[known].mean(axis=0) for v in (crust.vs_lower_68_km_s, crust.vs_km_s, crust.vs_upper_68_km_s)
+        )
+        axes.fill_betweenx(crust.depth_km, low, high, color=BLUE, alpha=0.3, lw=0, label="68 % interval of a point")
+        axes.plot(mean, crust.depth_km, color=BLUE, label="mean of the map")
+        axes.axhline(np.nanmean(crust.thickness_km), color=VERMILLION, label="mean Moho")
+        axes.set(xlabel="Vs (km/s)", ylabel="depth (km)", ylim=(crust.depth_km.max(), 0))
+        axes.legend(loc="lower left")
+    save_figure(figure, path)
 
 
 def overview_figure(crust: Any) -> Figure:
@@ -109,11 +181,18 @@ def overview_figure(crust: Any) -> Figure:
         average = crust.average_phase_velocity_km_s
         _map(figure, axes["V"], crust, average, _VELOCITY, "km/s", "average phase velocity")
         _map(figure, axes["S"], crust, crust.sd_km, _SD, "km", "standard deviation", hatched=True)
-        _map(figure, axes["R"], crust, 100 * crust.relative_error, _ERROR, "%", "relative error (eq. 4)", hatched=True)
+        told = np.isfinite(crust.relative_error).any()
+        if told:
+            values = 100 * crust.relative_error
+            _map(figure, axes["R"], crust, values, _ERROR, "%", "relative error (eq. 4)", hatched=True)
+        else:
+            _map(figure, axes["R"], crust, crust.unfamiliarity, "cividis_r", "", "unfamiliarity", hatched=True)
         if crust.comparison is not None:
             _scatter(axes["C"], crust)
-        else:
+        elif told:
             _histogram(axes["C"], crust)
+        else:
+            axes["C"].set_axis_off()
         counts = crust.counts()
         flagged = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
         figure.suptitle(

@@ -14,16 +14,20 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo import registry
 from zoo.crust.crust_map import FLAGS, CrustMap, compare, masked_mean
+from zoo.crust.curve_files import read_curve
 from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece, read_dispersion_map, read_thickness_map
 from zoo.crust.periods import LEAST_PRESENT, match_periods, misfit
 from zoo.crust.tables import PLACE_DECIMALS
 from zoo.errors import ZooError, did_you_mean
+
+if TYPE_CHECKING:
+    from zoo.crust.profiles import CurveAnswer
 
 # A posterior is at an edge of the prior's range when more than this share of it lies in the range's outermost part.
 _EDGE_PART, _EDGE_SHARE = 0.05, 0.25
@@ -34,13 +38,22 @@ _TABLE_MOHOS = 41  # thicknesses at which the curves of a stretched PREM are tab
 _LEVELS = {"lower_68_km": 0.16, "upper_68_km": 0.84, "lower_95_km": 0.025, "upper_95_km": 0.975}
 
 
-def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None = None) -> DispersionMap:
-    """Return a map of phase velocity from a file, a folder or a prepared dataset.
+def read_map(
+    name_or_path: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    kind: str | None = None,
+    order: str = "",
+) -> DispersionMap:
+    """Return a map of surface-wave velocities, or curves without a place, from a file, a folder or a prepared dataset.
 
     Args:
-        name_or_path: a table, folder, .npz or netCDF file as `zoo.crust.maps.read_dispersion_map` reads it, or the name
-            of a prepared dataset of `phase_velocity_maps`.
+        name_or_path: a table, folder, .npz or netCDF file as `zoo.crust.maps.read_dispersion_map` reads it, a file of
+            single curves as `zoo.crust.curve_files.read_curve` reads it, or the name of a prepared dataset of
+            `phase_velocity_maps`.
         data_dir: where datasets lie; None: the usual place.
+        kind: of waves, where the file does not say it or says it wrongly (`zoo.crust.models.wave_network.KINDS`).
+        order: "lon-lat" or "lat-lon", where a file without a header could be either.
 
     Returns:
         The map, velocities in km/s.
@@ -50,7 +63,7 @@ def read_map(name_or_path: str | os.PathLike, data_dir: str | os.PathLike | None
     """
     path = Path(name_or_path).expanduser()
     if path.exists():
-        return read_dispersion_map(path)
+        return read_curve(path, kind) or read_dispersion_map(path, kind, order)
     records, about = _dataset("phase_velocity_maps", str(name_or_path), data_dir)
     sd = records["sd_km_s"]
     places = (np.round(records[key].astype(np.float64), PLACE_DECIMALS) for key in ("longitude_deg", "latitude_deg"))
@@ -84,38 +97,67 @@ def read_reference(name_or_path: str | os.PathLike, data_dir: str | os.PathLike 
 
 def invert(
     velocities: DispersionMap,
-    model: Any = "mdn_crust",
+    model: Any = "surface_waves",
     *,
     noise_relative: float | None = None,
+    noise_correlation: float = 0.0,
+    prior: ThicknessMap | None = None,
+    smoothness_km: float | None = None,
     reference: ThicknessMap | None = None,
     reference_name: str = "reference",
-) -> CrustMap:
-    """Invert each point's dispersion curve for crustal thickness.
+) -> CrustMap | CurveAnswer:
+    """Invert each point's dispersion curve for crustal thickness and, with most models, shear velocity.
 
     Args:
-        velocities: phase velocities of the fundamental Rayleigh mode.
+        velocities: of the fundamental mode: of Rayleigh and Love waves, phase and group, for `surface_waves`, which
+            takes any periods of 4 to 150 s; Rayleigh phase velocities at their own periods for the networks of Cheng et
+            al. (2019).
         model: a crust model or its name (`zoo list '*crust*'`).
         noise_relative: standard deviation of the velocities over the velocities, where the map has no error bars.
             None: the model's default.
+        noise_correlation: of the errors at a distance of 0.1 in ln(period), for surface_waves; 0: white.
+        prior: a thickness whose values around the map, the map's own region left out, are the prior, for surface_waves;
+            None: every thickness of the model's range is as likely.
+        smoothness_km: the thickness is a Gaussian field of this length, for surface_waves; None: every point is alone.
         reference: a known thickness to compare with.
         reference_name: what to call it.
 
     Returns:
-        The thickness at each point with its posterior, flags, and equation 4 of Cheng et al. (2019).
+        The thickness at each point with its posterior, flags, and equation 4 of Cheng et al. (2019). For curves without
+        a place, a `zoo.crust.profiles.CurveAnswer`.
 
     Raises:
         ZooError: if the map's periods do not fit the model (the message says how to make one that does), or the map
             cannot be used.
     """
     model, name = registry.model_for(model, "crust.thickness")
+    if noise_relative is not None and not 0 < noise_relative < 1:
+        raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
+    if hasattr(model, "bank_size"):
+        from zoo.crust import wave_maps
+
+        chosen = {"noise_relative": noise_relative, "correlation": noise_correlation}
+        if not np.isfinite(velocities.longitude_deg).all():
+            return wave_maps.answer_curves(velocities, model, name, **chosen)
+        return wave_maps.invert_map(
+            velocities, model, name, **chosen, prior=prior, smoothness_km=smoothness_km, reference=reference,
+            reference_name=reference_name,
+        )  # fmt: skip
+    if noise_correlation or prior is not None or smoothness_km is not None:
+        raise ZooError(f"{name} takes no correlated noise, prior or smoothness; surface_waves does.")
+    if not np.isfinite(velocities.phase_velocity_km_s).any():
+        raise ZooError(
+            f"{velocities.source} holds {', '.join(velocities.others)}, and {name} takes Rayleigh phase velocities. "
+            "Use --model surface_waves; if the names are wrong, say the kind: --kind rayleigh_phase."
+        )
+    if not np.isfinite(velocities.longitude_deg).all():
+        raise ZooError(f"{velocities.source} has no coordinates, which {name} needs; surface_waves does not.")
     frequency_hz = np.asarray(model.frequency_hz, np.float64)
     velocity, sd, interpolated = match_periods(velocities, frequency_hz)
     present = np.isfinite(velocity)
     usable = present.mean(axis=1) >= LEAST_PRESENT
     if not usable.any():
         raise ZooError(misfit(velocities, frequency_hz, present, name, model))
-    if noise_relative is not None and not 0 < noise_relative < 1:
-        raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
     sd = _filled(sd, velocity, noise_relative, float(model.noise_relative))
     takes_errors = getattr(model, "uses_error_bars", True)
 
@@ -129,13 +171,13 @@ def invert(
     flag = _flags(columns["unfamiliarity"], columns.pop("edge_share"), answered, present)
     range_km = np.asarray(model.moho_range_km, np.float64)
     thickness = columns["thickness_km"]
-    error = _relative_error(thickness, velocity, frequency_hz, range_km)
+    error = relative_error(thickness, velocity, frequency_hz, range_km)
     constant = np.full_like(thickness, np.nanmean(thickness))
-    errors = {"inverted": error, "constant": _relative_error(constant, velocity, frequency_hz, range_km)}
+    errors = {"inverted": error, "constant": relative_error(constant, velocity, frequency_hz, range_km)}
     comparison = None
     if reference is not None:
         comparison = compare(columns, reference, velocities, reference_name)
-        known = _relative_error(comparison.reference_km, velocity, frequency_hz, range_km)
+        known = relative_error(comparison.reference_km, velocity, frequency_hz, range_km)
         if (np.isfinite(known) & answered).any():  # none if the reference is outside the prior's range everywhere
             errors[reference_name] = known
     common = np.all([np.isfinite(values) for values in errors.values()], axis=0)
@@ -231,7 +273,7 @@ def _stretched_prem(frequency_hz: tuple[float, ...], low_km: float, high_km: flo
     return PchipInterpolator(mohos, np.array(table), axis=0, extrapolate=False)
 
 
-def _relative_error(
+def relative_error(
     thickness_km: np.ndarray, velocity: np.ndarray, frequency_hz: np.ndarray, range_km: np.ndarray
 ) -> np.ndarray:
     """Return equation 4, (n,): |calculated - observed| / observed, of the phase velocity averaged over the band.
@@ -254,7 +296,7 @@ def _remarks(
     flag: np.ndarray, interpolated: np.ndarray, velocities: DispersionMap, noise_relative: float | None, model: Any
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a report notes of the data that were used, and what it warns of."""
-    notes, warnings = [], []
+    notes, warnings = list(velocities.notes), []
     if interpolated.any():
         count = f"{interpolated.sum()} of {len(interpolated)}"
         notes.append(f"{count} frequencies are interpolated between the map's periods.")

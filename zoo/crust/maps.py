@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from zoo.crust.tables import PLACE_DECIMALS, VELOCITY_KM_S, Table
+from zoo.crust.names import kind_of, says_depth, varying_numbers
+from zoo.crust.tables import PLACE_DECIMALS, VELOCITIES, VELOCITY_KM_S, Table
 from zoo.errors import ZooError
 from zoo.foreign import reader
 
 THICKNESS_KM = (0.5, 150.0)  # no crust is thinner or thicker
 _PERIOD_S = (0.1, 1000.0)  # beyond, the unit is wrong
 _LARGEST_SD_KM_S = 1.0
+_SAME_PLACE = 0.2  # of the distance of neighbours, by which roundings of one point differ at most
 _ROUNDING = 1e-6  # of positions, in cells of a grid or parts of a distance
 # Points are a regular grid if lines are evenly spaced to this part of a step, the grid has at most so many times the
 # lines that have points, and at least one in so many cells has a point.
@@ -32,7 +35,7 @@ _NOT_DATA = {".md", ".pdf", ".png", ".jpg", ".ps", ".eps", ".json", ".bib", ".py
 
 @dataclass(frozen=True, eq=False)
 class DispersionMap:
-    """Phase velocities of Rayleigh waves at points of a map."""
+    """Velocities of surface waves at points of a map, or at points without a place (NaN): phase velocities first."""
 
     longitude_deg: np.ndarray
     """(n,)"""
@@ -41,11 +44,24 @@ class DispersionMap:
     period_s: np.ndarray
     """(P,), ascending"""
     phase_velocity_km_s: np.ndarray
-    """(n, P), NaN where missing"""
+    """(n, P), of Rayleigh waves, NaN where missing"""
     sd_km_s: np.ndarray | None
     """(n, P), one standard deviation, NaN where not given; None if no file gives any"""
     source: str
     """Names of the files."""
+    others: Mapping[str, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict)
+    """Other kinds of waves (rayleigh_group, love_phase, love_group): velocities and sds, likewise."""
+    notes: tuple[str, ...] = ()
+    """What was decided in reading."""
+
+    def curves(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Return every kind that was measured: periods (P,), velocities (n, P), sds (n, P) or None."""
+        found = {"rayleigh_phase": (self.phase_velocity_km_s, self.sd_km_s), **self.others}
+        return {
+            kind: (np.asarray(self.period_s, np.float64), velocity, sd)
+            for kind, (velocity, sd) in found.items()
+            if np.isfinite(velocity).any()
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,37 +157,57 @@ def _unit(longitude_deg: np.ndarray, latitude_deg: np.ndarray) -> np.ndarray:
 
 
 @reader("Copy it again, or export it anew.")
-def read_dispersion_map(path: str | os.PathLike) -> DispersionMap:
-    """Read phase velocities in km/s by point and period.
+def read_dispersion_map(path: str | os.PathLike, kind: str | None = None, order: str = "") -> DispersionMap:
+    """Read velocities of surface waves in km/s by point and period.
 
     What is read (separators comma, semicolon, tab or blanks; comments from `#`, `%` or `>`; gzip or not):
 
-    - a folder with a file per period or frequency, which the name states with its unit (`R_20s.txt`, `c_12.5mHz.xyz`,
-      `0.025Hz.dat`, `ph_T020.xyz`), columns `lon lat c [sd]`; one such file alone;
-    - a long table with a header (lon, lat, period_s or frequency_hz or frequency_mhz, phase_velocity, sd), or without
-      one: `lon lat period_s c [sd]`; if there are more than five columns, only the first four of them count;
+    - a folder with a file per period or frequency, columns `lon lat c [sd]`; one such file alone. The name states the
+      period with its unit (`R_20s.txt`, `c_12.5mHz.xyz`, `ph_T020.xyz`), or a comment does (`# PERIOD: 10`), or it is
+      the one number in which the names of the folder differ (`RG_20`, `helmholtz_stack_LHZ_40.xyz`);
+    - `.pix` (lat lon size per cent, with the reference velocity in a comment), and other tables of per cent;
+    - a long table with a header (lon, lat, period_s or frequency_hz or frequency_mhz, phase_velocity, group_velocity,
+      sd), or without one, `lon lat period_s c [sd]`, where `kind` or its name says that it is dispersion;
     - a wide table: lon, lat, then a column per period (`10s`, `c_12.5mHz`) and, if known, `sd_10s`;
-    - `.npz` or HDF5-based netCDF with those names, `phase_velocity` (n, P), or (P, lat, lon) on axes.
+    - `.npz`, netCDF, GMT grids, MATLAB files with those names: (n, P), or a grid whose dimensions are named.
 
-    NaN, blanks, 0 and fill values such as -999 or 9999.99 are missing values.
+    Names say the kind: `L` and `love` mean Love waves, `RG`, `LG`, `group` and `u` group ones. Coordinates without
+    a header are lon lat or lat lon by their range and order. NaN, blanks, 0, -1 and fill values such as -999 or 9999.99
+    are missing values. Points whose coordinates files round differently are the same.
 
     Args:
         path: the file or folder.
+        kind: rayleigh_phase, rayleigh_group, love_phase or love_group, where names do not say it or say it wrongly.
+        order: "lon-lat" or "lat-lon", where a file without a header could be either.
 
     Raises:
         ZooError: if anything is doubtful: units, swapped coordinates, duplicates, ragged or cut lines.
     """
     path = Path(path)
+
+    def read(file: Path) -> Table:
+        table = Table.read(file)
+        table.told, table.order = kind is not None, order
+        return table
+
     if not path.is_dir():
-        return _dispersion([Table.read(path)], path.name)
+        return _dispersion([read(path)], path.name, kind)
     files = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != "." and p.suffix.lower() not in _NOT_DATA)
     files = [p for p in files if not re.match(r"(?i)readme|licen[cs]e|citation", p.name)]
     if not files:
         raise ZooError(f"{path} holds no files of phase velocities; expected one per period, such as R_20s.txt.")
+    tables = [read(file) for file in files]
     if len(files) == 1:
-        return _dispersion([Table.read(files[0])], files[0].name)
+        return _dispersion(tables, files[0].name, kind, path.name)
+    # Files of one kind differ in one number: their period.
+    families: dict[str, list[Table]] = {}
+    for table in tables:
+        families.setdefault(re.sub(r"\d+", "#", table.path.name.split(".")[0]), []).append(table)
+    for family in families.values():
+        for table, number in zip(family, varying_numbers([t.path.name for t in family]) or [], strict=False):
+            table.period_s = number
     names = f"{len(files)} files, {files[0].name} to {files[-1].name}"
-    return _dispersion([Table.read(file) for file in files], f"{path.name} ({names})")
+    return _dispersion(tables, f"{path.name} ({names})", kind, path.name)
 
 
 @reader("Copy it again, or export it anew.")
@@ -194,6 +230,7 @@ def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM
         if table.headed and len(others) != 1:
             raise ZooError(f"{table.path} has the columns {', '.join(table.names)}; name the thickness thickness_km.")
         table.names[table.names.index(others[0]) if table.headed else 2] = "thickness"
+    table.asks_order = False
     longitude, latitude = table.coordinates()
     values = table.plausible("thickness", (minimum_km, THICKNESS_KM[1]), "km", zero_is_missing=minimum_km > 0)
     table.refuse_duplicates(longitude, latitude)
@@ -202,16 +239,35 @@ def read_thickness_map(path: str | os.PathLike, minimum_km: float = THICKNESS_KM
     return ThicknessMap(longitude, latitude, values, table.path.name)
 
 
-def _dispersion(tables: list[Table], source: str) -> DispersionMap:
-    """Join tables into a map of points by periods."""
+_KINDS = ("rayleigh_phase", "rayleigh_group", "love_phase", "love_group")
+
+
+def _dispersion(tables: list[Table], source: str, kind: str | None = None, folder: str = "") -> DispersionMap:
+    """Join tables into a map of points by periods, a layer for each kind of wave."""
+    if kind is not None and kind not in _KINDS:
+        raise ZooError(f"There is no kind of wave {kind!r}; expected one of {', '.join(_KINDS)}.")
     rows: list[tuple] = []
+    named: set[str] = set()
     for number, table in enumerate(tables):
         longitude, latitude = table.coordinates()
+        if kind is None and says_depth(table.path.name) and not table.headed and "vs" in table.path.name.lower():
+            whole = len(np.unique(table.values[:, :2], axis=0)) == len(table.values)
+            if len(tables) == 1 or not whole:
+                raise ZooError(
+                    f"{table.path} looks like a model of shear velocity by its name. Give a map of surface-wave "
+                    "velocities, or say what it is: --kind rayleigh_phase."
+                )
         for period_s, velocity, sd in table.curves():
+            told = kind or _kind_of_column(velocity) or kind_of(table.path.stem, folder, *table.comments)
+            if told and not kind and told != "rayleigh_phase":
+                named.add(told)
             values = table.plausible(velocity, VELOCITY_KM_S, "km/s")
             deviation = table.plausible(sd, (0, _LARGEST_SD_KM_S), "km/s") if sd else np.full(len(values), np.nan)
-            rows.append(np.broadcast_arrays(longitude, latitude, period_s, values, deviation, table.lines, number))
-    lon, lat, period, c, sd, line, file = (np.concatenate(parts) for parts in zip(*rows, strict=True))
+            which = _KINDS.index(told or "rayleigh_phase")
+            rows.append(
+                np.broadcast_arrays(longitude, latitude, period_s, values, deviation, table.lines, number, which)
+            )
+    lon, lat, period, c, sd, line, file, which = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     if not np.isfinite(c).any():
         raise ZooError(f"{source} holds no phase velocity: every value is missing.")
     wrong = ~((period >= _PERIOD_S[0]) & (period <= _PERIOD_S[1]))
@@ -222,12 +278,17 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
             f"{_PERIOD_S[1]:g} s. Check the unit, and the order lon lat period c."
         )
     periods, column = np.unique(np.round(period, 6), return_inverse=True)
+    notes = []
+    if len(tables) > 1:
+        lon, lat, merged = _same_points(lon, lat, file)
+        if merged:
+            notes.append(f"{merged} points that files round differently are taken as the same.")
     _, first, row = np.unique(
         np.round(np.stack([lon, lat], 1), PLACE_DECIMALS), axis=0, return_index=True, return_inverse=True
     )
     order = np.argsort(first)  # points in the order of the files
     row = np.argsort(order)[row.ravel()]
-    cell = row * len(periods) + column
+    cell = (row * len(periods) + column) * len(_KINDS) + which
     _, kept, count = np.unique(cell, return_index=True, return_counts=True)
     if (count > 1).any():
         one, two = np.flatnonzero(cell == cell[kept[np.argmax(count > 1)]])[:2]
@@ -236,10 +297,51 @@ def _dispersion(tables: list[Table], source: str) -> DispersionMap:
             f"already ({tables[file[one]].where(line[one])}). Keep one of them; a folder is for one kind of wave."
         )
     shape = len(first), len(periods)
-    velocity, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
-    velocity[row, column], deviation[row, column] = c, np.where(sd > 0, sd, np.nan)
-    given = deviation if np.isfinite(deviation).any() else None
-    return DispersionMap(lon[first[order]], lat[first[order]], periods, velocity, given, source)
+    layers = {}
+    for number, name in enumerate(_KINDS):
+        here = which == number
+        velocity, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
+        velocity[row[here], column[here]] = c[here]
+        deviation[row[here], column[here]] = np.where(sd[here] > 0, sd[here], np.nan)
+        if here.any() or not number:
+            layers[name] = velocity, deviation if np.isfinite(deviation).any() else None
+    if named:
+        notes.append(f"By names it holds {', '.join(sorted(named))}; --kind says otherwise.")
+    main = layers.pop("rayleigh_phase")
+    return DispersionMap(lon[first[order]], lat[first[order]], periods, *main, source, layers, tuple(notes))
+
+
+def _kind_of_column(name: str) -> str | None:
+    """Return the kind that the name of a column states; None where it only says velocity."""
+    kinds = dict(zip(VELOCITIES, _KINDS, strict=True))
+    return kinds[name] if name in VELOCITIES[1:] else None
+
+
+def _same_points(lon: np.ndarray, lat: np.ndarray, file: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return coordinates in which points that files round differently are one, and how many there are of these.
+
+    Two points are the same if they are nearer than a fifth of the typical distance of a file's neighbours and no file
+    has both.
+    """
+    from scipy.spatial import cKDTree
+
+    first = file == file[0]
+    own = np.unique(np.stack([lon[first], lat[first]], 1), axis=0)
+    points = np.unique(np.stack([lon, lat], 1), axis=0)
+    if len(points) == len(own) or len(own) < 2:
+        return lon, lat, 0
+    spacing = np.median(cKDTree(own).query(own, k=2)[0][:, 1])
+    tree = cKDTree(points)
+    to = np.arange(len(points))
+    for one, two in sorted(tree.query_pairs(_SAME_PLACE * spacing)):
+        to[two] = min(to[one], to[two])
+    if (to == np.arange(len(points))).all():
+        return lon, lat, 0
+    index = tree.query(np.stack([lon, lat], 1))[1]
+    merged = np.stack([to[index], file], 1)
+    if len(np.unique(merged, axis=0)) < len(np.unique(np.stack([index, file], 1), axis=0)):
+        return lon, lat, 0  # a file has two points that near: they are two
+    return points[to[index], 0], points[to[index], 1], int(np.sum(to != np.arange(len(points))))
 
 
 def regular_grid(

@@ -44,15 +44,19 @@ def describe(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, 
     dataset, config = check_name(name)
     here = home(dataset)
     configs = config_names(dataset)
-    there = [path for each in (data_folder(data_dir) / dataset).glob("*") for path in prepared.versions(each)]
-    there.sort()
+    root = data_folder(data_dir) / dataset
+    there = [path for each in root.glob("*") for path in prepared.versions(each)]
+    whole = [] if configs else prepared.versions(root)  # of a builder without configs
+    there = sorted(there + whole)
     if config and config not in {*configs, *(path.parent.name for path in there)}:
         raise ZooError(f"{dataset} has no config {config!r}.{did_you_mean(config, configs)}")
     return {
         "name": name,
         "kind": "dataset",
         "configs": configs,
-        "prepared": {f"{dataset}/{path.parent.name}": str(path) for path in there},
+        "prepared": {
+            dataset if path in whole else f"{dataset}/{path.parent.name}": str(path) for path in whole + there
+        },
         "about": _text(here / "README.md"),
         "citation": _text(here / "CITATIONS.bib"),
     }
@@ -60,7 +64,7 @@ def describe(name: str, data_dir: str | os.PathLike | None = None) -> dict[str, 
 
 def _text(path: Path) -> str:
     """Return a file's text; nothing where a builder of somebody's own has none."""
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def builder(

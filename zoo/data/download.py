@@ -33,6 +33,8 @@ _TIMEOUT_S = 30
 _LARGE_BYTES, _USUAL_BYTES_PER_S = 200_000_000, 10_000_000  # from which on the wait is announced, and at what rate
 _ATTEMPTS = 4  # per address; each goes on from the bytes that are there
 _TRANSIENT = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+_SCHEMES = ("http", "https", "file", "ftp")
+"""What Python itself reads; other addresses (hf://, s3://) are read by fsspec, where that is installed."""
 _PAGES = (".html", ".htm")
 _READ_LATER = (".zip", ".npz", ".npy", ".hdf5", ".h5", ".nc", ".csv", ".txt", ".json", ".xml", *_PAGES)
 """Files that some reader will open: none is pinned before one has."""
@@ -195,6 +197,8 @@ class _Part:
 
 def _from_one(url: str, part: _Part, wanted: _Wanted) -> str | None:
     """Fetch one address into `part`, with retries; return None or why it failed."""
+    if url.split("://")[0].lower() not in _SCHEMES:
+        return _by_fsspec(url, part)
     reason = "no attempt was made"
     for attempt in range(_ATTEMPTS):
         before = part.bytes()
@@ -221,6 +225,24 @@ def _from_one(url: str, part: _Part, wanted: _Wanted) -> str | None:
                 time.sleep(0.5 * 2**attempt)
             say(f"{url}: {reason}; going on from {arrived / 1e6:.1f} MB")
     return reason
+
+
+def _by_fsspec(url: str, part: _Part) -> str | None:
+    """Fetch an address that only fsspec knows, from its beginning; return None or why it failed."""
+    try:
+        import fsspec
+    except ImportError:
+        return "such an address needs fsspec: pip install fsspec (and what it asks for, as huggingface_hub for hf://)"
+    part.begin(None, None)
+    try:
+        with explain_disk(part.path), fsspec.open(url, "rb") as source, open(part.path, "wb") as file:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
+    except ZooError:
+        raise
+    except Exception as error:  # each of its file systems raises its own
+        return f"fsspec: {type(error).__name__}: {error}"
+    sync(part.path)
+    return None
 
 
 def _stream(url: str, part: _Part, wanted: _Wanted) -> None:

@@ -10,6 +10,8 @@ SCIPY_OPTIMIZERS = ("cg", "l-bfgs-b", "tnc")
 """Those of scipy, which choose their steps themselves and need the gradient of all shots."""
 OPTIMIZERS = (*GRADIENT_OPTIMIZERS, *SCIPY_OPTIMIZERS)
 MISFITS = ("l2", "correlation", "envelope")
+AMPLITUDES = ("absolute", "per-shot", "per-trace")
+"""How far the amplitudes of the data count: as they are, within each shot, or not at all."""
 
 SETTINGS = {
     "optimizer": Setting("adam", "how the velocities are changed", "figures 6 to 21", choices=OPTIMIZERS),
@@ -65,6 +67,68 @@ SETTINGS = {
         low=0.0,
     ),
     "freeze_water": Setting(True, "keep the water of the start as it is", "ours"),
+    "amplitudes": Setting(
+        None,
+        "which amplitudes are trusted: absolute (one scale for all, solved for), per-shot, or per-trace (none); none: "
+        "absolute where a wavelet is given, per-trace where it is unknown",
+        "ours",
+        choices=AMPLITUDES,
+        optional=True,
+        kind="text",
+    ),
+    "wavelet_every": Setting(
+        5,
+        "iterations from one solution for the wavelet to the next: all of it where none is given, its amplitude where "
+        "one is; cg, l-bfgs-b and tnc, which compare misfits, take one a stage; 0: none",
+        "Pratt 1999, eq. 17",
+        unit="iterations",
+        low=0,
+    ),
+    "wavelet_per_shot": Setting(False, "solve for the wavelet, or its amplitude, of each shot", "ours"),
+    "mute_m": Setting(0.0, "offsets below which traces are left out", "ours", unit="m", low=0.0),
+    "mute_early": Setting(False, "mute what comes before the first arrival in the start", "ours"),
+    "offsets_m": Setting(
+        (),
+        "farthest offset of each stage, or of all; empty: no limit",
+        "ours: Bunks et al. 1995",
+        unit="m",
+        low=0.0,
+        kind="number",
+        several=True,
+    ),
+    "windows_s": Setting(
+        (),
+        "how long after the first arrival in the start data count, in each stage or in all; empty: to the end",
+        "ours",
+        unit="s",
+        low=0.0,
+        kind="number",
+        several=True,
+    ),
+    "point_source": Setting(
+        False,
+        "turn records of point sources, as the field has, into those of line sources, as the plane has: times sqrt(t), "
+        "integrated by half an order",
+        "Forbriger et al. 2014",
+    ),
+    "time_dispersion": Setting(
+        False,
+        "give data and wavelet the error of the time steps that the simulation has, so that it does not become one of "
+        "velocity; not for shots that `simulate` made, which have it",
+        "Koene et al. 2018",
+    ),
+    "hold_out": Setting(
+        8,
+        "traces of which one is left out of the fit and scored; 0: none",
+        "ours",
+        low=0,
+    ),
+    "total_variation": Setting(
+        0.0,
+        "weight of the total variation of the change of velocity, over the misfit of the start",
+        "ours: Rudin et al. 1992",
+        low=0.0,
+    ),
     "network": Setting(
         False, "let a neural network of the coordinates give the change of velocity", "ours: Sitzmann et al. 2020"
     ),

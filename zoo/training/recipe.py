@@ -131,6 +131,10 @@ class Recipe:
     """measure(model, validation records, settings)."""
     golden: Callable[[keras.Model, Records, Values], dict[str, np.ndarray]] | None = None
     """golden(model, held-out records, settings) -> arrays of golden.npz: inputs, `predicted`, perhaps the truth."""
+    begins_from: Callable[[keras.Model, keras.Model], None] | None = None
+    """begins_from(model, other): takes over from a checkpoint (`--from`) what is not in the parts that `fit` trains."""
+    fine_tunes: bool = True
+    """Whether training may begin with the weights of a checkpoint; not where they are the answer for one survey."""
     features: Sequence[str] = ()
     """Names of the features of a record that are read, where the dataset has them; default all."""
     tags: Mapping[str, Values] = field(default_factory=dict)

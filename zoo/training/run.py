@@ -101,16 +101,40 @@ class Run:
         held_out: Records,
         values: Values,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        kept: Sequence[str] = (),
     ) -> None:
-        """Train one part, or restore it where an earlier run has trained it; `rows` are its epochs."""
+        """Train one part but for what is `kept` as it is, or restore it where an earlier run has trained it.
+
+        `rows` are its epochs.
+        """
         import keras
 
-        from zoo.training.epochs import EpochState, batches, drawn_batches, ordered_steps
+        from zoo.training.fine_tuning import frozen
 
         # What a stage draws outside of `fit` is the same whether or not an earlier run did those before it.
         seed = values["seed"]
         keras.utils.set_random_seed(seed)
         part = stage.trained_part(model)
+        with frozen(part, kept):
+            self._fit(stage, part, model, records, held_out, values, callbacks, kept)
+
+    def _fit(
+        self,
+        stage: Stage,
+        part: keras.Model,
+        model: keras.Model,
+        records: Records,
+        held_out: Records,
+        values: Values,
+        callbacks: Sequence[keras.callbacks.Callback],
+        kept: Sequence[str],
+    ) -> None:
+        import keras
+
+        from zoo.training.epochs import EpochState, batches, drawn_batches, ordered_steps
+        from zoo.training.fine_tuning import freeze
+
+        seed = values["seed"]
         if stage.draws:
             steps, draw = values["steps_per_epoch"], stage.draws(model, records, values)
             train_batches = lambda first: drawn_batches(draw, steps, seed, first)  # noqa: E731
@@ -121,6 +145,7 @@ class Run:
             train_batches = lambda first: batches(train_data, values["batch_size"], seed, first)  # noqa: E731
         validation_data = (stage.validation_examples or stage.examples)(model, held_out, values)
         stage.compile(part, values, steps * values["epochs"])
+        freeze(part, kept)
         state = EpochState(
             self.folder / f"state-{stage.name}.npz",
             values["patience"],

@@ -23,6 +23,7 @@ from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.progress import say
 from zoo.store import locked
+from zoo.training.fine_tuning import read_frozen, take_over
 from zoo.training.recipe import Recipe, Records, Values
 from zoo.training.run import Run, training_folder
 
@@ -58,10 +59,14 @@ class NamedRecipe:
         return self.recipe.create(self.recipe.choose(self.tag, settings))
 
     def data(
-        self, split: str, batch_size: int | None = None, data_dir: str | os.PathLike | None = None
+        self,
+        split: str,
+        batch_size: int | None = None,
+        data_dir: str | os.PathLike | None = None,
+        dataset: str | None = None,
     ) -> tf.data.Dataset:
-        """Return the records of a split (`train`, `validation`, `test`) of the recipe's dataset as tf.data."""
-        values = self.settings
+        """Return a split (`train`, `validation`, `test`) of the recipe's dataset, or of another, as tf.data."""
+        values = {**self.settings, **({"dataset": dataset} if dataset else {})}
         return datasets.load_dataset(values["dataset"], _split(values, split), batch_size, data_dir=data_dir)
 
     def train(self, **arguments: Any) -> Path:
@@ -69,10 +74,15 @@ class NamedRecipe:
         return train(self, **arguments)
 
     def evaluate(
-        self, model: keras.Model, split: str = "test", data_dir: str | os.PathLike | None = None
+        self,
+        model: keras.Model,
+        split: str = "test",
+        data_dir: str | os.PathLike | None = None,
+        dataset: str | None = None,
     ) -> dict[str, float]:
-        """Return metric name -> value of a model on a split of the recipe's dataset."""
-        return _evaluate(self.recipe, model, self.settings, split, data_dir)
+        """Return metric name -> value of a model on a split of the recipe's dataset, or of another (NAME/CONFIG)."""
+        values = {**self.settings, **({"dataset": dataset} if dataset else {})}
+        return _evaluate(self.recipe, model, values, split, data_dir)
 
 
 def recipe(name: str) -> NamedRecipe:
@@ -123,6 +133,7 @@ def train(
     out: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     smoke: bool = False,
+    start_from: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Path:
     """Train a recipe and write its checkpoint; goes on with an interrupted run of the same command.
@@ -135,6 +146,8 @@ def train(
         out: folder of the checkpoint, by default `runs/NAME`.
         data_dir: where prepared datasets lie.
         smoke: a run of seconds that shows that everything works.
+        start_from: name or folder of a checkpoint of this recipe, with whose weights training begins. The settings may
+            then hold `frozen`, names of what stays as it is ("encoder").
         callbacks: of Keras, for every call of `fit`. Those that a resumed run is given see only its own epochs.
 
     Returns:
@@ -144,13 +157,18 @@ def train(
         UsageError: if there is no such setting, or the recipe has no smoke settings.
         ZooError: if the dataset is not prepared, or `out` holds an unfinished run with other settings.
     """
+    from zoo.serving import need_tensorflow
+
+    need_tensorflow("Training")
     made_by = named.recipe
+    registry.keep_recipe(made_by)
     if smoke and not made_by.smoke:
         raise UsageError(
             f"{made_by.name} has no smoke settings, so --smoke would train it in full. Give its RECIPE smoke={{...}}, "
             "or leave --smoke out and set fewer epochs."
         )
     changes = {**(made_by.smoke if smoke else {}), **(settings or {})}
+    start = _start(made_by, start_from, changes)
     if epochs is not None:
         changes["epochs"] = epochs
     chosen = made_by.choose(named.tag, changes)
@@ -159,6 +177,7 @@ def train(
     read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
     records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
     plan = {"recipe": named.name, "settings": chosen, "seed": seed, "dataset_sha256": about.get("sha256")}
+    plan |= {"from": start} if start else {}
     with contextlib.suppress(OSError):  # what cannot be written is said when it is
         out.parent.mkdir(parents=True, exist_ok=True)
     with locked(training_folder(out)) as waited:
@@ -174,8 +193,32 @@ def _is_of(out: Path, plan: Mapping[str, Any]) -> bool:
     if not (out / checkpoint.CARD).is_file():
         return False
     card = checkpoint.read_card(out)
-    made_by = {"recipe": card.get("name"), **{key: card.get(key) for key in ("settings", "seed", "dataset_sha256")}}
+    keys = ("settings", "seed", "dataset_sha256", *(["from"] if "from" in plan or card.get("from") else []))
+    made_by = {"recipe": card.get("name"), **{key: card.get(key) for key in keys}}
     return made_by == json.loads(json.dumps(plan))
+
+
+def _start(made_by: Recipe, start_from: str | os.PathLike | None, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return which checkpoint training begins with and what of it is frozen, which is taken out of the changes.
+
+    Raises:
+        UsageError: if the recipe cannot begin with one, the checkpoint is of another recipe, or something is to be
+            frozen without one.
+    """
+    names = read_frozen(changes.pop("frozen", ())) if "frozen" not in made_by.settings else []
+    if not start_from:
+        if names:
+            raise UsageError("frozen says what of a checkpoint stays as it is: name the checkpoint with --from.")
+        return {}
+    if not made_by.fine_tunes or not made_by.stages:
+        why = "its weights are the answer for one survey" if made_by.stages else "nothing of it is trained by `fit`"
+        raise UsageError(f"{made_by.name} does not begin with a checkpoint: {why}. Leave --from out.")
+    folder = registry.find(start_from)
+    card = checkpoint.read_card(folder)
+    if card.get("recipe") != made_by.name:
+        of = f"of the recipe {card['recipe']}" if card.get("recipe") else "of no recipe"
+        raise UsageError(f"{folder.name} is a checkpoint {of}; expected one of {made_by.name}.")
+    return {"checkpoint": str(start_from), "sha256": checkpoint.digest(folder), "frozen": names}
 
 
 def _train(
@@ -204,9 +247,16 @@ def _train(
         model = made_by.create(chosen)
         if made_by.before_fit:
             made_by.before_fit(model, records, values, about)
+        if begins := plan.get("from"):
+            other = registry.load(begins["checkpoint"], sha256=begins["sha256"])
+            parts = [stage.trained_part for stage in made_by.stages_of(values)]
+            take_over(model, other, parts, begins["checkpoint"])
+            if made_by.begins_from:
+                made_by.begins_from(model, other)
         run.save_prepared(model, made_by, time.process_time() - start)
     for stage in made_by.stages_of(values):
-        run.fit(stage, model, records, held_out, {**values, **stage.settings}, callbacks)
+        kept = plan.get("from", {}).get("frozen", ())
+        run.fit(stage, model, records, held_out, {**values, **stage.settings}, callbacks, kept)
     if made_by.after_fit:
         run.after_fit(made_by, model, records, values)
     if made_by.measure:
@@ -222,7 +272,8 @@ def _train(
         "dataset_sha256": about.get("sha256"),
         "splits": {"train": chosen["train_split"], "validation": chosen["validation_split"]},
         "settings": chosen,
-        "command": _command(named.name, changes, chosen, seed),
+        **({"from": plan["from"]} if "from" in plan else {}),
+        "command": _command(named.name, changes, chosen, seed, plan.get("from")),
         "seed": seed,
         "cost": run.cost(),
         "training_cpu_s": round(run.cpu_s(), 1),
@@ -237,11 +288,13 @@ def _train(
     run.close()
 
 
-def _command(name: str, changes: Values, chosen: Values, seed: int) -> str:
+def _command(name: str, changes: Values, chosen: Values, seed: int, start: Mapping[str, Any] | None = None) -> str:
     """Return the command line that trains again."""
+    begins = f" --from {start['checkpoint']}" if start else ""
+    begins += f" --set frozen={_as_text(start['frozen'])}" if start and start["frozen"] else ""
     sets = "".join(f" --set {key}={_as_text(value)}" for key, value in changes.items() if key != "epochs")
     epochs = f" --epochs {chosen['epochs']}" if "epochs" in changes else ""
-    return f"zoo train {name}{sets}{epochs} --seed {seed}"
+    return f"zoo train {name}{begins}{sets}{epochs} --seed {seed}"
 
 
 def _as_text(value: Any) -> str:

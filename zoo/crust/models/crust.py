@@ -12,6 +12,7 @@ from keras import ops
 from zoo.crust.models.dispersion import CurvePerceptron, MixtureNetwork
 from zoo.crust.posterior import QUADRATURE_POINTS
 from zoo.errors import ZooError
+from zoo.serving import ServedModel
 
 # Velocities outside this range cannot be those of a Rayleigh wave in km/s.
 _SLOWEST_KM_S, _FASTEST_KM_S = 0.2, 10.0
@@ -30,7 +31,7 @@ _TAIL_ITERATIONS = 200
 _TINY = 1e-6  # least weight and variance in that fit
 
 
-class CrustModel(keras.Model):
+class CrustModel(ServedModel):
     """Phase velocities (n, F) in km/s at `frequency_hz` to crustal thickness (n, 1) in km; NaN is missing.
 
     A subclass says which network reads the curve: `make_network` builds `self.network`, which `fit` trains and which
@@ -46,6 +47,7 @@ class CrustModel(keras.Model):
     """
 
     answers = "crust.thickness"
+    layout = "phase velocities in km/s, (n, frequencies), at the frequencies of the model"
 
     uses_error_bars = True
     """Whether stated errors of the velocities change the answer."""
@@ -82,7 +84,10 @@ class CrustModel(keras.Model):
             shape=(), initializer="ones", trainable=False, name="familiar_distance"
         )
         self.add_own_weights()
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        return keras.InputSpec(shape=(None, len(self.frequency_hz)), dtype="float32")
 
     def make_network(self) -> keras.Model:
         """Return the built network of this method."""

@@ -147,7 +147,6 @@ class CurveFeatures(keras.layers.Layer):
             setattr(self, name, self.add_weight(shape=shape, initializer=start, trainable=False, name=name))
         apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
         self.neighbours = np.maximum(np.exp(-_NEIGHBOUR_DECAY * apart), _LEAST_WEIGHT).astype(np.float32)
-        self.built = True
 
     def adapt(self, curves: np.ndarray) -> None:
         """Take mean and covariance from noise-free training curves (n, F) in km/s."""
@@ -200,6 +199,9 @@ class MixtureNetwork(keras.Model):
         dimensions: d, how many numbers the mixture is a distribution of.
     """
 
+    parts = {"encoder": ("entrance", "hidden")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(self, noise: dict, width: int, blocks: int, components: int, dimensions: int = 1, **kwargs):
         super().__init__(**kwargs)
         self.width, self.components, self.dimensions = width, components, dimensions
@@ -221,7 +223,6 @@ class MixtureNetwork(keras.Model):
         start = np.zeros((self.components, 1 + self.dimensions + self.dimensions**2), np.float32)
         start[:, 1 : 1 + self.dimensions] = np.linspace(-1.5, 1.5, self.components)[:, None]
         self.head.bias.assign(start.ravel())
-        self.built = True
 
     def call(self, curves, training=False):
         x = self.entrance(self.features(self.noise(curves, training=training)))
@@ -251,6 +252,9 @@ class MixtureNetwork(keras.Model):
         log_determinant = ops.sum(ops.log(ops.diagonal(factor, axis1=-2, axis2=-1)), axis=-1)
         log_density = log_determinant - 0.5 * ops.sum(whitened**2, axis=-1) - 0.5 * self.dimensions * np.log(2 * np.pi)
         return -ops.logsumexp(log_weight + log_density, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.head.units)
 
     def get_config(self):
         noise = {k: v for k, v in self.noise.get_config().items() if k not in ("name", "trainable", "dtype")}
@@ -293,7 +297,6 @@ class CurvePerceptron(keras.Model):
         for layer in [*self.hidden, self.output_unit]:
             layer.build((None, count))
             count = layer.units
-        self.built = True
 
     def code(self, curves, layers: int):
         """Return what the first `layers` hidden layers make of curves; 0 gives the scaled curves."""
@@ -309,6 +312,9 @@ class CurvePerceptron(keras.Model):
     def call(self, curves, training=False):
         count = len(self.noise.frequency_hz)
         return self.output_unit(self.code(self.noise(curves, training=training)[:, :count], len(self.hidden)))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
 
     def get_config(self):
         config = {"units": list(self.units), "frequency_hz": self.noise.frequency_hz}

@@ -272,3 +272,55 @@ def _check(model: EarthModel) -> None:
             f"{model.title}: units are g/cm3 and km/s; values above {_LARGEST_VALUE} look like kg/m3 or m/s. "
             "Divide them by 1000."
         )
+
+
+def layered(
+    thickness_km: np.ndarray, vp_km_s: np.ndarray, vs_km_s: np.ndarray, density_g_cm3: np.ndarray
+) -> EarthModel:
+    """Return an Earth of uniform layers on PREM's mantle, as a table of layers gives them.
+
+    Args:
+        thickness_km: (n,), from the surface down. A last thickness of 0 is a half-space: it goes down to the next
+            of PREM's boundaries (220 km, or 400, 670 where the layers reach deeper).
+        vp_km_s, vs_km_s: (n,). A first vs of 0 is a sea.
+        density_g_cm3: (n,).
+
+    Returns:
+        The Earth. Its layers are elastic (Q of PREM's crust, 600) and velocities hold at 1 s.
+
+    Raises:
+        ZooError: if the columns differ in length, a thickness is negative, or the layers reach below 670 km.
+
+    >>> layered([35, 0], [6.3, 8.0], [3.6, 4.5], [2.8, 3.3]).moho_depth_km
+    35.0
+    """
+    columns = [np.atleast_1d(np.asarray(c, np.float64)) for c in (thickness_km, vp_km_s, vs_km_s, density_g_cm3)]
+    if len({c.shape for c in columns}) != 1 or columns[0].ndim != 1:
+        raise ZooError(f"Layers need columns of one length; received {[c.shape for c in columns]}.")
+    thickness, vp, vs, density = columns
+    if (thickness[:-1] <= 0).any() or thickness[-1] < 0:
+        raise ZooError("Thicknesses must be positive; only the last may be 0, for a half-space.")
+    depth = float(thickness.sum())
+    boundaries = EARTH_RADIUS_KM - np.array([region[0] for region in PREM_REGIONS[5:9]])[::-1]
+    deeper = boundaries[boundaries > depth]
+    if not deeper.size:
+        raise ZooError(f"The layers reach {depth:g} km; at most {boundaries.max():g} km.")
+    base = prem()
+    if thickness[-1] == 0:
+        thickness = thickness.copy()
+        thickness[-1] = deeper[0] - depth
+        depth = float(deeper[0])
+    bottom = EARTH_RADIUS_KM - depth
+    count = int(np.searchsorted(base.radius_km, bottom, side="left"))
+    kept = {name: list(getattr(base, name)[:count]) for name in COLUMNS}
+    if kept["radius_km"][-1] < bottom:  # PREM goes on up to the layers
+        for name in COLUMNS:
+            value = bottom if name == "radius_km" else float(np.interp(bottom, base.radius_km, getattr(base, name)))
+            kept[name].append(value)
+    edges = EARTH_RADIUS_KM - np.concatenate([[0.0], np.cumsum(thickness)])
+    for i in range(len(thickness) - 1, -1, -1):
+        q = 600.0 if vs[i] else 0.0
+        for r in (edges[i + 1], edges[i]):
+            for name, value in zip(COLUMNS, (r, density[i], vp[i], vs[i], _QK, q, vp[i], vs[i], 1.0), strict=True):
+                kept[name].append(value)
+    return EarthModel(*[np.array(kept[name]) for name in COLUMNS], title=f"{len(thickness)} layers on PREM")

@@ -171,10 +171,20 @@ PRIORS = {
 }
 
 
+OTHER_WAVES = ("group_velocity_km_s", "love_phase_velocity_km_s", "love_group_velocity_km_s")
+"""What `draw_dispersion` gives of all waves beside phase_velocity_km_s, in the order of the kernel."""
+
+
 def draw_dispersion(
-    prior: EarthPrior, frequency_hz: np.ndarray, depth_km: np.ndarray, seed: int, first: int, count: int
+    prior: EarthPrior,
+    frequency_hz: np.ndarray,
+    depth_km: np.ndarray,
+    seed: int,
+    first: int,
+    count: int,
+    all_waves: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Draw models and solve for their fundamental Rayleigh modes, without holding the interpreter's lock.
+    """Draw models and solve for their fundamental modes, without holding the interpreter's lock.
 
     Args:
         prior: what to draw from.
@@ -182,10 +192,12 @@ def draw_dispersion(
         depth_km: (D,), where velocities are noted.
         seed: seed of the dataset.
         first, count: examples first to first + count - 1 are drawn.
+        all_waves: Rayleigh group velocities, and phase and group velocities of Love waves as well.
 
     Returns:
-        phase_velocity_km_s (count, F), moho_depth_km (count,), vp_km_s and vs_km_s (count, D) (isotropic averages), all
-        float32; failed (count,) int32: how many models without a root were drawn before.
+        phase_velocity_km_s (count, F) of Rayleigh waves (with all_waves also group_velocity_km_s,
+        love_phase_velocity_km_s and love_group_velocity_km_s), moho_depth_km (count,), vp_km_s and vs_km_s (count, D)
+        (isotropic averages), all float32; failed (count,) int32: how many models without a root were drawn before.
 
     Raises:
         ZooError: if a frequency is out of range or they do not ascend, or no model has a root.
@@ -199,12 +211,14 @@ def draw_dispersion(
     vp, vs = np.empty((2, count, len(depths)))
     failed = np.empty(count, np.int32)
     scratch = kernels.Scratch(np.empty(prior.size), np.empty((len(COLUMNS), prior.knots)), work_arrays())
-    block = kernels.Block(curves, moho, vp, vs, failed)
+    others = np.empty((len(OTHER_WAVES), *(curves.shape if all_waves else (0, 0))))
+    block = kernels.Block(curves, moho, vp, vs, failed, others)
     kernels.draw_many(prior.table(), frequencies, depths, seed, first, scratch, block)
     if np.isnan(curves).any():
         raise ZooError(
             f"For example {first + int(np.argmax(np.isnan(curves).any(1)))} of this prior, none of "
             f"{kernels.MOST_DRAWS} draws has a fundamental mode at every frequency: narrow the prior or the band."
         )
-    out = {"phase_velocity_km_s": curves, "moho_depth_km": moho, "vp_km_s": vp, "vs_km_s": vs}
+    out = dict(zip(OTHER_WAVES, others, strict=True)) if all_waves else {}
+    out |= {"phase_velocity_km_s": curves, "moho_depth_km": moho, "vp_km_s": vp, "vs_km_s": vs}
     return {**{key: value.astype(np.float32) for key, value in out.items()}, "failed": failed}

@@ -27,6 +27,7 @@ from zoo.crust.physics.earth import (
     VSH,
     VSV,
 )
+from zoo.crust.physics.love_kernels import love_dispersion
 from zoo.crust.physics.rayleigh_kernels import Options, Work, dispersion
 
 _THINNEST_KM = 1e-3  # of a sediment: a layer needs a thickness
@@ -85,6 +86,8 @@ class Block(NamedTuple):
     """(n, D), km/s."""
     failed: np.ndarray
     """(n,), models without a root that were drawn before."""
+    others: np.ndarray
+    """(3, n, F), group velocity, and phase and group velocity of Love waves, km/s; (3, 0, 0): they are not computed."""
 
 
 @njit(cache=True)
@@ -346,18 +349,23 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
     """
     out = np.empty((2, frequency_hz.size))
     knots = scratch.knots
+    others = block.others.shape[1] > 0
     for e in range(block.moho.size):
         state = start(seed, first + e)
         block.failed[e] = 0
         while True:
             draw_model(state, prior, scratch.uniform, knots)
-            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, False), scratch.rayleigh, out)
+            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, others), scratch.rayleigh, out)
             whole = True
             for i in range(frequency_hz.size):
-                whole = whole and not math.isnan(out[0, i])
+                whole = whole and not (math.isnan(out[0, i]) or others and math.isnan(out[1, i]))
             if whole or block.failed[e] == MOST_DRAWS:
                 break
             block.failed[e] += 1
         block.curves[e] = out[0]
+        if others:
+            block.others[0, e] = out[1]
+            love_dispersion(knots, frequency_hz, 1.0, 1.0, 0, True, scratch.rayleigh, out)
+            block.others[1, e], block.others[2, e] = out[0], out[1]
         block.moho[e] = EARTH_RADIUS_KM - knots[RADIUS, tables.MANTLE_KNOTS - 1]
         velocities_at(knots, depth_km, block.vp[e], block.vs[e])

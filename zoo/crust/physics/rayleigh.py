@@ -15,9 +15,12 @@ import numpy as np
 
 from zoo.crust.physics import rayleigh_kernels as kernels
 from zoo.crust.physics.earth import COLUMNS, EarthModel
+from zoo.crust.physics.rayleigh_mesh import MOST_ELEMENTS
 from zoo.errors import ZooError
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 0.250
+MOST_OVERTONES = 3
+_SHALLOWEST_CORE_KM = 2000.0  # a fluid below this is the core
 
 
 def phase_velocity(
@@ -88,11 +91,43 @@ def check_frequencies(frequency_hz: np.ndarray) -> np.ndarray:
     return frequencies
 
 
+def check_structure(model: EarthModel) -> None:
+    """Refuse an Earth that the solvers would take for another one.
+
+    Raises:
+        ZooError: if a fluid (a magma chamber, a lake under ice) lies inside the solid above the core, or there are more
+            layers than elements.
+    """
+    depth_km = model.radius_km[-1] - model.radius_km
+    fluid = model.vsv_km_s == 0
+    solid_above = np.cumsum(~fluid[::-1])[::-1] > 0
+    inner = fluid & solid_above & (depth_km < _SHALLOWEST_CORE_KM)
+    if inner.any():
+        raise ZooError(
+            f"{model.title}: a fluid inside the solid, from {depth_km[inner].min():g} to {depth_km[inner].max():g} "
+            "km depth. Only a sea on top and the core are solved for; give a layer of melt or a buried lake a small "
+            "shear velocity, such as 0.1 km/s."
+        )
+    layers = int(np.sum((np.diff(model.radius_km) > 0) & (depth_km[1:] < _SHALLOWEST_CORE_KM)))
+    if layers > MOST_ELEMENTS // 2:
+        raise ZooError(
+            f"{model.title}: {layers} layers above the core; at most {MOST_ELEMENTS // 2} are solved for. Merge "
+            "neighbours."
+        )
+
+
+def check_overtone(overtone: int) -> None:
+    """Refuse a number of an overtone that is not 0 to 3."""
+    if overtone not in range(MOST_OVERTONES + 1):
+        raise ZooError(f"overtone takes 0 (the fundamental mode) to {MOST_OVERTONES}; received {overtone!r}.")
+
+
 def _solve(
     model: EarthModel, frequency_hz: np.ndarray, refinement: float, cowling: bool, with_group: bool
 ) -> np.ndarray:
     """Return phase and group velocity (2, n) in km/s, in the order of the frequencies."""
     frequencies = check_frequencies(frequency_hz)
+    check_structure(model)
     order = np.argsort(frequencies)
     knots = np.stack([getattr(model, name) for name in COLUMNS])
     out = np.empty((2, frequencies.size))

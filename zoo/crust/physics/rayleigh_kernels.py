@@ -36,6 +36,7 @@ from zoo.crust.physics.rayleigh_mesh import (
     N,
     build_mesh,
     depth_needed,
+    mass_below,
 )
 from zoo.crust.physics.rayleigh_sea import sea_load
 
@@ -50,6 +51,8 @@ SLOWEST_PART, FASTEST_KM_S = 0.6, 6.5
 # Relative widths at which bisection stops: the first is enough for inverse iteration to end at the fundamental mode in
 # nearly every model, the second separates modes that lie close together.
 _WIDTHS = (0.003, 1e-5)
+# The search begins this much above the velocity of a sea's gravity wave, which Newton's method finds in so many steps.
+_GRAVITY_MARGIN, _GRAVITY_STEPS = 1.25, 20
 _LEAST_ABOVE = 4  # elements that stay in use at any frequency
 _SHORTEST_PERIOD_S = 1e-9  # in place of a reference period of 0, whose logarithm is multiplied by 0
 _OVERFLOW = 1e300  # a vector this large has lost its direction
@@ -278,6 +281,25 @@ def _slowest(mesh, elements, knots, top):
 
 
 @njit(cache=True, nogil=True)
+def _gravity_wave(knots, top, omega):
+    """Return the velocity in km/s of a sea's own gravity wave above a rigid floor, 0 without a sea.
+
+    It is a mode too, slower than any seismic wave but for mud: omega^2 = g k tanh(k h).
+    """
+    count = knots.shape[1]
+    if top == count:
+        return 0.0
+    radius = knots[earth.RADIUS, -1]
+    depth = radius - knots[earth.RADIUS, top]
+    g = mass_below(knots[earth.RADIUS], knots[earth.DENSITY])[-1] / (radius * radius)
+    k = max(omega * omega / g, omega / math.sqrt(g * depth))  # deep or shallow, whichever is slower
+    for _ in range(_GRAVITY_STEPS):
+        t = math.tanh(k * depth)
+        k -= (g * k * t - omega * omega) / (g * t + g * k * depth * (1.0 - t * t))
+    return omega / k
+
+
+@njit(cache=True, nogil=True)
 def _extrapolate(frequency_hz, found, i):
     """Return the phase velocity expected at frequency i: the polynomial through the (up to three) before it."""
     if i < 2 or found[i - 2] == 0.0:
@@ -330,7 +352,7 @@ def dispersion(knots, frequency_hz, options, work, out):
             guess = _extrapolate(frequency_hz, found, i)
             k = _refine(problem, math.sqrt(max((omega * radius / guess) ** 2 - 0.25, 1.0)), True, x, y)
         if k == 0.0:
-            k = _search(problem, slow, x, y)
+            k = _search(problem, max(slow, _GRAVITY_MARGIN * _gravity_wave(knots, top, omega)), x, y)
         if k > 0.0:
             found[i] = _velocity(omega, radius, k)
             out[0, i], out[1, i] = _velocities(problem, options, work.mesh, k, x)

@@ -32,7 +32,7 @@ _DEPTH_WAVELENGTHS, _DEPTH_SPEED = 2.5, 4.0
 _ELEMENT_KM, _ELEMENT_HZ, _ELEMENT_SPEED, _ELEMENT_GROWTH = 12.0, 0.035, 3.2, 0.12
 _ROUNDING = 1e-9  # of the number of elements: what is above a whole number by rounding alone adds none
 _INNERMOST_KM = 1.0  # radius of the deepest node at most: the equations are singular at the centre
-MOST_ELEMENTS = 400
+MOST_ELEMENTS = 1600
 
 
 class _Profile(NamedTuple):
@@ -216,6 +216,8 @@ def _fill_interval(profile, spacing, i, j, uniform, mesh, elements):
     h_top = finest + spacing.growth * (spacing.floor - r1)
     h_base = finest + spacing.growth * (spacing.floor - base)
     pieces = int(math.ceil(math.log(h_base / h_top) / spacing.growth - _ROUNDING))
+    if pieces < 1:  # the mesh begins at the top of this interval but for rounding
+        return elements
     if elements + pieces > MOST_ELEMENTS:
         return -1
     ratio = (h_base / h_top) ** (1.0 / pieces)

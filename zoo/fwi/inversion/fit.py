@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import digest
-from zoo.fwi.inversion.streaming import Observed, parts, streamed
+from zoo.fwi.inversion.streaming import Observed, parts, streamed, streams, stretches
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
 from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
@@ -49,6 +49,17 @@ class Settings:
     bounds: tuple[float, float] | None = SETTINGS["bounds"].default
     taper_m: float = SETTINGS["taper_m"].default
     freeze_water: bool = SETTINGS["freeze_water"].default
+    amplitudes: str | None = SETTINGS["amplitudes"].default
+    wavelet_every: int = SETTINGS["wavelet_every"].default
+    wavelet_per_shot: bool = SETTINGS["wavelet_per_shot"].default
+    mute_m: float = SETTINGS["mute_m"].default
+    mute_early: bool = SETTINGS["mute_early"].default
+    offsets_m: tuple[float, ...] = SETTINGS["offsets_m"].default
+    windows_s: tuple[float, ...] = SETTINGS["windows_s"].default
+    point_source: bool = SETTINGS["point_source"].default
+    time_dispersion: bool = SETTINGS["time_dispersion"].default
+    hold_out: int = SETTINGS["hold_out"].default
+    total_variation: float = SETTINGS["total_variation"].default
     network: bool = SETTINGS["network"].default
     order: int = SETTINGS["order"].default
     width: int = SETTINGS["width"].default
@@ -73,6 +84,12 @@ class Settings:
         fwi_optimizers.optimizer(self.optimizer, self.learning_rate)
         if self.iterations < len(self.bands_hz) + 1:
             raise UsageError(f"{len(self.bands_hz) + 1} stages need as many iterations; received {self.iterations}.")
+        for name in ("offsets_m", "windows_s"):
+            if len(getattr(self, name)) not in (0, 1, len(self.bands_hz) + 1):
+                raise UsageError(
+                    f"{name} has {len(getattr(self, name))} values; expected one, or one for each of the "
+                    f"{len(self.bands_hz) + 1} stages (bands_hz and the last one)."
+                )
         if self.batch_size is not None and not 1 <= self.batch_size <= shots:
             raise UsageError(f"A batch has 1 to {shots} shots, all there are; received {self.batch_size}.")
         if self.optimizer in SCIPY_OPTIMIZERS and self.batch_size not in (None, shots):
@@ -113,6 +130,7 @@ def fit_velocity(
     folder: str | os.PathLike | None = None,
     truth: VelocityModel | np.ndarray | None = None,
     callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
+    wavelet_known: bool = True,
 ) -> Result:
     """Find the velocities whose traces are the observed ones.
 
@@ -123,6 +141,8 @@ def fit_velocity(
         folder: where the state lies, so that the same call continues after an interruption; scipy's methods continue
             from the best model, without their memory of earlier gradients.
         truth: the true model (Z, X), where it is known, to measure the error against.
+        wavelet_known: whether the survey's wavelet is right but for its amplitude. If not, it is a first estimate, and
+            solved for as `Settings.wavelet_every` says.
         callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
 
     Raises:
@@ -134,7 +154,10 @@ def fit_velocity(
 
     from zoo.fwi.inversion import misfits as fwi_misfits
     from zoo.fwi.inversion import optimizers as fwi_optimizers
+    from zoo.fwi.inversion.source import SourceSolver
     from zoo.fwi.inversion.state import InversionState
+    from zoo.fwi.inversion.wavelet import peak_of
+    from zoo.fwi.inversion.windows import first_arrivals, of_stage
     from zoo.fwi.models.inversion import WaveInversion, siren
     from zoo.fwi.models.wave_apertures import waves_of
     from zoo.training.epochs import batches, ordered_steps
@@ -145,6 +168,7 @@ def fit_velocity(
         raise ZooError("The survey has no observed traces: there is nothing to invert.")
     shots = len(survey.sources)
     settings = settings.checked(shots)
+    amplitudes = settings.amplitudes or ("absolute" if wavelet_known else "per-trace")
     water = start.water_rows if settings.freeze_water else None
     mask = free_cells(start.shape, survey.sources, settings.taper_m / start.spacing_m, water)
     _check_bounds(start, mask, survey, settings)
@@ -158,11 +182,20 @@ def fit_velocity(
     model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)
+    every = settings.wavelet_every
+    if settings.optimizer in SCIPY_OPTIMIZERS and every:
+        every = settings.iterations  # once a stage: they compare misfits
+    peak_hz = None if wavelet_known else peak_of(survey, start, settings.order)
+    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, amplitudes == "per-trace")
+    arrivals = None
+    if settings.windows_s or settings.mute_early:
+        parted = (model.traces(start.velocity_m_s, shots=some) for some in stretches(survey))
+        arrivals = np.concatenate([first_arrivals(traces) for traces in parted])
     plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
     state = InversionState(model, plan, start.spacing_m, settings, size * (shots // size), folder, true, callback)
     state.open()
     count = parts(survey, size)
-    if count > 1 and settings.optimizer in SCIPY_OPTIMIZERS:
+    if streams(survey) and settings.optimizer in SCIPY_OPTIMIZERS:
         raise UsageError(
             f"{settings.optimizer} needs the traces of all shots in memory, and these are too many. Use adam."
         )
@@ -173,26 +206,36 @@ def fit_velocity(
         optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate)
         if count > 1:
             optimizer.gradient_accumulation_steps = count
-        model.compile(optimizer, fwi_misfits.misfit(settings.misfit), jit_compile=False)
+        model.compile(optimizer, fwi_misfits.misfit(settings.misfit, amplitudes), jit_compile=False)
         first = state.begin_stage(number)
-        if first == iterations:
-            continue
-        part = (survey.low_passed(corner_hz) if corner_hz else survey).normalised()
-        if count > 1:
-            examples = streamed(part, size, count, settings.seed, first)
-        else:
-            data = ((part.wavelet, part.numbered), part.observed[:])
-            data += () if part.weights is None else (part.weights,)
-            examples = batches(data, size, settings.seed, first)
-        with ordered_steps():
-            model.fit(
-                examples,
-                steps_per_epoch=shots // size * count,
-                initial_epoch=first,
-                epochs=iterations,
-                callbacks=[state],
-                shuffle=False,
-            )
+        if first < iterations:
+            part = of_stage(survey, settings, number, start.spacing_m, arrivals)
+            filtered = part.low_passed(corner_hz) if corner_hz else part
+            rms = filtered.rms()
+            filtered = filtered.divided(rms)
+            model.variation = settings.total_variation * _largest_misfit(settings.misfit, filtered)
+        while first < iterations:
+            if every and first % every == 0:
+                model.wavelet.assign(solver.solved(model, part))
+            last = min(iterations, first + every - first % every) if every else iterations
+            pulses = replace(part, wavelet=np.asarray(model.wavelet), observed=None)
+            pulses = (pulses.low_passed(corner_hz) if corner_hz else pulses).wavelet / np.float32(rms)
+            data = _examples(filtered, pulses)
+            if streams(survey):
+                examples = streamed(data, size, count, settings.seed, first)
+            else:
+                examples = batches(data, size, settings.seed, first)
+            with ordered_steps():
+                model.fit(
+                    examples,
+                    steps_per_epoch=shots // size * count,
+                    initial_epoch=first,
+                    epochs=last,
+                    callbacks=[state],
+                    shuffle=False,
+                )
+            first = last
+        state.end_stage()
     return Result(model.velocity_m_s, state.rows, state.snapshots, model)
 
 
@@ -208,6 +251,26 @@ def _check_bounds(start: VelocityModel, mask: np.ndarray, survey: Survey, settin
         )
     dimensions = 1 if start.shape[1] == 1 else 2
     acoustic.check_stability(high, start.spacing_m, survey.time_step_s, settings.order, dimensions)
+
+
+def _largest_misfit(misfit: str, survey: Survey) -> float:
+    """Return the misfit of a prediction of zero, in which the weight of the total variation is told.
+
+    The survey is one whose traces that count have an rms of 1.
+    """
+    shots, samples, receivers = survey.observed.shape
+    traces = shots * receivers if survey.weights is None else np.count_nonzero(survey.weights)
+    return 1.0 if misfit == "correlation" else 0.5 * samples * traces / shots
+
+
+def _examples(survey: Survey, wavelet: np.ndarray) -> tuple:
+    """Return what `WaveInversion.fit` is given for a survey: inputs with a wavelet (S, T), traces and weights."""
+    inputs = (wavelet, survey.numbered)
+    if survey.windows is not None and streams(survey):
+        inputs += (Observed(lambda shot: survey.mask([shot])[0], survey.observed.shape, "mask"),)
+    elif survey.windows is not None or survey.weights is not None:
+        inputs += (survey.mask(),)
+    return (inputs, survey.observed) + (() if survey.weights is None else (survey.weights,))
 
 
 def fingerprint(start: VelocityModel, survey: Survey) -> tuple:

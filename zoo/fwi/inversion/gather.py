@@ -14,7 +14,6 @@ from zoo.errors import ZooError
 from zoo.fwi.inversion.streaming import MOST_HELD_BYTES, Observed
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.wavelet import resample
-from zoo.fwi.physics.acoustic_apertures import apertures_around
 
 if TYPE_CHECKING:
     from zoo.fwi.physics.velocity_models import VelocityModel
@@ -27,7 +26,7 @@ _MOVES = 1.5
 
 @dataclass(frozen=True)
 class Cells:
-    """Where the shots of `labels` (S,) are on the grid: `sources` (S, 2), all `receivers` (R, 2); cells (z, x).
+    """Where the shots of `labels` (S,) are: `sources` (S, 2), all `receivers` (R, 2); positions (z, x) in cells.
 
     `shot` and `receiver` (n,) are the numbers of each trace in these.
     """
@@ -104,6 +103,8 @@ def gathered(
     )
     if not own:
         return survey, tuple(notes)
+    from zoo.fwi.physics.acoustic_apertures import apertures_around  # it imports numba
+
     margin = None if aperture_m is None else aperture_m / model.spacing_m
     apertures = apertures_around(cells.sources, receivers, count, model.shape[1], margin)
     if aperture_m is not None:

@@ -21,13 +21,23 @@ _TINY_SQUARE, _TINY_AMPLITUDE = 1e-20, 1e-15
 
 @keras.saving.register_keras_serializable(package="zoo")
 class L2Misfit(keras.losses.Loss):
-    """Half the squared difference summed over receivers and time, mean over shots (Sun et al., eq. 3 and A-1)."""
+    """Half the squared difference summed over receivers and time, mean over shots (Sun et al., eq. 3 and A-1).
 
-    def __init__(self, name: str = "l2", **kwargs):
+    Args:
+        amplitudes: `absolute`; or `per-shot`, `per-trace`: observed and predicted shots, or traces, are each divided
+            by their rms first, so that only what varies within them counts.
+    """
+
+    def __init__(self, amplitudes: str = "absolute", name: str = "l2", **kwargs):
         super().__init__(name=name, **kwargs)
+        self.amplitudes = amplitudes
+
+    def get_config(self):
+        return {**super().get_config(), "amplitudes": self.amplitudes}
 
     def call(self, observed, predicted):
         """Return (shots, receivers): the mean over both, which Keras takes, is the sum over receivers."""
+        observed, predicted = (_levelled(traces, self.amplitudes) for traces in (observed, predicted))
         return 0.5 * observed.shape[-1] * ops.sum(ops.square(predicted - observed), axis=1)
 
 
@@ -54,11 +64,16 @@ class CorrelationMisfit(keras.losses.Loss):
 class EnvelopeMisfit(keras.losses.Loss):
     """`L2Misfit` of the Hilbert envelopes, which vary slowly: tolerant of starts that are half a period off."""
 
-    def __init__(self, name: str = "envelope", **kwargs):
+    def __init__(self, amplitudes: str = "absolute", name: str = "envelope", **kwargs):
         super().__init__(name=name, **kwargs)
+        self.amplitudes = amplitudes
+
+    def get_config(self):
+        return {**super().get_config(), "amplitudes": self.amplitudes}
 
     def call(self, observed, predicted):
         """Return (shots, receivers): the mean over both, which Keras takes, is the sum over receivers."""
+        observed, predicted = (_levelled(traces, self.amplitudes) for traces in (observed, predicted))
         by_trace = [ops.transpose(traces, (0, 2, 1)) for traces in (observed, predicted)]
         floor = _ENVELOPE_FLOOR * ops.max(ops.abs(by_trace[0]), axis=-1, keepdims=True) + _TINY_AMPLITUDE
         # The floor rounds off the root where an envelope vanishes: its slope there is infinite.
@@ -80,8 +95,22 @@ def hilbert(trace):
 _LOSSES = dict(zip(MISFITS, (L2Misfit, CorrelationMisfit, EnvelopeMisfit), strict=True))
 
 
-def misfit(name: str) -> keras.losses.Loss:
-    """Return the misfit `l2`, `correlation` or `envelope`; refuse other names (UsageError)."""
+def _levelled(traces, amplitudes: str):
+    """Return traces (shots, time, receivers) divided by the rms of each shot or trace; as they are if `absolute`."""
+    if amplitudes == "absolute":
+        return traces
+    axes = (1, 2) if amplitudes == "per-shot" else 1
+    # A zero trace stays one: its squares are far below those of data with an rms of 1.
+    return traces / ops.sqrt(ops.mean(ops.square(traces), axis=axes, keepdims=True) + _TINY_SQUARE)
+
+
+def misfit(name: str, amplitudes: str = "absolute") -> keras.losses.Loss:
+    """Return the misfit `l2`, `correlation` or `envelope`; refuse other names (UsageError).
+
+    Args:
+        name: which.
+        amplitudes: as in `L2Misfit`; `correlation` knows none.
+    """
     if name not in _LOSSES:
         raise UsageError(f"There is no misfit {name!r}.{did_you_mean(name, MISFITS)}")
-    return _LOSSES[name]()
+    return _LOSSES[name]() if name == "correlation" else _LOSSES[name](amplitudes)

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from zoo.files import write_json, write_with
+from zoo.fwi.inversion.checks import Checks, check, misfits
 from zoo.fwi.inversion.fit import Settings
+from zoo.fwi.inversion.streaming import spread_shots, streams
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.line import Line
 from zoo.fwi.physics.velocity_models import VelocityModel, write_velocity_model
@@ -33,6 +35,7 @@ class Inversion:
         velocity_m_s: (Z, X), the inverted velocities, on the grid of the start.
         truth: the true model on that grid, where it is known.
         survey: sources, receivers, wavelet and observed traces on the grid.
+        held_out: (S, R) bool, which traces were left out of the fit.
         start_predicted, predicted: (S, T, R) traces that the start and the inverted model predict.
         shot_labels: (S,) numbers of the shots.
         settings: settings of the inversion.
@@ -47,6 +50,7 @@ class Inversion:
     velocity_m_s: np.ndarray
     truth: VelocityModel | None
     survey: Survey
+    held_out: np.ndarray
     start_predicted: np.ndarray
     predicted: np.ndarray
     shot_labels: np.ndarray
@@ -64,14 +68,32 @@ class Inversion:
         return replace(self.start, velocity_m_s=self.velocity_m_s, title=title, source=f"zoo fwi of {self.source}")
 
     @cached_property
+    def checks(self) -> Checks:
+        """What is told without the truth: traces left out, shared residuals, skipped cycles, amplitudes.
+
+        Where traces are read when they are needed, it is told of as many shots as are held together.
+        """
+        survey, ends, held_out = self.survey, (self.start_predicted, self.predicted), self.held_out
+        if streams(survey):
+            some = spread_shots(survey)
+            survey, ends, held_out = survey.some(some), [traces[some] for traces in ends], held_out[some]
+        return check(
+            survey,
+            *ends,
+            held_out,
+            self.start.spacing_m,
+            self.settings.amplitudes or "absolute",
+            self.velocity_m_s,
+            self.settings.bounds,
+        )
+
+    @cached_property
     def misfits(self) -> tuple[float, float]:
-        """Norm of (predicted - observed) over the norm of observed, for the start and for the inverted model."""
-        energy = np.zeros(3)
-        for shot, observed in enumerate(self.survey.observed):  # one by one: there may be more than memory holds
-            weights = 1.0 if self.survey.weights is None else self.survey.weights[shot]
-            differences = (self.start_predicted[shot] - observed, self.predicted[shot] - observed)
-            energy += [np.sum(np.square(weights * part, dtype=np.float64)) for part in (observed, *differences)]
-        return float(np.sqrt(energy[1] / energy[0])), float(np.sqrt(energy[2] / energy[0]))
+        """Norm of (predicted - observed) over the norm of observed, for the start and for the inverted model.
+
+        Predicted amplitudes are scaled as far as they are not trusted (`Settings.amplitudes`).
+        """
+        return misfits(self.survey, (self.start_predicted, self.predicted), self.settings.amplitudes or "absolute")
 
     @property
     def rmse_m_s(self) -> tuple[float, float] | None:
@@ -99,6 +121,8 @@ class Inversion:
             "relative_misfit": {"start": first, "inverted": last},
             "velocity_m_s": {"min": self.velocity_m_s.min(), "max": self.velocity_m_s.max()},
             "notes": self.notes,
+            "checks": self.checks.table(),
+            "warnings": self.checks.warnings,
         }
         if self.rmse_m_s:
             result["model_rmse_m_s"] = dict(zip(("start", "inverted"), self.rmse_m_s, strict=True))
@@ -115,6 +139,7 @@ class Inversion:
             f"velocities {self.velocity_m_s.min():.0f} to {self.velocity_m_s.max():.0f} m/s; changed by "
             f"{rms_difference(self.velocity_m_s, self.start.velocity_m_s):.0f} m/s rms",
         ]
+        lines += self.checks.lines()
         if self.rmse_m_s:
             start, end = self.rmse_m_s
             lines.append(f"model RMSE: {start:.1f} m/s for the start, {end:.1f} m/s inverted ({end / start:.2f} of it)")

@@ -1,4 +1,4 @@
-"""Shots put onto the grid of a velocity model: cells for metres, a stable time step, a wavelet given or estimated.
+"""Shots put onto the grid of a velocity model: positions in cells, a stable time step, a wavelet given or estimated.
 
 `to_survey` takes one step after another; a step that changes the data says so in a sentence.
 """
@@ -30,8 +30,10 @@ _THINNED_STEP = 0.8
 _REFINED_STEP = 0.98
 # A sampling interval more than this many times the longest stable step is a mistake of units.
 _MOST_COARSE = 50.0
-# A source or receiver that is moved by more than this part of a cell is worth a sentence.
-_NOTED_SHIFT = 0.25
+# At a free surface the field is zero: what lies nearer to it than this part of a cell goes half a cell below it.
+_AT_SURFACE, _BELOW_SURFACE = 0.01, 0.5
+# Positions are told apart down to this part of a cell.
+_SAME_PLACE = 1e-4
 # Quotients of decimal fractions, such as 0.3 / 0.1, may fall this much short of the whole number that they should be.
 _ROUNDING = 1e-6
 # More than this share of energy above what the grid carries is filtered out, at this part of that frequency: what a
@@ -56,8 +58,9 @@ def to_survey(
 ) -> tuple[Survey, Notes]:
     """Put shots onto the grid of a model.
 
-    Sources and receivers go to the nearest cell; receivers of all shots make one set, and traces that a shot lacks, or
-    that are dead, have weight 0. The time step stays, or becomes a whole fraction or multiple of it, without aliasing.
+    Sources and receivers stay where they are, off the nodes too (`zoo.fwi.physics.acoustic_positions`); those at a free
+    surface go half a cell below it. Receivers of all shots make one set, and traces that a shot lacks, or that are
+    dead, have weight 0. The time step stays, or becomes a whole fraction or multiple of it, without aliasing.
 
     Args:
         shots: in metres from the model's top left corner.
@@ -85,7 +88,7 @@ def to_survey(
     options = {"order": order, **wave_options}
     fastest_m_s = velocity_max_m_s or _HEADROOM * float(model.velocity_m_s.max())
 
-    cells, moved = _cells(shots, model)
+    cells, moved = _cells(shots, model, bool(wave_options.get("free_surface")))
     step_s, samples, resampled = _time_axis(shots, model, fastest_m_s, order)
     survey, of_traces = gathered(shots, cells, step_s, samples, model, aperture_m)
     if wavelet is None:
@@ -100,11 +103,10 @@ def to_survey(
     return survey, (*shots.notes, *moved, *resampled, *of_traces, *filtered, *sourced)
 
 
-def _cells(shots: Shots, model: VelocityModel) -> tuple[Cells, Notes]:
-    """Put sources and receivers into the nearest cells; refuse shots with several sources."""
-    sources, source_shift_m = _nearest("source", shots, model)
-    receivers, receiver_shift_m = _nearest("receiver", shots, model)
-    shift_m = max(source_shift_m, receiver_shift_m)
+def _cells(shots: Shots, model: VelocityModel, free_surface: bool) -> tuple[Cells, Notes]:
+    """Return positions in cells; refuse shots with several sources."""
+    sources, sources_up = _positions("source", shots, model, free_surface)
+    receivers, receivers_up = _positions("receiver", shots, model, free_surface)
     labels, first, shot = np.unique(shots.shot, return_index=True, return_inverse=True)
     shot = shot.ravel()
     apart = (sources != sources[first[shot]]).any(axis=1)
@@ -115,22 +117,24 @@ def _cells(shots: Shots, model: VelocityModel) -> tuple[Cells, Notes]:
             f"{shots.source_x_m[row]:g} m (trace {row + 1}). Number the shots of the geometry, one source each."
         )
     places, receiver = np.unique(receivers, axis=0, return_inverse=True)
-    cells = Cells(labels, sources[first].astype(np.int32), places.astype(np.int32), shot, receiver.ravel())
-    if shift_m <= _NOTED_SHIFT * model.spacing_m * (1 + _ROUNDING):
+    cells = Cells(labels, sources[first], places, shot, receiver.ravel())
+    if not (sources_up or receivers_up):
         return cells, ()
     return cells, (
-        f"Sources and receivers were moved to the nearest of the cells of {model.spacing_m:g} m, "
-        f"by {shift_m:.3g} m at most.",
+        f"{sources_up} traces have their source and {receivers_up} their receiver at the free surface, where the "
+        f"field is zero: these were put {_BELOW_SURFACE * model.spacing_m:g} m below it. Give depths to change that.",
     )
 
 
-def _nearest(what: str, shots: Shots, model: VelocityModel) -> tuple[np.ndarray, float]:
-    """Return the cells (n, 2), (z, x), of each trace's `source` or `receiver`, and the longest way to them in m."""
+def _positions(what: str, shots: Shots, model: VelocityModel, free_surface: bool) -> tuple[np.ndarray, int]:
+    """Return positions (n, 2), (z, x) in cells, of each trace's `source` or `receiver`, and how many were at a surface.
+
+    They are multiples of a small part of a cell, so that one place has one position.
+    """
     rows, columns = model.shape
     x_m, depth_m = (np.asarray(getattr(shots, f"{what}_{axis}_m"), float) for axis in ("x", "depth"))
     exact = np.stack([depth_m, x_m], 1) / model.spacing_m
-    cells = np.rint(exact).astype(np.int64)
-    outside = ((cells < 0) | (cells >= model.shape)).any(axis=1)
+    outside = ~((exact > -0.5) & (exact < np.array(model.shape) - 0.5)).all(axis=1)
     if outside.any():
         row = int(np.argmax(outside))
         raise ZooError(
@@ -139,7 +143,9 @@ def _nearest(what: str, shots: Shots, model: VelocityModel) -> tuple[np.ndarray,
             f"{(rows - 1) * model.spacing_m:g} m ({outside.sum()} traces in all). Give positions from the model's "
             "top left corner in metres, or a wider model."
         )
-    return cells, float(np.hypot(*(exact - cells).T).max()) * model.spacing_m
+    up = exact[:, 0] < _AT_SURFACE if free_surface else np.zeros(len(exact), bool)
+    exact[up, 0] = _BELOW_SURFACE
+    return np.round(exact / _SAME_PLACE) * _SAME_PLACE, int(up.sum())
 
 
 def _time_axis(shots: Shots, model: VelocityModel, fastest_m_s: float, order: int) -> tuple[float, int, Notes]:

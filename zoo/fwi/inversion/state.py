@@ -97,15 +97,13 @@ class InversionState(keras.callbacks.Callback):
             corner_hz = stages[number - 1][0]
             band = f"below {corner_hz:g} Hz" if corner_hz else "all frequencies"
             self._title += f" of {self.settings.iterations}, {band}"
-        return len(self.rows) - self._first
-
-    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._cpu_start_s = time.process_time()
         self._saved_at = self._said_at = time.monotonic()
         done = len(self.rows) - self._first
         self._bar = bar(self._title, self.settings.stages()[self.stage - 1][1])
         self._advance = self._bar.__enter__()
         self._advance(done)
+        return done
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         loss = float(logs["loss"])
@@ -132,7 +130,8 @@ class InversionState(keras.callbacks.Callback):
         if time.monotonic() - self._saved_at > _SAVE_EVERY_S:
             self._save()
 
-    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+    def end_stage(self) -> None:
+        """Keep the state at the end of a stage."""
         self._save()
         self._cpu_before_s = self._cpu_s()
         self._bar.__exit__(None, None, None)

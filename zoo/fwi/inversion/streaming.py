@@ -7,7 +7,7 @@ then the mean of those of parts, which Keras's optimizers accumulate before they
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,13 @@ class Observed:
         gather: gather(shot) -> (T, R), see `zoo.fwi.inversion.gather`.
         shape: (S, T, R).
         told: what tells the data from others.
-        filters: what is done to gathered traces (s, T, R), one after the other.
+        filters: what is done to gathered traces (s, T, R) of some shots (s,), one after the other.
     """
 
     gather: Callable[[int], np.ndarray]
     shape: tuple[int, int, int]
     told: str
-    filters: tuple[Callable[[np.ndarray], np.ndarray], ...] = ()
+    filters: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = ()
 
     dtype, ndim = np.dtype(np.float32), 3
 
@@ -49,11 +49,11 @@ class Observed:
         wanted = np.arange(len(self))[shots]
         found = np.stack([self.gather(int(shot)) for shot in np.atleast_1d(wanted)])
         for change in self.filters:
-            found = change(found)
+            found = change(found, np.atleast_1d(wanted))
         return found if np.ndim(wanted) else found[0]
 
-    def then(self, change: Callable[[np.ndarray], np.ndarray]) -> Observed:
-        """Return the traces with something done to them, (s, T, R) -> (s, T, R)."""
+    def then(self, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Observed:
+        """Return the traces with something done to them: change((s, T, R), shots (s,)) -> (s, T, R)."""
         return replace(self, filters=(*self.filters, change))
 
 
@@ -64,45 +64,76 @@ class Simulated:
     model: WaveInversion
     velocity_m_s: np.ndarray
     shape: tuple[int, int, int]
+    wavelet: np.ndarray | None = None
 
     def __getitem__(self, shots: Any) -> np.ndarray:
         wanted = np.arange(self.shape[0])[shots]
-        found = self.model.traces(self.velocity_m_s, np.atleast_1d(wanted))
+        found = self.model.traces(self.velocity_m_s, self.wavelet, np.atleast_1d(wanted))
         return found if np.ndim(wanted) else found[0]
 
 
-def predicted(model: WaveInversion, velocity_m_s: np.ndarray, survey: Survey) -> np.ndarray | Simulated:
-    """Return the traces of a survey over a velocity: an array, or where the observed ones are none, as they are."""
-    if isinstance(survey.observed, Observed):
-        return Simulated(model, velocity_m_s, survey.observed.shape)
-    return model.traces(velocity_m_s)
+def predicted(
+    model: WaveInversion, velocity_m_s: np.ndarray, survey: Survey, wavelet: np.ndarray | None = None
+) -> np.ndarray | Simulated:
+    """Return the traces of a survey over a velocity: an array, or where the observed ones are none, as they are.
+
+    Args:
+        model: of the survey.
+        velocity_m_s: (Z, X).
+        survey: with observed traces.
+        wavelet: (S, T); None: the model's own.
+    """
+    if streams(survey):
+        return Simulated(model, velocity_m_s, survey.observed.shape, wavelet)
+    return model.traces(velocity_m_s, wavelet)
+
+
+def at_once(survey: Survey) -> int:
+    """Return the number of shots whose traces are held together: all, or of streamed ones as many as a part has."""
+    shots, samples, receivers = survey.observed.shape
+    return min(shots, max(1, _PART_BYTES // (4 * samples * receivers))) if streams(survey) else shots
+
+
+def spread_shots(survey: Survey) -> np.ndarray | slice:
+    """Return all shots, or the numbers of as many streamed ones as are held together, evenly spread."""
+    if not streams(survey):
+        return slice(None)
+    return np.unique(np.linspace(0, len(survey.sources) - 1, at_once(survey)).round().astype(int))
+
+
+def stretches(survey: Survey) -> Iterator[slice]:
+    """Return all shots, as many at a time as are held together."""
+    shots, size = len(survey.sources), at_once(survey)
+    return (slice(first, min(first + size, shots)) for first in range(0, shots, size))
+
+
+def streams(survey: Survey) -> bool:
+    """Return whether a survey's traces are read when they are needed."""
+    return isinstance(survey.observed, Observed)
 
 
 def parts(survey: Survey, size: int) -> int:
     """Return in how many equal parts an update of `size` shots is taken."""
-    if not isinstance(survey.observed, Observed):
-        return 1
-    _, samples, receivers = survey.observed.shape
-    most = max(1, _PART_BYTES // (4 * samples * receivers))
+    most = at_once(survey)
     return next(count for count in range(1, size + 1) if size % count == 0 and size // count <= most)
 
 
-def streamed(survey: Survey, size: int, count: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
-    """Return endless batches like `zoo.training.epochs.batches`, `count` of them to `size` shots."""
+def streamed(data: tuple, size: int, count: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+    """Return endless batches like `zoo.training.epochs.batches`, `count` of them to `size` shots.
+
+    Args:
+        data: nested tuples of arrays, or of what gives those of some shots (`Observed`), each by shot.
+        size, count, seed, first_epoch: as said.
+    """
     import tensorflow as tf
 
-    shots = len(survey.sources)
+    shots = len(tf.nest.flatten(data)[0])
 
     def made():
         for epoch in itertools.count(first_epoch):
             order = np.random.default_rng((seed, epoch)).permutation(shots)[: shots // size * size]
             for some in order.reshape(-1, size // count):
-                given = survey.wavelet[some], survey.numbered[some]
-                yield given, survey.observed[some], survey.weights[some]
+                yield tf.nest.map_structure(lambda array, some=some: array[some], data)
 
-    def spec(array: Any) -> tf.TensorSpec:
-        return tf.TensorSpec((size // count, *array.shape[1:]), array.dtype)
-
-    given = spec(survey.wavelet), spec(survey.numbered)
-    signature = given, spec(survey.observed), spec(survey.weights)
+    signature = tf.nest.map_structure(lambda array: tf.TensorSpec((size // count, *array.shape[1:]), array.dtype), data)
     return tf.data.Dataset.from_generator(made, output_signature=signature).prefetch(1)

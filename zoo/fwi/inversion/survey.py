@@ -14,25 +14,27 @@ import numpy as np
 from zoo.errors import UsageError, ZooError
 from zoo.fwi.inversion.streaming import Observed
 from zoo.fwi.physics import acoustic
+from zoo.fwi.physics.acoustic_positions import check_positions
 
 _BUTTERWORTH_ORDER = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Shots on a grid of (z, x) cells: which wavelet acts where, who listens, and what was recorded.
+    """Shots on a grid, with positions in cells: which wavelet acts where, who listens, and what was recorded.
 
     Args:
         wavelet: (S, T) float32, what acts at each source.
-        sources: (S, 2) cells (z, x).
-        receivers: (R, 2) cells (z, x), the same for all shots; or (S, R, 2), each shot's own, with weight 0 where a
-            shot has fewer.
+        sources: (S, 2) positions (z, x) in cells.
+        receivers: (R, 2) positions (z, x) in cells, the same for all shots; or (S, R, 2), each shot's own, with weight
+            0 where a shot has fewer.
         time_step_s: time step of wavelet and traces; sample n of a trace is the field after n + 1 steps.
         observed: (S, T, R) float32, the recorded traces, or None where nothing is recorded yet. They may be in any
             unit; it is that of the traces that the wavelet causes.
         weights: (S, R) float32 from 0 (not recorded) to 1; None is 1.
         columns: (S, 2) first column of the grid that a shot sees, and the one after its last; None where all shots
             share their receivers and the whole grid.
+        windows: (S, R, 4) float32, samples at which data begin to count, count fully, do so last, and end; None is all.
     """
 
     wavelet: np.ndarray
@@ -42,6 +44,7 @@ class Survey:
     observed: np.ndarray | None = None
     weights: np.ndarray | None = None
     columns: np.ndarray | None = None
+    windows: np.ndarray | None = None
 
     @property
     def numbered(self) -> np.ndarray:
@@ -61,7 +64,8 @@ class Survey:
 
     def some(self, shots: np.ndarray) -> Survey:
         """Return the survey of some of the shots."""
-        names = ("wavelet", "sources", "observed", "weights", "columns", *(("receivers",) * (self.columns is not None)))
+        names = ("wavelet", "sources", "observed", "weights", "columns", "windows")
+        names += ("receivers",) * (self.columns is not None)
         return replace(self, **{n: getattr(self, n)[shots] for n in names if getattr(self, n) is not None})
 
     def checked(self, velocity_m_s: np.ndarray, spacing_m: float, order: int = 4) -> Survey:
@@ -87,8 +91,10 @@ class Survey:
             cells = given.reshape(-1, 2) if self.columns is not None and given.ndim == 3 else given
             if cells.ndim != 2 or cells.shape[1] != 2 or not len(cells) or (least and len(cells) != least):
                 expected = f"({least or 'receivers'}, 2)"
-                raise ZooError(f"The {name} must be {expected}, cells (z, x); received the shape {cells.shape}.")
-            cells_of[name] = acoustic.check_cells(cells, velocity.shape, name[:-1]).reshape(given.shape)
+                raise ZooError(
+                    f"The {name} must be {expected}, positions (z, x) in cells; received the shape {cells.shape}."
+                )
+            cells_of[name] = check_positions(cells, velocity.shape, name[:-1]).astype(np.float32).reshape(given.shape)
         arrays = {"wavelet": wavelet}
         shapes = {
             "observed": (shots, samples, cells_of["receivers"].shape[-2]),
@@ -139,7 +145,8 @@ class Survey:
             return sosfilt(sections, np.asarray(array, np.float64), axis=1).astype(np.float32)
 
         if isinstance(self.observed, Observed):
-            return replace(self, wavelet=filtered(self.wavelet), observed=self.observed.then(filtered))
+            observed = self.observed.then(lambda traces, _: filtered(traces))
+            return replace(self, wavelet=filtered(self.wavelet), observed=observed)
         observed = None if self.observed is None else filtered(self.observed)
         return replace(self, wavelet=filtered(self.wavelet), observed=observed)
 
@@ -151,21 +158,48 @@ class Survey:
         Raises:
             ZooError: no trace with a weight above 0 differs from zero.
         """
+        return self.divided(self.rms())
+
+    def divided(self, rms: float) -> Survey:
+        """Return the survey with wavelet and observed traces over a number, these within their windows and weights."""
         if isinstance(self.observed, Observed):
-            energy = sum(np.sum(np.square(shot, dtype=np.float64)) for shot in self.observed)
-            rms = float(np.sqrt(energy / (np.count_nonzero(self.weights) * self.observed.shape[1])))
-            return replace(
-                self,
-                wavelet=self.wavelet / np.float32(rms),
-                observed=self.observed.then(lambda traces: traces / np.float32(rms)),
-            )
-        used = self.observed
-        if self.weights is not None:
-            used = self.observed[np.broadcast_to((self.weights > 0)[:, None], self.observed.shape)]
-        rms = float(np.sqrt(np.mean(np.square(used, dtype=np.float64)))) if used.size else 0.0
-        if rms == 0:
+            observed = self.observed.then(lambda traces, shots: traces * (self.mask(shots) / np.float32(rms)))
+        else:
+            observed = self.observed * self.mask() / np.float32(rms)
+        return replace(self, wavelet=self.wavelet / np.float32(rms), observed=observed)
+
+    def rms(self) -> float:
+        """Return the rms of the observed traces (weight above 0) within their windows; refuse 0 (ZooError)."""
+        shots, samples, receivers = self.observed.shape
+        energy = 0.0
+        for shot in range(shots):  # one by one: there may be more than memory holds
+            one = slice(shot, shot + 1)
+            energy += float(np.sum(np.square(self.observed[one] * self.mask(one), dtype=np.float64)))
+        if energy == 0:
             raise ZooError("All observed traces are zero or have weight 0: there is nothing to invert.")
-        return replace(self, wavelet=self.wavelet / np.float32(rms), observed=self.observed / np.float32(rms))
+        traces = shots * receivers if self.weights is None else np.count_nonzero(self.weights)
+        return float(np.sqrt(energy / (traces * samples)))
+
+    def mask(self, shots: Any = slice(None)) -> np.ndarray:
+        """Return what windows and weights leave of each sample, from 0 to 1, float32; to be multiplied.
+
+        Args:
+            shots: a slice or numbers; by default all.
+        """
+        if self.weights is None:
+            mask = np.ones((len(self.sources[shots]), 1, self.receivers.shape[-2]), np.float32)
+        else:
+            mask = (self.weights[shots] > 0).astype(np.float32)[:, None]
+        return mask if self.windows is None else mask * window_mask(self.windows[shots], self.wavelet.shape[1])
+
+
+def window_mask(windows: np.ndarray, samples: int) -> np.ndarray:
+    """Return windows (S, R, 4), as in `Survey`, as factors (S, T, R) float32; half a cosine up and down."""
+    time = np.arange(samples, dtype=np.float32)[None, :, None]
+    zero, one, last, end = (windows[:, None, :, i] for i in range(4))
+    rise = np.clip((time - zero) / (one - zero), 0, 1)
+    fall = np.clip((end - time) / (end - last), 0, 1)
+    return (0.25 * (1 - np.cos(np.pi * rise)) * (1 - np.cos(np.pi * fall))).astype(np.float32)
 
 
 def simulate(velocity_m_s: np.ndarray, spacing_m: float, survey: Survey, **wave_options: Any) -> np.ndarray:
@@ -196,7 +230,7 @@ def free_cells(shape: tuple[int, int], sources: np.ndarray, taper_cells: float, 
 
     Args:
         shape: (Z, X) of the grid.
-        sources: (S, 2) cells (z, x).
+        sources: (S, 2) positions (z, x) in cells.
         taper_cells: radius of the rise (half a cosine) in cells; 0 leaves it out.
         water_rows: (X,) rows of water in each column, from the top; None where there is no water.
     """

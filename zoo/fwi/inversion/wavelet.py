@@ -57,42 +57,72 @@ def estimate_wavelet(
     Returns:
         The wavelet (T,) float32, and a sentence on it.
     """
-    from scipy.fft import next_fast_len
-
     order, step_s = wave_options.get("order", 4), survey.time_step_s
     shots = _some(len(survey.sources), _SHOTS)
     samples = survey.observed.shape[1]
-    size = next_fast_len(2 * samples, real=True)
-    frequency_hz = np.fft.rfftfreq(size, step_s)
-    weights = survey.weights[shots][:, None]
-    fade = np.ones(samples)
-    tail = max(1, samples // _TAIL)
-    fade[-tail:] = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, tail + 1) / tail)
-
-    def spectrum(traces: np.ndarray) -> np.ndarray:
-        return np.fft.rfft(traces * weights * fade[:, None], size, axis=1)
-
-    data = spectrum(survey.observed[shots])
-    if peak_hz is None:
-        carried_hz = acoustic.carried_frequency_hz(float(model.velocity_m_s.min()), model.spacing_m, order)
-        peak_hz = min(_peak_hz(data, frequency_hz), carried_hz / _RICKER_BAND)
+    taken = survey.weights[shots][:, None] * fading(samples)[:, None]
+    observed = survey.observed[shots] * taken
+    peak_hz = peak_hz or peak_of(survey, model, order)
     known = acoustic.ricker(peak_hz, step_s, samples)
-    asked = replace(survey.some(shots), wavelet=np.tile(known, (len(shots), 1)), observed=None, weights=None)
-    modelled = spectrum(simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options))
+    asked = replace(_unheard(survey).some(shots), wavelet=np.tile(known, (len(shots), 1)))
+    predicted = simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options) * taken
+    found, explained = best_wavelet(predicted, observed, peak_hz, step_s)
+    note = (
+        f"The wavelet was estimated with the start from {len(shots)} shots, around {peak_hz:.3g} Hz: with it the start "
+        f"explains {100 * explained:.0f} % of the energy of these shots."
+    )
+    return found, note
+
+
+def peak_of(survey: Survey, model: VelocityModel, order: int = 4) -> float:
+    """Return the frequency in Hz at which the spectrum of the data is highest, as far as the grid carries a Ricker."""
+    shots = _some(len(survey.sources), _SHOTS)
+    observed = survey.observed[shots] * fading(survey.observed.shape[1])[:, None]
+    if survey.weights is not None:
+        observed = observed * survey.weights[shots][:, None]
+    size = _transform_size(observed)
+    carried_hz = acoustic.carried_frequency_hz(float(model.velocity_m_s.min()), model.spacing_m, order)
+    data = np.fft.rfft(observed, size, axis=1)
+    return min(_peak_hz(data, np.fft.rfftfreq(size, survey.time_step_s)), carried_hz / _RICKER_BAND)
+
+
+def fading(samples: int) -> np.ndarray:
+    """Return (samples,) ones that fade out over the last tenth: traces may end amid waves."""
+    fade, tail = np.ones(samples), max(1, samples // _TAIL)
+    fade[-tail:] = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, tail + 1) / tail)
+    return fade
+
+
+def best_wavelet(
+    predicted: np.ndarray, observed: np.ndarray, peak_hz: float, step_s: float
+) -> tuple[np.ndarray, float]:
+    """Return the wavelet (T,) float32 that turns a Ricker's traces into the observed ones, and the energy it explains.
+
+    Args:
+        predicted: (S, T, R) traces that a Ricker wavelet of `peak_hz` causes, weighted and faded out.
+        observed: (S, T, R) likewise.
+        peak_hz: peak of that wavelet; the result ends after some of its periods.
+        step_s: time step.
+    """
+    samples = observed.shape[1]
+    size = _transform_size(observed)
+    data, modelled = (np.fft.rfft(traces, size, axis=1) for traces in (observed, predicted))
     power = np.sum(np.abs(modelled) ** 2, axis=(0, 2))
     cross = np.sum(np.conj(modelled) * data, axis=(0, 2))
     transfer = cross / (power + _WATER_LEVEL * power.max())
+    known = acoustic.ricker(peak_hz, step_s, samples)
     found = np.fft.irfft(transfer * np.fft.rfft(known, size), size)[:samples]
     start_s, end_s = (periods / peak_hz for periods in _PERIODS)
     found *= _falling((np.arange(samples) * step_s - start_s) / (end_s - start_s))
-
     band = power > _BAND * power.max()
     left = np.sum(np.abs(data - transfer[:, None] * modelled)[:, band] ** 2) / np.sum(np.abs(data[:, band]) ** 2)
-    note = (
-        f"The wavelet was estimated with the start from {len(shots)} shots, around {peak_hz:.3g} Hz: with it the start "
-        f"explains {100 * (1 - left):.0f} % of the energy of these shots."
-    )
-    return found.astype(np.float32), note
+    return found.astype(np.float32), float(1 - left)
+
+
+def _transform_size(traces: np.ndarray) -> int:
+    from scipy.fft import next_fast_len
+
+    return next_fast_len(2 * traces.shape[1], real=True)
 
 
 def _peak_hz(spectra: np.ndarray, frequency_hz: np.ndarray) -> float:
@@ -215,11 +245,16 @@ def _read_wavelet(path: Path, shots_step_s: float) -> tuple[np.ndarray, float]:
 def amplitude(survey: Survey, model: VelocityModel, wave_options: dict[str, Any]) -> float:
     """Return how many times larger the observed traces are than those that the wavelet causes in the model."""
     shots = _some(len(survey.sources), _SHOTS)
-    asked = replace(survey.some(shots), observed=None, weights=None)
+    asked = _unheard(survey).some(shots)
     modelled = simulate(model.velocity_m_s, model.spacing_m, asked, **wave_options) * survey.weights[shots][:, None]
     energy = np.sum(np.square(modelled, dtype=np.float64))
     data = np.sum(np.square(survey.observed[shots] * survey.weights[shots][:, None], dtype=np.float64))
     return float(np.sqrt(data / energy)) if energy > 0 else 1.0
+
+
+def _unheard(survey: Survey) -> Survey:
+    """Return a survey without what was recorded."""
+    return replace(survey, observed=None, weights=None, windows=None)
 
 
 def _some(count: int, wanted: int) -> np.ndarray:

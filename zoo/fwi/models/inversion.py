@@ -10,13 +10,16 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.fwi.inversion import scipy_fit as fwi_scipy
+from zoo.serving import ServedModel
 
+# Changes of velocity from cell to cell are told in the first unit; below the second part of it they cost as squares.
+_VARIATION_M_S, _VARIATION_FLOOR = 100.0, 0.05
 _KM = 1000.0  # a network's outputs are km/s
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class WaveInversion(keras.Model):
-    """From (wavelet (S, T) float32, sources (S, 2) int32) to traces (S, T, R): a `WaveRNN` whose velocity is sought.
+class WaveInversion(ServedModel):
+    """From (wavelet (S, T) float32, sources (S, 2) float32) to traces (S, T, R): a `WaveRNN` whose velocity is sought.
 
     The velocity of cell i is start_i + mask_i (w_i - start_i). The trained w is the velocity grid of the wave layer,
     or, with a network, start + 1000 network(coordinates): a neural reparametrisation, whose velocities become smooth
@@ -29,25 +32,27 @@ class WaveInversion(keras.Model):
         waves: a `zoo.fwi.models.wave.WaveRNN` at the start; None where `configure` gives it later.
         network: a Keras model or layer from coordinates (cells, 2) to velocity differences (cells, 1) in km/s. The
             coordinates (z, x) are 0 at the grid's middle, and -1 and 1 at the ends of its longer side.
-        sources: (S, 2) cells (z, x) of the shots of the survey that is inverted, kept for `traces`.
+        sources: (S, 2) positions (z, x) in cells of the shots of the survey that is inverted, kept for `traces`.
         samples: T of that survey.
     """
 
     answers = "fwi.velocity"
+    layout = "wavelets (shots, samples) and positions (z, x) in cells of the sources (shots, 2)"
 
     recipe_name = None
 
     def __init__(self, waves=None, network=None, sources=(), samples: int = 0, **kwargs):
         super().__init__(**kwargs)
         self.waves, self.network, self.samples = None, network, 0
-        self.sources = np.zeros((0, 2), np.int32)
+        self.variation = 0.0  # weight of the total variation in the loss
+        self.sources = np.zeros((0, 2), np.float32)
         if waves is not None:
             self._configure(waves, sources, samples)
 
     def _configure(self, waves, sources, samples: int) -> None:
         self.waves = waves
-        sources = np.asarray(sources, np.int32)  # with apertures there is a third number, that of the shot
-        self.sources = sources if sources.ndim == 2 else np.zeros((0, 2), np.int32)
+        sources = np.asarray(sources, np.float32)  # with apertures there is a third number, that of the shot
+        self.sources = sources if sources.ndim == 2 else np.zeros((0, 2), np.float32)
         self.samples = int(samples)
         shape = tuple(waves.velocity.shape)
         self.start = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="start")
@@ -61,7 +66,11 @@ class WaveInversion(keras.Model):
             centred = [(index - (size - 1) / 2) / half for index, size in zip((z, x), shape, strict=True)]
             self._coordinates = np.stack(centred, -1).reshape(-1, 2).astype(np.float32)
             self.network.build((None, 2))
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        wavelet = keras.InputSpec(shape=(None, self.samples or None), dtype="float32")
+        return wavelet, keras.InputSpec(shape=(None, self.sources.shape[1]), dtype="float32")
 
     def configure(self, waves, wavelet, sources, mask=None, start_m_s=None) -> None:
         """Give the model its grid, its start and the survey that it inverts.
@@ -69,7 +78,7 @@ class WaveInversion(keras.Model):
         Args:
             waves: a `WaveRNN` whose velocity is the start, clipped to the bounds if it has any.
             wavelet: (S, T), the survey's.
-            sources: (S, 2) cells (z, x), the survey's.
+            sources: (S, 2) positions (z, x) in cells, the survey's.
             mask: (Z, X) from 0 (stays as it is) to 1 (free); by default all are free.
             start_m_s: (Z, X), needed where frozen cells (water) are out of bounds; by default the layer's velocity.
         """
@@ -98,18 +107,44 @@ class WaveInversion(keras.Model):
         return ops.convert_to_numpy(self.velocity())
 
     def call(self, inputs):
-        return self.waves(inputs, velocity_m_s=self.velocity())
+        """Return traces; a third input (S, T or 1, R), 1 where data count and 0 elsewhere, multiplies."""
+        traces = self.waves(inputs[:2], velocity_m_s=self.velocity())
+        return traces * inputs[2] if len(inputs) > 2 else traces
 
-    def traces(self, velocity_m_s=None, shots=slice(None)) -> np.ndarray:
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the misfit, and the total variation of the change where `variation` is above 0."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not self.variation:
+            return loss
+        change = (self.velocity() - self.start) / _VARIATION_M_S
+        down, across = (
+            ops.square(part) for part in (change[1:, :-1] - change[:-1, :-1], change[:-1, 1:] - change[:-1, :-1])
+        )
+        return loss + self.variation * ops.mean(ops.sqrt(down + across + _VARIATION_FLOOR**2) - _VARIATION_FLOOR)
+
+    def traces(self, velocity_m_s=None, wavelet=None, shots=slice(None)) -> np.ndarray:
         """Return the traces (S, T, R) of the model's survey, for its own or another velocity (Z, X) in m/s.
 
         Args:
             velocity_m_s: (Z, X); None: its own.
+            wavelet: (shots, T) of the whole survey; None: its own.
             shots: numbers of some of the survey's shots; by default all.
         """
         velocity = self.velocity() if velocity_m_s is None else np.asarray(velocity_m_s, np.float32)
-        given = ops.convert_to_numpy(self.wavelet)[shots], self.sources[shots]
-        return ops.convert_to_numpy(self.waves(given, velocity_m_s=velocity))
+        pulses = ops.convert_to_numpy(self.wavelet) if wavelet is None else np.asarray(wavelet, np.float32)
+        return ops.convert_to_numpy(self.waves((pulses[shots], self.sources[shots]), velocity_m_s=velocity))
+
+    def export(self, filepath, *arguments, **options) -> None:
+        """Write the model for serving, as `ServedModel.export`; its waves are unrolled in the operations of Keras.
+
+        Compiled kernels cannot be written into a SavedModel; the unrolled cell is what they are tested against.
+        """
+        kernels, self.waves.gradient = self.waves.gradient, "autodiff"
+        self.waves.unrolled_cell()  # made here: no variable can be while the model is traced
+        try:
+            super().export(filepath, *arguments, **options)
+        finally:
+            self.waves.gradient = kernels
 
     def fit(self, x=None, y=None, *, steps_per_epoch=None, shuffle=True, verbose=0, **arguments):
         """Train like `keras.Model.fit`, or with a `ScipyMinimizer` like `zoo.fwi.inversion.scipy_fit.fit`."""

@@ -68,7 +68,8 @@ SETTINGS = {
     **fit_settings(batch_size=12, epochs=100, source="figure 16: all shots to an update, 100 gradients"),
 }
 CARD = {
-    "inputs": "wavelet (S, T) float32, any unit, at model.waves.time_step_s; sources (S, 2) int32, cells (z, x)",
+    "inputs": "wavelet (S, T) float32, any unit, at model.waves.time_step_s; sources (S, 2) float32, "
+    "positions (z, x) in cells",
     "outputs": "records (S, T, R) float32 at model.waves.receivers, in the wavelet's unit; model.velocity_m_s (Z, X)",
     "citation": "Sun, Niu, Innanen, Li and Trad, A deep learning perspective of the forward and inverse problems in "
     "exploration geophysics",

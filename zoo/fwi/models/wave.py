@@ -12,7 +12,8 @@ from zoo.errors import ZooError
 from zoo.fwi.models import wave_backends
 from zoo.fwi.models.wave_cell import FDRNNCell
 from zoo.fwi.models.wave_grid import WaveGrid, check_choice
-from zoo.fwi.physics.acoustic import check_cells, check_dispersion, highest_frequency_hz
+from zoo.fwi.physics.acoustic import check_dispersion, highest_frequency_hz
+from zoo.fwi.physics.acoustic_positions import check_below_surface, check_positions
 from zoo.fwi.physics.acoustic_propagator import Propagator
 
 # Checkpoints of a simulation are kept for its gradient up to this size; beyond it the shots are simulated once more.
@@ -31,12 +32,13 @@ class WaveRNN(WaveGrid):
         velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional. It becomes the only weight.
         spacing_m: grid spacing.
         time_step_s: time step; must be stable at the highest velocity, that of the bounds if there are any.
-        receivers: (R, 2) indices (z, x).
+        receivers: (R, 2) positions (z, x) in cells, which may be fractions.
         order: order of the spatial differences, 2, 4 or 8.
         absorber: "cpml" (convolutional perfectly matched layer), or "sponge", the simple reference, which needs some
             60 cells.
         width: width in cells of the strips that absorb, added outside the grid.
-        free_surface: whether the field is zero at the top row, where there is then no strip.
+        free_surface: whether the field is zero at the top row, where there is then no strip; sources and receivers
+            lie below it.
         gradient: "checkpoint" keeps the field every sqrt(T) steps, "store" keeps all of them, "autodiff" unrolls an
             `FDRNNCell` and is for tests, other equations and devices other than a CPU.
         store_dtype: what a gradient keeps of each step, "float32" or "float16".
@@ -44,7 +46,8 @@ class WaveRNN(WaveGrid):
         reference_m_s: velocity for which the absorber is made; by default the highest.
 
     Raises:
-        ZooError: the time step is unstable, a velocity is not positive or out of bounds, or a receiver is outside.
+        ZooError: the time step is unstable, a velocity is not positive or out of bounds, or a receiver is outside or
+            at a free surface.
         UsageError: an order, absorber, gradient or type that does not exist.
     """
 
@@ -53,7 +56,7 @@ class WaveRNN(WaveGrid):
         velocity_m_s: np.ndarray,
         spacing_m: float,
         time_step_s: float,
-        receivers: Sequence[Sequence[int]],
+        receivers: Sequence[Sequence[float]],
         order: int = 4,
         absorber: str = "cpml",
         width: int = 14,
@@ -84,16 +87,17 @@ class WaveRNN(WaveGrid):
             gradient == "store",
             self.compute_dtype,
         )
+        self._make_cell = None
         self._kept = (0, None)  # number of the latest simulation, and its checkpoints
 
     def call(self, inputs, velocity_m_s=None):
         """Return traces (S, T, R).
 
-        Called with numbers (not while Keras traces a model) it refuses sources outside the grid and wavelets too
-        short for it at the slowest velocity that it was made with.
+        Called with numbers (not while Keras traces a model) it refuses sources outside the grid or at a free
+        surface, and wavelets too short for it at the slowest velocity that it was made with.
 
         Args:
-            inputs: wavelet (S, T) and sources (S, 2), cells (z, x).
+            inputs: wavelet (S, T) and sources (S, 2), positions (z, x) in cells, which may be fractions.
             velocity_m_s: (Z, X), a tensor to use instead of the layer's own velocity.
 
         Raises:
@@ -103,7 +107,9 @@ class WaveRNN(WaveGrid):
         backend = keras.backend.backend()
         if not wave_backends.symbolic(backend, wavelet, sources):
             pulses, cells = ops.convert_to_numpy(wavelet), ops.convert_to_numpy(sources)
-            check_cells(cells, self.velocity.shape, "source")
+            cells = check_positions(cells, self.velocity.shape, "source")
+            if self.free_surface:
+                check_below_surface(cells, "source")
             if len(cells) != len(pulses):
                 raise ZooError(f"Every shot has a wavelet and a source; received {len(pulses)} and {len(cells)}.")
             highest_hz = highest_frequency_hz(pulses, self.time_step_s)
@@ -114,7 +120,7 @@ class WaveRNN(WaveGrid):
         if self.gradient == "autodiff" or backend not in wave_backends.SIMULATORS:
             return self._unrolled(velocity, wavelet, sources)
         simulate = wave_backends.SIMULATORS[backend](self)
-        return simulate(velocity, wavelet, ops.cast(sources, "int32"))
+        return simulate(velocity, wavelet, ops.cast(sources, self.compute_dtype))
 
     def simulate(self, velocity_m_s, wavelet, sources) -> tuple[np.ndarray, np.ndarray]:
         """Return traces (S, T, R) and a number by which `differentiate` finds this simulation's checkpoints (numpy)."""
@@ -133,20 +139,33 @@ class WaveRNN(WaveGrid):
         self._kept = (self._kept[0], None)
         return self._propagator.gradient(velocity_m_s, wavelet, sources, residual, kept)
 
+    def unrolled_cell(self) -> FDRNNCell:
+        """Return one step of the same waves in the operations of Keras; made once, outside of a traced function."""
+        if self._make_cell is None:
+            cell = FDRNNCell(
+                np.full(self.velocity.shape, self.reference_m_s),
+                self.spacing_m,
+                self.time_step_s,
+                self.receivers,
+                self.order,
+                self.absorber,
+                self.width,
+                self.free_surface,
+                reference_m_s=self.reference_m_s,
+                dtype=self.compute_dtype,
+            )
+            self._make_cell = lambda: cell  # held by a function: it is no part of the model, which gives it velocities
+        return self._make_cell()
+
+    def build(self, inputs_shape, velocity_m_s_shape=None):
+        """The velocities are there already."""
+
+    def compute_output_shape(self, inputs_shape, velocity_m_s_shape=None):
+        return (*inputs_shape[0], len(self.receivers))
+
     def _unrolled(self, velocity, wavelet, sources):
         """Return traces (S, T, R) by the recurrent cell, which the backend differentiates automatically."""
-        cell = FDRNNCell(
-            np.full(self.velocity.shape, self.reference_m_s),
-            self.spacing_m,
-            self.time_step_s,
-            self.receivers,
-            self.order,
-            self.absorber,
-            self.width,
-            self.free_surface,
-            reference_m_s=self.reference_m_s,
-            dtype=self.compute_dtype,
-        )
+        cell = self.unrolled_cell()
         cells = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
         steps = ops.concatenate([wavelet[..., None], cells], axis=-1)
         cell.given_m_s = velocity

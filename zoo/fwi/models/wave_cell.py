@@ -11,6 +11,7 @@ from keras import ops
 from zoo.fwi.models.wave_grid import WaveGrid
 from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+from zoo.fwi.physics.acoustic_positions import KAISER, REACH, spread
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -25,7 +26,7 @@ class FDRNNCell(WaveGrid):
         velocity_m_s: (Z, X), where training starts; X = 1 makes it one-dimensional.
         spacing_m: grid spacing.
         time_step_s: time step; must be stable at the highest velocity.
-        receivers: (R, 2) indices (z, x).
+        receivers: (R, 2) positions (z, x) in cells, which may be fractions.
         order: order of the spatial differences, 2, 4 or 8.
         absorber: "cpml" (convolutional perfectly matched layer) or "sponge".
         width: width in cells of the strips that absorb, added outside the grid.
@@ -43,7 +44,7 @@ class FDRNNCell(WaveGrid):
         velocity_m_s: np.ndarray,
         spacing_m: float,
         time_step_s: float,
-        receivers: Sequence[Sequence[int]],
+        receivers: Sequence[Sequence[float]],
         order: int = 4,
         absorber: str = "cpml",
         width: int = 14,
@@ -63,6 +64,7 @@ class FDRNNCell(WaveGrid):
         self._pad = ((width * sides[0], width), (width * sides[2], width * sides[3]))
         self._shape = tuple(n + sum(pad) for n, pad in zip(self.velocity.shape, self._pad, strict=True))
         self._profiles(sides)
+        self._receivers()
         # The fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
         self.state_size = [self._shape] * 6 + [(len(self.receivers),), (1,)]
         self.output_size = len(self.receivers)
@@ -81,6 +83,27 @@ class FDRNNCell(WaveGrid):
             self._decays.append(tuple(np.expand_dims(v, 1 - axis).astype(self.compute_dtype) for v in (a, b)))
         damping = sponge_profile(self._shape, self.width, sides) if self.absorber == "sponge" else np.zeros((1, 1))
         self._damping = damping.astype(self.compute_dtype)
+
+    def _receivers(self) -> None:
+        """Set the cells that each receiver listens at, and their shares, (R, K) both."""
+        mirrored = 0 if self.free_surface else None
+        strip = np.array([self._pad[0][0], self._pad[1][0]])
+        points = spread(self.receivers, self._shape, strip, mirrored, self.compute_dtype)
+        rows, columns = (
+            np.minimum(points.first[:, axis, None].astype(int) + np.arange(points.down.shape[1]), self._shape[axis] - 1)
+            for axis in (0, 1)
+        )
+        cells = rows[:, :, None] * self._shape[1] + columns[:, None, :]
+        share = points.down[:, :, None] * points.across[:, None, :]
+        self._cells, self._share = (array.reshape(len(self.receivers), -1) for array in (cells, share))
+
+    def _shares(self, position, axis: int):
+        """Return the share of each node along an axis in positions (shots, 1): `acoustic_positions.shares` as ops."""
+        nodes = np.arange(self._shape[axis], dtype=self.compute_dtype)[None, :] - self._pad[axis][0]
+        share = _windowed_sinc(nodes - position)
+        if axis == 0 and self.free_surface:
+            share = share - _windowed_sinc(nodes + position)
+        return share if self._shape[axis] > 1 else ops.ones_like(share)
 
     def _shifted(self, field, axis: int, shift: int):
         """Return the field at a distance along an axis, (shots, Z, X); zero beyond the edges, odd at a free surface."""
@@ -140,17 +163,30 @@ class FDRNNCell(WaveGrid):
             zeta = a * zeta + b * (curve + slope)
             q = q + curve + slope + zeta
             memories += [psi, zeta]
-        rows = np.arange(self._shape[0], dtype=self.compute_dtype)[:, None] - self._pad[0][0]
-        columns = np.arange(self._shape[1], dtype=self.compute_dtype)[None, :] - self._pad[1][0]
-        amplitude, z, x = (inputs[:, i, None, None] for i in range(3))
-        here = ops.cast(ops.logical_and(rows == z, columns == x), self.compute_dtype)
-        q = q + self.spacing_m**2 * amplitude * here
+        amplitude, z, x = (inputs[:, i, None] for i in range(3))
+        here = self._shares(z, 0)[:, :, None] * self._shares(x, 1)[:, None, :]
+        q = q + self.spacing_m**2 * amplitude[..., None] * here
         after = (2.0 * now - (1.0 - self._damping) * before + c * q) / (1.0 + self._damping)
         flat = ops.reshape(after, (-1, self._shape[0] * self._shape[1]))
-        cells = (self.receivers[:, 0] + self._pad[0][0]) * self._shape[1] + self.receivers[:, 1] + self._pad[1][0]
         gate = ops.cast(ops.equal(ops.mod(step, float(self.resample)), 0.0), self.compute_dtype)
-        received = gate * ops.take(flat, cells, axis=1) + (1.0 - gate) * held
+        listened = ops.sum(ops.take(flat, self._cells, axis=1) * self._share, axis=-1)
+        received = gate * listened + (1.0 - gate) * held
         return received, [after, now, *memories, received, step + 1.0]
 
     def get_config(self):
         return {**super().get_config(), "resample": self.resample}
+
+
+def _windowed_sinc(away):
+    """Return the sinc in a Kaiser window at distances in cells: 1 at 0, 0 on other nodes and from `REACH` on."""
+    inside = ops.cast(ops.abs(away) < REACH, away.dtype)
+    # I0(x) = sum of (x^2 / 4)^k / k!^2: with x at most 6.31, thirty terms are exact in double precision.
+    quarter = (KAISER**2 / 4) * inside * (1 - (away / REACH) ** 2)
+    powers = np.arange(31.0)
+    weights = 1 / np.cumprod(np.maximum(powers, 1)) ** 2
+    terms = ops.power(quarter[..., None], ops.cast(powers, away.dtype)) * ops.cast(weights, away.dtype)
+    window = ops.sum(terms, axis=-1)
+    angle = np.pi * away
+    still = ops.cast(ops.abs(away) < 1e-6, away.dtype)
+    sinc = still + (1 - still) * ops.sin(angle) / (angle + still)
+    return inside * sinc * window / float(np.i0(KAISER))

@@ -9,7 +9,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import UsageError, ZooError
-from zoo.fwi.physics.acoustic import check_cells, check_stability
+from zoo.fwi.physics.acoustic import check_stability
+from zoo.fwi.physics.acoustic_positions import check_below_surface, check_positions
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -34,7 +35,7 @@ class WaveGrid(keras.layers.Layer):
         velocity_m_s: np.ndarray,
         spacing_m: float,
         time_step_s: float,
-        receivers: Sequence[Sequence[int]],
+        receivers: Sequence[Sequence[float]],
         order: int = 4,
         absorber: str = "cpml",
         width: int = 14,
@@ -57,7 +58,9 @@ class WaveGrid(keras.layers.Layer):
         fastest_m_s = self.bounds[1] if self.bounds else float(start.max())
         check_stability(fastest_m_s, spacing_m, time_step_s, order, dimensions=1 if start.shape[1] == 1 else 2)
         self.spacing_m, self.time_step_s = float(spacing_m), float(time_step_s)
-        self.receivers = check_cells(receivers, start.shape, "receiver")
+        self.receivers = check_positions(receivers, start.shape, "receiver")
+        if free_surface:
+            check_below_surface(self.receivers, "receiver")
         self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
         self.reference_m_s = float(reference_m_s or fastest_m_s)
         self.slowest_m_s = float(start.min())

@@ -226,8 +226,10 @@ def _mirror(field, halo):
 
 
 @njit(**_OPTIONS)
-def forward_step(now, before, memory, medium, source, amplitude, q, work):
+def forward_step(now, before, memory, medium, q, work):
     """Replace `before` by the field after `now`; leave the right-hand sides in `q` (rows, columns), or the last row's.
+
+    Sources are added afterwards (`zoo.fwi.physics.acoustic_loops.add_points`).
 
     Args:
         now, before: fields (rows + 2 halo, columns + 2 halo).
@@ -236,8 +238,6 @@ def forward_step(now, before, memory, medium, source, amplitude, q, work):
             of L_x; whether the top is a free surface. The strips are: a, b (2, width) along z; the range of sides
             of z that have one (first, last + 1); a, b (line,) of all strips along x (empty where there are none); the
             weights of D.
-        source: row and column.
-        amplitude: dx^2 w.
         q: (rows, columns) to keep all right-hand sides, (1, columns) to keep none.
         work: a row (columns,), and two arrays (rows, 2, width).
     """
@@ -273,20 +273,16 @@ def forward_step(now, before, memory, medium, source, amplitude, q, work):
                 _add_both(right, zeta_z[side, i], psi_z[side], i, first)
         if a_line.size:
             _add_edges(right, terms, z, halo)
-        if z == source[0]:
-            right[source[1]] += amplitude
         _advance(now, before, c, sponge, right, z, halo)
 
 
 @njit(**_OPTIONS)
-def adjoint_step(now, before, memory, medium, receivers, residual, right, work):
-    """Replace `before` by the adjoint field one step earlier.
+def adjoint_step(now, before, memory, medium, right, work):
+    """Replace `before` by the adjoint field one step earlier; residuals are added afterwards, as sources are.
 
     Args:
         now, before, medium, work: as in `forward_step`, for the adjoint field.
         memory: Z_z, Y_z (2, width, columns) and Z_x, Y_x (line,).
-        receivers: (R, 2) rows and columns, sorted by row.
-        residual: (R,) in their order.
         right: a row (columns,) to work in.
     """
     c, (a, b, sides, a_line, b_line, first), sponge, second, along, free = medium
@@ -313,7 +309,6 @@ def adjoint_step(now, before, memory, medium, receivers, residual, right, work):
         _sum_line(terms.ravel(), edge.ravel(), z_x)
         _fade_line(y_x, a_line, b_line, terms.ravel(), first)
         _curve_line(terms.ravel(), z_x, y_x, first, along)
-    at = 0  # the next receiver
     for z in range(rows):
         _laplacian_row(right, now, z + halo, second, along)
         for side in range(sides[0], sides[1]):
@@ -323,7 +318,4 @@ def adjoint_step(now, before, memory, medium, receivers, residual, right, work):
                 _add_both(right, line, y_z[side], i, first)
         if a_line.size:
             _add_edges(right, terms, z, halo)
-        while at < receivers.shape[0] and receivers[at, 0] == z:
-            right[receivers[at, 1]] += residual[at]
-            at += 1
         _advance(now, before, c, sponge, right, z, halo)

@@ -81,6 +81,122 @@ def _correlate_of(gradient, m, q, work):
 
 
 @njit(**_OPTIONS)
+def _scale_row(total, row, factor):
+    """total <- factor row."""
+    for x in range(np.uint64(total.size)):
+        total[x] = factor * row[x]
+
+
+@njit(**_OPTIONS)
+def _add_scaled(total, row, factor):
+    """total <- total + factor row."""
+    for x in range(np.uint64(total.size)):
+        total[x] += factor * row[x]
+
+
+@njit(**_OPTIONS)
+def _add_product(total, row, c, factor):
+    """total <- total + factor c row."""
+    for x in range(np.uint64(total.size)):
+        total[x] += factor * c[x] * row[x]
+
+
+@njit(**_OPTIONS)
+def gather_points(field, points, halo, trace, mixed):
+    """Set trace (n,) to the field, which has a halo, at points (`zoo.fwi.physics.acoustic_positions.Points`).
+
+    Points at one depth, one after the other, share the sum over rows, which goes into the row `mixed`.
+    """
+    first, count, down, across, run = points
+    edge = np.uint64(halo)
+    one = np.uint64(1)
+    r, end = np.uint64(0), np.uint64(trace.size)
+    while r < end:
+        last, begin = run[r, 0], run[r, 1]
+        columns = run[r, 2]
+        z = first[r, 0] + edge
+        x, stop = begin + edge, begin + columns + edge
+        _scale_row(mixed[:columns], field[z, x:stop], down[r, 0])
+        for i in range(one, count[r, 0]):
+            _add_scaled(mixed[:columns], field[z + i, x:stop], down[r, i])
+        while r < last:
+            total = trace.dtype.type(0)
+            at = first[r, 1] - begin
+            if count[r, 1] == 8:  # known to the compiler, which makes one vector of it
+                for k in range(np.uint64(8)):
+                    total += across[r, k] * mixed[at + k]
+            else:
+                for k in range(count[r, 1]):
+                    total += across[r, k] * mixed[at + k]
+            trace[r] = total
+            r += one
+
+
+@njit(**_OPTIONS)
+def _add_kept(q, points, values):
+    """Add values (n,) at points to right-hand sides (rows, columns)."""
+    first, count, down, across, _ = points
+    for r in range(np.uint64(values.size)):
+        for i in range(count[r, 0]):
+            for k in range(count[r, 1]):
+                q[first[r, 0] + i, first[r, 1] + k] += values[r] * down[r, i] * across[r, k]
+
+
+@njit(**_OPTIONS)
+def _add_sponge(field, points, values, c, gain, halo):
+    """As in `add_points`, where a sponge damps the field."""
+    first, count, down, across, _ = points
+    edge = np.uint64(halo)
+    for r in range(np.uint64(values.size)):
+        for i in range(count[r, 0]):
+            for k in range(count[r, 1]):
+                z, x = first[r, 0] + i, first[r, 1] + k
+                field[z + edge, x + edge] += gain[z, x] * c[z, x] * values[r] * down[r, i] * across[r, k]
+
+
+@njit(**_OPTIONS)
+def add_points(field, points, values, c, gain, halo, mixed):
+    """Add to the new field what follows of values that act at points in the step that led to it.
+
+    The field after a step is A (2 u - B u_before + C q); a further term v in q is A C v in the field, so it need not
+    be there when the step is taken.
+
+    Args:
+        field: the new field, with its halo.
+        points: where, as in `gather_points`.
+        values: (n,), what is shared out among their cells.
+        c: (rows, columns), C.
+        gain: (rows, columns) of a sponge, A; (0, 0) without one.
+        halo: width of the halo.
+        mixed: a row (columns,) to work in.
+    """
+    first, count, down, across, run = points
+    if gain.shape[0]:
+        _add_sponge(field, points, values, c, gain, halo)
+        return
+    edge = np.uint64(halo)
+    one = np.uint64(1)
+    r, end = np.uint64(0), np.uint64(values.size)
+    while r < end:
+        start, last, begin = r, run[r, 0], run[r, 1]
+        columns = run[r, 2]
+        mixed[:columns] = 0
+        while r < last:
+            at = first[r, 1] - begin
+            if count[r, 1] == 8:
+                for k in range(np.uint64(8)):
+                    mixed[at + k] += values[r] * across[r, k]
+            else:
+                for k in range(count[r, 1]):
+                    mixed[at + k] += values[r] * across[r, k]
+            r += one
+        for i in range(count[start, 0]):
+            z = first[start, 0] + i
+            row = field[z + edge, begin + edge : begin + columns + edge]
+            _add_product(row, mixed[:columns], c[z, begin : begin + columns], down[start, i])
+
+
+@njit(**_OPTIONS)
 def run_forward(state, now, medium, source, amplitude, receivers, traces, kept, work):
     """Simulate a stretch of steps; return which of the two fields is the latest one.
 
@@ -88,26 +204,28 @@ def run_forward(state, now, medium, source, amplitude, receivers, traces, kept, 
         state: the two fields with halo (2, ., .), memory along z (2, 2, width, columns) and along x (2, line).
         now: 0 or 1, which field is the latest one.
         medium: as in `forward_step`.
-        source: row and column on the grid with strips.
-        amplitude: (steps,).
-        receivers: (R, 2) rows and columns on the grid with strips.
+        source: a source as `Points`.
+        amplitude: (steps, 1), dx^2 w.
+        receivers: R receivers as `Points`.
         traces: (steps, R), filled.
         kept: (steps, rows, columns), filled with the right-hand sides; of length 0 to keep none.
         work: as in `forward_step`, then q (rows or 1, columns) and a row.
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    _, _, _, second, _, _ = medium
+    c, _, (gain, _), second, _, _ = medium
     halo = len(second) - 1
     line, edge, terms, q, _ = work
-    for n in range(amplitude.size):
+    for n in range(amplitude.shape[0]):
         right = _room(kept, n, q) if kept.shape[0] else q
-        forward_step(fields[now], fields[1 - now], memory, medium, source, amplitude[n], right, (line, edge, terms))
-        if kept.shape[0]:
-            _keep(kept, n, q)
+        forward_step(fields[now], fields[1 - now], memory, medium, right, (line, edge, terms))
         now = 1 - now
-        for r in range(receivers.shape[0]):
-            traces[n, r] = fields[now, receivers[r, 0] + halo, receivers[r, 1] + halo]
+        add_points(fields[now], source, amplitude[n], c, gain, halo, line)
+        if kept.shape[0]:
+            _add_kept(right, source, amplitude[n])
+            _keep(kept, n, q)
+        if traces.shape[1]:
+            gather_points(fields[now], receivers, halo, traces[n], line)
     return now
 
 
@@ -116,23 +234,23 @@ def run_adjoint(state, now, medium, source, receivers, residual, gradient, by_am
     """Run the adjoint field back through a stretch and add to the gradient; return which field is the latest one.
 
     Args:
-        state, now, medium, source, work: as in `run_forward`.
-        receivers: (R, 2), sorted by row.
-        residual: (steps, R), in that order.
+        state, now, medium, source, receivers, work: as in `run_forward`.
+        residual: (steps, R).
         gradient: (rows, columns), to which the sum over time of m q, which is C dJ/dC, is added.
-        by_amplitude: (steps,), filled.
+        by_amplitude: (steps, 1), filled.
         kept: (steps, rows, columns), from `run_forward`.
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    _, _, _, second, _, _ = medium
+    c, _, (gain, _), second, _, _ = medium
     halo = len(second) - 1
     rows, columns = gradient.shape
     line, edge, terms, q, spare = work
     for n in range(residual.shape[0] - 1, -1, -1):
-        adjoint_step(fields[now], fields[1 - now], memory, medium, receivers, residual[n], q[0], (line, edge, terms))
+        adjoint_step(fields[now], fields[1 - now], memory, medium, q[0], (line, edge, terms))
         now = 1 - now
+        add_points(fields[now], receivers, residual[n], c, gain, halo, line)
         m = fields[now, halo : halo + rows, halo : halo + columns]
         _correlate(gradient, m, kept[n], spare)
-        by_amplitude[n] = m[source[0], source[1]]
+        gather_points(fields[now], source, halo, by_amplitude[n], line)
     return now

@@ -19,8 +19,9 @@ import numpy as np
 from zoo.errors import UsageError, ZooError
 from zoo.files import cores
 from zoo.fwi.physics import acoustic_loops as loops
-from zoo.fwi.physics.acoustic import check_cells, derivative_coefficients, laplacian_coefficients
+from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+from zoo.fwi.physics.acoustic_positions import Points, check_below_surface, check_positions, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Propagator:
         shape: (Z, X) nodes; X = 1 makes it one-dimensional.
         spacing_m: grid spacing.
         time_step_s: time step, a stable one (`zoo.fwi.physics.acoustic.check_stability`).
-        receivers: (R, 2) indices (z, x).
+        receivers: (R, 2) positions (z, x) in cells, which may be fractions (`zoo.fwi.physics.acoustic_positions`).
         reference_m_s: velocity for which the absorber is made, the fastest expected.
         order: order of the spatial differences, 2, 4 or 8.
         absorber: "cpml", or "sponge", the simple reference, which needs 60 cells to be as good.
@@ -42,7 +43,8 @@ class Propagator:
         dtype: type of the fields, "float32" or "float64".
 
     Raises:
-        ZooError: at the first use, if the grid is smaller than the differences or a receiver lies outside it.
+        ZooError: at the first use, if the grid is smaller than the differences, a receiver lies outside it, or a source
+            lies in the top row of a free surface, where it would send nothing.
         UsageError: likewise, for float16 of float64 fields or another order.
     """
 
@@ -76,7 +78,7 @@ class Propagator:
         Args:
             velocity_m_s: (Z, X).
             wavelet: (S, T), what acts at the source of each shot, in any unit.
-            sources: (S, 2) indices (z, x).
+            sources: (S, 2) positions (z, x) in cells, which may be fractions.
             keep: also return what `gradient` can go on from.
 
         Returns:
@@ -124,23 +126,23 @@ class Propagator:
         plan, steps = self._plan, wavelet.shape[1]
         medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
         height, residual_height = _height(wavelet), _height(residual)
-        receivers = plan.receivers[plan.by_row]
-        scaled = np.ascontiguousarray(residual[..., plan.by_row] / residual_height, plan.dtype)
+        receivers = plan.receivers
+        scaled = np.ascontiguousarray(residual / residual_height, plan.dtype)
 
         def shot(i):
             source, amplitude = plan.source(sources[i]), plan.amplitude(wavelet[i], height)
-            gradient, by_amplitude = np.zeros(plan.shape, plan.dtype), np.empty(steps, plan.dtype)
+            gradient, by_amplitude = np.zeros(plan.shape, plan.dtype), np.empty((steps, 1), plan.dtype)
             adjoint, last, work, kept = plan.state(), 0, plan.work(plan.shape[0]), plan.kept(segment)
             unused = np.empty((steps, 0), plan.dtype)
             stretches = zip(_stretches(steps, segment), checkpoints[i], strict=True)
             # From the last stretch to the first: run again from its checkpoint, keep the steps, go back through them.
             for part, (mark, now) in reversed(list(stretches)):
                 state = tuple(array.copy() for array in mark)
-                loops.run_forward(state, now, medium, source, amplitude[part], receivers[:0], unused[part], kept, work)
+                loops.run_forward(state, now, medium, source, amplitude[part], receivers, unused[part], kept, work)
                 last = loops.run_adjoint(
                     adjoint, last, medium, source, receivers, scaled[i, part], gradient, by_amplitude[part], kept, work
                 )
-            return gradient, by_amplitude
+            return gradient, by_amplitude[:, 0]
 
         done = _parallel(shot, len(wavelet))
         factor = residual_height * self.spacing_m**2
@@ -189,8 +191,7 @@ class _Plan:
             (2, lines * 2 * (width + 3 * h)),
         )
         self.edges = (lines, 2, width + 3 * h)
-        self.receivers = self.cells(of.receivers)
-        self.by_row = np.lexsort((self.receivers[:, 1], self.receivers[:, 0]))
+        self.receivers = self.points(check_positions(of.receivers, self.of_shape, "receiver"))
 
     def _absorber(self, of: Propagator, first: tuple, top: int) -> tuple[tuple, tuple]:
         """Return the strips of the kernels' medium, and the sponge's A and B; an absent one is empty or zero."""
@@ -212,10 +213,13 @@ class _Plan:
         between = (1 if of.free_surface else 0, 2) if cpml and not self.lies else (0, 0)
         return (a, b, between, line[0], line[1], first), sponge
 
-    def cells(self, indices: np.ndarray) -> np.ndarray:
-        """Return indices (n, 2) on the grid with strips; checked, since the kernels write wherever they are told."""
-        indices = check_cells(indices, self.of_shape, "source or receiver").astype(np.int64)
-        return (indices[:, ::-1] if self.lies else indices) + [self.strip[0][0], self.strip[1][0]]
+    def points(self, positions: np.ndarray) -> Points:
+        """Return checked positions (n, 2) as the kernels take them: they write wherever they are told."""
+        if self.lies:  # along x, whose single row has no fractions
+            positions = np.stack([np.zeros(len(positions)), positions[:, 0]], 1)
+        mirrored = None if not self.free_surface else int(self.lies)
+        strip = np.array([self.strip[0][0], self.strip[1][0]])
+        return spread(positions, self.shape, strip, mirrored, self.dtype)
 
     def _laid(self, grid: np.ndarray) -> np.ndarray:
         return grid.T if self.lies else grid
@@ -250,14 +254,16 @@ class _Plan:
         """Return room for the right-hand sides of that many steps."""
         return np.empty((steps, *self.shape), self.store)
 
-    def source(self, indices: np.ndarray) -> tuple[int, int]:
-        """Return row and column of a source on the grid with strips."""
-        ((row, column),) = self.cells(indices)
-        return int(row), int(column)
+    def source(self, position: np.ndarray) -> Points:
+        """Return the position (2,) of a source as the kernels take it."""
+        positions = check_positions(position, self.of_shape, "source")
+        if self.free_surface:
+            check_below_surface(positions, "source")
+        return self.points(positions)
 
     def amplitude(self, wavelet: np.ndarray, height: float) -> np.ndarray:
-        """Return a wavelet (T,) in units of `height`, its largest magnitude: far from where float32 ends."""
-        return (np.asarray(wavelet, np.float64) / height).astype(self.dtype)
+        """Return a wavelet (T,) as (T, 1), in units of `height`, its largest magnitude: far from float32's end."""
+        return (np.asarray(wavelet, np.float64) / height).astype(self.dtype)[:, None]
 
     def work(self, rows: int) -> tuple:
         """Return arrays for the kernels to work in, with that many rows of right-hand sides."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -134,12 +134,15 @@ class LazyTraces:
     Args:
         parts: files, one after the other.
         samples: of every trace, on the common time axis.
+        changes: what is done to traces (n, samples) that were read, one after the other.
     """
 
     dtype, ndim = np.dtype(np.float32), 2
 
-    def __init__(self, parts: tuple[Part, ...], samples: int):
-        self._parts = parts
+    def __init__(
+        self, parts: tuple[Part, ...], samples: int, changes: tuple[Callable[[np.ndarray], np.ndarray], ...] = ()
+    ):
+        self._parts, self._changes = parts, changes
         self._ends = np.cumsum([len(part.rows) for part in parts])
         self.shape = (int(self._ends[-1]), samples)
 
@@ -162,7 +165,13 @@ class LazyTraces:
             here = number == part
             start = self._ends[part] - len(self._parts[part].rows)
             found[here] = self._parts[part].read(wanted[here] - start, self.shape[1])
+        for change in self._changes:
+            found = change(found)
         return found
+
+    def then(self, change: Callable[[np.ndarray], np.ndarray]) -> LazyTraces:
+        """Return the traces with something done to them, trace by trace, (n, samples) -> (n, samples)."""
+        return LazyTraces(self._parts, self.shape[1], (*self._changes, change))
 
 
 def shifted(traces: np.ndarray, shifts: np.ndarray, samples: int) -> np.ndarray:

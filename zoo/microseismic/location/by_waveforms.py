@@ -40,6 +40,7 @@ from zoo.sampling.cache import cached
 from zoo.sampling.convergence import Convergence
 from zoo.sampling.samplers import SAMPLERS, check_seed, sample
 from zoo.sampling.smc import Settings
+from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -183,6 +184,7 @@ def locate(
 
     Source: Spurio Mancini et al. (2021), section 3.2.2.
     """
+    need_tensorflow("Location by waveforms")  # it follows the gradient through the emulator
     if sampler != ENGINE and sampler not in SAMPLERS:
         known = (ENGINE, *SAMPLERS)
         raise UsageError(f"There is no sampler {sampler!r}.{did_you_mean(sampler, known)}")

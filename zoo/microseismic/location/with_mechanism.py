@@ -36,6 +36,7 @@ from zoo.sampling.cache import cached
 from zoo.sampling.convergence import sample_checked
 from zoo.sampling.samplers import check_seed
 from zoo.sampling.smc import Settings
+from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -235,6 +236,7 @@ def mechanism(
         ZooError: the model answers something else, or the traces do not fit it or cannot be used.
         UsageError: there is no constraint of that name.
     """
+    need_tensorflow("A moment tensor")  # the sampler follows the gradient through the emulator
     check_seed(seed)
     if constraint not in CONSTRAINTS:
         raise UsageError(f"There is no constraint {constraint!r}.{did_you_mean(constraint, CONSTRAINTS)}")

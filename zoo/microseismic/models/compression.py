@@ -33,7 +33,6 @@ class PrincipalComponents(keras.layers.Layer):
         self.basis = self.add_weight(
             shape=(receivers, self.components, self.samples), initializer="zeros", trainable=False, name="basis"
         )
-        self.built = True
 
     def adapt(self, frames: np.ndarray, weights: np.ndarray) -> None:
         """Find the components of frames (n, receivers, samples), where events have weights (n, receivers)."""
@@ -87,10 +86,12 @@ class FrameAutoencoder(keras.Model):
         _, receivers, _ = input_shape
         self.encoder.build((None, receivers, self.samples))
         self.decoder.build((None, receivers, self.latent))
-        self.built = True
 
     def call(self, frames):
         return self.decoder(self.encoder(frames))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.samples)
 
     def get_config(self):
         return {**super().get_config(), "units": list(self.units), "latent": self.latent, "samples": self.samples}

@@ -21,6 +21,7 @@ from keras import ops
 from zoo.errors import ZooError
 from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.microseismic.models.source_features import SourceFeatures
+from zoo.serving import ServedModel
 
 _INTERPOLATION_POINTS = 8
 # Coordinates in float32 may lie outside the training volume by this much.
@@ -45,6 +46,9 @@ class ShiftAndScale(keras.layers.Layer):
         super().__init__(**kwargs)
         self.lowest, self.highest = lowest, highest
 
+    def build(self, frames_shape, shift_shape, amplitude_shape):
+        """Nothing is to be made."""
+
     def call(self, frames, shift, amplitude):
         samples = frames.shape[-1]
         shift = ops.clip(shift, self.lowest, self.highest)
@@ -67,7 +71,7 @@ class ShiftAndScale(keras.layers.Layer):
             moved = ops.where(chosen[..., None], moved[..., :-step], moved[..., step:])
         return amplitude[..., None] * moved
 
-    def compute_output_shape(self, frames_shape, shift_shape=None, amplitude_shape=None):
+    def compute_output_shape(self, frames_shape, shift_shape, amplitude_shape):
         return frames_shape
 
     def get_config(self):
@@ -114,7 +118,6 @@ class ReceiverPerceptrons(keras.Model):
             self.kernels.append(kernel)
             self.biases.append(bias)
             inputs = outputs
-        self.built = True
 
     def call(self, inputs):
         x = ops.transpose(inputs, (1, 0, 2))
@@ -130,7 +133,7 @@ class ReceiverPerceptrons(keras.Model):
         return {**super().get_config(), "units": list(self.units)}
 
 
-class Emulator(keras.Model):
+class Emulator(ServedModel):
     """Turns source coordinates in km, (n, 3), into traces (n, receivers, samples) in the unit of the dataset.
 
     x, y, z with z up; float32. A subclass defines the network that makes the frames: `make_network` builds
@@ -152,6 +155,7 @@ class Emulator(keras.Model):
     """
 
     answers = "microseismic.traces"
+    layout = "source coordinates x, y, z in km, (n, 3), z up"
 
     def __init__(
         self,
@@ -216,7 +220,14 @@ class Emulator(keras.Model):
         self.errors = self.add_weight(
             shape=(len(ERROR_NAMES), len(self.receivers_km)), initializer="zeros", trainable=False, name="errors"
         )
-        self.built = True
+        self.build(self.input_shape)
+
+    def takes(self):
+        return keras.InputSpec(shape=(None, 3), dtype="float32")
+
+    def build(self, input_shape=None):
+        if not len(self.receivers_km):
+            raise ZooError("This emulator has no receivers yet: train it, or call configure().")
 
     def make_parts(self) -> None:
         """Create the layers and weights that `call` uses besides the features."""

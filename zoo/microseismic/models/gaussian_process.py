@@ -60,7 +60,6 @@ class GaussianProcess(keras.layers.Layer):
         self.lengthscales = weight("lengthscales", (*processes, inputs), "ones")
         self.offset = weight("offset", processes, "zeros")
         self.slope = weight("slope", (*processes, inputs), "zeros")
-        self.built = True
 
     def assign(self, receiver: int, output: int, fitted: Mapping[str, np.ndarray]) -> None:
         """Take over a fitted process; if it has fewer points than the layer, zeros fill the rest."""

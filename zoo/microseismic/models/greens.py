@@ -55,7 +55,6 @@ class PrincipalFrames(keras.layers.Layer):
         size = self.components * self.samples
         self.mean = self.add_weight(shape=(size,), initializer="zeros", trainable=False, name="mean")
         self.basis = self.add_weight(shape=(input_shape[-1], size), initializer="zeros", trainable=False, name="basis")
-        self.built = True
 
     def adapt(self, frames: np.ndarray) -> None:
         """Find mean and principal components of frames (n, components * samples)."""

@@ -93,7 +93,6 @@ class SourceFeatures(keras.layers.Layer):
         shape = (len(self.receivers_km), len(self.weights_of_standardised))
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
         self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
-        self.built = True
 
     def adapt(self, coordinates_km: np.ndarray) -> None:
         """Standardise the features on these sources, (n, 3) km."""

@@ -15,7 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
+from zoo.serving import ServedModel
 
 BLOCKS = {18: ("basic", (2, 2, 2, 2)), 34: ("basic", (3, 4, 6, 3)), 101: ("bottleneck", (3, 4, 23, 3))}
 """Depth -> kind of block, and how many of them each of the four stages has."""
@@ -150,6 +151,9 @@ class ResidualNetwork(keras.Model):
         width: channels of the first convolution and stage; 64 in the reference.
     """
 
+    parts = {"encoder": ("stem", "blocks")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(self, depth: int = 18, classes: int = 2, width: int = 64, **kwargs):
         super().__init__(**kwargs)
         if depth not in BLOCKS:
@@ -173,7 +177,6 @@ class ResidualNetwork(keras.Model):
             block.build(shape)
             shape = (*shape[:-1], block.outputs)
         self.decision.build((None, shape[-1]))
-        self.built = True
 
     def call(self, maps, training=None):
         # After the rectification nothing is below zero, so zeros around the maps do not change a maximum.
@@ -214,11 +217,14 @@ class ResidualNetwork(keras.Model):
         for layer in self._flatten_layers():
             layer.dtype_policy = keras.DTypePolicy("float32" if layer is self.decision else policy)
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.classes)
+
     def get_config(self):
         return {**super().get_config(), "depth": self.depth, "classes": self.classes, "width": self.width}
 
 
-class SeismicityClassifier(keras.Model):
+class SeismicityClassifier(ServedModel):
     """Event counts (n, 64, 64, 1) to calibrated probabilities (n, 2): background, anomalous.
 
     With two channels the second is what the region's past leads one to expect: events of one window in each pixel; or,
@@ -247,20 +253,22 @@ class SeismicityClassifier(keras.Model):
         self.at_events = at_events
         self.network = ResidualNetwork(depth, len(self.labels), width, name="network")
 
+    def takes(self):
+        return keras.InputSpec(shape=(None, self.pixels, self.pixels, self.channels), dtype="float32")
+
+    @property
+    def layout(self) -> str:
+        """In words what an example is."""
+        meaning = "event counts" if self.channels == 1 else "event counts, and those expected from the past"
+        return f"maps (n, {self.pixels}, {self.pixels}, {self.channels}) of {meaning}"
+
     def build(self, input_shape=None):
         # Logits are divided by the temperature: above 1 where the network is too sure of itself (Guo et al. 2017).
         self.temperature = self.add_weight(shape=(), initializer="ones", trainable=False, name="temperature")
-        self.network.build((None, self.pixels, self.pixels, self.channels))
-        self.built = True
+        self.network.build(self.input_shape)
 
     def call(self, maps, training=None):
-        shape = (self.pixels, self.pixels, self.channels)
-        if tuple(maps.shape[1:]) != shape:
-            meaning = "event counts" if self.channels == 1 else "event counts, and those expected from the past"
-            raise ZooError(
-                f"{type(self).__name__} takes maps (n, {', '.join(map(str, shape))}) of {meaning}; "
-                f"received {tuple(maps.shape)}."
-            )
+        self.check_layout(maps)
         return ops.softmax(self.network(self.prepare(maps), training=training) / self.temperature)
 
     def prepare(self, maps):

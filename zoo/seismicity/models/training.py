@@ -123,7 +123,7 @@ def builder(model_class: type[SeismicityClassifier]) -> Callable[..., Seismicity
 
     def build(width: int, channels: int, at_events: bool, grown_from: str) -> SeismicityClassifier:
         model = model_class(width=width, channels=channels, at_events=at_events)
-        model.build()
+        model.build(model.input_shape)
         if grown_from:
             from zoo import registry
 

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
 from zoo.seismograms.models.picking_network import CausalHighPass
+from zoo.serving import ServedModel
 
 COMPONENT_ORDER = "ZNE"
 HEADS = ("cnn", "dense")
@@ -86,7 +87,6 @@ class _Convolutions(keras.layers.Layer):
         """Build each layer for the length and the channels of its input."""
         for layer, length, number in zip(self.layers, lengths, channels, strict=True):
             layer.build((None, length, number) if self.dimensions == 1 else (None, length, 1, number))
-        self.built = True
 
     def get_config(self):
         sizes = {"samples": self.samples, "bottleneck": self.bottleneck, "maps": self.maps, "stem": list(self.stem)}
@@ -199,7 +199,6 @@ class EncoderAndHead(keras.Model):
         for layer in self.application:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
-        self.built = True
 
     def call(self, windows):
         x = self.encoder(windows)
@@ -221,7 +220,7 @@ class EncoderAndHead(keras.Model):
         }
 
 
-class WaveformModel(keras.Model):
+class WaveformModel(ServedModel):
     """Base of models of windows: its configuration says what it takes, and it normalises its input itself.
 
     Windows are (n, samples, 3) in any unit with any offset, components Z, N, E at `sampling_rate_hz`; a component of
@@ -251,20 +250,23 @@ class WaveformModel(keras.Model):
         self.high_pass = CausalHighPass(high_pass_hz, self.sampling_rate_hz, name="high_pass") if high_pass_hz else None
         self.normalisation = WindowNormalisation(name="normalisation")
 
+    def takes(self):
+        return keras.InputSpec(shape=(None, self.samples, len(COMPONENT_ORDER)), dtype="float32")
+
+    @property
+    def layout(self) -> str:
+        """In words what an example is."""
+        return f"windows (n, {self.samples}, 3) at {self.sampling_rate_hz:g} Hz, components {COMPONENT_ORDER}"
+
     def build(self, input_shape=None):
-        self.network.build((None, self.samples, len(COMPONENT_ORDER)))
-        self.built = True
+        self.network.build(self.input_shape)
 
     def answer(self, output):
         """Return the output of the model for an output of its network."""
         return output
 
     def call(self, waveforms):
-        if tuple(waveforms.shape[1:]) != (self.samples, len(COMPONENT_ORDER)):
-            raise ZooError(
-                f"{type(self).__name__} takes windows (n, {self.samples}, 3) at {self.sampling_rate_hz:g} Hz, "
-                f"components {COMPONENT_ORDER}; received {tuple(waveforms.shape)}."
-            )
+        self.check_layout(waveforms)
         return self.answer(self.network(self.prepare(waveforms)))
 
     def prepare(self, waveforms):

@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 
 from zoo.errors import ZooError
-from zoo.seismograms.events.measures import RATE_HZ, columns
+from zoo.seismograms.events.measures import COUNT, RATE_HZ, columns
+from zoo.serving import ServedModel
 
 LABELS = ("explosion", "earthquake")
 UNDECIDED = "undecided"
@@ -65,7 +66,6 @@ class StationNetwork(keras.Model):
             self.first = self.add_weight(shape=first.shape, initializer=lambda *_, **__: first, name="first")
             self.first_bias = self.add_weight(shape=(k, self.hidden), initializer="zeros", name="first_bias")
             self.second = self.add_weight(shape=(k, self.hidden), initializer="zeros", name="second")
-        self.built = True
 
     def call(self, measures, training=False):
         x = ops.take(ops.cast(measures, "float32"), self.used, axis=-1)
@@ -84,6 +84,9 @@ class StationNetwork(keras.Model):
             self.add_loss(self.weight_decay * sum(ops.sum(ops.square(w)) for w in decayed) / self.members)
         return log_odds
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1 if self.head == "ratios" else input_shape[1], self.members)
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -96,7 +99,7 @@ class StationNetwork(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class EventClassifier(keras.Model):
+class EventClassifier(ServedModel):
     """Measures (n, stations, COUNT) of n events to probabilities (n, 2): explosion, earthquake, both as likely before.
 
     Stations that were not there, and bands that they did not record, are NaN. An event without a station gets 0.5.
@@ -110,6 +113,7 @@ class EventClassifier(keras.Model):
     """
 
     answers = "seismograms.event_class"
+    layout = f"measures (n, stations, {COUNT}), NaN where there are none"
     labels = LABELS
     sampling_rate_hz = RATE_HZ
     """Of the records that are measured."""
@@ -132,20 +136,23 @@ class EventClassifier(keras.Model):
         self.deal(fold_of or {})
         used = ["ratios"] if head == "ratios" else self.groups
         self.network = StationNetwork(head, used, 1 + folds, hidden, weight_decay, name="network")
-        self.build()
+        self.build(self.input_shape)
 
     def deal(self, fold_of: Mapping[str, int]) -> None:
         """Say which member (from 1) is trained without which event."""
         self._fold_of = tuple(fold_of.items())  # Keras would track a dict
 
+    def takes(self):
+        return keras.InputSpec(shape=(None, None, COUNT), dtype="float32")
+
     def build(self, input_shape=None):
-        self.network.build()
+        self.network.build(self.input_shape)
         one = {"initializer": "ones", "trainable": False}
         self.temperature = self.add_weight(shape=(1 + self.folds,), name="temperature", **one)
         self.station_temperature = self.add_weight(shape=(), name="station_temperature", **one)
-        self.built = True
 
     def call(self, measures):
+        self.check_layout(measures)
         odds = self.all_log_odds(measures)[:, 0]
         return ops.stack([ops.sigmoid(odds), ops.sigmoid(-odds)], axis=-1)
 

@@ -50,6 +50,9 @@ class CausalHighPass(keras.layers.Layer):
         )
         return ops.transpose(ops.irfft(product, length)[..., :samples], (0, 2, 1))
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         return {**super().get_config(), "corner_hz": self.corner_hz, "sampling_rate_hz": self.sampling_rate_hz}
 
@@ -97,6 +100,9 @@ class PickingNetwork(keras.Model):
             network costs a `stride`-th; the convolution that makes the step sees every sample.
     """
 
+    parts = {"encoder": ("stem", "down", "level")}
+    """What `zoo train --from ... --set frozen=encoder` keeps as it is: the attributes that hold it."""
+
     def __init__(
         self,
         sampling_rate_hz: float,
@@ -139,6 +145,9 @@ class PickingNetwork(keras.Model):
             return logits
         # The outputs of one step are the samples that it stands for, in order of time.
         return ops.reshape(logits, (-1, logits.shape[1] * self.stride, self.labels))[:, : waveforms.shape[1]]
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.labels)
 
     def get_config(self):
         return {

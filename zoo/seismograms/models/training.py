@@ -193,7 +193,7 @@ def on_encoder(
     window = {"samples": source.samples, "sampling_rate_hz": source.sampling_rate_hz}
     window["high_pass_hz"] = high_pass_hz
     model = model_class(source.network.encoder.get_config(), head, **window, **config)
-    model.build()
+    model.build(model.input_shape)
     if schema != "baseline":
         model.network.encoder.set_weights(source.network.encoder.get_weights())
     return model

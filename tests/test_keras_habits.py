@@ -1,0 +1,83 @@
+"""Every shipped model behaves as a Keras model: it knows its shapes, shows them, and is exported with equal answers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import checkpoint, contracts, registry
+from zoo.errors import ZooError
+
+NAMES = registry.list_models()
+ARCHITECTURES = sorted({name.split(".")[0] for name in NAMES})
+
+
+def _summary(model):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        model.summary(line_length=120, print_fn=lambda line: text.write(line + "\n"))
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_shapes_are_known_and_shown_before_and_after_a_call(name):
+    model = zoo.load(name)
+    inputs, predicted, _ = checkpoint.read_golden(registry.find(name))
+    before = _summary(model)
+    fits = lambda stated, array: (
+        len(stated) == array.ndim
+        and all(  # noqa: E731
+            size in (None, own) for size, own in zip(stated, array.shape, strict=True)
+        )
+    )
+    for stated, array in zip(_shapes(model.input_shape), keras.tree.flatten(inputs), strict=True):
+        assert fits(stated, array)
+    assert fits(model.output_shape, predicted)
+    part = keras.tree.map_structure(lambda array: array[:2], inputs)
+    model(part)
+    assert "│ ?" not in before and _summary(model) == before and model.count_params() > 0
+
+
+def _shapes(shape):
+    return list(shape) if isinstance(shape[0], tuple) else [shape]
+
+
+@pytest.mark.parametrize("name", ("noise_earthquake", "shallow_crust", "explosion_earthquake", "nn_direct_emulator"))
+def test_an_exported_model_gives_the_same(name):
+    assert not contracts.export_problems(registry.find(name))
+
+
+@pytest.mark.slow  # TensorFlow takes 2 to 17 CPU-seconds to trace and write one
+@pytest.mark.parametrize("name", NAMES)
+def test_every_exported_checkpoint_gives_the_same(name):
+    assert not contracts.export_problems(registry.find(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "layout"),
+    [
+        ("phase_picker", (2, 3, 3000), "time before channel, components Z, N, E"),
+        ("noise_earthquake", (2, 3, 540), "components ZNE"),
+        ("seismicity_resnet18.etas", (2, 64, 64), "maps (n, 64, 64, 2) of event counts"),
+        ("explosion_earthquake", (2, 5), "measures (n, stations,"),
+        ("cvae_emulator", (3,), "x, y, z in km"),
+    ],
+)
+def test_a_wrong_shape_is_told_the_layout(name, shape, layout):
+    with pytest.raises(ZooError) as caught:
+        zoo.load(name)(np.zeros(shape, np.float32))
+    assert layout in str(caught.value) and str(shape) in str(caught.value)
+
+
+def test_a_reshaped_configuration_cannot_reshape_a_model():
+    """What a file states as the shape it was built with does not matter: the model's configuration does."""
+    model = zoo.load("noise_earthquake.synthetic")
+    again = keras.saving.deserialize_keras_object(
+        {**keras.saving.serialize_keras_object(model), "build_config": {"input_shape": [None, 7, 9]}}
+    )
+    assert again.input_shape == model.input_shape and len(again.weights) == len(model.weights)

@@ -1,0 +1,110 @@
+"""The base of the models that are kept: a Keras model that states what it takes, and knows its shapes before a call.
+
+Keras learns the shapes of a subclassed model from its first call; until then `summary()` shows no shapes and `export()`
+refuses. A `ServedModel` says in `takes` what it takes, is built with that, and serves it: `export(folder)` writes a
+SavedModel whose `serve` gives what the model gives.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+
+from zoo.errors import ZooError
+
+
+def need_tensorflow(what: str) -> None:
+    """Refuse to go on where Keras has another backend than TensorFlow.
+
+    Args:
+        what: needs it, as the begin of a sentence.
+
+    Raises:
+        ZooError: then; it says what to do.
+
+    >>> need_tensorflow("Training") if keras.backend.backend() == "tensorflow" else None
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ZooError(
+            f"{what} needs TensorFlow, and Keras runs on {keras.backend.backend()}. Repeat it with "
+            "KERAS_BACKEND=tensorflow; a checkpoint loads and answers on every backend."
+        )
+
+
+class ServedModel(keras.Model):
+    """A Keras model that states what it takes.
+
+    A subclass defines `takes`. It makes its weights in its constructor, which then calls
+    `self.build(self.input_shape)`, or in `build`.
+    """
+
+    layout = ""
+    """In words what an example is, for errors: "(n, samples, 3), components Z, N, E"."""
+
+    def takes(self) -> Any:
+        """Return what `call` takes: a `keras.InputSpec`, or a tuple of them."""
+        raise NotImplementedError
+
+    @property
+    def input_shape(self):
+        """Shape of what the model takes, None where any number will do; a tuple of shapes where it takes several."""
+        return keras.tree.map_structure(lambda spec: tuple(spec.shape), self.takes())
+
+    @property
+    def output_shape(self):
+        """Shape of what the model gives."""
+        symbolic = keras.tree.map_structure(lambda spec: keras.KerasTensor(spec.shape, spec.dtype), self.takes())
+        return keras.tree.map_structure(lambda one: tuple(one.shape), self.compute_output_spec(symbolic))
+
+    def __dir__(self):
+        # Keras looks at everything that is listed here when it saves and loads; this one would make a symbolic call.
+        return [name for name in super().__dir__() if name != "output_shape"]
+
+    def build(self, input_shape=None):
+        """Nothing is left to be made; Keras notes the shape."""
+
+    def build_from_config(self, config):
+        """Build with the shape that the model's own configuration implies, not with one that a file states."""
+        if not self.built:
+            self.build(self.input_shape)
+
+    def check_layout(self, inputs: Any) -> None:
+        """Refuse inputs of another rank, or with other sizes where the model has fixed ones.
+
+        Raises:
+            ZooError: that says what was received and which layout is expected.
+        """
+        for given, expected in zip(keras.tree.flatten(inputs), keras.tree.flatten(self.takes()), strict=True):
+            shape, wanted = tuple(given.shape), tuple(expected.shape)
+            fits = len(shape) == len(wanted) and all(
+                size in (own, None) or own is None for size, own in zip(shape[1:], wanted[1:], strict=True)
+            )
+            if not fits:
+                raise ZooError(f"{type(self).__name__} takes {self.layout or wanted}; received {shape}.")
+
+    def summary(self, *arguments: Any, **options: Any) -> Any:
+        """Print the layers with their shapes, before any call as after one; arguments as in `keras.Model.summary`."""
+        _ = self.output_shape  # a symbolic call: what layers build at their first call is built
+        return super().summary(*arguments, **options)
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **arguments: Any,
+    ) -> None:
+        """Write the model for serving, as `keras.Model.export`; it need not have been called.
+
+        Args:
+            filepath: folder of the SavedModel, or file of another format.
+            format: "tf_saved_model" (TensorFlow, or JAX with TensorFlow installed), or another that Keras knows.
+            verbose: whether Keras prints what it has written.
+            input_signature: default `takes`, any number of examples.
+            **arguments: of the format.
+        """
+        signature = [self.takes()] if input_signature is None else input_signature
+        super().export(str(filepath), format=format, verbose=verbose, input_signature=signature, **arguments)
