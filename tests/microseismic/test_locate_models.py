@@ -59,6 +59,7 @@ def test_an_event_is_located_from_both_kinds_of_file(event, capsys):
         summary = json.loads(capsys.readouterr().out)
         assert summary == json.loads((out / "summary.json").read_text())
         assert summary["converged"] is True
+        assert any("4 of the emulator's 5 receivers" in note for note in summary["notes"])
         for axis, truth in zip(("x_km", "y_km", "z_km"), source, strict=True):
             assert abs(summary[axis]["mean"] - truth) < 4 * summary[axis]["sd"]
             assert summary[axis]["sd"] < 0.02

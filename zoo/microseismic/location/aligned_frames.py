@@ -42,7 +42,8 @@ class AlignedFrames:
         self._all = self.receivers == tuple(range(len(model.receivers_km)))
         self.own = getattr(type(model), "call", None) is Emulator.call
         self.reference = model.reference_sample if self.own else _REFERENCE
-        self._back = ShiftAndScale(-(model.samples - 1), model.samples - 1)
+        # By whole samples first: what is left is less than one.
+        self._back = ShiftAndScale(-1, 1)
 
     def __call__(self, coordinates_km: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return frames (n, receivers, time) with a peak of 1 at `reference`, its time in s and its height (n, r)."""
@@ -58,7 +59,9 @@ class AlignedFrames:
         offset = tf.clip_by_value(0.5 * (before - after) / curvature, -0.5, 0.5)
         peak = tf.maximum(top - 0.25 * (before - after) * offset, 1e-20)
         position = tf.cast(index, tf.float32) + offset
-        frames = self._back.call(traces, self.reference - position, 1.0 / peak)
+        padded = tf.pad(traces, [[0, 0], [0, 0], [self.reference, model.samples]])
+        aligned = tf.gather(padded, index[..., None] + np.arange(model.samples), axis=2, batch_dims=2)
+        frames = self._back.call(aligned, -offset, 1.0 / peak)
         return frames, position * model.time_step_s, peak
 
     def _used(self, values: tf.Tensor) -> tf.Tensor:

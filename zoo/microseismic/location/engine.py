@@ -20,7 +20,6 @@ from scipy.special import logsumexp
 
 from zoo.microseismic.location.importance import Mixture, population
 from zoo.microseismic.location.world_likelihood import WorldLikelihood
-from zoo.microseismic.models.emulator import ShiftAndScale
 from zoo.sampling.convergence import Convergence
 from zoo.sampling.smc import Samples
 
@@ -85,13 +84,13 @@ class Engine:
         self._origins = self._origins if self._origins.size else np.zeros(1, np.int32)
         typical_s = 1.5 * world.velocity_error * float(np.median(bank.times_s))
         self._pool = 2 * round(typical_s / scan_s) + 1
+        # XLA only where an event spends its time: elsewhere it costs the first event more than it ever saves.
         self._screen = tf.function(self._screened, jit_compile=True)
         self._evaluate = tf.function(self._bounded, jit_compile=True)
+        self._evaluate_some = tf.function(self._bounded)
         self._curve = tf.function(self._curvature, jit_compile=True)
         self._ascend = tf.function(self._climb_loop)
-        self._explain = tf.function(likelihood.explained, jit_compile=True)
-        mover = ShiftAndScale(likelihood.first_lag, likelihood.first_lag + likelihood.lags)
-        self._move = tf.function(mover.call, jit_compile=True)
+        self._explain = tf.function(likelihood.explained)
         self._cap = np.array(
             [_LONGEST_KM] * 3
             + [_LONGEST.get(name, 0.5 * world.velocity_error) for name in likelihood.parameters[3:]], np.float32
@@ -113,15 +112,11 @@ class Engine:
     def evaluate_few(self, points: np.ndarray, data: Sequence[tf.Tensor]) -> np.ndarray:
         """Return the same for at most eight points, without the cost of a batch."""
         padded = tf.constant(np.resize(np.asarray(points, np.float32), (_BEST, points.shape[1])))
-        return self._evaluate(padded, *data).numpy()[: len(points)].astype(np.float64)
+        return self._evaluate_some(padded, *data).numpy()[: len(points)].astype(np.float64)
 
     def explained(self, points: np.ndarray, data: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return what `WorldLikelihood.explained` does of points (n, d), always of the same number."""
         return tuple(part.numpy() for part in self._explain(tf.constant(points, tf.float32), *tensors(data)))
-
-    def moved(self, frames: np.ndarray, shift: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """Return frames (n, receivers, time), late by `shift` samples and `height` times as high (n, receivers)."""
-        return self._move(*tensors((frames, shift, height))).numpy()
 
     def _bounded(self, points: tf.Tensor, *data: tf.Tensor) -> tf.Tensor:
         lower, upper = self.lower.astype(np.float32), self.upper.astype(np.float32)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import next_fast_len
 
 from zoo.microseismic.location.engine import Engine
 from zoo.microseismic.location.noise import Noise, whiten
@@ -69,7 +71,7 @@ def explain(
     shaped = np.einsum("nrp,rpj->nrj", coefficients, plain, optimize=True)
     shift = (middle_s + late_s) / step_s - reference
     height = np.exp(np.asarray(log_amplitude) + strength[:, None]) * gain
-    predicted = engine.moved(shaped, shift, height)
+    predicted = height[..., None] * moved_later(shaped, np.clip(shift, first, first + likelihood.lags))
 
     white, order, taps = likelihood.whitened(traces, noise)
     basis = likelihood.filtered_basis(taps, pulse)
@@ -101,3 +103,15 @@ def explain(
         predicted, late_s, late_s / prior_sd, gain, nearby.max(axis=-1), -nearby.min(axis=-1), misfit, pulse_misfit,
         pulse_noise, sd,
     )  # fmt: skip
+
+
+def moved_later(frames: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return frames (..., time) later by `shift` samples (...), whole or not; what leaves the record is lost.
+
+    >>> (moved_later(np.array([0.0, 1.0, 0.0, 0.0]), np.array(1.0)).round(6) + 0.0).tolist()
+    [0.0, 0.0, 1.0, 0.0]
+    """
+    samples = frames.shape[-1]
+    size = next_fast_len(samples + 8 + math.ceil(np.abs(shift).max()), real=True)
+    turned = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * np.asarray(shift)[..., None])
+    return np.fft.irfft(np.fft.rfft(frames, size) * turned, size)[..., :samples]
