@@ -22,7 +22,7 @@ MAX_DELAY_S = 0.3
 
 def main() -> None:
     from zoo import registry
-    from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, Observation, locate
+    from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, Observation, World, locate
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nn_direct_emulator")
@@ -40,11 +40,14 @@ def main() -> None:
     for event in range(min(args.events, len(places))):
         rng = np.random.default_rng(event)
         noise = rng.normal(scale=noise_sd, size=traces[event, used].shape)
-        recorded, truth, options = traces[event, used], places[event], {}
+        recorded, truth, options = traces[event, used], places[event], {"world": World.as_simulated()}
         if args.origin_time:
             samples = round(rng.uniform(-MAX_DELAY_S, MAX_DELAY_S) / model.time_step_s)
             recorded = delayed(recorded, (0, samples), order=0)
-            truth, options = np.append(truth, samples * model.time_step_s), {"origin_time_s": UNKNOWN_ORIGIN_TIME_S}
+            truth, options = (
+                np.append(truth, samples * model.time_step_s),
+                {"world": World.as_simulated(UNKNOWN_ORIGIN_TIME_S)},
+            )
         observation = Observation(
             recorded + noise, 1.0 / model.time_step_s, model.receivers_km[used], noise_sd, places[event]
         )
@@ -63,7 +66,7 @@ def main() -> None:
         sd_gap.append(np.abs(second.sd / first.sd - 1))
     inside = int(np.sum(np.abs(offset_sd).max(axis=1) < 3))
     metres_or_ms = ", ".join(f"{1000 * value:.1f}" for value in np.median(sd, axis=0))
-    symbols, units, limit = ("x, y, z, t0", "m or ms", 12) if args.origin_time else ("x, y, z", "m", 8)
+    symbols, units, limit = ("x, y, z, t0", "m or ms", 0.5) if args.origin_time else ("x, y, z", "m", 0.5)
     rows = [
         ["truth within 3 sd", f"{inside} of {len(offset_sd)}", ">= 18 of 20"],
         [

@@ -1,10 +1,11 @@
 """Place and moment tensor of the 20 held-out events that travel with an emulator of Green's functions.
 
-    python benchmarks/mechanism.py [--model NAME] [--events N] [--explosion NAME]
+    python benchmarks/mechanism.py [--model NAME] [--events N] [--explosion NAME] [--errors]
 
 A third each double couples, CLVDs and any tensors, of one scalar moment, with noise relative to each one's amplitude as
 in benchmarks/location.py, at all receivers. With --explosion, the double couples are also located by an emulator of
-explosions, whose amplitude is set to the event's for it.
+explosions, whose amplitude is set to the event's for it. With --errors, errors of the world and an unknown origin time
+are allowed; otherwise the emulator's world is taken for the true one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def main() -> None:
     from zoo import registry
     from zoo.microseismic import Observation, mechanism
     from zoo.microseismic.location.by_waveforms import locate
+    from zoo.microseismic.location.world import World
     from zoo.microseismic.physics import moment_tensor
     from zoo.progress import track
 
@@ -29,7 +31,9 @@ def main() -> None:
     parser.add_argument("--model", default="greens_emulator")
     parser.add_argument("--events", type=int, default=20)
     parser.add_argument("--explosion", help="emulator of explosions to locate the double couples with, too")
+    parser.add_argument("--errors", action="store_true", help="allow errors of the world")
     args = parser.parse_args()
+    world = World() if args.errors else World.as_simulated()
     name = registry.full_name(args.model)
     model = registry.load(name)
     with np.load(registry.find(name) / "golden.npz", allow_pickle=False) as file:
@@ -44,15 +48,19 @@ def main() -> None:
         recorded = traces[event] + noise
         observation = Observation(recorded, 1.0 / model.time_step_s, model.receivers_km, noise_sd[event], places[event])
         if event == 0:
-            mechanism(observation, model)  # compiles
+            mechanism(observation, model, world=world)  # compiles
         start = time.process_time()
-        found.append(mechanism(observation, model, true_tensor_n_m=tensors[event]))
+        found.append(mechanism(observation, model, true_tensor_n_m=tensors[event], world=world))
         cpu_s.append(time.process_time() - start)
         offset_km.append(np.linalg.norm(found[-1].mean_km - places[event]))
         if explosion is not None and event % len(_KINDS) == 0:
             loudness = np.abs(explosion(places[event][np.newaxis])).max() / np.abs(traces[event]).max()
             located = locate(
-                loudness * recorded, explosion, noise_sd=loudness * noise_sd[event], receivers_km=model.receivers_km
+                loudness * recorded,
+                explosion,
+                noise_sd=loudness * noise_sd[event],
+                receivers_km=model.receivers_km,
+                world=World.as_simulated(),
             )
             explosion_offset_km.append(np.linalg.norm(located.mean_km - places[event]))
 

@@ -12,6 +12,7 @@ ORDER = (
     "emulators.py",
     "eikonal.py",
     "location.py",
+    "microseismic_world.py",
     "samplers.py",
     "mechanism.py",
     "crust.py",

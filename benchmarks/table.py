@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def measured_name(arguments: Sequence[str]) -> str:
 
 
 def _write() -> None:
-    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     MEASURED.mkdir(exist_ok=True)
     path = MEASURED / f"{measured_name(sys.argv)}.json"
     path.write_text(json.dumps({"command": command, **circumstances(), "tables": _kept}, indent=1) + "\n")

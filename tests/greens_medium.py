@@ -20,6 +20,7 @@ class HomogeneousGreens:
     answers = "microseismic.greens_functions"
     time_step_s, samples, frame_every, unit = 0.004, 501, 2, "Pa per N m"
     pulse_sd_s, lead_s, level = 0.014, 0.16, 1e-9
+    p_km_s, s_km_s = 2.0, 1.1
 
     def __init__(self, error=(0.0, 0.0, 0.0)):
         self.receivers_km = RECEIVERS_KM
@@ -47,7 +48,7 @@ class HomogeneousGreens:
         distance = tf.norm(offset, axis=-1)
         sine = tf.norm(offset[..., :2], axis=-1) / distance
         cosine = offset[..., 2] / distance
-        p_s, s_s = distance / 2.0, distance / 1.1
+        p_s, s_s = distance / self.p_km_s, distance / self.s_km_s
         zero = tf.zeros_like(sine)
         # rr, tt, zz, rt, rz, tz
         p = tf.stack([sine**2, zero, cosine**2, zero, 2 * sine * cosine, zero], axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -11,9 +12,12 @@ import tensorflow_datasets as tfds
 from zoo.data import shards
 from zoo.data.builders import check_own_name, manual_folder
 from zoo.data.download import fetch
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
 from zoo.foreign import check_npy
+from zoo.microseismic.location.receiver_tables import read_receiver_table
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
+from zoo.microseismic.physics.layers import depth_of_bottom_m, layered_model, read_layers
+from zoo.microseismic.physics.simulation import grid_points
 from zoo.settings import Setting, read
 
 from . import published
@@ -27,7 +31,9 @@ class SimulatedConfig(tfds.core.BuilderConfig):
 
     spacing_m: tuple[float, float, float] = marine.SPACING_M
     velocity_model: str = ""
-    """npz that `zoo.microseismic.read_model` reads; empty: the marine model on a grid of `spacing_m`."""
+    """npz that `zoo.microseismic.read_model` reads, or a CSV table of layers; empty: the marine model.
+
+    The last two are put on a grid of `spacing_m`."""
     receivers_km: tuple[tuple[float, float, float], ...] = ()
     sources: int = 4000
     """Half of them for training, a quarter each for validation and test."""
@@ -109,19 +115,27 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
     SETTINGS = {
         "velocity_model": Setting(
             "",
-            "npz of the earth, as zoo.microseismic.read_model reads it; empty: the marine model",
+            "npz of the earth, as zoo.microseismic.read_model reads it, or a CSV table of layers (columns depth_m, "
+            "vp_m_s, vs_m_s, density_kg_m3; the lowest is as thick as the one above it); empty: the marine model",
             "ours",
             kind="file",
         ),
         "receivers": Setting(
             "",
-            "CSV with the columns x_km,y_km,z_km; empty: the five of marine",
+            "CSV with the columns x_km,y_km,z_km (or in m), or station,latitude,longitude,elevation_m; empty: the five "
+            "of marine",
             "ours: five of the 23 of Das et al. (2018)",
             kind="file",
         ),
+        "surface_elevation_m": Setting(
+            0.0,
+            "elevation of the earth model's top, which places receivers by latitude, longitude and elevation in it",
+            "ours: sea level",
+            unit="m",
+        ),
         "spacing_m": Setting(
             marine.SPACING_M,
-            "grid spacing of the marine model along x, y, z (a velocity model brings its own)",
+            "grid spacing of the marine model, or of layers, along x, y, z (an npz brings its own)",
             "section 2.1",
             unit="m",
             low=1.0,
@@ -161,8 +175,9 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         """
         check_own_name("microseismic", name, cls.builder_configs)
         chosen = read("microseismic", cls.SETTINGS, settings)
+        surface_m = chosen.pop("surface_elevation_m", None)
         if "receivers" in chosen:
-            chosen["receivers_km"] = read_receivers(chosen.pop("receivers"))
+            chosen["receivers_km"] = _receivers_km(chosen.pop("receivers"), chosen, surface_m)
         if "velocity_model" in chosen and "receivers_km" not in chosen:
             raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
         chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)
@@ -262,18 +277,15 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
 
 def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarray, np.ndarray]:
-    """Return the earth model, and the nodes of receivers (R, 3) and sources (S, 3)."""
-    if config.velocity_model:
+    """Return the earth model, and receivers (R, 3) and sources (S, 3) in units of its spacing; sources are nodes."""
+    if config.velocity_model.lower().endswith(".csv"):
+        layers = read_layers(config.velocity_model)
+        model = layered_model(layers, np.array(config.receivers_km), config.spacing_m)
+    elif config.velocity_model:
         model = elastic.read_model(config.velocity_model)
     else:
         model = marine.marine_model(spacing_m=config.spacing_m)
-    spacing_km = np.array(model.spacing_m) / 1e3
-    receivers = np.rint(np.array(config.receivers_km) / spacing_km).astype(int)
-    for number, index in enumerate(receivers):
-        if (index < 0).any() or (index >= model.vp_m_s.shape).any():
-            size = [round(float(v), 4) for v in (np.array(model.vp_m_s.shape) - 1) * spacing_km]
-            place = list(config.receivers_km[number])
-            raise ZooError(f"Receiver {number} at {place} km is outside the model (0 to {size} km).")
+    receivers = grid_points(np.array(config.receivers_km), model, "receiver")
     return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
 
 
@@ -285,18 +297,20 @@ def _split(records: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     return {split: {key: values[part] for key, values in records.items()} for split, part in parts.items()}
 
 
-def read_receivers(path: str) -> tuple[tuple[float, float, float], ...]:
-    """Read receiver coordinates in km from a CSV with a header that names x_km, y_km, z_km."""
-    import csv
-
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        return tuple(tuple(float(row[axis]) for axis in ("x_km", "y_km", "z_km")) for row in rows)
-    except FileNotFoundError:
-        raise ZooError(f"There is no receiver file {path}.") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ZooError(f"{path} needs the columns x_km,y_km,z_km with numbers in every row ({error}).") from error
+def _receivers_km(path: str, chosen: dict[str, Any], surface_m: float | None) -> tuple[tuple[float, ...], ...]:
+    """Return the receivers of a table in km of the earth model that is chosen."""
+    table = read_receiver_table(path)
+    if table.projection is None and surface_m is not None:
+        raise UsageError(f"surface_elevation_m places receivers by degrees; {path} has them in the earth model.")
+    earth = chosen.get("velocity_model", "")
+    if table.projection is None:
+        top_km = 0.0
+    elif earth.lower().endswith(".csv"):
+        top_km = depth_of_bottom_m(read_layers(earth)) / 1000.0
+    else:
+        top_km = float((elastic.read_model(earth) if earth else marine.marine_model()).extent_km[2])
+    placed = table.placed(top_km, surface_m or 0.0)
+    return tuple(tuple(float(value) for value in row) for row in placed)
 
 
 def _time_step(model: elastic.ElasticModel, config: SimulatedConfig) -> tuple[float, int]:

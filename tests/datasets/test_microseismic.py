@@ -9,6 +9,7 @@ import pytest
 
 import zoo
 from zoo.data import datasets
+from zoo.data.builders import builder_class
 from zoo.errors import UsageError, ZooError
 
 PUBLISHED = "microseismic/spurio_mancini_2021"
@@ -191,8 +192,26 @@ def test_wrong_settings_of_ones_own_dataset(tmp_path):
     with pytest.raises(ZooError, match="x_km,y_km,z_km"):
         prepare(receivers=str(tmp_path / "r.csv"))
     (tmp_path / "r.csv").write_text("x_km,y_km,z_km\n1,2,30\n")
-    with pytest.raises(ZooError, match="outside the model"):
+    with pytest.raises(ZooError, match="outside the velocity model"):
         prepare(receivers=str(tmp_path / "r.csv"))
+
+
+def test_receivers_by_degrees_and_a_table_of_layers(tmp_path):
+    """The top of the layers is at an elevation, and so are the stations."""
+    (tmp_path / "layers.csv").write_text(
+        "depth_m,vp_m_s,vs_m_s,density_kg_m3\n0,1800,700,2000\n300,2300,1100,2150\n600,2800,1450,2250\n"
+    )
+    (tmp_path / "stations.csv").write_text(
+        "station,latitude,longitude,elevation_m\nA,46.8,10.5,850\nB,46.802,10.5,800\n"
+    )
+    settings = {name: str(tmp_path / f"{file}.csv") for name, file in
+                (("velocity_model", "layers"), ("receivers", "stations"))}  # fmt: skip
+    builder = builder_class("microseismic")
+    config = builder.custom_config("field", settings | {"surface_elevation_m": "900"})
+    np.testing.assert_allclose(config.receivers_km, [[0.2, 0.2, 0.85], [0.2, 0.4223, 0.8]], atol=1e-3)
+    (tmp_path / "stations.csv").write_text("x_km,y_km,z_km\n0.2,0.2,0.8\n")
+    with pytest.raises(UsageError, match="places receivers by degrees"):
+        builder.custom_config("field", settings | {"surface_elevation_m": "900"})
 
 
 def test_unknown_datasets_say_what_is_near(tmp_path):

@@ -228,3 +228,47 @@ def test_picks_that_do_not_fit_are_refused():
         Picks(RECEIVERS_KM, np.zeros(4), np.ones(4))
     with pytest.raises(ZooError, match="positive sd"):
         Picks(RECEIVERS_KM, np.zeros(5), np.zeros(5))
+
+
+@pytest.mark.parametrize("kind", ["csv", "obs", "xml"])
+def test_picks_of_anybody_are_located(rock, tmp_path, kind):
+    """A table, NonLinLoc's lines and QuakeML: times of day, so the origin is unknown; a stranger and an S are noted."""
+    from obspy import UTCDateTime
+    from obspy.core.event import Catalog, Event, Pick, QuantityError, WaveformStreamID
+
+    from zoo.microseismic.location.trace_files import read_event_picks
+
+    origin = UTCDateTime(2026, 1, 1, 0, 0, 0, 250000)
+    travel_s = np.linalg.norm(RECEIVERS_KM - SOURCE_KM, axis=1) / SPEED_KM_S
+    rows = [(f"S{i}", "P", origin + t) for i, t in enumerate(travel_s)]
+    rows += [("XX", "P", origin + 1.0), ("S0", "S", origin + 1.2)]
+    receivers = tmp_path / "st.csv"
+    lines = [f"S{i}," + ",".join(map(str, place)) for i, place in enumerate(RECEIVERS_KM)]
+    receivers.write_text("\n".join(["station,x_km,y_km,z_km", *lines]) + "\n")
+    path = tmp_path / f"picks.{kind}"
+    if kind == "csv":
+        path.write_text(
+            "station,phase,time,uncertainty_s\n" + "\n".join(f"{s},{p},{t},0.004" for s, p, t in rows) + "\n"
+        )
+    elif kind == "obs":
+        form = "{} ? ? ? {} ? 20260101 0000 {:.4f} GAU 4.00e-03 -1.00e+00 -1.00e+00 -1.00e+00"
+        path.write_text("\n".join(form.format(s, p, t - UTCDateTime(2026, 1, 1)) for s, p, t in rows) + "\n")
+    else:
+        picks = [
+            Pick(
+                time=t, phase_hint=p, waveform_id=WaveformStreamID("", s), time_errors=QuantityError(uncertainty=0.004)
+            )
+            for s, p, t in rows
+        ]
+        Catalog([Event(picks=picks)]).write(str(path), format="QUAKEML")
+    picks, notes = read_event_picks(path, receivers)
+    assert any("XX" in note for note in notes) and any("of S are left out" in note for note in notes)
+    np.testing.assert_allclose(picks.times_s[np.argsort(picks.receivers_km[:, 0], kind="stable")],
+                               (0.25 + travel_s)[np.argsort(RECEIVERS_KM[:, 0], kind="stable")], atol=1e-3)  # fmt: skip
+    np.testing.assert_allclose(picks.sds_s, 0.004, rtol=1e-3)
+    found = locate_by_arrivals(picks, rock, pick_sd_s="auto", origin_time_known=False, settings=SMALL)
+    assert np.abs((found.mean_km - SOURCE_KM) / found.sd_km).max() < 3
+    assert abs(found.origin_time_s - 0.25) < 0.03
+    with pytest.raises(ZooError, match="No P pick of .* is of a station"):
+        receivers.write_text("station,x_km,y_km,z_km\nother,0.1,0.1,1.0\n")
+        read_event_picks(path, receivers)

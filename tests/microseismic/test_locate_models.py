@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -12,17 +13,20 @@ from zoo import cli, registry
 
 MODEL = "cvae_emulator"
 EVENT = 3
+AS_SIMULATED = (
+    "--velocity-error 0 --clock-error-ms 0 --gain-error 0 --strength known --pulse known --origin-time known"
+).split()
 
 
 @pytest.fixture(scope="module")
 def event(tmp_path_factory):
-    """The held-out event with noise at four receivers, as npz and as miniSEED with a receiver table."""
+    """The held-out event with noise at four receivers: as npz, and, once more twice as strong, as miniSEED."""
     folder = tmp_path_factory.mktemp("event")
     model = registry.load(MODEL)
     with np.load(registry.find(MODEL) / "golden.npz", allow_pickle=False) as sample:
         source, noise_sd = sample["coordinates_km"][EVENT], float(sample["noise_sd"])
-        traces = sample["traces"][EVENT, 1:]
-    traces = traces + np.random.default_rng(0).normal(scale=noise_sd, size=traces.shape)
+        clean = sample["traces"][EVENT, 1:]
+    traces = clean + np.random.default_rng(0).normal(scale=noise_sd, size=clean.shape)
     receivers = model.receivers_km[1:]
     np.savez(
         folder / "event.npz",
@@ -32,36 +36,53 @@ def event(tmp_path_factory):
         noise_sd=noise_sd,
         source_km=source,
     )
-    stream, rows = obspy.Stream(), ["station,x_km,y_km,z_km"]
-    for number in (2, 0, 3, 1):  # in another order than the model's
-        header = {"station": f"R{number}", "sampling_rate": 250.0}
-        stream.append(obspy.Trace(traces[number].astype(np.float32), header))
-        rows.append(f"R{number}," + ",".join(f"{v:.4f}" for v in receivers[number]))
-    stream.write(str(folder / "event.mseed"), format="MSEED")
+    order = (2, 0, 3, 1)  # another than the model's
+    rows = ["station,x_km,y_km,z_km"]
+    rows += [f"R{number}," + ",".join(f"{v:.4f}" for v in receivers[number]) for number in order]
+    for name, recorded in (("event", traces), ("twice", traces + clean)):
+        stream = obspy.Stream()
+        for number in order:
+            header = {"station": f"R{number}", "sampling_rate": 250.0}
+            stream.append(obspy.Trace(recorded[number].astype(np.float32), header))
+        stream.write(str(folder / f"{name}.mseed"), format="MSEED")
     (folder / "receivers.csv").write_text("\n".join(rows) + "\n")
     return folder, source, noise_sd
 
 
-def test_an_event_is_located_from_both_kinds_of_file(event, capsys):
+def test_an_event_is_located(event, capsys):
+    folder, source, _ = event
+    out = folder / "out"
+    command = ["locate", str(folder / "event.npz"), "--model", MODEL, "--out", str(out), "--json"]
+    assert cli.main([*command, *AS_SIMULATED]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary == json.loads((out / "summary.json").read_text())
+    assert summary["converged"] is True
+    assert any("4 of the emulator's 5 receivers" in note for note in summary["notes"])
+    for axis, truth in zip(("x_km", "y_km", "z_km"), source, strict=True):
+        assert abs(summary[axis]["mean"] - truth) < 4 * summary[axis]["sd"]
+        assert summary[axis]["sd"] < 0.02
+    for name in ("corner.png", "traces.png", "samples.npz"):
+        assert (out / name).stat().st_size > 5000
+
+
+def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
+    """By the defaults, so the strength is inferred: the second event is twice as strong as the first."""
     folder, source, noise_sd = event
-    means = []
-    for arguments in (
-        ["event.npz"],
-        ["event.mseed", "--receivers", str(folder / "receivers.csv"), "--noise-sd", str(noise_sd)],
-    ):
-        out = folder / arguments[0].replace(".", "-")
-        command = ["locate", str(folder / arguments[0]), *arguments[1:], "--model", MODEL, "--out", str(out), "--json"]
-        assert cli.main(command) == 0
-        summary = json.loads(capsys.readouterr().out)
-        assert summary == json.loads((out / "summary.json").read_text())
-        assert summary["converged"] is True
+    events = [str(folder / "event.mseed"), str(folder / "twice.mseed")]
+    options = ["--receivers", str(folder / "receivers.csv"), "--noise-sd", str(noise_sd), "--model", MODEL]
+    assert cli.main(["locate", *events, *options, "--out", str(tmp_path / "out")]) == 0
+    assert "2 events are in" in capsys.readouterr().out
+    with open(tmp_path / "out" / "locations.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["event"] for row in rows] == ["event", "twice"]
+    for row in rows:
         for axis, truth in zip(("x_km", "y_km", "z_km"), source, strict=True):
-            assert abs(summary[axis]["mean"] - truth) < 4 * summary[axis]["sd"]
-            assert summary[axis]["sd"] < 0.02
-        means.append([summary[axis]["mean"] for axis in ("x_km", "y_km", "z_km")])
-        for name in ("corner.png", "traces.png", "samples.npz"):
-            assert (out / name).stat().st_size > 5000
-    np.testing.assert_allclose(means[0], means[1], atol=1e-3)
+            assert abs(float(row[axis]) - truth) < 3.5 * float(row[f"{axis}_sd"])
+        assert (tmp_path / "out" / row["event"] / "summary.json").exists()
+    one, two = (float(row["strength_times"]) for row in rows)
+    assert 1.5 < two / one < 2.6
+    # Two of one name would overwrite each other.
+    assert cli.main(["locate", events[0], events[0], *options, "--out", str(tmp_path / "again")]) == 2
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,8 @@ def test_every_setting_of_the_dataset_changes_what_is_simulated(tmp_path, monkey
     write_model(marine.marine_model(seed=1, spacing_m=(125.0, 125.0, 30.0)), tmp_path / "earth.npz")
     for file, x_km in (("here.csv", 0.25), ("there.csv", 0.5)):
         (tmp_path / file).write_text(f"x_km,y_km,z_km\n{x_km},0.5,2.43\n")
+    # The elevation of the surface places receivers by degrees.
+    (tmp_path / "degrees.csv").write_text("station,latitude,longitude,elevation_m\nA,46.8,10.5,-400\n")
     simulated = []
 
     def record(kind):
@@ -219,13 +221,15 @@ def test_every_setting_of_the_dataset_changes_what_is_simulated(tmp_path, monkey
         "velocity_model": str(tmp_path / "earth.npz"),
         "receivers": str(tmp_path / "there.csv"),
         "spacing_m": (125.0, 125.0, 15.0),
+        "surface_elevation_m": 300.0,
     }
     before = of(base)
     assert before == of(base)
     for key, setting in builder.SETTINGS.items():
         value = other.get(key, base.get(key, setting.default))
-        changed = {**base, key: other[key] if key in other else another(key, setting, value)}
-        assert of(changed) != before, key
+        by_degrees = {"receivers": str(tmp_path / "degrees.csv")} if key == "surface_elevation_m" else {}
+        changed = {**base, **by_degrees, key: other[key] if key in other else another(key, setting, value)}
+        assert of(changed) != (of({**base, **by_degrees}) if by_degrees else before), key
 
 
 def test_a_config_has_every_setting():
@@ -233,4 +237,5 @@ def test_a_config_has_every_setting():
 
     builder = builder_class("microseismic")
     fields = {field.name for field in dataclasses.fields(builder.custom_config("own", {}))}
-    assert set(builder.SETTINGS) - {"receivers"} <= fields and "receivers_km" in fields
+    placing = {"receivers", "surface_elevation_m"}
+    assert set(builder.SETTINGS) - placing <= fields and "receivers_km" in fields

@@ -62,7 +62,7 @@ def test_moment_tensors_by_reciprocity_and_directly(rock):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"coordinates_km": [[0.08, 0.1, 0.08]]}, r"source at \(0.08, 0.1, 0.08\) km lies .*\(0.075, 0.1, 0.08\)"),
+        ({"coordinates_km": [[0.08, 0.1, 0.08]], "moment_tensors_n_m": np.ones((1, 6))}, "lies on a node; received"),
         ({"receivers_km": [[0.1, 0.1, 0.5]]}, r"receiver at \(0.1, 0.1, 0.5\) km is outside the velocity model"),
         ({"coordinates_km": [0.1, 0.1, 0.1]}, r"sources have shape \(3,\)"),
         ({"moment_tensors_n_m": np.ones((2, 6))}, r"\(2, 6\); expected \(n, 6\) for 3 sources"),

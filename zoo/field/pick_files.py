@@ -46,7 +46,7 @@ def _table(text: str, where: str) -> PickTable:
         )
     if named(columns, r"p_(arrival_)?time") and not named(columns, r"phase_time|time|phase|phase_type"):
         columns = _one_phase_a_row(columns)
-    time = needed(columns, r"phase_time|peak_time|pick_time|arrival_time|timestamp|time|datetime|time_utc|utc",
+    time = needed(columns, r"phase_time|peak_time|pick_time|arrival_time|timestamp|time(_s)?|datetime|time_utc|utc",
                   "the time", where)  # fmt: skip
     phase = needed(columns, r"phase|phase_type|phase_hint|phase_label|type|pick_type|label", "the phase", where)
     code = (  # "id" is a station in some tables, and the number of the row in others, which have a column station

@@ -9,6 +9,7 @@ simulation, and the answer is a posterior distribution.
 
     event = microseismic.read_traces("event.npz")
     location = microseismic.locate(event, zoo.load("cvae_emulator"))            # by its waveforms
+    locations = microseismic.locate_many(events, zoo.load("cvae_emulator"))     # a catalogue of them
     location = microseismic.locate_by_arrivals(event)                           # by when its P waves arrived
     source = microseismic.mechanism(event, zoo.load("greens_emulator"))         # with its moment tensor
     print(source.report())
@@ -34,11 +35,11 @@ from typing import TYPE_CHECKING
 # Name in this face -> module that defines it.
 _FACE = {
     "locate": "zoo.microseismic.location.by_waveforms",
+    "locate_many": "zoo.microseismic.location.by_waveforms",
     "locate_by_arrivals": "zoo.microseismic.location.by_arrivals",
     "mechanism": "zoo.microseismic.location.with_mechanism",
     "simulate": "zoo.microseismic.physics.simulation",
     "travel_times": "zoo.microseismic.location.travel_time_fields",
-    "pick_arrivals": "zoo.microseismic.location.picks",
     "Picks": "zoo.microseismic.location.picks",
     "read_traces": "zoo.microseismic.location.trace_files",
     "Observation": "zoo.microseismic.location.observation",
@@ -51,9 +52,9 @@ __all__ = [*_FACE]
 
 if TYPE_CHECKING:
     from zoo.microseismic.location.by_arrivals import locate_by_arrivals  # noqa: F401
-    from zoo.microseismic.location.by_waveforms import locate  # noqa: F401
+    from zoo.microseismic.location.by_waveforms import locate, locate_many  # noqa: F401
     from zoo.microseismic.location.observation import Observation  # noqa: F401
-    from zoo.microseismic.location.picks import Picks, pick_arrivals  # noqa: F401
+    from zoo.microseismic.location.picks import Picks  # noqa: F401
     from zoo.microseismic.location.trace_files import read_traces  # noqa: F401
     from zoo.microseismic.location.travel_time_fields import travel_times  # noqa: F401
     from zoo.microseismic.location.with_mechanism import mechanism  # noqa: F401

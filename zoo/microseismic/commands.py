@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 
-from zoo.terminal import Commands, number_or, print_answer
+from zoo.errors import UsageError
+from zoo.terminal import Commands, number_or, print_answer, print_json
 
 EXAMPLES = """\
   zoo locate traces.npz --out event          where was the event, by waveforms or --by arrivals?
@@ -16,15 +18,23 @@ EXAMPLES = """\
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
     locate = commands.add("locate", _locate, "locate an event by its waveforms or its arrival times")
-    locate.add_argument("traces", help="npz, or any file that ObsPy reads")
+    locate.add_argument(
+        "traces", nargs="+", help="npz, any file that ObsPy reads, or (by arrivals) picks; one event a file"
+    )
     locate.add_argument("--model", default="pca_gp_emulator", help="emulator of traces (default %(default)s)")
     locate.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     locate.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     locate.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
-    locate.add_argument("--sampler", default="smc", help="smc, tfp-smc, ultranest or pymultinest (default smc)")
     locate.add_argument(
-        "--origin-time", choices=("known", "unknown"), default="known", help="known: it is the first sample (default)"
+        "--sampler",
+        help="population (default by waveforms); smc (default by arrivals), tfp-smc, ultranest or pymultinest",
     )
+    locate.add_argument(
+        "--origin-time",
+        choices=("known", "unknown"),
+        help="known: it is the first sample (default by arrivals); unknown: within 0.5 s of it (default by waveforms)",
+    )
+    _add_world(locate)
     locate.add_argument("--by", choices=("waveforms", "arrivals"), default="waveforms", help="default waveforms")
     locate.add_argument("--velocity-model", metavar="NPZ", help="by arrivals: the earth (default: the marine model)")
     locate.add_argument("--likelihood", default="gaussian", help="by arrivals: gaussian (default) or edt")
@@ -51,45 +61,135 @@ def add(commands: Commands) -> None:
     mechanism.add_argument("--out", required=True, metavar="DIR", help="folder for posterior and figures")
     mechanism.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
+    mechanism.add_argument(
+        "--origin-time", choices=("known", "unknown"), default="known",
+        help="known (default): it is the first sample; unknown: within 0.5 s of it",
+    )  # fmt: skip
+    mechanism.add_argument(
+        "--constraint", choices=("full", "deviatoric", "double_couple"), default="full",
+        help="what the tensor may be (default full, anything); the evidence of each is given in any case",
+    )  # fmt: skip
+    _add_errors(mechanism, velocity=0.0, clock_ms=0.0, gain=0.0)
     mechanism.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
 
 
-def _locate(args: argparse.Namespace) -> None:
-    from zoo.microseismic.location.trace_files import read_traces
+def _add_errors(
+    command: argparse.ArgumentParser, velocity: float = 0.02, clock_ms: float = 1.0, gain: float = 0.1
+) -> None:
+    """Add errors of the earth, the clocks and the gains."""
+    command.add_argument(
+        "--velocity-error", type=float, default=velocity, metavar="SHARE",
+        help="by waveforms: error of the earth's travel times, as a share of them (default %(default)s); 0: none",
+    )  # fmt: skip
+    command.add_argument(
+        "--clock-error-ms", type=float, default=clock_ms, metavar="MS", help="error of each clock (default %(default)s)"
+    )
+    command.add_argument(
+        "--gain-error", type=float, default=gain, metavar="SHARE", help="error of each gain (default %(default)s)"
+    )
 
-    observation = read_traces(args.traces, args.receivers)
+
+def _add_world(command: argparse.ArgumentParser) -> None:
+    """Add what is not known of the world, and by how much."""
+    _add_errors(command)
+    command.add_argument(
+        "--strength", choices=("known", "unknown"), default="unknown",
+        help="known: that of the emulator's sources (default unknown)",
+    )  # fmt: skip
+    command.add_argument(
+        "--pulse", choices=("known", "unknown"), default="unknown", help="known: the emulator's (default unknown)"
+    )
+
+
+def _world(args: argparse.Namespace):
+    from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World
+
+    return World(
+        velocity_error=args.velocity_error,
+        clock_error_s=args.clock_error_ms / 1000.0,
+        gain_error=args.gain_error,
+        strength_known=getattr(args, "strength", "unknown") == "known",
+        pulse_known=getattr(args, "pulse", "unknown") == "known",
+        origin_time_s=None if args.origin_time == "known" else UNKNOWN_ORIGIN_TIME_S,
+    )
+
+
+def _locate(args: argparse.Namespace) -> None:
+    if len(args.traces) == 1:
+        location = _located(args, args.traces[0], args.seed)
+        print_answer(location, args.json, f"posterior and figures are in {location.write(args.out)}")
+        return
+    _locate_many(args)
+
+
+def _located(args: argparse.Namespace, path: str, seed: int):
+    from zoo.field.picks import holds_picks
+    from zoo.microseismic.location.trace_files import read_event_picks, read_traces
+
+    if args.by == "arrivals" and holds_picks(path):
+        picks, notes = read_event_picks(path, args.receivers)
+        # Times of day say nothing of the origin.
+        found = _by_arrivals(args, picks, seed, known=args.origin_time == "known", pick_sd="auto")
+        return dataclasses.replace(found, notes=(*notes, *found.notes))
+    observation = read_traces(path, args.receivers)
     if args.noise_sd is not None:
         observation = dataclasses.replace(observation, noise_sd=args.noise_sd, noise=None)
-    unknown = args.origin_time == "unknown"
     if args.by == "waveforms":
-        from zoo.microseismic.location.by_waveforms import UNKNOWN_ORIGIN_TIME_S, locate
+        from zoo.microseismic.location.by_waveforms import ENGINE, locate
 
-        location = locate(
-            observation,
-            args.model,
-            seed=args.seed,
-            sampler=args.sampler,
-            origin_time_s=UNKNOWN_ORIGIN_TIME_S if unknown else None,
-        )
-    else:
-        from zoo.microseismic.location.by_arrivals import locate_by_arrivals
+        return locate(observation, args.model, seed=seed, sampler=args.sampler or ENGINE, world=_world(args))
+    return _by_arrivals(args, observation, seed, known=args.origin_time != "unknown")
 
-        location = locate_by_arrivals(
-            observation,
-            args.velocity_model,
-            likelihood=args.likelihood,
-            pick_sd_s=args.pick_sd,
-            pulse_sigma_s=args.pulse_sigma,
-            origin_time_known=not unknown,
-            seed=args.seed,
-            sampler=args.sampler,
-        )
-    print_answer(location, args.json, f"posterior and figures are in {location.write(args.out)}")
+
+def _by_arrivals(args: argparse.Namespace, data, seed: int, known: bool, pick_sd: str | None = None):
+    from zoo.microseismic.location.by_arrivals import locate_by_arrivals
+
+    return locate_by_arrivals(
+        data,
+        args.velocity_model,
+        likelihood=args.likelihood,
+        pick_sd_s=pick_sd if args.pick_sd is None else args.pick_sd,
+        pulse_sigma_s=args.pulse_sigma,
+        origin_time_known=known,
+        seed=seed,
+        sampler=args.sampler or "smc",
+    )
+
+
+def _locate_many(args: argparse.Namespace) -> None:
+    """Locate each file into a folder of its name, and all of them into `locations.csv`."""
+    from zoo import registry
+    from zoo.files import write_csv
+    from zoo.progress import track
+
+    stems = [Path(path).stem for path in args.traces]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise UsageError(f"Several files are called {', '.join(twice)}; each event's folder has the name of its file.")
+    if args.by == "waveforms":
+        args.model = registry.model_for(args.model, "microseismic.traces")[0]
+    rows, answers = [], {}
+    for number, (path, stem) in enumerate(track(list(zip(args.traces, stems, strict=True)), "Events")):
+        location = _located(args, path, args.seed + number)
+        location.write(Path(args.out) / stem)
+        answers[stem] = location.summary()
+        columns = {name: (answers[stem][name]["mean"], answers[stem][name]["sd"]) for name in location.parameters}
+        values = [f"{value:.5g}" for pair in columns.values() for value in pair]
+        rows.append([stem, *values, "yes" if location.converged else "no", " ".join(location.warnings)])
+    header = ["event", *(f"{name}{end}" for name in columns for end in ("", "_sd")), "converged", "warnings"]
+    table = write_csv(Path(args.out) / "locations.csv", header, rows)
+    print_json(answers) if args.json else print(f"{len(rows)} events are in {table}")
 
 
 def _mechanism(args: argparse.Namespace) -> None:
     from zoo.microseismic import mechanism, read_traces
 
     observation = read_traces(args.traces, args.receivers)
-    found = mechanism(observation, args.model, noise_sd=args.noise_sd, seed=args.seed)
+    found = mechanism(
+        observation,
+        args.model,
+        noise_sd=args.noise_sd,
+        seed=args.seed,
+        world=_world(args),
+        constraint=args.constraint,
+    )
     print_answer(found, args.json, f"posterior and figures are in {found.write(args.out)}")

@@ -20,6 +20,7 @@ from zoo.microseismic.location.by_arrivals import locate_by_arrivals
 from zoo.microseismic.location.by_waveforms import locate
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.posterior import Posterior
+from zoo.microseismic.location.world import World
 from zoo.microseismic.reproduce import PAPER, held_out
 from zoo.progress import track
 from zoo.training.experiment import Workshop
@@ -83,7 +84,9 @@ def best_emulator() -> str:
 
 def _methods(pick_sd_s: float) -> list[Method]:
     by_waveforms = [
-        Method(PAPER[name].method, kind, partial(locate, model=registry.load(f"{name}.marine")))
+        Method(
+            PAPER[name].method, kind, partial(locate, model=registry.load(f"{name}.marine"), world=World.as_simulated())
+        )
         for name, kind in ((best_emulator(), "best"), (D18, "d18"))
     ]
     by_times = [

@@ -26,7 +26,7 @@ from zoo.microseismic.location.arrival_likelihood import EdtLikelihood, Gaussian
 from zoo.microseismic.location.by_waveforms import SETTINGS
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.oct_tree import OctTreeSampler
-from zoo.microseismic.location.picks import MIN_SIGNAL_TO_NOISE, PULSE_SIGMA_S, Picks, pick_arrivals
+from zoo.microseismic.location.picks import MIN_SIGNAL_TO_NOISE, PICK_SD_S, PULSE_SIGMA_S, Picks, pick_arrivals
 from zoo.microseismic.location.posterior import AXES, Posterior, edges_reached
 from zoo.microseismic.location.travel_time_fields import TravelTimeFields, fields_of, fingerprint, travel_times
 from zoo.microseismic.physics import marine
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LIKELIHOODS = ("gaussian", "edt")
-PICK_SD_S = 0.005  # Spurio Mancini et al. (2021), section 3.3
 # Waves of 11 Hz do not follow the rays of the eikonal equation exactly: their arrivals scatter about its times by this
 # fraction of the time. `python benchmarks/eikonal.py picks` measures it on the marine dataset.
 TRAVEL_TIME_ERROR = 0.003
@@ -203,7 +202,8 @@ def locate_by_arrivals(
         notes.append(f"No arrival was found at receivers {missing}; the others locate the event.")
     if pick_sd_s == "auto":
         arrival_sds_s = np.hypot(picks.sds_s, TRAVEL_TIME_ERROR * picks.times_s)
-        notes.append("The errors of the arrivals were estimated from the traces and the scattering in the earth.")
+        source = "picks" if observation is None else "traces"
+        notes.append(f"The errors of the arrivals were estimated from the {source} and the scattering in the earth.")
     else:
         arrival_sds_s = np.where(np.isfinite(picks.times_s), pick_sd_s, np.nan)
 

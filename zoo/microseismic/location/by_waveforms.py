@@ -6,46 +6,58 @@
     location.write("located")
 
 Full-waveform location as in Spurio Mancini et al. (2021), section 3.2.2: isotropic source, Gaussian noise, uniform
-prior over the emulator's training volume; here the likelihood also includes the emulator's own error, and the
-posterior is checked for the false modes that such posteriors have. The noise may be coloured, and the origin time,
-which the paper assumes to be known, may be inferred.
+prior over the emulator's training volume. The paper takes the emulator's earth for the true one; here its errors, those
+of clocks and gains, the strength and the pulse of the event and its origin time are part of the likelihood
+(`zoo.microseismic.location.world`), as is the emulator's own error. `World.as_simulated()` gives the paper's answer.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo import registry
-from zoo.errors import ZooError
+from zoo.errors import UsageError, did_you_mean
 from zoo.files import digest
+from zoo.microseismic.location.cutting import cut
+from zoo.microseismic.location.engine import Engine, self_check
+from zoo.microseismic.location.explanation import explain
+from zoo.microseismic.location.faults import find_faults
 from zoo.microseismic.location.noise import stated_noise
 from zoo.microseismic.location.observation import Observation, match
-from zoo.microseismic.location.origin_time import OriginTimeSampler
-from zoo.microseismic.location.posterior import AXES, Posterior, waveform_warnings
+from zoo.microseismic.location.posterior import Posterior, waveform_warnings
 from zoo.microseismic.location.trace_files import read_traces
-from zoo.microseismic.location.trace_likelihood import TraceLikelihood, noise_log_density, normalisation
+from zoo.microseismic.location.trace_likelihood import noise_log_density
+from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World, within_record
+from zoo.microseismic.location.world_fit import WorldFit, fit
+from zoo.microseismic.location.world_likelihood import WorldLikelihood
+from zoo.microseismic.location.world_sampler import WorldSampler
 from zoo.sampling.cache import cached
-from zoo.sampling.samplers import check_name, check_seed, sample
-from zoo.sampling.smc import Sampler, Settings
+from zoo.sampling.convergence import Convergence
+from zoo.sampling.samplers import SAMPLERS, check_seed, sample
+from zoo.sampling.smc import Settings
 from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
-__all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "locate", "read_traces"]
+__all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "World", "locate", "locate_many", "read_traces"]
 
+# The engine of this folder, and those of `zoo.sampling`, which check it.
+ENGINE = "population"
 # Two independent runs of this size cost as much together as one of the sampler's default size.
 SETTINGS = Settings(screen=32_768, particles=1_024, evidence_draws=2_048, batch=2_048)
-# The origin time of a detector or a catalogue is accurate to a few tenths of a second. A wider range moves more of the
-# pulses out of the window: the emulated traces end 2 s after the origin.
-UNKNOWN_ORIGIN_TIME_S = (-0.5, 0.5)
 # Samples of the posterior whose traces make the predictive band.
-_BAND_SAMPLES = 128
+_BAND_SAMPLES = 48
+_STRENGTH = (
+    "The strength is m3 of injected volume; times the bulk modulus of the rock at the source (1e10 to 4e10 Pa), it is "
+    "the isotropic moment in N m."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,9 @@ class Location(Posterior):
         noise_sd: (receivers,) standard deviation of the noise, white or coloured.
         receivers_km: (receivers, 3) of the receivers used.
         time_step_s, unit: of the traces.
+        world: errors of the world that were allowed.
+        pulse: length of the source's pulse, relative to the emulator's.
+        time_terms_s, gains: (receivers,) posterior means of what each receiver is late, and of its gain.
     """
 
     log_evidence: float
@@ -75,6 +90,10 @@ class Location(Posterior):
     receivers_km: np.ndarray
     time_step_s: float
     unit: str
+    world: World
+    pulse: float
+    time_terms_s: np.ndarray
+    gains: np.ndarray
 
     def summary(self) -> dict[str, Any]:
         """Return what `summary.json` holds: plain numbers, by coordinate."""
@@ -86,6 +105,9 @@ class Location(Posterior):
             "noise_sd": self.noise_sd,
             "receivers_km": self.receivers_km,
             "unit": self.unit,
+            "pulse_length": self.pulse,
+            "time_terms_s": self.time_terms_s,
+            "gains": self.gains,
         }
 
     def report(self) -> str:
@@ -117,7 +139,7 @@ class Location(Posterior):
                 self.time_step_s,
                 self.receivers_km,
                 self.unit,
-                time_of_first_sample=len(self.parameters) > 3,
+                time_of_first_sample="origin_time_s" in self.parameters,
             )
         }
 
@@ -130,17 +152,17 @@ def locate(
     sampling_rate_hz: float | None = None,
     seed: int = 0,
     settings: Settings = SETTINGS,
-    sampler: str = "smc",
-    origin_time_s: tuple[float, float] | None = None,
+    sampler: str = ENGINE,
+    world: World | None = None,
 ) -> Location:
     """Locate one event from its traces.
 
-    The first call for a model compiles the sampler, which the model keeps for later events at the same receivers: for
-    many events, load the model once.
+    The first call for a model and its receivers emulates a bank of sources and compiles the engine, which the model
+    keeps for later events at the same receivers: for many events, load the model once, or call `locate_many`.
 
     Args:
-        traces: (receivers, time) from the origin time on, in the emulator's unit; or an Observation,
-            whose fields are used where the arguments below are None.
+        traces: (receivers, time) in the emulator's unit; or an Observation, whose fields are used where the arguments
+            below are None.
         model: emulator of traces ("microseismic.traces"), or the name or folder of one.
         noise_sd: standard deviation of white noise, scalar or (receivers,). None: the covariance of the
             observation's noise before the event, if there is some; otherwise its noise_sd; otherwise an
@@ -149,13 +171,12 @@ def locate(
             of them, in its order.
         sampling_rate_hz: compared with the emulator's.
         seed: the same seed gives the same answer.
-        settings: size of each of the two runs of the sampler.
-        sampler: name, see `zoo.sampling.samplers`.
-        origin_time_s: earliest and latest origin time after the first sample, e.g.
-            `UNKNOWN_ORIGIN_TIME_S`: it is inferred with the location. None: it is the first sample.
+        settings: `screen` is the number of sources of the bank; the rest is for samplers of `zoo.sampling`.
+        sampler: "population" (`zoo.microseismic.location.engine`), or a name of `zoo.sampling.samplers`.
+        world: what is not known of the world, and by how much; None: `World()`.
 
     Returns:
-        The posterior of the location, and of the origin time if that is unknown.
+        The posterior of the location, and of what else is unknown.
 
     Raises:
         ZooError: the model answers something else, or the traces do not fit it or cannot be used.
@@ -164,80 +185,144 @@ def locate(
     Source: Spurio Mancini et al. (2021), section 3.2.2.
     """
     need_tensorflow("Location by waveforms")  # it follows the gradient through the emulator
-    check_name(sampler)
+    if sampler != ENGINE and sampler not in SAMPLERS:
+        known = (ENGINE, *SAMPLERS)
+        raise UsageError(f"There is no sampler {sampler!r}.{did_you_mean(sampler, known)}")
     check_seed(seed)
     model, _ = registry.model_for(model, "microseismic.traces")
     observation = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
+    world = within_record(world or World(), model)
+    cut_notes: tuple[str, ...] = ()
+    # With a known origin time, only the first sample can be it.
+    if np.ndim(observation.traces) == 2 and observation.traces.shape[1] > model.samples and world.origin_time_s:
+        observation, _, cut_notes = cut(observation, model)
     matched = match(observation, model)
     noise, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise)
-    notes = (*matched.notes, *noise_notes, *([f"Sampled by {sampler}."] if sampler != "smc" else []))
+    notes = [*cut_notes, *matched.notes, *noise_notes, world.described()]
 
-    origin_time_s = _origin_time(origin_time_s, model)
-    likelihood, engine = _compiled(model, matched.receivers, settings, origin_time_s)
-    data = likelihood.data(matched.traces, noise)
-    samples, convergence = sample(engine, data, sampler, seed)
+    engine = _engine(model, matched.receivers, world, settings.screen)
+    likelihood = engine.likelihood
+    found = fit(engine, matched.traces, noise, seed)
+    if "log_strength" in likelihood.parameters and "m3" in str(getattr(model, "unit", "")):
+        notes.append(_STRENGTH)
+    convergence = self_check(found.samples)
+    if sampler != ENGINE or not convergence.converged:
+        found, convergence, said = _sampled(engine, found, settings, sampler, seed)
+        notes.append(said)
+    samples = found.samples
     draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
-    predicted, predictive_sd, misfit = likelihood.predictive(
-        samples.mean, samples.samples[draws], matched.traces, noise
-    )
-    log_evidence = samples.log_evidence + normalisation(*data)
-    log_bayes_factor = log_evidence - noise_log_density(matched.traces, noise)
-    parameters = AXES if origin_time_s is None else (*AXES, "origin_time_s")
+    heard = explain(
+        engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse, found.shape
+    )  # fmt: skip
+    # The likelihood is relative to noise alone.
+    log_bayes_factor = samples.log_evidence
+    names = [str(index) for index in range(len(matched.traces))]
+    edges, warnings = _doubts(engine, found, log_bayes_factor, heard.misfit)
     return Location(
-        log_evidence=log_evidence,
+        log_evidence=log_bayes_factor + noise_log_density(matched.traces, noise),
         log_evidence_sd=samples.log_evidence_sd,
         log_bayes_factor=log_bayes_factor,
-        misfit=misfit,
-        samples=samples,
+        misfit=heard.misfit,
+        samples=_in_units(samples, likelihood.parameters),
         convergence=convergence,
         observed=matched.traces,
-        predicted=predicted,
-        predictive_sd=predictive_sd,
+        predicted=heard.predicted.mean(axis=0),
+        predictive_sd=heard.sd,
         noise_sd=noise.sd,
         receivers_km=np.asarray(model.receivers_km)[list(matched.receivers)],
         time_step_s=float(model.time_step_s),
         unit=observation.unit or getattr(model, "unit", None) or "unit of the traces",
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
-        notes=notes,
-        warnings=tuple(waveform_warnings(parameters, samples, engine, log_bayes_factor, misfit)),
+        notes=(*notes, *edges, *matched.remarks(samples.mean[:3])),
+        warnings=(*warnings, *find_faults(matched.traces, heard, found.pulse, world, names)),
         seed=seed,
-        parameters=parameters,
+        parameters=tuple(_UNITS.get(name, (name, None))[0] for name in likelihood.parameters),
+        world=world,
+        pulse=found.pulse,
+        time_terms_s=heard.late_s.mean(axis=0),
+        gains=heard.gain.mean(axis=0),
     )
 
 
-def _compiled(
-    model: Any, receivers: tuple[int, ...], settings: Settings, origin_time_s: tuple[float, float] | None
-) -> tuple[TraceLikelihood, Sampler]:
-    """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
+def locate_many(
+    events: Sequence[np.ndarray | Observation],
+    model: keras.Model | str | os.PathLike,
+    seed: int = 0,
+    **options: Any,
+) -> Iterator[Location]:
+    """Locate events one after the other by one model; what is compiled for the first serves them all.
 
-    def make() -> tuple[TraceLikelihood, Sampler]:
-        likelihood = TraceLikelihood(model, receivers, origin_time_s)
-        if origin_time_s is None:
-            return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
-        earliest, latest = origin_time_s
-        lower, upper = np.append(model.lower_km, earliest), np.append(model.upper_km, latest)
-        return likelihood, OriginTimeSampler(likelihood, lower, upper, settings)
+    Args:
+        events: as `traces` of `locate`.
+        model: as in `locate`.
+        seed: of the first event; the next has the next.
+        **options: as in `locate`.
 
+    Yields:
+        The posterior of each event.
+    """
+    model, _ = registry.model_for(model, "microseismic.traces")
+    for number, event in enumerate(events):
+        yield locate(event, model, seed=seed + number, **options)
+
+
+# What a parameter of the likelihood is called in the answer, and how it is converted.
+_UNITS = {
+    "log_strength": ("strength_times", np.exp),
+    "slowness_change": ("travel_time_change_percent", lambda value: 100.0 * value),
+}
+
+
+def _in_units(samples: Any, parameters: Sequence[str]) -> Any:
+    columns = [
+        _UNITS[name][1](samples.samples[:, i]) if name in _UNITS else samples.samples[:, i]
+        for i, name in enumerate(parameters)
+    ]
+    return replace(samples, samples=np.column_stack(columns))
+
+
+def _engine(model: Any, receivers: tuple[int, ...], world: World, bank: int) -> Engine:
+    """Return the engine of a model, whose bank and compiled functions serve all its events."""
     # The emulator's errors are constants of the compiled functions: others need other functions.
     errors = getattr(model, "emulator_error", None) or {}
     measured = digest(*(part for name in sorted(errors) for part in (name, np.asarray(errors[name]))))
-    return cached(model, ("waveforms", receivers, settings, origin_time_s, measured), make)
+    return cached(
+        model,
+        ("waveforms", receivers, world, bank, measured),
+        lambda: Engine(WorldLikelihood(model, receivers, world, bank)),
+    )  # fmt: skip
 
 
-def _origin_time(origin_time_s: tuple[float, float] | None, model: Any) -> tuple[float, float] | None:
-    """Return the range of origin times as two numbers, or refuse it."""
-    if origin_time_s is None:
-        return None
-    duration_s = (model.samples - 1) * model.time_step_s
+def _sampled(
+    engine: Engine, found: WorldFit, settings: Settings, sampler: str, seed: int
+) -> tuple[WorldFit, Convergence, str]:
+    """Return the same posterior by a sampler of `zoo.sampling`, as asked for or because the engine's is not trusted."""
+    name = "smc" if sampler == ENGINE else sampler
+    said = f"Sampled by {name}" + (": the importance draws were too uneven." if sampler == ENGINE else ".")
+    likelihood = engine.likelihood
+    compiled = cached(
+        likelihood, ("sampler", settings), lambda: WorldSampler(engine, settings)
+    )  # fmt: skip
     try:
-        earliest, latest = (float(time) for time in origin_time_s)
-    except (TypeError, ValueError) as error:
-        raise ZooError(
-            f"origin_time_s is {origin_time_s!r}; expected two numbers, earliest and latest in s."
-        ) from error
-    if not -duration_s < earliest < latest < duration_s:
-        raise ZooError(
-            f"The origin time is between {earliest:g} and {latest:g} s; expected earliest < latest, both less "
-            f"than the {duration_s:g} s of the emulated traces away from the first sample."
-        )
-    return earliest, latest
+        samples, convergence = sample(compiled, found.data, name, seed)
+    except np.linalg.LinAlgError:
+        # Particles that all lie in a plane, or on one point: the engine's own answer, and its problem, stand.
+        if sampler != ENGINE:
+            raise
+        return found, self_check(found.samples), "The importance draws were too uneven, and smc did not move."
+    return replace(found, samples=samples), convergence, said
+
+
+def _doubts(
+    engine: Engine, found: WorldFit, log_bayes_factor: float, misfit: np.ndarray
+) -> tuple[list[str], list[str]]:
+    """Return notes on edges of the prior that are reached, and warnings: noise alone, unexplained traces."""
+    world = engine.likelihood.world
+    parameters = engine.likelihood.parameters
+    columns = 4 if world.origin_time_s is not None else 3
+    said = waveform_warnings(parameters[:columns], found.samples, engine, log_bayes_factor, misfit)
+    if world.is_as_simulated:
+        return [], said
+    # A wide posterior reaches an edge wherever the event is: that is no fault.
+    edges = [text for text in said if "The posterior reaches" in text]
+    return edges, [text for text in said if text not in edges]

@@ -23,26 +23,38 @@ own: at a receiver in a nodal direction the trace is small, but the emulator's e
 height, where a first screen finds the event: S waves are short in the soft ground near the seabed, and there the
 emulator's errors are several times those below.
 
+With errors of the world (`zoo.microseismic.location.world.World`) the origin time and one factor of all travel times
+are sampled, too (the strength is the tensor's own). Each receiver has a time term and a gain, which P and S share.
+Gains are linear. Time terms are not, where they are longer than a quarter of a period: so they are found by
+Gauss-Newton steps that alternate with the tensor, and integrated out about where these end. What another earth does to
+the shape is `SHAPE_PER_VELOCITY` times the velocity error, as in `zoo.microseismic.location.world_likelihood`. Coloured
+noise is whitened after the thinning, by a short filter on data and frames.
+
 Frames begin at the arrival and are sampled every `model.frame_every` samples of the traces; the data are shifted to
 them and thinned in the same way. The pulse has no energy above the Nyquist frequency of that.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.signal import resample_poly
+from scipy.signal import firwin, resample_poly
 from scipy.stats import qmc
 
+from zoo.microseismic.location.noise import Noise, prediction_error_filter
+from zoo.microseismic.location.small_systems import cholesky_of_unit_plus, solve_lower, solve_posterior
+from zoo.microseismic.location.world import World
+from zoo.microseismic.location.world_likelihood import CHANGE_SD, SHAPE_PER_VELOCITY
 from zoo.microseismic.models.emulator import ShiftAndScale
 from zoo.microseismic.physics.moment_tensor import MULTIPLICITY
 
 # Turns six numbers of equal standard deviation into the components of a tensor.
-_EVEN = (1.0 / np.sqrt(MULTIPLICITY)).astype(np.float32)
+EVEN = (1.0 / np.sqrt(MULTIPLICITY)).astype(np.float32)
 # The prior's standard deviation is this many times what a source at the quietest locations (this quantile of them)
 # needs to be as loud as the data. With the median location instead, the prior would pull the tensors of deep sources,
 # which are a tenth as loud, towards zero.
@@ -54,6 +66,10 @@ _PRIOR_LOCATIONS = 256
 _LEAST_SIGNAL_SHARE = 0.01
 # Samples at the ends of the data that the 8-point interpolation of `ShiftAndScale` does not reach.
 _EDGE = 4
+# Gauss-Newton steps of the time terms, the longest step, and how many standard deviations they may reach.
+_STEPS, _LONGEST_S, _FARTHEST_SD = 2, 0.012, 4.0
+# The time from P to S is as uncertain as this share of the velocity error, beyond the factor of all travel times.
+_P_TO_S = 0.5
 
 
 class MechanismLikelihood:
@@ -73,34 +89,62 @@ class MechanismLikelihood:
             the loudest receiver) and `signal_error` (the same along signals) to (receivers,);
             `model.errors_at(height_km)` does so for a height.
         receivers: indices of the emulator's receivers that recorded the event; None: all.
+        world: errors of the world; None: none, and the origin time is the first sample.
     """
 
-    def __init__(self, model: Any, receivers: Sequence[int] | None = None) -> None:
+    def __init__(self, model: Any, receivers: Sequence[int] | None = None, world: World | None = None) -> None:
         count = len(model.receivers_km)
         self.receivers = tuple(range(count) if receivers is None else receivers)
-        self.model = model
+        self.model, self.world = model, world or World.as_simulated()
         self.frame_step_s = model.frame_every * model.time_step_s
+        # The tensor has the strength.
+        self.parameters = tuple(name for name in self.world.parameters if name != "log_strength")
+        self._terms = self.world.velocity_error > 0 or self.world.clock_error_s > 0
+
+    def corners(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lower and the upper corner (d,) of the prior's box."""
+        reach = CHANGE_SD * self.world.velocity_error
+        others = {"origin_time_s": self.world.origin_time_s, "slowness_change": (-reach, reach)}
+        sides = (self.model.lower_km, self.model.upper_km)
+        return tuple(
+            np.array([*edge, *(others[name][side] for name in self.parameters[3:])], np.float64)
+            for side, edge in enumerate(sides)
+        )  # type: ignore[return-value]
+
+    def split(self, points: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return places (n, 3), origin times in s and slowness changes (n,) of points (n, d)."""
+        column = {name: points[:, i] for i, name in enumerate(self.parameters)}
+        zero = tf.zeros_like(points[:, 0])
+        return points[:, :3], column.get("origin_time_s", zero), column.get("slowness_change", zero)
 
     def errors(self, height_km: float | None) -> dict[str, np.ndarray]:
         """Return the emulator's errors at the receivers in use, for a height or on average (None)."""
         found = self.model.emulator_error if height_km is None else self.model.errors_at(height_km)
         return {name: np.asarray(values, np.float32)[list(self.receivers)] for name, values in found.items()}
 
-    def prepare(self, traces: np.ndarray, noise_sd: np.ndarray, height_km: float | None = None) -> tuple:
-        """Return what follows the coordinates in a call: data, variance, prior scale, errors of time and amplitude.
+    def prepare(self, traces: np.ndarray, noise: Noise | np.ndarray, height_km: float | None = None) -> tuple:
+        """Return what follows the points in a call: data, variance, prior scale, errors of time and amplitude, taps.
 
         Args:
-            traces: (receivers, time) from the origin time on.
-            noise_sd: (receivers,).
+            traces: (receivers, time), from the origin time on where that is known.
+            noise: at the receivers; or the standard deviations (receivers,) of white noise.
             height_km: z near which the source probably lies, for the emulator's errors there; None: errors on average.
         """
         error, every = self.errors(height_km), self.model.frame_every
-        data = resample_poly(np.asarray(traces, np.float64), 1, every, axis=-1).astype(np.float32)
+        noise = noise if isinstance(noise, Noise) else Noise.white(noise)
+        data = resample_poly(np.asarray(traces, np.float64), 1, every, axis=-1)
         # Low-passed white noise keeps its spectral density: the thinned data have 1 / every of its variance.
-        signal_sd = error["signal_error"] * np.abs(traces).max()
-        variance = ((np.asarray(noise_sd) ** 2 + signal_sd**2) / every).astype(np.float32)
-        scale = np.float32(self.prior_scale(traces, noise_sd))
-        return data, variance, scale, error["timing_sd_s"], error["log_amplitude_sd"]
+        shape = np.hypot(error["signal_error"], SHAPE_PER_VELOCITY * self.world.velocity_error)
+        signal_variance = (shape * np.abs(traces).max()) ** 2 / every
+        if noise.autocovariance.shape[1] == 1:
+            variance, taps = noise.sd**2 / every + signal_variance, np.ones((len(data), 1))
+        else:
+            variance, taps = np.ones(len(data)), _whitening(noise, every, signal_variance)
+            data = np.stack([np.convolve(row, tap)[: len(row)] for row, tap in zip(data, taps, strict=True)])
+            data[:, : taps.shape[1] - 1] = 0.0
+        scale = self.prior_scale(traces, noise.sd)
+        parts = (data, variance, scale, error["timing_sd_s"], error["log_amplitude_sd"], taps)
+        return tuple(np.float32(part) if np.ndim(part) == 0 else np.asarray(part, np.float32) for part in parts)
 
     def prior_scale(self, traces: np.ndarray, noise_sd: np.ndarray) -> float:
         """Return the standard deviation S of the prior: what the energy of the traces requires, several times over.
@@ -119,79 +163,138 @@ class MechanismLikelihood:
         """Return the largest amplitude, and the energy of traces from quiet locations over its square for S = 1."""
         unit = qmc.Sobol(3, rng=np.random.default_rng(0)).random(_PRIOR_LOCATIONS)
         sources_km = self.model.lower_km + unit * (self.model.upper_km - self.model.lower_km)
-        waves, _, amplitude, turn = self._frames(tf.constant(sources_km, tf.float32))
+        waves, _, amplitude, turn = self.frames(tf.constant(sources_km, tf.float32))
         # Scaled before they are squared: the squares of Green's functions in Pa per N m underflow in float32.
         loudness = float(tf.reduce_max(amplitude))
-        even = tf.einsum("nrij,nrwjt->nrit", turn, waves) * (amplitude / loudness)[..., None, None] * _EVEN[:, None]
+        even = tf.einsum("nrij,nrwjt->nrit", turn, waves) * (amplitude / loudness)[..., None, None] * EVEN[:, None]
         energy = self.model.frame_every * tf.reduce_sum(even**2, axis=(1, 2, 3)).numpy().astype(np.float64)
         return loudness, float(np.quantile(energy, _QUIETEST))
 
-    def __call__(self, coordinates_km: tf.Tensor, *arguments: tf.Tensor) -> tf.Tensor:
-        gram, projected, constant = self.normal_equations(coordinates_km, *arguments)
+    def __call__(self, points: tf.Tensor, *arguments: tf.Tensor) -> tf.Tensor:
+        gram, projected, constant = self.normal_equations(points, *arguments)
         quadratic, log_determinant, _ = solve_posterior(gram, projected)
         return 0.5 * (quadratic - log_determinant) + constant
 
-    def normal_equations(self, coordinates_km, data, variance, scale, timing_sd_s, log_amplitude_sd):
+    def normal_equations(self, points: tf.Tensor, *arguments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return A (n, 6, 6), b (n, 6) and c (n,) of log p(d | M, x) = b.u - u.A.u / 2 + c, with M = scale * even * u.
 
         The density is relative to silence, u has a standard normal prior, and the integral over u is what
-        `solve_posterior` gives: (b.(I + A)^-1 b - log |I + A|) / 2 + c. The arguments after the coordinates are what
+        `solve_posterior` gives: (b.(I + A)^-1 b - log |I + A|) / 2 + c. The arguments after the points (n, d) are what
         `prepare` returns.
         """
-        waves, onset_s, amplitude, turn = self._frames(coordinates_km)
+        return self.equations_and_terms(points, *arguments)[:3]
+
+    def equations_and_terms(self, points, data, variance, scale, timing_sd_s, log_amplitude_sd, taps):
+        """Return what `normal_equations` does, and how late P and S are, in s (n, receivers, 2), origin time included.
+
+        They are late relative to the travel times of the emulator.
+        """
+        places, late_s, change = self.split(points)
+        world = self.world
+        waves, onset_s, amplitude, turn = self.frames(places)
         samples = waves.shape[-1]
-        onset = onset_s / self.frame_step_s
-        data = self._moved(data, onset)
+        middle_s = onset_s + late_s[:, None]
+        s_late = tf.zeros_like(onset_s)
+        if world.velocity_error:
+            # Where P and S are in their frames.
+            power = tf.reduce_sum(waves**2, axis=3)
+            at = tf.reduce_sum(power * np.arange(samples, dtype=np.float32), -1) / (tf.reduce_sum(power, -1) + 1e-20)
+            travel_s = onset_s + at[..., 0] * self.frame_step_s
+            s_after_s = tf.maximum(at[..., 1] - at[..., 0], 0.0) * self.frame_step_s
+            middle_s += change[:, None] * travel_s
+            s_late = change[:, None] * s_after_s
+            waves = tf.stack([waves[:, :, 0], self._shifted(waves[:, :, 1], s_late)], axis=2)
+            timing = [timing_sd_s[:, 0] + 0.0 * onset_s]
+            timing.append(tf.sqrt(timing_sd_s[:, 1] ** 2 + (_P_TO_S * world.velocity_error * s_after_s) ** 2))
+            timing_sd_s = tf.stack(timing, axis=-1)
+            term_sd_s = tf.sqrt((world.velocity_error * travel_s) ** 2 + world.clock_error_s**2)
+        else:
+            term_sd_s = tf.fill(tf.shape(onset_s), np.float32(world.clock_error_s))
         # Samples of a frame that lie outside the record tell nothing.
-        index = np.arange(samples, dtype=np.float32) + onset[..., None]
-        heard = (index >= _EDGE) & (index <= samples - 1 - _EDGE)
+        index = np.arange(samples, dtype=np.float32) + (middle_s / self.frame_step_s)[..., None]
+        order = taps.shape[-1] - 1
+        heard = (index >= _EDGE + order) & (index <= samples - 1 - _EDGE)
         # From here on in units of the standard deviation of the white errors: they become the unit matrix.
         strength = amplitude * scale / tf.sqrt(variance)
+        if order:
+            padded = tf.pad(waves, [[0, 0]] * 4 + [[order, 0]])
+            waves = tf.add_n(
+                [taps[:, k, None, None, None] * padded[..., order - k : order - k + samples] for k in range(order + 1)]
+            )
         waves = tf.where(heard[:, :, None, None], waves, 0.0) * strength[..., None, None, None]
         greens = tf.reduce_sum(waves, axis=2)
         data = data / tf.sqrt(variance)[:, None]
-        turn = turn * _EVEN[:, None]
+        turn = turn * EVEN[:, None]
+        plain = tf.matmul(greens, greens, transpose_b=True)
 
         def together(grams, projections):
             """Turn Gram matrices and projections to common components, and sum them over the receivers."""
             gram = tf.einsum("nrij,nrjk,nrlk->nil", turn, grams, turn)
             return gram, tf.einsum("nrij,nrj->ni", turn, projections)
 
-        # First with white errors alone, for the mean of M at which the columns of C are taken.
-        grams = tf.matmul(greens, greens, transpose_b=True)
-        projections = tf.linalg.matvec(greens, data)
-        *_, mean = solve_posterior(*together(grams, projections))
+        def parts(mean):
+            """Return the traces of P and S (n, receivers, 2, time) of a tensor."""
+            return tf.einsum("nrj,nrwjt->nrwt", tf.einsum("nrij,ni->nrj", turn, mean), waves)
 
-        # The columns U of C: what an error of one standard deviation in time, and in amplitude, adds to P and to S.
-        traces = tf.einsum("nrj,nrwjt->nrwt", tf.einsum("nrij,ni->nrj", turn, mean), waves)
-        inner = (traces[..., 2:] - traces[..., :-2]) / (2.0 * self.frame_step_s)
-        late = timing_sd_s[..., None] * tf.pad(inner, ((0, 0), (0, 0), (0, 0), (1, 1)))
-        loud = log_amplitude_sd[..., None] * traces
-        columns = tf.concat([late, loud], axis=2)
+        term = tf.zeros_like(onset_s)  # in standard deviations
+        mean = None
+        for step in range(_STEPS + 1 if self._terms else 1):
+            moved = self._moved(data, (middle_s + term_sd_s * term) / self.frame_step_s)
+            if mean is None:
+                # First with white errors alone, for the mean of M at which the columns of C are taken.
+                *_, mean = solve_posterior(*together(plain, tf.linalg.matvec(greens, moved)))
+            # The columns U of C: what an error of one standard deviation in time, and in amplitude, adds to P and to S.
+            traces = parts(mean)
+            inner = (traces[..., 2:] - traces[..., :-2]) / (2.0 * self.frame_step_s)
+            slope = tf.pad(inner, ((0, 0), (0, 0), (0, 0), (1, 1)))
+            columns = [timing_sd_s[..., None] * slope, log_amplitude_sd[..., None] * traces]
+            if world.gain_error:
+                columns.append(world.gain_error * tf.reduce_sum(traces, axis=2, keepdims=True))
+            if self._terms:
+                # What is seen is the trace minus slope times the whole term, of which a part has been taken off.
+                columns.append(term_sd_s[..., None, None] * tf.reduce_sum(slope, axis=2, keepdims=True))
+                taken = moved
+                moved = moved - columns[-1][:, :, 0] * term[..., None]
+            columns = tf.concat(columns, axis=2)
 
-        # C = I + U U^T, so C^-1 = I - U K^-1 U^T with K = I + U^T U = L L^T (Woodbury), and |C| = |K|. With the columns
-        # of L^-1 U^T [G d], the products with C^-1 are those with I minus theirs.
-        lower = cholesky_of_unit_plus(tf.matmul(columns, columns, transpose_b=True))
-        across = tf.matmul(columns, tf.concat([greens, data[:, :, None]], axis=2), transpose_b=True)
-        across = tf.stack(solve_lower(lower, tf.unstack(across, axis=2)), axis=2)
-        seen, across = across[..., -1], across[..., :-1]
-        grams = grams - tf.matmul(across, across, transpose_a=True)
-        projections = projections - tf.linalg.matvec(across, seen, transpose_a=True)
+            # C = I + U U^T, so C^-1 = I - U K^-1 U^T with K = I + U^T U = L L^T (Woodbury), and |C| = |K|. With the
+            # columns of L^-1 U^T [G d], the products with C^-1 are those with I minus theirs.
+            crossed = tf.matmul(columns, columns, transpose_b=True)
+            lower = cholesky_of_unit_plus(crossed)
+            across = tf.matmul(columns, tf.concat([greens, moved[:, :, None]], axis=2), transpose_b=True)
+            across = tf.stack(solve_lower(lower, tf.unstack(across, axis=2)), axis=2)
+            seen, across = across[..., -1], across[..., :-1]
+            grams = plain - tf.matmul(across, across, transpose_a=True)
+            projections = tf.linalg.matvec(greens, moved) - tf.linalg.matvec(across, seen, transpose_a=True)
+            if step < _STEPS and self._terms:
+                *_, mean = solve_posterior(*together(grams, projections))
+                residual = moved - tf.reduce_sum(parts(mean), axis=2)
+                *_, amounts = solve_posterior(crossed, tf.linalg.matvec(columns, residual))
+                longest = _LONGEST_S / term_sd_s
+                term = term + tf.clip_by_value(-amounts[..., -1] - term, -longest, longest)
+                term = tf.clip_by_value(term, -_FARTHEST_SD, _FARTHEST_SD)
         log_determinant = tf.add_n([tf.math.log(lower[i][i][..., 0]) for i in range(len(lower))])
         constant = tf.reduce_sum(0.5 * tf.reduce_sum(seen**2, axis=-1) - log_determinant, axis=-1)
-        return *together(grams, projections), constant
+        if self._terms:
+            # Silence is compared with the data, not with what is left of them.
+            constant += 0.5 * tf.reduce_sum(taken**2 - moved**2, axis=(1, 2))
+        if world.velocity_error:
+            # Relative to the box, over which the evidence averages.
+            constant += math.log(2 * CHANGE_SD / math.sqrt(2 * math.pi)) - 0.5 * (change / world.velocity_error) ** 2
+        both = middle_s - onset_s + term_sd_s * term
+        return *together(grams, projections), constant, tf.stack([both, both + s_late], axis=-1)
 
     def draw_tensors(
-        self, coordinates_km: np.ndarray, arguments: Sequence[np.ndarray], rng: np.random.Generator
+        self, points: np.ndarray, arguments: Sequence[np.ndarray], rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return one tensor for each location, drawn from p(M | x, d), and the mean of that, each (n, 6), in N m.
 
         Args:
-            coordinates_km: (n, 3) locations.
+            points: (n, d) locations, and what else is sampled.
             arguments: what `prepare` returned.
             rng: makes the draws.
         """
-        equations = self.normal_equations(tf.constant(coordinates_km, tf.float32), *map(tf.constant, arguments))
+        equations = self.normal_equations(tf.constant(points, tf.float32), *map(tf.constant, arguments))
         gram, projected = (np.asarray(part, np.float64) for part in equations[:2])
         # In float64: there are only as many systems as samples, and no XLA is needed.
         precision = np.eye(6) + gram
@@ -199,36 +302,55 @@ class MechanismLikelihood:
         factor = np.linalg.cholesky(precision)
         normal = rng.normal(size=(*mean.shape, 1))
         drawn = mean + np.linalg.solve(np.swapaxes(factor, -1, -2), normal)[..., 0]
-        unit = float(arguments[2]) * _EVEN.astype(np.float64)
+        unit = float(arguments[2]) * EVEN.astype(np.float64)
         return drawn * unit, mean * unit
 
     def predictive(
         self,
-        coordinates_km: np.ndarray,
+        points: np.ndarray,
         tensors_n_m: np.ndarray,
         traces: np.ndarray,
         noise_sd: np.ndarray,
+        arguments: Sequence[np.ndarray],
         height_km: float | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation, each (receivers, time), of data that samples of the posterior predict.
 
         Args:
-            coordinates_km, tensors_n_m: (n, 3) and (n, 6) samples.
+            points, tensors_n_m: (n, d) and (n, 6) samples.
             traces: (receivers, time) observed.
             noise_sd: (receivers,).
+            arguments: what `prepare` returned.
             height_km: as in `prepare`.
         """
-        error = self.errors(height_km)
-        waves = np.asarray(self.model.waves(np.asarray(coordinates_km, np.float32)))[:, list(self.receivers)]
+        error, v = self.errors(height_km), self.world.velocity_error
+        waves = np.asarray(self.model.waves(np.asarray(points[:, :3], np.float32)))[:, list(self.receivers)]
         parts = np.einsum("nc,nrwct->nrwt", tensors_n_m, waves)
+        if len(self.parameters) > 3 or self._terms:
+            *_, late_s = self.equations_and_terms(tf.constant(points, tf.float32), *map(tf.constant, arguments))
+            n, receivers, _, samples = parts.shape
+            rows = tf.constant(parts.reshape(n, 2 * receivers, samples), tf.float32)
+            peak = tf.reduce_max(tf.abs(rows), axis=-1, keepdims=True)
+            mover = ShiftAndScale(-(samples - 1), samples - 1)
+            shift = tf.reshape(late_s, (n, -1)) / self.model.time_step_s
+            parts = (mover.call(rows / peak, shift, tf.ones_like(shift)) * peak).numpy().reshape(parts.shape)
         drawn, mean = parts.sum(axis=2), parts.mean(axis=0)
         late = error["timing_sd_s"][..., None] * np.gradient(mean, self.model.time_step_s, axis=-1)
-        loud = error["log_amplitude_sd"][..., None] * mean
-        white = np.asarray(noise_sd) ** 2 + (error["shape_error"] * np.abs(traces).max()) ** 2
+        loud = np.hypot(error["log_amplitude_sd"], self.world.gain_error)[..., None] * mean
+        shape = np.hypot(error["shape_error"], SHAPE_PER_VELOCITY * v) * np.abs(traces).max()
         wrong = np.sum(late**2 + loud**2, axis=1)
-        return mean.sum(axis=1), np.sqrt(white[:, None] + wrong + drawn.var(axis=0))
+        return mean.sum(axis=1), np.sqrt((np.asarray(noise_sd) ** 2 + shape**2)[:, None] + wrong + drawn.var(axis=0))
 
-    def _frames(self, coordinates_km: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _shifted(self, frames: tf.Tensor, late_s: tf.Tensor) -> tf.Tensor:
+        """Return frames (n, receivers, 6, time) that are late by so much (n, receivers)."""
+        shape = tf.shape(frames)
+        samples = frames.shape[-1]
+        rows = tf.reshape(frames, (shape[0], shape[1] * shape[2], samples))
+        shift = tf.repeat(late_s / self.frame_step_s, frames.shape[2], axis=1)
+        layer = ShiftAndScale(-(samples - 1), samples - 1)
+        return tf.reshape(layer.call(rows, shift, tf.ones_like(shift)), shape)
+
+    def frames(self, coordinates_km: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return what `model.frames` gives, for the receivers in use."""
         found = self.model.frames(coordinates_km)
         if self.receivers == tuple(range(len(self.model.receivers_km))):
@@ -243,50 +365,17 @@ class MechanismLikelihood:
         return layer.call(tiled, -onset, tf.ones_like(onset))
 
 
-def solve_posterior(gram: tf.Tensor, projected: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Solve (I + A) u = b for many small systems, by an unrolled Cholesky decomposition, which XLA can fuse.
-
-    Args:
-        gram: A (n, d, d), positive semidefinite.
-        projected: b (n, d).
-
-    Returns:
-        b.u (n,), log |I + A| (n,), u (n, d).
-    """
-    size = gram.shape[-1]
-    lower = cholesky_of_unit_plus(gram)
-    half = solve_lower(lower, [projected[..., i, None] for i in range(size)])
-    solution = [half[0]] * size
-    for i in reversed(range(size)):
-        value = half[i]
-        for k in range(i + 1, size):
-            value = value - lower[k][i] * solution[k]
-        solution[i] = value / lower[i][i]
-    quadratic = tf.add_n([value[..., 0] ** 2 for value in half])
-    log_determinant = 2.0 * tf.add_n([tf.math.log(lower[i][i][..., 0]) for i in range(size)])
-    return quadratic, log_determinant, tf.concat(solution, axis=-1)
-
-
-def cholesky_of_unit_plus(gram: tf.Tensor) -> list[list[tf.Tensor]]:
-    """Return the rows of L in I + A = L L^T, each entry (..., 1), for positive semidefinite A (..., d, d)."""
-    lower: list[list[tf.Tensor]] = []
-    for i in range(gram.shape[-1]):
-        row: list[tf.Tensor] = []
-        for j in range(i + 1):
-            value = gram[..., i, j, None] + (1.0 if i == j else 0.0)
-            for k in range(j):
-                value = value - row[k] * (lower[j][k] if j < i else row[k])
-            # A is positive semidefinite, so each pivot of I + A is at least 1; only rounding takes one below.
-            row.append(tf.sqrt(tf.maximum(value, 1.0)) if i == j else value / lower[j][j])
-        lower.append(row)
-    return lower
-
-
-def solve_lower(lower: list[list[tf.Tensor]], rows: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Return the rows (..., n) of L^-1 B, for rows of L with entries (..., 1) and rows of B."""
-    half: list[tf.Tensor] = []
-    for row, value in zip(lower, rows, strict=True):
-        for k, known in enumerate(half):
-            value = value - row[k] * known
-        half.append(value / row[-1])
-    return half
+def _whitening(noise: Noise, every: int, more_variance: np.ndarray) -> np.ndarray:
+    """Return the taps (receivers, order + 1) that whiten the noise once it is thinned, as the data are."""
+    if every > 1:
+        # The low-pass of scipy.signal.resample_poly.
+        low_pass = firwin(20 * every + 1, 1.0 / every, window=("kaiser", 5.0))
+        both = np.correlate(low_pass, low_pass, mode="full")
+        rows = [np.convolve(np.concatenate([row[:0:-1], row]), both) for row in noise.autocovariance]
+        middle = len(rows[0]) // 2
+        lags = np.stack(rows)[:, middle::every][:, : 1 + (noise.autocovariance.shape[1] - 1) // every]
+    else:
+        lags = noise.autocovariance.copy()
+    lags[:, 0] += more_variance
+    samples = None if noise.samples is None else noise.samples // every
+    return np.stack([prediction_error_filter(row, samples) for row in lags])

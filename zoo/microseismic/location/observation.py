@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.microseismic.location.receiver_tables import ReceiverTable
 from zoo.microseismic.physics.coordinates import SAME_POINT_KM, listed
 
 # Relative difference up to which two sampling rates are one: over 2 s, traces at 250 Hz then drift by half a sample.
@@ -27,6 +29,8 @@ class Observation:
         unit: of the traces; None if not stated.
         noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
             traces; None if there are none.
+        table: from which `receivers_km` come; with degrees, they are moved to the emulator's receivers. None: they are
+            those of the earth model.
 
     >>> event = Observation(np.zeros((4, 501)), sampling_rate_hz=250.0, noise_sd=0.5)
     >>> Observation.of(event, noise_sd=1.0).noise_sd
@@ -40,6 +44,7 @@ class Observation:
     source_km: np.ndarray | None = None
     unit: str | None = None
     noise: np.ndarray | None = None
+    table: ReceiverTable | None = None
 
     @classmethod
     def of(
@@ -60,6 +65,7 @@ class Observation:
             receivers_km=own.receivers_km if receivers_km is None else receivers_km,
             noise_sd=own.noise_sd if noise_sd is None else noise_sd,
             noise=own.noise if noise_sd is None else None,
+            table=own.table if receivers_km is None else None,
         )
 
 
@@ -73,6 +79,7 @@ class Matched:
         noise: (receivers, samples) before the event, or None.
         receivers: indices of the emulator's receivers, ascending.
         notes: what was done that the user should know.
+        degrees: turns a point (3,) in km into latitude, longitude and elevation in m; None where that is not known.
     """
 
     traces: np.ndarray
@@ -80,6 +87,14 @@ class Matched:
     noise: np.ndarray | None
     receivers: tuple[int, ...]
     notes: tuple[str, ...]
+    degrees: Callable[[np.ndarray], tuple[float, float, float]] | None = None
+
+    def remarks(self, place_km: np.ndarray) -> tuple[str, ...]:
+        """Return where a place (3,) is in degrees, as a note, if that is known."""
+        if self.degrees is None:
+            return ()
+        latitude, longitude, elevation_m = self.degrees(place_km)
+        return (f"The mean is at latitude {latitude:.5f}, longitude {longitude:.5f}, elevation {elevation_m:.0f} m.",)
 
 
 def match(observation: Observation, model: Any) -> Matched:
@@ -106,7 +121,11 @@ def match(observation: Observation, model: Any) -> Matched:
             f"The traces are in '{observation.unit}' but the emulator gives '{unit}'. Convert the "
             "traces to that unit, or leave their unit out if it is the same under another name."
         )
-    receivers = _match_receivers(observation.receivers_km, len(traces), model)
+    receivers_km, degrees = observation.receivers_km, None
+    if receivers_km is not None and observation.table is not None:
+        shift = observation.table.shift_to(model.receivers_km)
+        receivers_km, degrees = np.asarray(receivers_km) + shift, observation.table.degrees(shift)
+    receivers = _match_receivers(receivers_km, len(traces), model)
     order = np.argsort(receivers)
     notes = []
     if np.any(np.diff(order) < 0):
@@ -126,6 +145,7 @@ def match(observation: Observation, model: Any) -> Matched:
         noise=None if noise is None else np.asarray(noise, np.float64)[order],
         receivers=tuple(int(receivers[index]) for index in order),
         notes=tuple(notes),
+        degrees=degrees,
     )
 
 

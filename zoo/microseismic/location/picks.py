@@ -17,6 +17,7 @@ from zoo.errors import ZooError
 from zoo.microseismic.location.noise import estimate_noise_sd
 from zoo.microseismic.physics.elastic import gaussian_derivative
 
+PICK_SD_S = 0.005  # Spurio Mancini et al. (2021), section 3.3
 PULSE_SIGMA_S = 0.014  # of the marine dataset and of the published traces
 # An arrival must be this much stronger than the noise, which exceeds it by chance less than once in a million samples.
 MIN_SIGNAL_TO_NOISE = 5.0

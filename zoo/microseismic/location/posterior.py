@@ -137,7 +137,8 @@ class Posterior:
         """Return the figures to write, by the names of their files."""
         from zoo.microseismic.figures.location import corner_figure
 
-        return {"corner.png": corner_figure(self.samples.samples, self.source_km)}
+        columns = 4 if "origin_time_s" in self.parameters else 3
+        return {"corner.png": corner_figure(self.samples.samples[:, :columns], self.source_km)}
 
     def write(self, folder: str | os.PathLike) -> Path:
         """Write `samples.npz`, the figures and, last, `summary.json` to a folder; return it.
@@ -185,7 +186,7 @@ def waveform_warnings(
     """Return what speaks against a location by waveforms.
 
     Args:
-        parameters: names, as in `Posterior`.
+        parameters: names, as in `Posterior`; what is sampled beyond them has no edge that matters.
         samples: of the posterior.
         sampler: its box is the prior.
         log_bayes_factor: log evidence of an event minus that of noise alone.
@@ -193,6 +194,8 @@ def waveform_warnings(
     """
     warnings = []
     for index, side, edge in edges_reached(samples, sampler):
+        if index >= len(parameters):
+            continue
         if parameters[index] in AXES:
             warnings.append(
                 f"The posterior reaches the {side} edge of the emulator's training volume, {parameters[index]} = "

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.errors import ZooError
 from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
+from zoo.microseismic.location.picks import PICK_SD_S, Picks
+from zoo.microseismic.location.receiver_tables import ReceiverTable, read_receiver_table
 
-_RECEIVER_COLUMNS = ("station", "x_km", "y_km", "z_km")
+if TYPE_CHECKING:
+    import obspy
+
+# Rates that differ by less, Hz, differ by rounding; so do starts that differ by less than this part of a sample.
+_SAME_RATE, _SAME_START = 1e-3, 1e-3
+_COLUMNS = "station, x_km, y_km, z_km; or station, latitude, longitude, elevation_m"
 
 
 @reader("Copy or write it again.")
@@ -26,7 +33,8 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
             (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
             `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
             each station.
-        receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km.
+        receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km, or station,
+            latitude, longitude, elevation_m: the table from which the emulator's dataset was prepared.
 
     Returns:
         The traces, with whatever the file states about them.
@@ -47,6 +55,59 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
     if zipfile.is_zipfile(path) or path.suffix == ".npz":
         return _read_npz(path)
     return _read_obspy(path, receivers_path)
+
+
+def read_event_picks(
+    path: str | os.PathLike, receivers_path: str | os.PathLike | None
+) -> tuple[Picks, tuple[str, ...]]:
+    """Read the P picks of one event, from whatever `zoo.field.picks.read_picks` reads.
+
+    Args:
+        path: CSV, NonLinLoc's .obs, QuakeML, or a folder of `zoo annotate`.
+        receivers_path: CSV file with the columns station, x_km, y_km, z_km.
+
+    Returns:
+        The picks, in seconds after the start of the second of the first one, with the errors that the file states
+        (`PICK_SD_S` where it states none); and notes.
+
+    Raises:
+        ZooError: a file cannot be read, holds several events, or no pick of a known station.
+    """
+    from zoo.field.picks import read_picks
+
+    if receivers_path is None:
+        raise ZooError(f"{path} holds no receiver coordinates. Add `--receivers` with a CSV of {_COLUMNS}.")
+    receivers_km, table = _read_receivers(Path(receivers_path))
+    if table.projection is not None:
+        raise ZooError(
+            f"{receivers_path} has degrees; travel times need x_km, y_km, z_km in the velocity model, z up from its "
+            "bottom."
+        )
+    found = read_picks(path)
+    notes = list(found.notes)
+    events = np.unique(found.event)
+    if len(events) > 1:
+        raise ZooError(f"{path} holds the picks of {len(events)} events; give one event a file.")
+    p_waves = found.select(found.phase == "P")
+    if len(p_waves) < len(found):
+        notes.append(f"{len(found) - len(p_waves)} picks of S are left out: travel times are those of P.")
+    names = [code.split(".")[-1] if code not in receivers_km else code for code in p_waves.station]
+    unknown = sorted({name for name in names if name not in receivers_km})
+    if unknown:
+        notes.append(f"Picks of stations that are not in the receiver file are left out: {', '.join(unknown)}.")
+    used = {name: names.index(name) for name in dict.fromkeys(names) if name in receivers_km}
+    if not used:
+        raise ZooError(
+            f"No P pick of {path} is of a station of {receivers_path} (it has: {', '.join(receivers_km)}; the picks: "
+            f"{', '.join(unknown) or 'none of P'})."
+        )
+    rows = list(used.values())
+    times_s = p_waves.time_s[rows]
+    stated_s = p_waves.uncertainty_s[rows]
+    sds_s = np.where(np.isfinite(stated_s) & (stated_s > 0), stated_s, PICK_SD_S)
+    return Picks(np.array([receivers_km[name] for name in used]), times_s - np.floor(times_s.min()), sds_s), tuple(
+        notes
+    )
 
 
 def _read_npz(path: Path) -> Observation:
@@ -80,10 +141,9 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
 
     if receivers_path is None:
         raise ZooError(
-            f"{path} holds no receiver coordinates. Add a CSV file with the columns "
-            f"{', '.join(_RECEIVER_COLUMNS)} (`--receivers FILE`)."
+            f"{path} holds no receiver coordinates. Add a CSV file with the columns {_COLUMNS} (`--receivers FILE`)."
         )
-    receivers_km = _read_receivers(Path(receivers_path))
+    receivers_km, table = _read_receivers(Path(receivers_path))
     try:
         stream = obspy.read(str(path)).merge()
     except Exception as error:  # ObsPy's plugins raise whatever the parser of their format raises.
@@ -100,20 +160,48 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         if stations.count(station) > 1:
             channels = ", ".join(t.stats.channel for t in stream if t.stats.station == station)
             raise ZooError(
-                f"Station '{station}' has several traces (channels {channels}); keep the pressure channel only."
+                f"Station '{station}' has several traces (channels {channels}). The simulator and the emulators give "
+                "pressure, not particle velocity, so components of a geophone cannot be used: keep one channel of "
+                "pressure for each station."
             )
         if np.ma.is_masked(trace.data):
             raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
-    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", 1e-6)
-    _check_alike([trace.stats.npts for trace in stream], stations, "numbers of samples", 0)
-    start = stream[0].stats.starttime
-    half_sample_s = 0.5 * stream[0].stats.delta
-    _check_alike([t.stats.starttime - start for t in stream], stations, "start times (s)", half_sample_s)
+    _check_alike([trace.stats.sampling_rate for trace in stream], stations, "sampling rates (Hz)", _SAME_RATE)
     return Observation(
-        traces=np.stack([np.asarray(trace.data, np.float64) for trace in stream]),
+        traces=_together(stream, stations),
         sampling_rate_hz=float(stream[0].stats.sampling_rate),
         receivers_km=np.array([receivers_km[station] for station in stations]),
+        table=table,
     )
+
+
+def _together(stream: obspy.Stream, stations: Sequence[str]) -> np.ndarray:
+    """Return traces (stations, time) on the samples of the latest start, cut to what all have.
+
+    A start between those samples is moved there by a shift of the phase of each frequency.
+    """
+    step_s = stream[0].stats.delta
+    start = max(trace.stats.starttime for trace in stream)
+    rows = []
+    for trace in stream:
+        late = float(start - trace.stats.starttime) / step_s
+        whole = int(np.floor(late + _SAME_START))
+        data = np.asarray(trace.data, np.float64)
+        if whole >= len(data):
+            each = ", ".join(
+                f"{name} {t.stats.starttime} to {t.stats.endtime}" for name, t in zip(stations, stream, strict=True)
+            )
+            raise ZooError(f"The stations have no time in common: {each}. Give the records of one event.")
+        part = late - whole
+        if abs(part) > _SAME_START:
+            frequency = np.fft.rfftfreq(2 * len(data))
+            mirrored = np.concatenate([data, data[::-1]])  # so that the ends do not jump
+            data = np.fft.irfft(np.fft.rfft(mirrored) * np.exp(2j * np.pi * frequency * part), 2 * len(data))[
+                : len(data)
+            ]
+        rows.append(data[whole:])
+    shortest = min(len(row) for row in rows)
+    return np.stack([row[:shortest] for row in rows])
 
 
 def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, tolerance: float) -> None:
@@ -122,23 +210,14 @@ def _check_alike(values: Sequence[float], stations: Sequence[str], what: str, to
         raise ZooError(f"The stations have different {what}: {each}. Cut or resample them alike.")
 
 
-def _read_receivers(path: Path) -> dict[str, tuple[float, float, float]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ZooError(f"Cannot read the receiver file {path} ({error}).") from error
-    columns = ", ".join(_RECEIVER_COLUMNS)
-    receivers_km: dict[str, tuple[float, float, float]] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            station = row["station"].strip()
-            coordinates_km = tuple(float(row[name]) for name in _RECEIVER_COLUMNS[1:])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ZooError(f"Line {number} of {path} does not hold the columns {columns} ({error}).") from error
-        if station in receivers_km:
-            raise ZooError(f"Line {number} of {path} repeats station '{station}'; keep one line for each.")
-        receivers_km[station] = coordinates_km
-    if not receivers_km:
-        raise ZooError(f"{path} lists no receivers; expected a header and lines of {columns}.")
-    return receivers_km
+def _read_receivers(path: Path) -> tuple[dict[str, tuple[float, float, float]], ReceiverTable]:
+    """Return the coordinates of each station, and the table."""
+    table = read_receiver_table(path)
+    if not table.stations:
+        raise ZooError(f"{path} does not name a station in every line; expected the columns {_COLUMNS}.")
+    rows = (tuple(float(value) for value in row) for row in table.coordinates_km)
+    named = dict(zip(table.stations, rows, strict=True))
+    # A station whose network is known is also known by its name, if that is the only one.
+    short = [code.split(".")[-1] for code in table.stations]
+    named |= {name: named[code] for name, code in zip(short, table.stations, strict=True) if short.count(name) == 1}
+    return named, table

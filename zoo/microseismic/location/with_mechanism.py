@@ -6,9 +6,10 @@
     found.write("inverted")
 
 The emulator gives Green's functions, so the moment tensor is integrated out for every location, the location is
-sampled, and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). As in
-`zoo.microseismic.location.by_waveforms`, the origin time is the first sample, the noise is Gaussian (here always
-white), and the prior of the location is uniform over the emulator's training volume.
+sampled, and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). The colour of the
+noise, and errors of the world if they are asked for, are as in `zoo.microseismic.location.by_waveforms`, but that the
+source's pulse is the emulator's. The evidence of double couples and of tensors without volume change is given relative
+to that of any tensor (`zoo.microseismic.location.mechanism_constraints`).
 """
 
 from __future__ import annotations
@@ -20,24 +21,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import registry
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.microseismic.location.cutting import cut
+from zoo.microseismic.location.engine import self_check
+from zoo.microseismic.location.mechanism_constraints import CONSTRAINTS, MIN_EFFECTIVE, Constrained, constrained
 from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood
+from zoo.microseismic.location.mechanism_sampler import MechanismSampler
 from zoo.microseismic.location.noise import stated_noise
 from zoo.microseismic.location.observation import Observation, match
-from zoo.microseismic.location.posterior import AXES, Posterior, waveform_warnings
+from zoo.microseismic.location.posterior import Posterior, waveform_warnings
+from zoo.microseismic.location.world import World, within_record
 from zoo.microseismic.physics import moment_tensor
 from zoo.sampling.cache import cached
 from zoo.sampling.convergence import sample_checked
 from zoo.sampling.samplers import check_seed
-from zoo.sampling.smc import Sampler, Settings
+from zoo.sampling.smc import Settings
 from zoo.serving import need_tensorflow
 
 if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
-# Smaller screens and batches than those of `by_waveforms`: each likelihood costs more time and memory.
-SETTINGS = Settings(screen=16_384, particles=1_024, evidence_draws=2_048, batch=1_024)
+# Smaller screens and batches than those of `by_waveforms`: each likelihood costs more time and memory. Particles and
+# draws are those of `smc`, which takes over where the importance draws are too uneven.
+SETTINGS = Settings(screen=8_192, particles=1_024, evidence_draws=2_048, batch=256)
 # Samples of the posterior whose traces make the predictive band.
 _BAND_SAMPLES = 128
 _UNIT = "Pa"
@@ -59,6 +66,9 @@ class Mechanism(Posterior):
         noise_sd: (receivers,) standard deviation of the noise.
         receivers_km: (receivers, 3) of the receivers used.
         time_step_s: of the traces.
+        constraint: what the tensors are: "full" (anything), "deviatoric" or "double_couple".
+        log_evidence_of: log evidence of each constraint, minus that of the full tensor; positive favours it.
+        world: errors of the world that were allowed.
     """
 
     tensors_n_m: np.ndarray
@@ -72,6 +82,9 @@ class Mechanism(Posterior):
     noise_sd: np.ndarray
     receivers_km: np.ndarray
     time_step_s: float
+    constraint: str
+    log_evidence_of: dict[str, float]
+    world: World
 
     @property
     def mean_tensor_n_m(self) -> np.ndarray:
@@ -119,6 +132,8 @@ class Mechanism(Posterior):
             },
             "nodal_planes": self.nodal_planes(),
             "rotation_spread_deg": np.percentile(self.rotation_spread_deg, [50, 95]),
+            "constraint": self.constraint,
+            "log_evidence_relative_to_full": self.log_evidence_of,
             "prior_scale_n_m": self.prior_scale_n_m,
             "log_bayes_factor_over_noise": self.log_bayes_factor,
             "misfit": self.misfit,
@@ -154,6 +169,8 @@ class Mechanism(Posterior):
             + ", ".join(f"{name.replace('_', ' ')} {v['mean']:.0f} ± {v['sd']:.0f} %" for name, v in types.items()),
             f"strike/dip/rake {planes} degrees; half of the samples are rotated from the mean by less than {half:.0f}, "
             f"95 % by less than {most:.0f}",
+            "log evidence relative to any tensor: "
+            + ", ".join(f"{name.replace('_', ' ')} {value:+.1f}" for name, value in self.log_evidence_of.items()),
             f"log Bayes factor over noise alone {self.log_bayes_factor:.1f}",
             "misfit at each receiver (1 is expected): " + ", ".join(f"{v:.2f}" for v in self.misfit),
             self.convergence.report(),
@@ -173,7 +190,7 @@ class Mechanism(Posterior):
         fit = (self.observed, self.predicted, self.predictive_sd, self.time_step_s, self.receivers_km, _UNIT)
         return super().figures() | {
             "mechanism.png": mechanism_figure(self.tensors_n_m, self.true_tensor_n_m),
-            "traces.png": traces_figure(*fit),
+            "traces.png": traces_figure(*fit, time_of_first_sample="origin_time_s" in self.parameters),
         }
 
 
@@ -186,6 +203,8 @@ def mechanism(
     true_tensor_n_m: np.ndarray | None = None,
     seed: int = 0,
     settings: Settings = SETTINGS,
+    world: World | None = None,
+    constraint: str = "full",
 ) -> Mechanism:
     """Infer the location and the moment tensor of one event from its traces.
 
@@ -193,26 +212,34 @@ def mechanism(
     many events, load the model once.
 
     Args:
-        traces: (receivers, time) in Pa from the origin time on; or an Observation, whose fields are used where the
+        traces: (receivers, time) in Pa; or an Observation, whose fields are used where the
             arguments below are None.
         model: emulator of Green's functions ("microseismic.greens_functions"), or the name or folder of one.
-        noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: that of the observation's
-            noise before the event, if there is some; otherwise its noise_sd; otherwise an estimate from the samples
-            before the arrivals.
+        noise_sd: standard deviation of white noise in Pa, scalar or (receivers,). None: the covariance of the
+            observation's noise before the event, if there is some; otherwise its noise_sd; otherwise an estimate from
+            the samples before the arrivals.
         receivers_km: (receivers, 3); some or all of the emulator's receivers, in any order. None: all of them.
         sampling_rate_hz: compared with the emulator's.
         true_tensor_n_m: (6,) for the figures and the summary, where it is known.
         seed: the same seed gives the same answer.
-        settings: size of each of the two runs of the sampler.
+        settings: `screen` is the number of places that are tried first; the rest is for smc.
+        world: what is not known of the world, and by how much; None: `World.as_simulated()`, for how often the truth is
+            covered with `World()` has not been measured yet. Strength and pulse of the event do not count: the one is
+            the tensor's, the other the emulator's.
+        constraint: what the tensors may be: "full" (anything), "deviatoric" or "double_couple". The evidence of each is
+            given in any case.
 
     Returns:
         The posterior of location and moment tensor.
 
     Raises:
         ZooError: the model answers something else, or the traces do not fit it or cannot be used.
+        UsageError: there is no constraint of that name.
     """
     need_tensorflow("A moment tensor")  # the sampler follows the gradient through the emulator
     check_seed(seed)
+    if constraint not in CONSTRAINTS:
+        raise UsageError(f"There is no constraint {constraint!r}.{did_you_mean(constraint, CONSTRAINTS)}")
     model, _ = registry.model_for(model, "microseismic.greens_functions")
     given = Observation.of(traces, sampling_rate_hz, receivers_km, noise_sd)
     if given.unit and given.unit.strip() != _UNIT:
@@ -222,50 +249,102 @@ def mechanism(
         )
     # The emulator's own unit is Pa per N m, which `match` would compare with that of the traces.
     observation = replace(given, unit=None)
+    world = within_record(world or World.as_simulated(), model)
+    cut_notes: tuple[str, ...] = ()
+    if np.ndim(observation.traces) == 2 and observation.traces.shape[1] > model.samples and world.origin_time_s:
+        observation, _, cut_notes = cut(observation, model)
     matched = match(observation, model)
-    stated, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise, coloured=False)
-    noise_sd = stated.sd
+    noise, noise_notes = stated_noise(matched.traces, matched.noise_sd, matched.noise)
 
-    likelihood, sampler = _compiled(model, matched.receivers, settings)
+    likelihood, sampler = _compiled(model, matched.receivers, settings, world)
     # A first screen with the emulator's average errors tells at what height the event is, hence which errors apply.
-    points, values = sampler.screen(likelihood.prepare(matched.traces, noise_sd), seed)
+    points, values = sampler.screen(likelihood.prepare(matched.traces, noise), seed)
     height_km = float(points[np.argmax(values), 2])
-    arguments = likelihood.prepare(matched.traces, noise_sd, height_km)
-    samples, convergence = sample_checked(sampler, arguments, seed)
+    arguments = likelihood.prepare(matched.traces, noise, height_km)
+    samples = sampler.sample(arguments, seed)
+    convergence = self_check(samples)
+    slowly = ()
+    if not convergence.converged:
+        samples, convergence = sample_checked(sampler, arguments, seed)
+        slowly = ("Sampled by smc: the importance draws were too uneven.",)
     rng = np.random.default_rng([seed, 3])
     tensors, _ = likelihood.draw_tensors(samples.samples, arguments, rng)
+    equations = likelihood.normal_equations(_tensor(samples.samples), *map(_tensor, arguments))
+    others = constrained(*(np.asarray(part, np.float64) for part in equations[:2]), rng)
+    notes = [*cut_notes, *matched.notes, *noise_notes, _said(world), *slowly]
+    evidence = samples.log_evidence
+    if constraint != "full":
+        evidence += others[constraint].log_evidence
+        samples = replace(samples, samples=samples.samples[others[constraint].chosen], log_evidence=evidence)
+        tensors = others[constraint].tensors * float(arguments[2])
+    doubts = [_few(name, one) for name, one in others.items() if one.effective < MIN_EFFECTIVE]
     chosen = rng.integers(len(tensors), size=_BAND_SAMPLES)
     predicted, predictive_sd = likelihood.predictive(
-        samples.samples[chosen], tensors[chosen], matched.traces, noise_sd, height_km
+        samples.samples[chosen], tensors[chosen], matched.traces, noise.sd, arguments, height_km
     )
     misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
+    # The likelihood is relative to silence, so the evidence is the Bayes factor.
+    columns = 4 if world.origin_time_s is not None else 3
+    warnings = waveform_warnings(likelihood.parameters[:columns], samples, sampler, evidence, misfit)
+    if "slowness_change" in likelihood.parameters:
+        samples = replace(samples, samples=samples.samples * ([1.0] * (len(likelihood.parameters) - 1) + [100.0]))
     return Mechanism(
         samples=samples,
         convergence=convergence,
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
-        notes=(*matched.notes, *noise_notes),
-        # The likelihood is relative to silence, so the evidence is the Bayes factor.
-        warnings=tuple(waveform_warnings(AXES, samples, sampler, samples.log_evidence, misfit)),
+        notes=(*notes, *matched.remarks(samples.mean[:3])),
+        warnings=(*warnings, *doubts),
         seed=seed,
+        parameters=tuple(
+            "travel_time_change_percent" if name == "slowness_change" else name for name in likelihood.parameters
+        ),
         tensors_n_m=tensors,
         true_tensor_n_m=None if true_tensor_n_m is None else np.asarray(true_tensor_n_m, np.float64),
         prior_scale_n_m=float(arguments[2]),
-        log_bayes_factor=samples.log_evidence,
+        log_bayes_factor=evidence,
         misfit=misfit,
         observed=matched.traces,
         predicted=predicted,
         predictive_sd=predictive_sd,
-        noise_sd=noise_sd,
+        noise_sd=noise.sd,
         receivers_km=np.asarray(model.receivers_km)[list(matched.receivers)],
         time_step_s=float(model.time_step_s),
+        constraint=constraint,
+        log_evidence_of={name: one.log_evidence for name, one in others.items()},
+        world=world,
     )
 
 
-def _compiled(model: Any, receivers: tuple[int, ...], settings: Settings) -> tuple[MechanismLikelihood, Sampler]:
+def _tensor(part: np.ndarray) -> Any:
+    """Return a float32 tensor."""
+    import tensorflow as tf
+
+    return tf.constant(part, tf.float32)
+
+
+def _few(name: str, one: Constrained) -> str:
+    return (
+        f"The evidence of {name.replace('_', ' ')} tensors comes from {one.effective:.0f} samples of the full one's "
+        "locations only: they lie elsewhere, or the data exclude them."
+    )
+
+
+def _said(world: World) -> str:
+    if not (world.velocity_error or world.clock_error_s or world.gain_error):
+        return "The earth, the clocks and the gains are taken as simulated."
+    return (
+        f"Errors of the world (standard deviations): travel times {100 * world.velocity_error:g} %, clocks "
+        f"{1000 * world.clock_error_s:g} ms, gains {100 * world.gain_error:g} %."
+    )
+
+
+def _compiled(
+    model: Any, receivers: tuple[int, ...], settings: Settings, world: World
+) -> tuple[MechanismLikelihood, MechanismSampler]:
     """Return the likelihood and the sampler of a model, whose compiled loops serve all its events."""
 
-    def make() -> tuple[MechanismLikelihood, Sampler]:
-        likelihood = MechanismLikelihood(model, receivers)
-        return likelihood, Sampler(likelihood, model.lower_km, model.upper_km, settings)
+    def make() -> tuple[MechanismLikelihood, MechanismSampler]:
+        likelihood = MechanismLikelihood(model, receivers, world)
+        return likelihood, MechanismSampler(likelihood, settings)
 
-    return cached(model, ("mechanism", receivers, settings), make)
+    return cached(model, ("mechanism", receivers, settings, world), make)

@@ -4,10 +4,13 @@ Velocity and stress on a staggered grid (Virieux 1986), 8th order in space and 2
 a region with vs = 0: the harmonic mean of mu is exactly zero at every shear node next to it, so sea and rock are
 one grid. All six sides absorb. The scheme is reciprocal to rounding, so one simulation with the source at a receiver
 gives the traces of every source at that receiver (`receiver_gathers`; for moment tensors, `greens_functions`): a
-dataset costs one simulation for each receiver. `zoo.microseismic.physics.simulation.simulate` chooses between these.
+dataset costs one simulation for each receiver. Isotropic sources and receivers may lie between nodes
+(`zoo.microseismic.physics.between_nodes`); sources of any moment tensor lie on them.
+`zoo.microseismic.physics.simulation.simulate` chooses between these.
 
-Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz); z points up. The source is a moment tensor,
-with components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or isotropic:
+Units: m, s, kg/m^3, Pa. Nodes are given by 0-based indices (ix, iy, iz), fractions are between them; z points up. The
+source is a moment tensor, with components in the order of `zoo.microseismic.physics.moment_tensor.COMPONENTS`, or
+isotropic:
 
 - "volume": 1 m^3 is injected at the node. Far away in a fluid, its pressure is density / (4 pi r) times the second
   derivative of the volume: the first derivative of a Gaussian (`gaussian_derivative`).
@@ -22,6 +25,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.microseismic.physics.between_nodes import spread, whole
 from zoo.microseismic.physics.elastic_checks import (
     ABSORBING_CELLS,
     cells_per_wavelength,
@@ -77,8 +81,8 @@ def shot_gather(
 
     Args:
         model: the earth.
-        source_index: (3,) node of the source, 0-based.
-        receivers_index: (n, 3) nodes of the receivers, 0-based.
+        source_index: (3,) node of the source, 0-based, with fractions between nodes.
+        receivers_index: (n, 3) nodes of the receivers, likewise.
         duration_s: time of the last sample, s.
         time_step_s: step of the simulation, s (see `largest_time_step_s`).
         output_every: time steps per sample; samples are at 0, 1, ... times output_every * time_step_s.
@@ -102,22 +106,26 @@ def shot_gather(
     receivers = _checked_nodes(model, receivers_index, "receiver")
     check_simulation(model, time_step_s, sigma_s, absorbing_cells)
     grid = Grid.of(model, absorbing_cells, time_step_s, sigma_s)
-    at = tuple((receivers + grid.pad).T)
+    nodes, weights = spread(receivers)
+    at = tuple(np.moveaxis(nodes + grid.pad, -1, 0))
+    parts, shares = (part[0] for part in spread(source[np.newaxis]))
     if moment_tensor_n_m is not None:
-        strength = time_step_s * np.asarray(moment_tensor_n_m, np.float64).reshape(6)
-        shear_compliance(grid, source[np.newaxis], time_step_s)  # refuses a source that is not in rock
+        if not whole(source):
+            raise ZooError(f"A source of any moment tensor lies on a node; received {source.tolist()}.")
+        strengths = time_step_s * np.asarray(moment_tensor_n_m, np.float64).reshape(1, 6)
+        shear_compliance(grid, parts, time_step_s)  # refuses a source that is not in rock
     elif source_strength == "moment":
-        strength = np.array([1.0, 1, 1, 0, 0, 0]) * (time_step_s * MOMENT_N_M)
+        strengths = np.array([1.0, 1, 1, 0, 0, 0]) * (time_step_s * MOMENT_N_M) * shares[:, np.newaxis]
     else:
-        strength = grid.unit_volume(source)
+        strengths = _unit_volume(grid, parts, shares)
 
     def add(total: np.ndarray, stress: tuple[np.ndarray, ...]) -> None:
         for normal in stress[:3]:
-            total -= normal[at] / 3
+            total -= (normal[at] * weights).sum(axis=-1) / 3
 
     times = {"duration_s": duration_s, "time_step_s": time_step_s, "output_every": output_every}
     pulse = {"sigma_s": sigma_s, "delay_s": delay_s}
-    return _march(grid, source, strength, add, (len(receivers),), **times, **pulse, description=description)
+    return _march(grid, parts, strengths, add, (len(receivers),), **times, **pulse, description=description)
 
 
 def greens_functions(
@@ -142,7 +150,7 @@ def greens_functions(
 
     Args:
         model: the earth.
-        receiver_index: (3,) node of the receiver, 0-based.
+        receiver_index: (3,) node of the receiver, 0-based, with fractions between nodes.
         sources_index: (n, 3) nodes of the sources, 0-based, in rock.
         duration_s, time_step_s, output_every, sigma_s, delay_s, absorbing_cells, description: as in `shot_gather`.
 
@@ -153,8 +161,11 @@ def greens_functions(
     Raises:
         ZooError: as for `shot_gather`.
     """
-    receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")[0]
+    receiver = _checked_nodes(model, np.reshape(receiver_index, (-1, 3)), "receiver")
     sources = _checked_nodes(model, sources_index, "source")
+    if not whole(sources):
+        raise ZooError("Sources of any moment tensor lie on nodes; received fractions of the spacing.")
+    sources = np.rint(sources).astype(np.int64)
     check_simulation(model, time_step_s, sigma_s, absorbing_cells)
     grid = Grid.of(model, absorbing_cells, time_step_s, sigma_s)
     at = tuple((sources + grid.pad).T)
@@ -169,9 +180,9 @@ def greens_functions(
 
     times = {"duration_s": duration_s, "time_step_s": time_step_s, "output_every": output_every}
     pulse = {"sigma_s": sigma_s, "delay_s": delay_s}
-    found = _march(
-        grid, receiver, grid.unit_volume(receiver), add, (len(sources), 6), **times, **pulse, description=description
-    )
+    parts, shares = (part[0] for part in spread(receiver))
+    volume = _unit_volume(grid, parts, shares)
+    found = _march(grid, parts, volume, add, (len(sources), 6), **times, **pulse, description=description)
     # The shear rows are strains already (twice the strain, as Mxy = Myx: the mean of stress / mu over the four edges).
     # The normal rows are stresses: by Hooke's law, strain = (stress - lambda / (3 lambda + 2 mu) trace) / (2 mu).
     part = (lam / (3 * lam + two_mu)).astype(np.float32)[:, np.newaxis, np.newaxis]
@@ -182,8 +193,8 @@ def greens_functions(
 
 def _march(
     grid: Grid,
-    source: np.ndarray,
-    strength: np.ndarray,
+    sources: np.ndarray,
+    strengths: np.ndarray,
     add: Callable[[np.ndarray, tuple[np.ndarray, ...]], None],
     shape_of_record: tuple[int, ...],
     *,
@@ -198,8 +209,8 @@ def _march(
 
     Args:
         grid: the staggered grid.
-        source: (3,) node of the source.
-        strength: (6,) time step times moment tensor.
+        sources: (m, 3) nodes over which the source is spread.
+        strengths: (m, 6) time step times the moment tensor at each.
         add: adds what is recorded of the six stresses to a total of shape `shape_of_record`.
         shape_of_record: without time.
         others: as in `shot_gather`.
@@ -210,15 +221,18 @@ def _march(
     velocity_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2) * 3)
     stress_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2, 0, 1, 0, 2, 1, 2))
     shear_rows = rows_with_shear(grid.shear)
-    centre = tuple(source + grid.pad)
-    # Where the source is added: normal stresses at its node, shear stresses a quarter each at the four edges around it.
-    targets = [
-        (field, centre if edges is None else edges, value if edges is None else value / 4)
-        for field, edges, value in zip(
-            stress, (None, None, None, *edge_nodes(source + grid.pad)), strength, strict=True
-        )
-        if value
-    ]
+    # Where the source is added: normal stresses at its nodes, shear stresses a quarter each at the four edges around.
+    targets = []
+    for source, strength in zip(sources + grid.pad, strengths, strict=True):
+        places = (*[tuple(source)] * 3, *edge_nodes(source))
+        for number, (field, where, value) in enumerate(zip(stress, places, strength, strict=True)):
+            if value:
+                targets.append((field, where, value if number < 3 else value / 4))
+    if len(sources) > 1:
+        # All at once, for each stress.
+        where = tuple((sources + grid.pad).T)
+        targets = [(stress[k], where, strengths[:, k]) for k in range(3)]
+    first, last = sources.min(axis=0) + grid.pad, sources.max(axis=0) + grid.pad
     injected, fade = _injected(time_step_s, sigma_s, 5 * sigma_s if delay_s is None else delay_s)
     injected /= math.prod(grid.model.spacing_m)
 
@@ -229,14 +243,14 @@ def _march(
     with bar(description, steps) as advance:
         for step in range(1, steps + 1):
             # What the waves have not reached yet is still and need not be computed.
-            box = _reached(grid.model, centre, shape, step * time_step_s)
+            box = _reached(grid.model, first, last, shape, step * time_step_s)
             step_velocity(velocity, stress, grid.buoyancy, grid.axes, velocity_memory, box)
             step_stress(
                 velocity, stress, (grid.lam, grid.two_mu), grid.shear, grid.axes, stress_memory, box, shear_rows
             )
             if step <= injected.size:
                 for field, where, value in targets:
-                    field[where] -= np.float32(injected[step - 1] * value)
+                    field[where] -= (injected[step - 1] * value).astype(np.float32)
             # The fading sum over the steps that undoes the difference which was injected; see `_injected`.
             total *= fade
             add(total, stress)
@@ -279,7 +293,7 @@ def receiver_gathers(
 
     Args:
         model: the earth.
-        receiver_index: (3,) node of the receiver, 0-based.
+        receiver_index: (3,) node of the receiver, 0-based, with fractions between nodes.
         sources_index: (n, 3) nodes of the sources, 0-based.
         **options: keyword arguments of `shot_gather`; `source_strength` is that of the n sources.
 
@@ -293,34 +307,42 @@ def receiver_gathers(
     sources = _checked_nodes(model, sources_index, "source")
     pressure = shot_gather(model, receiver, sources, **options)
     if options.get("source_strength", "volume") == "moment":
+        if not (whole(receiver) and whole(sources)):
+            raise ZooError('Sources of strength "moment" lie on nodes, and so do their receivers; "volume" may not.')
+        receiver, sources = np.rint(receiver).astype(int), np.rint(sources).astype(int)
         bulk = model.bulk_modulus_pa
         pressure *= (bulk[tuple(receiver)] / bulk[tuple(sources.T)]).astype(np.float32)[:, None]
     return pressure
 
 
 def _checked_nodes(model: ElasticModel, index: np.ndarray, what: str) -> np.ndarray:
-    """Return the nodes as (n, 3) int64, or say which lies outside the model."""
+    """Return the nodes, or points between them, as (n, 3) float64, or say which lies outside the model."""
     index = np.asarray(index)
-    if index.ndim != 2 or index.shape[1] != 3 or not np.issubdtype(index.dtype, np.integer):
+    if index.ndim != 2 or index.shape[1] != 3 or not np.issubdtype(index.dtype, np.number) or np.iscomplexobj(index):
         raise ZooError(
-            f"Each {what} is a node of the grid, three whole numbers (ix, iy, iz) from 0 on; received an array of "
+            f"Each {what} is a node of the grid, three numbers (ix, iy, iz) from 0 on; received an array of "
             f"shape {index.shape} and type {index.dtype}."
         )
-    outside = ((index < 0) | (index >= np.array(model.shape))).any(axis=1)
+    outside = ~((index >= 0) & (index <= np.array(model.shape) - 1)).all(axis=1)
     if outside.any():
         n = int(outside.argmax())
         raise ZooError(
             f"The {what} number {n}, node {index[n].tolist()}, is outside the model of {model.shape} nodes "
             f"({int(outside.sum())} such nodes in all). Indices start at 0; published ones start at 1."
         )
-    return index.astype(np.int64)
+    return index.astype(np.float64)
 
 
-def _reached(model: ElasticModel, source: tuple, shape: tuple, time_s: float) -> tuple:
+def _unit_volume(grid: Grid, nodes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return time step times moment tensor (m, 6) of 1 m^3 that is injected at nodes (m, 3) by shares (m,)."""
+    return np.stack([weight * grid.unit_volume(node) for node, weight in zip(nodes, weights, strict=True)])
+
+
+def _reached(model: ElasticModel, first: np.ndarray, last: np.ndarray, shape: tuple, time_s: float) -> tuple:
     """Return the part of the grid that waves can have reached: ((i0, i1), (j0, j1), (k0, k1)). The rest is still."""
     distance = float(model.vp_m_s.max()) * time_s
     box = []
-    for centre, n, spacing in zip(source, shape, model.spacing_m, strict=True):
+    for low, high, n, spacing in zip(first, last, shape, model.spacing_m, strict=True):
         cells = math.ceil(distance / spacing) + _MARGIN_CELLS
-        box.append((max(HALO, int(centre) - cells), min(n - HALO, int(centre) + cells + 1)))
+        box.append((max(HALO, int(low) - cells), min(n - HALO, int(high) + cells + 1)))
     return tuple(box)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.microseismic.physics.coordinates import SAME_POINT_KM, checked, listed
+from zoo.microseismic.physics.coordinates import SAME_POINT_KM, checked
 from zoo.microseismic.physics.elastic import greens_functions, largest_time_step_s, receiver_gathers, shot_gather
 from zoo.microseismic.physics.elastic_model import ElasticModel
 
@@ -35,9 +35,10 @@ def simulate(
     marine earth at its full resolution, seconds on a grid that is twice as coarse.
 
     Args:
-        coordinates_km: (n, 3) x, y, z of the sources, km, z up from the bottom of the model; on nodes of its grid.
+        coordinates_km: (n, 3) x, y, z of the sources, km, z up from the bottom of the model; of explosions also
+            between the nodes of its grid.
         model: the earth, e.g. `zoo.microseismic.marine_model()`.
-        receivers_km: (receivers, 3) x, y, z, km; on nodes of the grid.
+        receivers_km: (receivers, 3) x, y, z, km; on nodes of the grid or between them.
         moment_tensors_n_m: (n, 6) xx, yy, zz, xy, xz, yz of each source (x east, y north, z up), N m; the sources are
             in rock. None: explosions that inject 1 m^3.
         duration_s: time of the last sample after the origin, s.
@@ -48,8 +49,8 @@ def simulate(
         (n, receivers, samples) float32 from the origin time on, Pa; for explosions that is Pa per m^3.
 
     Raises:
-        ZooError: a source or a receiver is outside the model or between its nodes, the grid is too coarse for the
-            pulse, there is too little memory, or a moment tensor is not in rock.
+        ZooError: a source or a receiver is outside the model, the grid is too coarse for the pulse, there is too little
+            memory, or a moment tensor is not in rock or between nodes.
 
     Example, a double couple that no sensor is directly above:
 
@@ -61,8 +62,8 @@ def simulate(
     """
     if not (math.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
         raise ZooError(f"sampling_rate_hz is {sampling_rate_hz}; expected a positive number, e.g. 250.")
-    sources = _nodes(coordinates_km, model, "source")
-    receivers = _nodes(receivers_km, model, "receiver")
+    sources = grid_points(coordinates_km, model, "source")
+    receivers = grid_points(receivers_km, model, "receiver")
     interval_s = 1.0 / sampling_rate_hz
     longest_s = min(largest_time_step_s(model), pulse_sigma_s / _STEPS_PER_SIGMA)
     every = math.ceil(interval_s / longest_s * (1 - 1e-9))  # a ratio of 5 up to rounding is 5, not 6
@@ -93,17 +94,22 @@ def simulate(
     return np.stack(traces, axis=1).astype(np.float32)
 
 
-def _nodes(coordinates_km: np.ndarray, model: ElasticModel, what: str) -> np.ndarray:
-    """Return the nodes (n, 3) at coordinates (n, 3), or refuse those that lie between nodes."""
+def grid_points(coordinates_km: np.ndarray, model: ElasticModel, what: str) -> np.ndarray:
+    """Return coordinates (n, 3) in units of the grid's spacing: whole numbers are nodes.
+
+    A point within 1.5 m of a node is the node: coordinates in files are often rounded to a metre.
+
+    Args:
+        coordinates_km: (n, 3) x, y, z, km.
+        model: the earth.
+        what: "source" or "receiver".
+
+    Raises:
+        ZooError: they are not finite numbers of that shape, or one lies outside the model.
+    """
     coordinates_km = checked(coordinates_km, model.extent_km, what)
     spacing_km = np.array(model.spacing_m) / 1000.0
-    nodes = np.rint(coordinates_km / spacing_km).astype(np.int64)
-    distance_km = np.linalg.norm(nodes * spacing_km - coordinates_km, axis=1)
-    if np.any(distance_km > SAME_POINT_KM):
-        worst = distance_km.argmax()
-        raise ZooError(
-            f"The {what} at {listed(coordinates_km[worst])} km lies between the nodes of the grid, which are "
-            f"{listed(1000 * spacing_km)} m apart. Move it to the nearest, {listed(nodes[worst] * spacing_km)} km, or "
-            "take a model with other nodes."
-        )
-    return nodes
+    points = np.clip(coordinates_km / spacing_km, 0, np.array(model.shape) - 1)
+    nodes = np.rint(points)
+    near = np.linalg.norm((nodes - points) * spacing_km, axis=1, keepdims=True) <= SAME_POINT_KM
+    return np.where(near, nodes, points)

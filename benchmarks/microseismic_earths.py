@@ -1,0 +1,138 @@
+"""A field of one's own and earths that differ from it, really simulated, for `microseismic_world.py`.
+
+    python benchmarks/microseismic_earths.py
+
+prepares the dataset of the field, trains `nn_direct_emulator` on it, and simulates the events in every earth, once;
+what is there is not made again. It lies in the folder of ZOO_WORLD, or in ~/.cache/seismic-zoo/world.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+SPACING_M = (20.0, 20.0, 20.0)
+SHAPE = (41, 41, 61)
+# Depth below the sea's surface, vp, vs, density: water over rock that gets faster.
+LAYERS = ((0, 1480, 0, 1020), (200, 1800, 700, 2000), (350, 2300, 1100, 2150), (600, 2800, 1450, 2250),
+          (900, 3300, 1800, 2350))  # fmt: skip
+RECEIVERS_KM = np.array([[0.2, 0.2, 1.0], [0.6, 0.2, 1.0], [0.2, 0.6, 1.0], [0.6, 0.6, 1.0]])
+PULSE_SIGMA_S = 0.028  # of the emulator's dataset
+SHORT_SIGMA_S = 0.7 * PULSE_SIGMA_S  # of the simulated events: longer pulses follow exactly, by convolution
+DURATION_S, RATE_HZ, EVENTS, SEED = 1.4, 250.0, 40, 2026
+CORRELATION_M = 200.0  # of the smooth random earths
+# name -> (relative change of all speeds, relative sd of a smooth random change, its seed)
+EARTHS = {
+    "true": (0.0, 0.0, 0),
+    "3 % faster": (0.03, 0.0, 0),
+    "4 % random": (0.0, 0.04, 1),
+    "1.5 % faster, 2 % random": (0.015, 0.02, 3),
+    "1 % faster": (0.01, 0.0, 0),
+    "5 % faster": (0.05, 0.0, 0),
+}
+
+
+def folder() -> Path:
+    """Return where the simulations are kept."""
+    place = Path(os.environ.get("ZOO_WORLD") or Path.home() / ".cache" / "seismic-zoo" / "world")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def earth(faster: float = 0.0, random_sd: float = 0.0, seed: int = 0):
+    """Return the field's earth with all speeds of the rock changed."""
+    from zoo.microseismic.physics.elastic_model import ElasticModel
+
+    depth_m = (SHAPE[2] - 1 - np.arange(SHAPE[2])) * SPACING_M[2]
+    tops = np.array([layer[0] for layer in LAYERS])
+    # A node on an interface belongs to the layer above: the receivers are in the water.
+    layer = np.maximum(np.searchsorted(tops, depth_m, side="left") - 1, 0)
+    vp, vs, density = (
+        np.broadcast_to(np.array([row[k] for row in LAYERS], float)[layer], SHAPE).copy() for k in (1, 2, 3)
+    )
+    factor = np.where(vs > 0, 1.0 + faster, 1.0)
+    if random_sd:
+        factor = factor + np.where(vs > 0, random_sd * smooth_field(seed), 0.0)
+    return ElasticModel(vp * factor, vs * factor, density, SPACING_M)
+
+
+def smooth_field(seed: int) -> np.ndarray:
+    """Return a Gaussian random field of unit variance on the nodes, by plane waves."""
+    random = np.random.default_rng(seed)
+    wave = random.normal(0, 1 / CORRELATION_M, (3, 500))
+    axes = [np.arange(n) * d for n, d in zip(SHAPE, SPACING_M, strict=True)]
+    phase = [np.exp(1j * np.outer(axis, k)) for axis, k in zip(axes, wave, strict=True)]
+    start = np.exp(1j * random.uniform(0, 2 * np.pi, 500))
+    return np.einsum("xw,yw,zw,w->xyz", *phase, start, optimize=True).real * np.sqrt(2 / 500)
+
+
+def places_km() -> np.ndarray:
+    """Return the events (n, 3), on nodes, where the emulator's sources lie."""
+    from zoo.microseismic.physics.design import latin_hypercube, source_box
+
+    nodes = latin_hypercube(EVENTS, *source_box(earth()), seed=SEED)
+    return nodes * np.array(SPACING_M) / 1000.0
+
+
+def events(name: str) -> np.ndarray:
+    """Return the traces (events, receivers, samples) of an earth with the short pulse, simulated once."""
+    from zoo.files import atomic_path
+    from zoo.microseismic.physics.simulation import simulate
+
+    stem = name.replace(" ", "_").replace("%", "percent").replace(",", "")
+    parts = []
+    for number, receiver in enumerate(RECEIVERS_KM):
+        path = folder() / f"{stem}-{number}.npy"
+        if not path.exists():
+            traces = simulate(
+                places_km(), earth(*EARTHS[name]), receiver[np.newaxis], duration_s=DURATION_S,
+                sampling_rate_hz=RATE_HZ, pulse_sigma_s=SHORT_SIGMA_S,
+            )  # fmt: skip
+            with atomic_path(path) as temporary, open(temporary, "wb") as file:
+                np.save(file, traces)
+        parts.append(np.load(path))
+    return np.concatenate(parts, axis=1)
+
+
+def with_pulse(traces: np.ndarray, ratio: float) -> np.ndarray:
+    """Return traces of the pulse of `ratio` times the emulator's sigma, of the same volume, from those of the short.
+
+    The derivative of a Gaussian convolved with a Gaussian is that of a wider one, so this is exact.
+    """
+    sigma_s = ratio * PULSE_SIGMA_S
+    samples = traces.shape[-1]
+    frequency = np.fft.rfftfreq(2 * samples, 1 / RATE_HZ)
+    wider = np.exp(-0.5 * (2 * np.pi * frequency) ** 2 * max(sigma_s**2 - SHORT_SIGMA_S**2, 0.0))
+    later = np.exp(-2j * np.pi * frequency * 5 * (sigma_s - SHORT_SIGMA_S))  # the pulse's zero is five sigma late
+    return np.fft.irfft(np.fft.rfft(traces, 2 * samples) * wider * later, 2 * samples)[..., :samples]
+
+
+def emulator(recipe: str = "nn_direct_emulator") -> Path:
+    """Return the folder of an emulator of the field, trained once by the zoo's own commands."""
+    from zoo.microseismic.physics.elastic_model import write_model
+
+    place = folder()
+    trained = place / f"{recipe}.world"
+    if trained.exists():
+        return trained
+    write_model(earth(), place / "earth.npz")
+    rows = "\n".join(",".join(map(str, row)) for row in RECEIVERS_KM)
+    (place / "receivers.csv").write_text(f"x_km,y_km,z_km\n{rows}\n")
+    data = ["--data-dir", str(place / "data")]
+    settings = [f"velocity_model={place / 'earth.npz'}", f"receivers={place / 'receivers.csv'}", "sources=2400",
+                f"duration_s={DURATION_S}", f"pulse_sigma_s={PULSE_SIGMA_S}"]  # fmt: skip
+    run = [sys.executable, "-m", "zoo.cli"]
+    subprocess.run([*run, "prepare", "microseismic/world", *data, "--set", *settings], check=True)
+    train = ["train", recipe, *data, "--set", "dataset=microseismic/world", "--out", str(trained)]
+    subprocess.run([*run, *train], check=True)
+    return trained
+
+
+if __name__ == "__main__":
+    emulator()
+    for which in EARTHS:
+        print(which, events(which).shape, flush=True)
