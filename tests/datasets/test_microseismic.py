@@ -119,6 +119,7 @@ def test_damaged_files_are_refused_by_name(published_files, tmp_path, damage, me
         datasets.arrays(PUBLISHED, "train", tmp_path / "data")
 
 
+@pytest.mark.slow  # one of 60 CPU-seconds; those of a field of one's own are as real
 def test_the_small_marine_dataset(small_dataset):
     train = datasets.arrays("microseismic/marine_small", "train", small_dataset)
     assert train["traces"].shape == (200, 1, 501) and np.isfinite(train["traces"]).all()

@@ -137,9 +137,9 @@ def test_a_dataset_is_prepared_in_the_end(stride, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_training_killed_at_random_ends_in_the_same_weights(tmp_path, small_dataset):
-    command = [sys.executable, "-m", "zoo.cli", "train", "nn_direct_emulator", "--smoke", "--data-dir"]
-    command += [str(small_dataset), "--set", "dataset=microseismic/marine_small", "epochs=40", "--out"]
+def test_a_training_killed_at_random_ends_in_the_same_weights(tmp_path, dispersion_dataset):
+    command = [sys.executable, "-m", "zoo.cli", "train", "shallow_crust", "--smoke", "--data-dir"]
+    command += [str(dispersion_dataset), "--set", "epochs=40", "--out"]
     start = time.monotonic()
     subprocess.run([*command, str(tmp_path / "whole")], check=True)
     whole_s, rng, kills = time.monotonic() - start, np.random.default_rng(0), 0

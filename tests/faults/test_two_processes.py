@@ -94,7 +94,7 @@ def test_a_training_goes_on_with_its_own_state_alone(tmp_path, key, value):
 
 
 @pytest.mark.slow
-def test_one_folder_trained_into_by_two(tmp_path, small_dataset):
+def test_one_folder_trained_into_by_two(tmp_path, dispersion_dataset):
     # In processes of their own from the start: TensorFlow's threads do not survive a fork.
 
     command = [
@@ -102,12 +102,12 @@ def test_one_folder_trained_into_by_two(tmp_path, small_dataset):
         "-m",
         "zoo.cli",
         "train",
-        "nn_direct_emulator",
+        "shallow_crust",
         "--smoke",
         "--out",
         str(tmp_path / "out"),
     ]
-    command += ["--set", "dataset=microseismic/marine_small", "--data-dir", str(small_dataset)]
+    command += ["--data-dir", str(dispersion_dataset)]
     both = [subprocess.Popen(command) for _ in range(2)]
     assert [each.wait() for each in both] == [0, 0]
     zoo.load(tmp_path / "out")

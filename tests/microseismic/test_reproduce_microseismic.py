@@ -26,6 +26,7 @@ def test_table_1_quotes_the_card_where_the_traces_are_not_prepared(tmp_path):
     assert (tmp_path / "out" / "microseismic-table-1.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_table_1_trains_when_asked(tmp_path, small_dataset, capsys):
     settings = {"methods": "nn_direct_emulator", "epochs": 2}
     arguments = {"quick": True, "data_dir": small_dataset, "settings": settings, "train": True}
