@@ -204,6 +204,7 @@ def test_an_unknown_wavelet_is_solved_for_as_the_model_changes(small):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"damping": 0.0},
         {"amplitudes": "per-trace"},
         {"amplitudes": "per-shot"},
         {"misfit": "envelope", "amplitudes": "per-trace"},
