@@ -1,11 +1,11 @@
 """Inversions and records of data that the project did not make, beside their targets.
 
-    ZOO_REAL_CASES=FOLDER python benchmarks/fwi_cases.py [--only inversions|records|cost]
+    ZOO_REAL_CASES=FOLDER python benchmarks/fwi_cases.py [--only inversions|density|records|cost]
 
 `fwi/fine_offgrid.npz` there holds shots that deepwave simulated on a grid of 5 m, sources and receivers half a cell off
 the nodes of the 20 m on which they are inverted. Its earth with density is simulated here, by other equations than the
-project's (pressure and particle velocity on staggered grids of 10 m); the first row of the second table says how near
-these come to deepwave's records where density is constant.
+project's (pressure and particle velocity on staggered grids of 10 m). `--only density` says how near these come to
+deepwave's records where density is constant: within 20 %, which is too far and not understood.
 """
 
 from __future__ import annotations
@@ -84,9 +84,13 @@ def with_density(shots: Shots, true: VelocityModel, power: float) -> Shots:
     return replace(shots, traces=traces)
 
 
-def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Return the relative error of traces, but for one factor."""
-    return relative_error(found * (np.vdot(found, wanted) / np.vdot(found, found)), wanted)
+def error_but_for_a_wavelet(found: np.ndarray, wanted: np.ndarray) -> float:
+    """Return the relative error of traces (n, T), but for one filter: that of wavelets, which are solved for."""
+    size = 2 * found.shape[1]
+    made, asked = (np.fft.rfft(traces, size, axis=1) for traces in (found, wanted))
+    power = np.sum(np.abs(made) ** 2, axis=0)
+    turned = made * np.sum(np.conj(made) * asked, axis=0) / (power + 1e-6 * power.max())
+    return relative_error(np.fft.irfft(turned, size, axis=1)[:, : found.shape[1]], wanted)
 
 
 def inversions(folder: Path) -> None:
@@ -99,7 +103,8 @@ def inversions(folder: Path) -> None:
     known = f"ricker:{PEAK_HZ:g}"
     muted = {"mute_m": 150.0}
     cases = [
-        ("as given, offsets from 150 m", "<= 0.65", given, known, muted),
+        ("as given", "<= 0.65", given, known, muted),
+        ("the same, damping=0.05", "", given, known, {**muted, "damping": 0.05}),
         ("wavelet 1.8 times too strong", "as with the right one, within 0.02", given, strong, muted),
         (
             "as point sources record, point_source=true",
@@ -108,8 +113,7 @@ def inversions(folder: Path) -> None:
             known,
             {**muted, "point_source": True},
         ),
-        ("Gardner's density, 20 % noise, wavelet unknown", "<= 0.70, top 200 m <= 40 m/s", dense, None, {}),
-        ("the same, low frequencies first (bands_hz=4)", "", dense, None, {"bands_hz": "4"}),
+        ("Gardner's density, 20 % noise, wavelet unknown", "<= 0.70, top 200 m <= 40 m/s", dense, None, muted),
     ]
     rows = []
     for name, target, shots, wavelet, changes in cases:
@@ -124,20 +128,31 @@ def inversions(folder: Path) -> None:
         spent = time.process_time() - began
         rows.append([name, f"{after / before:.3f}", f"{shallow:.0f}", warned, target, f"{spent:.0f}"])
         print(*rows[-1], flush=True)
-    header = ["shots, 40 iterations", "RMSE over the start's", "top 200 m, m/s", "warnings", "target", "CPU-s"]
+    header = [
+        "shots, 40 iterations, mute_m=150",
+        "RMSE over the start's",
+        "top 200 m, m/s",
+        "warnings",
+        "target",
+        "CPU-s",
+    ]
     print_table("Inversions of shots that the project did not make", header, rows)
-    plain = scaled_error(with_density(given, true, 0.0).traces, given.traces)
-    print_table(
-        "The simulation with density",
-        ["what", "measured"],
-        [
-            ["records with constant density against deepwave's, error", f"{100 * plain:.1f} %"],
-            [
-                "records with Gardner's density against those without, difference",
-                f"{100 * scaled_error(with_density(given, true, 0.25).traces, given.traces):.0f} %",
-            ],
-        ],
-    )
+
+
+def density(folder: Path) -> None:
+    """Compare the simulation with density to deepwave's records, where density is constant, and say what it changes."""
+    given, true = read_shots(folder / "fine_offgrid.npz"), read_velocity_model(folder / "true20.npz")
+    plain, dense = (with_density(given, true, power).traces for power in (0.0, 0.25))
+    far = np.abs(given.source_x_m - given.receiver_x_m) >= 150.0
+    rows = []
+    for name, found, wanted in (
+        ("constant density here against deepwave's", plain, given.traces),
+        ("Gardner's density here against a constant one here", dense, plain),
+    ):
+        errors = (error_but_for_a_wavelet(found[part], wanted[part]) for part in (slice(None), far))
+        rows.append([name, *(f"{100 * error:.1f} %" for error in errors)])
+    header = ["records, difference but for one wavelet", "all", "offsets from 150 m"]
+    print_table("The simulation with density", header, rows)
 
 
 def records() -> None:
@@ -203,12 +218,13 @@ def cost() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=("inversions", "records", "cost"))
+    parser.add_argument("--only", choices=("inversions", "density", "records", "cost"))
     asked = parser.parse_args()
-    if asked.only in (None, "inversions"):
-        if "ZOO_REAL_CASES" not in os.environ:
-            raise SystemExit("Set ZOO_REAL_CASES to the folder of cases, which has fwi/fine_offgrid.npz.")
-        inversions(Path(os.environ["ZOO_REAL_CASES"]) / "fwi")
+    for name, measure in (("inversions", inversions), ("density", density)):
+        if asked.only == name or (asked.only is None and measure is inversions):
+            if "ZOO_REAL_CASES" not in os.environ:
+                raise SystemExit("Set ZOO_REAL_CASES to the folder of cases, which has fwi/fine_offgrid.npz.")
+            measure(Path(os.environ["ZOO_REAL_CASES"]) / "fwi")
     if asked.only in (None, "records"):
         records()
     if asked.only in (None, "cost"):
