@@ -172,6 +172,13 @@ def test_shots_on_receivers_of_their_own_are_the_same_survey():
     assert own.weights.sum() == 23 and own.weights[1].sum() == 3
 
 
+def _undrawn(*arguments, **options):
+    """An inversion without its figures, which take longer than two iterations; those of a streamed one are drawn."""
+    with pytest.MonkeyPatch.context() as quiet:
+        quiet.setattr("zoo.fwi.inversion.result.Inversion._draw", lambda *_: None)
+        return invert(*arguments, **options)
+
+
 def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, monkeypatch):
     """Gradients of parts, accumulated, are that of all shots at once."""
     velocity = _line(tmp_path / "line.sgy")
@@ -179,7 +186,7 @@ def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, mon
     some = {"windows_s": (0.25,), "mute_early": True, "mute_m": 20.0, "wavelet_per_shot": True}
     settings = Settings(iterations=2, bands_hz=(20.0,), learning_rate=20.0, total_variation=0.01, **some)
     run = {"corner_m": (3e5, 5e6), "wavelet": "ricker:12", "settings": settings, "aperture_m": 150.0}
-    held = invert(tmp_path / "line.sgy", start, tmp_path / "held", **run)
+    held = _undrawn(tmp_path / "line.sgy", start, tmp_path / "held", **run)
     monkeypatch.setattr("zoo.fwi.inversion.gather.MOST_HELD_BYTES", 1000)
     monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 4 * 400 * 16)
     streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed", **run)
@@ -195,9 +202,9 @@ def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, mon
     monkeypatch.setattr("zoo.fwi.inversion.streaming._PART_BYTES", 4 * 400 * 16 * 12)
     solved = {"point_source": True, "time_dispersion": True, "wavelet_every": 1}
     run |= {"wavelet": None, "settings": Settings(iterations=1, learning_rate=20.0, **solved)}
-    streamed = invert(tmp_path / "line.sgy", start, tmp_path / "streamed2", **run)
+    streamed = _undrawn(tmp_path / "line.sgy", start, tmp_path / "streamed2", **run)
     monkeypatch.undo()
-    held = invert(tmp_path / "line.sgy", start, tmp_path / "held2", **run)
+    held = _undrawn(tmp_path / "line.sgy", start, tmp_path / "held2", **run)
     assert isinstance(streamed.survey.observed, Observed) and isinstance(held.survey.observed, np.ndarray)
     np.testing.assert_allclose(streamed.misfits, held.misfits, rtol=1e-4)
     np.testing.assert_allclose(streamed.checks.shared, held.checks.shared, rtol=1e-3)

@@ -8,14 +8,14 @@ import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.fwi.inversion import scipy_fit as fwi_scipy
-from zoo.fwi.inversion.optimizers import BiasCorrectedMomentum, optimizer
+from zoo.fwi.inversion.optimizers import BiasCorrectedMomentum, DampedAdam, optimizer
 from zoo.fwi.settings import GRADIENT_OPTIMIZERS, OPTIMIZERS, SCIPY_OPTIMIZERS
 
 
 def steps(name, gradients, learning_rate=2.0):
     """Apply gradients, each (2,), to zeros; return what the variable was after each."""
     variable = keras.Variable(np.zeros(2, np.float32))
-    chosen = optimizer(name, learning_rate)
+    chosen = optimizer(name, learning_rate) if isinstance(name, str) else name
     found = []
     for gradient in gradients:
         chosen.apply([keras.ops.convert_to_tensor(gradient)], [variable])
@@ -45,6 +45,17 @@ def test_adaptive_methods_begin_at_zero_and_ignore_the_size_of_gradients():
     np.testing.assert_allclose(steps("rmsprop", GRADIENTS[:1])[0], [-2 / np.sqrt(0.1), 2 / np.sqrt(0.1)], rtol=1e-2)
     # A cell that no wave reaches stays.
     assert all((steps(name, 0 * GRADIENTS) == 0).all() for name in GRADIENT_OPTIMIZERS)
+
+
+def test_damping_holds_back_the_steps_of_small_gradients_alone():
+    np.testing.assert_allclose(steps("adam", GRADIENTS), steps(DampedAdam(2.0, 0.0), GRADIENTS), rtol=1e-3)
+    found = steps(DampedAdam(2.0, 0.2), GRADIENTS)
+    assert -found[0, 0] == pytest.approx(2 / (1 + 0.2 * np.sqrt(0.5)), rel=1e-3)
+    assert found[0, 1] == pytest.approx(2 * 3e-3 / (3e-3 + 0.2 * np.sqrt(0.5)), rel=1e-3)
+    # Whatever the unit of the gradients.
+    np.testing.assert_allclose(steps(DampedAdam(2.0, 0.2), 1e-3 * GRADIENTS), found, rtol=1e-3)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(DampedAdam(30.0, 0.4)))
+    assert again.damping == 0.4 and isinstance(optimizer("adam", 1.0, 0.4), DampedAdam)
 
 
 def test_names():

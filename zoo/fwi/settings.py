@@ -23,6 +23,13 @@ SETTINGS = {
         unit="m/s",
         low=0.0,
     ),
+    "damping": Setting(
+        0.2,
+        "what adam's steps are held back by where the gradient is small, as part of its rms over the grid; 0: Adam as "
+        "it is",
+        "ours: benchmarks/fwi_reality.py",
+        low=0.0,
+    ),
     "iterations": Setting(
         100,
         "gradients of all shots, in all stages together; for cg, l-bfgs-b and tnc evaluations of misfit and gradient",

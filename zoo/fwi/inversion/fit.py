@@ -42,6 +42,7 @@ class Settings:
 
     optimizer: str = SETTINGS["optimizer"].default
     learning_rate: float = SETTINGS["learning_rate"].default
+    damping: float = SETTINGS["damping"].default
     iterations: int = SETTINGS["iterations"].default
     misfit: str = SETTINGS["misfit"].default
     batch_size: int | None = SETTINGS["batch_size"].default
@@ -156,7 +157,7 @@ def fit_velocity(
     from zoo.fwi.inversion import optimizers as fwi_optimizers
     from zoo.fwi.inversion.source import SourceSolver
     from zoo.fwi.inversion.state import InversionState
-    from zoo.fwi.inversion.wavelet import peak_of
+    from zoo.fwi.inversion.wavelet import nearness, peak_of
     from zoo.fwi.inversion.windows import first_arrivals, of_stage
     from zoo.fwi.models.inversion import WaveInversion, siren
     from zoo.fwi.models.wave_apertures import waves_of
@@ -186,7 +187,8 @@ def fit_velocity(
     if settings.optimizer in SCIPY_OPTIMIZERS and every:
         every = settings.iterations  # once a stage: they compare misfits
     peak_hz = None if wavelet_known else peak_of(survey, start, settings.order)
-    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, amplitudes == "per-trace")
+    counts = None if wavelet_known else nearness(survey, start.spacing_m)
+    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, amplitudes == "per-trace", counts)
     arrivals = None
     if settings.windows_s or settings.mute_early:
         parted = (model.traces(start.velocity_m_s, shots=some) for some in stretches(survey))
@@ -203,7 +205,7 @@ def fit_velocity(
         if number < state.stage:
             continue
         # An optimizer of its own for each stage: what it remembers of gradients is in the units of the stage before.
-        optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate)
+        optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate, settings.damping)
         if count > 1:
             optimizer.gradient_accumulation_steps = count
         model.compile(optimizer, fwi_misfits.misfit(settings.misfit, amplitudes), jit_compile=False)
@@ -216,7 +218,9 @@ def fit_velocity(
             model.variation = settings.total_variation * _largest_misfit(settings.misfit, filtered)
         while first < iterations:
             if every and first % every == 0:
-                model.wavelet.assign(solver.solved(model, part))
+                # Muted traces tell most of a wavelet that is not known: the nearest, where no model is in its shape.
+                heard = part if wavelet_known else replace(part, weights=survey.weights)
+                model.wavelet.assign(solver.solved(model, heard))
             last = min(iterations, first + every - first % every) if every else iterations
             pulses = replace(part, wavelet=np.asarray(model.wavelet), observed=None)
             pulses = (pulses.low_passed(corner_hz) if corner_hz else pulses).wavelet / np.float32(rms)

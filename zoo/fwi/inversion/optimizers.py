@@ -10,6 +10,7 @@ from zoo.fwi.inversion.scipy_fit import ScipyMinimizer
 from zoo.fwi.settings import OPTIMIZERS, SCIPY_OPTIMIZERS
 
 _EPSILON = 1e-8  # appendix B
+_MEAN_KEPT, _SQUARE_KEPT = 0.9, 0.999  # of Adam's running means, in each step
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -45,7 +46,46 @@ class BiasCorrectedMomentum(keras.optimizers.Optimizer):
         return {**super().get_config(), "beta": self.beta}
 
 
-def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+@keras.saving.register_keras_serializable(package="zoo")
+class DampedAdam(keras.optimizers.Optimizer):
+    """Adam (Kingma & Ba 2015; Sun et al., algorithm 5) that leaves alone what the data hardly tell of.
+
+    Adam steps alike far in each cell, however small its gradient: where waves hardly come it turns the rounding and the
+    noise of the gradient into velocities. Here the root of the mean square of a cell's gradients is held from below,
+    by a part of that of all cells, so that steps fall with the illumination.
+
+    Args:
+        learning_rate: in m/s.
+        damping: that part; 0 is Adam.
+    """
+
+    def __init__(self, learning_rate=40.0, damping: float = 0.2, name: str = "damped_adam", **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.damping = damping
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.means = [self.add_variable_from_reference(variable, "mean") for variable in variables]
+        self.squares = [self.add_variable_from_reference(variable, "square") for variable in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index, kind = self._get_variable_index(variable), variable.dtype
+        mean, square = self.means[index], self.squares[index]
+        gradient, rate = ops.cast(gradient, kind), ops.cast(learning_rate, kind)
+        step = ops.cast(self.iterations + 1, kind)
+        self.assign(mean, _MEAN_KEPT * mean + (1 - _MEAN_KEPT) * gradient)
+        self.assign(square, _SQUARE_KEPT * square + (1 - _SQUARE_KEPT) * ops.square(gradient))
+        power = square / (1 - ops.power(ops.cast(_SQUARE_KEPT, kind), step))
+        size = ops.sqrt(power) + self.damping * ops.sqrt(ops.mean(power)) + _EPSILON
+        self.assign_sub(variable, rate * mean / (1 - ops.power(ops.cast(_MEAN_KEPT, kind), step)) / size)
+
+    def get_config(self):
+        return {**super().get_config(), "damping": self.damping}
+
+
+def optimizer(name: str, learning_rate: float, damping: float = 0.0) -> keras.optimizers.Optimizer:
     """Return a new optimizer with the settings of appendix B.
 
     Args:
@@ -53,6 +93,7 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
             (`zoo.fwi.inversion.scipy_fit`).
         learning_rate: in m/s per update for Adagrad, RMSprop and Adam, in m/s per unit of gradient for gd and
             momentum; cg, l-bfgs-b and tnc take none.
+        damping: of `DampedAdam`; 0: Adam as it is. Other optimizers take none.
 
     Raises:
         UsageError: another name.
@@ -62,6 +103,8 @@ def optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
     if name in SCIPY_OPTIMIZERS:
         return ScipyMinimizer(name)
     learning_rate = float(learning_rate)  # Keras takes no whole numbers
+    if name == "adam" and damping:
+        return DampedAdam(learning_rate, damping)
     makers = {
         "gd": lambda: keras.optimizers.SGD(learning_rate),
         "momentum": lambda: BiasCorrectedMomentum(learning_rate),

@@ -9,7 +9,7 @@ import numpy as np
 
 from zoo.fwi.inversion.streaming import spread_shots, stretches
 from zoo.fwi.inversion.survey import Survey
-from zoo.fwi.inversion.wavelet import best_wavelet, fading
+from zoo.fwi.inversion.wavelet import best_wavelet, fading, levelled
 from zoo.fwi.physics import acoustic
 
 if TYPE_CHECKING:
@@ -28,12 +28,15 @@ class SourceSolver:
         peak_hz: peak of the Ricker wavelet that the wavelet is sought around; None: its shape is known and its
             amplitude sought.
         per_shot: one for each shot, or one for all.
-        per_trace: traces count alike, whatever their amplitudes.
+        per_trace: amplitudes of traces are not trusted: where the amplitude is sought they count alike, where the
+            wavelet is, each as large as the model predicts it.
+        counts: (S, R) what traces count where the wavelet is sought (`zoo.fwi.inversion.wavelet.nearness`).
     """
 
     peak_hz: float | None
     per_shot: bool = False
     per_trace: bool = False
+    counts: np.ndarray | None = None
 
     def solved(self, model: WaveInversion, survey: Survey) -> np.ndarray:
         """Return the wavelet (S, T) float32 that explains a survey's weighted data best in the model.
@@ -46,8 +49,12 @@ class SourceSolver:
         found = np.empty_like(given)
         for shots in stretches(survey) if self.per_shot else [spread_shots(survey)]:
             mask = survey.mask(shots)
+            if self.counts is not None:
+                mask = mask * self.counts[shots][:, None].astype(np.float32)
             predicted, observed = model.traces(wavelet=given, shots=shots) * mask, survey.observed[shots] * mask
-            if self.per_trace:
+            if self.per_trace and self.peak_hz is not None:
+                observed = levelled(observed, predicted)
+            elif self.per_trace:
                 size = np.sqrt(np.sum(np.square(observed, dtype=np.float64), axis=1, keepdims=True))
                 scale = (1 / np.where(size > 0, size, np.inf)).astype(np.float32)
                 predicted, observed = predicted * scale, observed * scale

@@ -156,7 +156,7 @@ def problem(recipe: str, tag: str, workshop: Workshop, **changes: Any) -> Proble
     shared = {one.name: settings[one.name] for one in fields(Settings) if one.name in settings}
     shared |= {"iterations": settings["epochs"], "bounds": tuple(settings["bounds"] or ()) or None}
     shared |= {"batch_size": min(settings["batch_size"], len(model.sources))}
-    shared["wavelet_every"] = 0  # the paper knows the wavelet
+    shared |= {"wavelet_every": 0, "damping": 0.0}  # the paper knows the wavelet, and takes Adam as it is
     return Problem(true, start, survey, Settings(**shared))
 
 
