@@ -179,6 +179,7 @@ def _undrawn(*arguments, **options):
         return invert(*arguments, **options)
 
 
+@pytest.mark.slow
 def test_a_survey_larger_than_memory_is_streamed_to_the_same_model(tmp_path, monkeypatch):
     """Gradients of parts, accumulated, are that of all shots at once."""
     velocity = _line(tmp_path / "line.sgy")

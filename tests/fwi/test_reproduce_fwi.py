@@ -32,6 +32,7 @@ def check(rows, folder, figures):
     assert all(path.stat().st_size > 10_000 for path in folder.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_learning_rates(tmp_path, data, capsys):
     rows = reproduce.run("fwi-learning-rates", tmp_path, quick=True, data_dir=data)
     optimizers = ["gd", "momentum", "adagrad", "rmsprop", "adam"]
@@ -47,6 +48,7 @@ def test_learning_rates(tmp_path, data, capsys):
         reproduce.run("fwi-learning-rates", tmp_path, quick=True, data_dir=data, settings={"iterations": 2})
 
 
+@pytest.mark.slow
 def test_one_dimension_gives_every_method_the_same_gradients(tmp_path, data):
     rows = reproduce.run("fwi-1d", tmp_path, quick=True, data_dir=data, settings={"iterations": "5"})
     assert [row["optimizer"] for row in rows] == ["gd", "adam", "cg", "l-bfgs-b", "tnc"]

@@ -132,6 +132,7 @@ def test_an_unknown_origin_time_is_found(rock):
     assert any("not explained" in warning for warning in wrong.warnings)
 
 
+@pytest.mark.slow
 def test_edt_covers_the_truth_with_and_without_the_origin_time(rock):
     results = [locate_by_arrivals(observe(late_s=late), rock, likelihood="edt", settings=SMALL) for late in (0.0, 0.2)]
     for result in results:

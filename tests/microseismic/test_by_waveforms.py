@@ -159,6 +159,7 @@ def test_damaged_traces_are_refused(medium, damage, message):
         locate(damage(record(medium)), medium, settings=SMALL, world=KNOWN)
 
 
+@pytest.mark.slow
 def test_an_unknown_origin_time_is_inferred(medium, located, tmp_path):
     """The window starts 0.2 s after the origin: depth becomes less sure, and all four are covered."""
     world = World.as_simulated(UNKNOWN_ORIGIN_TIME_S)
@@ -258,7 +259,8 @@ def test_the_receiver_at_fault_is_named(medium, damage, says):
     assert any(re.search(says, warning) for warning in found.warnings), found.report()
 
 
-@pytest.mark.parametrize("world", [KNOWN, pytest.param(World(), marks=pytest.mark.slow)], ids=["known", "unknown"])
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [KNOWN, World()], ids=["known", "unknown"])
 def test_the_samplers_agree(medium, world):
     """The engine against sequential Monte Carlo, on the plain likelihood and with errors of the world."""
     event = record(medium, np.array([0.5, 0.4, 1.4]), noise_sd=NOISE_SD / 2)

@@ -40,6 +40,7 @@ def explosion(model: ElasticModel, distance_m: float, time_s: np.ndarray, sigma_
     return bulk**2 * volume_acceleration / (4 * math.pi * density * vp**4 * distance_m)
 
 
+@pytest.mark.slow
 def test_homogeneous_medium_matches_the_analytic_explosion_up_to_the_faces():
     model = homogeneous()
     source = np.array([5, 8, 7])
@@ -69,6 +70,7 @@ def test_error_falls_fourfold_when_grid_and_step_are_halved():
     assert errors[0] / errors[1] > 3.5
 
 
+@pytest.mark.slow
 def test_reciprocity_of_six_pairs(sea_and_rock):
     sources = np.array([[3, 13, 2], [15, 4, 9], [9, 10, 14]])
     receivers = np.array([[4, 4, 17], [13, 10, 6]])  # at the seabed in the water, and in the rock
@@ -234,7 +236,7 @@ def test_pulse_is_the_derivative_of_a_gaussian():
     np.testing.assert_allclose(elastic.gaussian_derivative(time_s + 0.03, delay_s=0.1), pulse, atol=1e-9)
 
 
-@pytest.mark.parametrize(("source", "receiver"), [((8.35, 9.0, 10.5), (22, 20, 19)), ((8, 9, 10), (21.6, 20.3, 19.45))])
+@pytest.mark.parametrize(("source", "receiver"), [((8.35, 9.0, 10.5), (22, 20, 19)), ((8, 9, 10), (21.6, 20.6, 19.55))])
 def test_between_the_nodes_it_is_the_analytic_explosion(source, receiver):
     model = homogeneous()
     trace = elastic.shot_gather(model, source, np.array([receiver]), duration_s=0.4)[0]

@@ -92,6 +92,7 @@ def test_components_by_processes_learn_a_medium():
     assert r2d_of(learnt("pca_gp_emulator", components=6, code_points=60)) > 0.95
 
 
+@pytest.mark.slow
 def test_dominant_samples_by_processes_learn_a_medium():
     assert r2d_of(learnt("d18_emulator", events=120, components=30)) > 0.7
 
@@ -136,7 +137,7 @@ def test_samples_between_positions_are_shared_and_those_that_meet_are_averaged()
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("features", ["paper", "physics"])
+@pytest.mark.parametrize("features", [pytest.param("paper", marks=pytest.mark.slow), "physics"])
 def test_saving_and_loading_changes_nothing(name, features, tmp_path):
     keras.utils.set_random_seed(0)
     recipe = registry.recipe_module(name).RECIPE
@@ -155,7 +156,9 @@ def test_saving_and_loading_changes_nothing(name, features, tmp_path):
     assert again.emulator_error.keys() == model.emulator_error.keys()
 
 
-@pytest.mark.parametrize("name", ["pca_gp_emulator", "ae_nn_emulator", "d18_emulator"])
+@pytest.mark.parametrize(
+    "name", ["d18_emulator", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pca_gp_emulator", "ae_nn_emulator"))]
+)
 def test_the_call_that_xla_compiles_gives_the_same(name):
     import tensorflow as tf
 

@@ -65,6 +65,7 @@ def test_an_event_is_located(event, capsys):
         assert (out / name).stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
     """By the defaults, so the strength is inferred: the second event is twice as strong as the first."""
     folder, source, noise_sd = event

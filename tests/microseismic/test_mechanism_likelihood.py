@@ -102,6 +102,7 @@ def test_tensors_are_drawn_from_their_posterior():
     assert 0.4 < np.sqrt(np.mean(np.square(offsets))) < 1.1
 
 
+@pytest.mark.slow
 def test_location_and_tensor_of_an_event_are_found():
     model = HomogeneousGreens()
     likelihood = MechanismLikelihood(model)

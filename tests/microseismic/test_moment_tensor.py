@@ -25,6 +25,7 @@ def sea_and_rock() -> ElasticModel:
     return ElasticModel(vp, vs, density, SPACING_M)
 
 
+@pytest.mark.slow
 def test_greens_functions_by_reciprocity_are_those_of_a_moment_tensor_source(sea_and_rock):
     rng = np.random.default_rng(0)
     tensors = 1e10 * np.concatenate([moment_tensor.draw(kind, 1, rng) for kind in ("double couple", "clvd", "general")])

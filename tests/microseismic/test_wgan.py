@@ -128,6 +128,7 @@ def test_the_given_generator_follows_as_a_moving_average():
     np.testing.assert_allclose(network.perceptrons.biases[-1].numpy(), expected, rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_an_adversarial_loss_alone_learns_frames():
     network = generator(latent=4)
     features, frames, weights = events(32, seed=1)

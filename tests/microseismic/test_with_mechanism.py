@@ -114,6 +114,7 @@ def test_errors_of_the_world_cover_what_the_emulator_does_not_know(medium, elsew
     assert np.abs((sure.mean_km - SOURCE_KM) / sure.sd_km).max() > 5
 
 
+@pytest.mark.slow
 def test_a_double_couple_and_an_explosion_are_told_apart(medium, found):
     assert found.log_evidence_of["double_couple"] > 1 and found.log_evidence_of["deviatoric"] > 0
     explosion = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]) * 2e12
@@ -124,6 +125,7 @@ def test_a_double_couple_and_an_explosion_are_told_apart(medium, found):
     assert other.log_evidence_of["double_couple"] < -20 and other.log_evidence_of["deviatoric"] < -10
 
 
+@pytest.mark.slow
 def test_a_constraint_is_kept(medium, observation, found):
     couple = mechanism(
         observation, medium, settings=SETTINGS, world=World.as_simulated(), constraint="double_couple"

@@ -90,6 +90,7 @@ def test_traces_that_say_nothing_are_left_out_with_a_reason():
     assert np.isnan(found.measures[1:]).all() and np.isfinite(found.measures[0][columns(["ratios"])]).all()
 
 
+@pytest.mark.slow
 def test_a_member_knows_nothing_of_the_event_that_it_is_without():
     """Whatever that event is, the member's weights stay; those of the others do not."""
     one = made_events()
