@@ -212,7 +212,7 @@ def locate(
     samples = found.samples
     draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
     heard = explain(
-        engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse, found.shape
+        engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse
     )  # fmt: skip
     # The likelihood is relative to noise alone.
     log_bayes_factor = samples.log_evidence

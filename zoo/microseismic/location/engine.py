@@ -25,6 +25,8 @@ from zoo.sampling.smc import Samples
 
 # Components of the frames, and samples between lags, that a screen needs.
 _SCREEN_COMPONENTS, _SCREEN_STEP_S = 32, 0.012
+# Sources of the bank that are screened are so far apart, for the basin of the true mode is wider; but so many at least.
+_SCREEN_KM, _LEAST_SCREENED = 0.042, 4_096
 # Sources of the bank whose likelihood is computed exactly, and starts of the climb among them.
 _CANDIDATES, _STARTS = 512, 24
 # All starts climb so many steps, then the best that are apart so many more.
@@ -74,10 +76,13 @@ class Engine:
         self.lower, self.upper = likelihood.lower, likelihood.upper
         bank, world = likelihood.bank, likelihood.world
         self.every = max(1, round(_SCREEN_STEP_S / likelihood.step_s))
-        self._coefficients = tf.constant(bank.coefficients[:, :, :_SCREEN_COMPONENTS])
-        first = bank.times_s / likelihood.step_s - likelihood.frames.reference - likelihood.first_lag
+        # The first of a Sobol sequence are as even as all.
+        wanted = np.prod(likelihood.upper_km - likelihood.lower_km) / _SCREEN_KM**3
+        screened = min(len(bank.places_km), max(_LEAST_SCREENED, int(wanted)))
+        self._coefficients = tf.constant(bank.coefficients[:, :screened, :_SCREEN_COMPONENTS])
+        first = bank.times_s[:, :screened] / likelihood.step_s - likelihood.frames.reference - likelihood.first_lag
         self._first = tf.constant(np.rint(first / self.every).astype(np.int32))
-        self._amplitudes = tf.constant(bank.amplitudes)
+        self._amplitudes = tf.constant(bank.amplitudes[:, :screened])
         earliest, latest = world.origin_time_s or (0.0, 0.0)
         scan_s = self.every * likelihood.step_s
         self._origins = np.arange(np.ceil(earliest / scan_s), np.floor(latest / scan_s) + 1).astype(np.int32)

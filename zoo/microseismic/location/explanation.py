@@ -47,7 +47,6 @@ def explain(
     traces: np.ndarray,
     noise: Noise,
     pulse: float,
-    shape: float | np.ndarray,
 ) -> Explanation:
     """Compare posterior draws (n, d) with the data that they were inferred from; see `WorldLikelihood.data`."""
     likelihood = engine.likelihood
@@ -75,7 +74,8 @@ def explain(
 
     white, order, taps = likelihood.whitened(traces, noise)
     basis = likelihood.filtered_basis(taps, pulse)
-    variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1), shape)
+    # Of a sample, not of the band.
+    variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1), 1.0) / likelihood.band_density
     # The variance of a frame's samples, moved to where they are in the record.
     index = np.arange(samples) - shift.mean(axis=0)[:, None]
     moved = np.stack([np.interp(i, np.arange(len(row)), row, 0, 0) for i, row in zip(index, variance, strict=True)])

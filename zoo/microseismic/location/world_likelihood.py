@@ -17,8 +17,10 @@ receivers there are.
 
 What another earth does to the waves after the first is represented by more variance where they are. Waves at a time t
 after the strongest are late or early by about v t, which leaves the share exp(-(omega v t)^2) of their variance
-explained. Such errors lie in the band of the pulse, hence `BAND_DENSITY`. The emulator's own shape error is white, as
-in `zoo.microseismic.location.trace_likelihood`.
+explained. Such errors lie in the band of the pulse, where their density is `band_density` times the mean. How large
+they are follows from the velocity error and is not fitted: another place explains them, so they look small in any
+earth, and that place is wrong. The emulator's own shape error is white, as in
+`zoo.microseismic.location.trace_likelihood`.
 
 The log-likelihood is relative to noise alone.
 """
@@ -37,8 +39,6 @@ from zoo.microseismic.location.noise import Noise, whiten
 from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY
 from zoo.microseismic.location.world import World
 
-# The pulse's band is about a fifth of the Nyquist band, so an error of that band has five times its mean density there.
-BAND_DENSITY = 5.0
 # Of the time terms' standard deviation, for all receivers together, and the prior probability of each.
 TERM_SCALES, TERM_WEIGHTS = (0.5, 1.0, 2.0), (0.25, 0.5, 0.25)
 # Without any error of the clock, the emulator's timing is still no better than this.
@@ -95,6 +95,8 @@ class WorldLikelihood:
         omega = 2 * np.pi * np.fft.rfftfreq(2 * basis.shape[-1], self.step_s)
         self.omega = float(np.sqrt(np.sum(omega**2 * power) / np.sum(power)))
         self._power = power
+        # An error of the pulse's band is so much denser there than on average over the Nyquist band.
+        self.band_density = float(len(power) * power.max() / power.sum())
         # A derivative of a Gaussian of sigma s has the mean square frequency 1.5 / s^2.
         self.pulse_sigma_s = math.sqrt(1.5) / self.omega
 
@@ -188,7 +190,7 @@ class WorldLikelihood:
         share = (SHAPE_PER_VELOCITY * v) ** 2 + moved
         # The largest of a few hundred samples of noise is three standard deviations.
         peak = np.maximum(peaks**2 - 9.0, 0.0)
-        return BAND_DENSITY * np.square(shape)[..., np.newaxis] * peak[:, np.newaxis] * envelope * share
+        return self.band_density * np.square(shape)[..., np.newaxis] * peak[:, np.newaxis] * envelope * share
 
     def features(self, places_km: tf.Tensor, late_s: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor):
         """Return what the receivers hear of sources (n, 3) at an origin time (n,).
