@@ -17,6 +17,9 @@ _PULSE_STEP, _PULSE_SD, _PULSE_RANGE = 1.15, 0.3, (0.5, 2.2)
 # A change of the pulse that is smaller, in logarithm, is none; one that is larger needs a new screen.
 _SAME_PULSE, _OTHER_PULSE = 0.03, 0.1
 _PASSES = 6
+# While the pulse is searched, another earth may do only this much of what it may do to the place: else it explains any
+# pulse.
+_OF_ANOTHER_EARTH = 0.27
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ def fit(engine: Engine, traces: np.ndarray, noise: Noise, seed: int = 0) -> Worl
     data = likelihood.data(traces, noise)
     climbed = engine.climb(engine.screen(tensors(data)), tensors(data))
     for _ in range(0 if world.pulse_known else _PASSES):
-        new_pulse = _better(partial(_height, engine, climbed, traces, noise), pulse, float(climbed.values.max()))
+        height = partial(_height, engine, climbed, traces, noise)
+        new_pulse = _better(height, pulse, height(pulse))
         moved = abs(np.log(new_pulse / pulse))
         if moved < _SAME_PULSE:
             break
@@ -63,7 +67,7 @@ def fit(engine: Engine, traces: np.ndarray, noise: Noise, seed: int = 0) -> Worl
 
 def _height(engine: Engine, climbed: Climbed, traces: np.ndarray, noise: Noise, pulse: float) -> float:
     """Return the best log-likelihood at the ends of the climbs."""
-    data = tensors(engine.likelihood.data(traces, noise, pulse))
+    data = tensors(engine.likelihood.data(traces, noise, pulse, _OF_ANOTHER_EARTH))
     best = np.argsort(-climbed.values)[:8]
     return float(engine.evaluate_few(climbed.points[best], data).max())
 
