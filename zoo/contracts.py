@@ -79,25 +79,56 @@ def saving_problems(folder: str | os.PathLike) -> list[str]:
     return [] if same else ["saved and loaded again it gives other answers: is get_config complete?"]
 
 
-def export_problems(folder: str | os.PathLike) -> list[str]:
-    """Return in what an exported model (SavedModel) answers otherwise than itself, beyond 1e-5 of the largest."""
+def export_problems(folder: str | os.PathLike, format: str = "", error: float = 1e-5) -> list[str]:
+    """Return in what an exported model answers otherwise than itself.
+
+    Args:
+        folder: of a checkpoint with golden.npz.
+        format: "" for a SavedModel, ".tflite" for LiteRT.
+        error: how large a difference may be, as a part of the largest answer.
+    """
     import keras
     import numpy as np
-    import tensorflow as tf
+
+    from zoo import serving
 
     model = registry.load(folder)
     inputs = keras.tree.map_structure(lambda array: array[:8], checkpoint.read_golden(folder)[0])
     expected = np.asarray(model(inputs))
     with tempfile.TemporaryDirectory() as where:
-        model.export(where, verbose=False)
-        served = tf.saved_model.load(where)
-        # What it takes stands in the signature: shots take cells as int32 beside float32.
-        given = keras.tree.flatten(inputs)
-        specs = keras.tree.flatten(model.takes()) if hasattr(model, "takes") else [tf.TensorSpec(None)] * len(given)
-        tensors = [tf.constant(array, spec.dtype) for array, spec in zip(given, specs, strict=True)]
-        found = np.asarray(served.serve(keras.tree.pack_sequence_as(inputs, tensors)))
+        out = serving.export(model, Path(where) / f"model{format}")
+        found = (_ask_litert if format else _ask_saved_model)(out, model, inputs)
+    if found.shape != expected.shape:
+        return [f"exported it gives {found.shape}, expected {expected.shape}"]
     away = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30)
-    return [] if away <= 1e-5 else [f"exported it gives other answers: {away:.2g} of the largest away"]
+    return [] if away <= error else [f"exported it gives other answers: {away:.2g} of the largest away"]
+
+
+def _ask_saved_model(folder: Path, model: Any, inputs: Any) -> Any:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(folder))
+    # What it takes stands in the signature: shots take cells as int32 beside float32.
+    given = keras.tree.flatten(inputs)
+    specs = keras.tree.flatten(model.takes()) if hasattr(model, "takes") else [tf.TensorSpec(None)] * len(given)
+    tensors = [tf.constant(array, spec.dtype) for array, spec in zip(given, specs, strict=True)]
+    return np.asarray(served.serve(keras.tree.pack_sequence_as(inputs, tensors)))
+
+
+def _ask_litert(file: Path, model: Any, inputs: Any) -> Any:
+    import keras
+
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:  # TensorFlow has had one, too, and announces that it will leave
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter
+    run = Interpreter(str(file)).get_signature_runner("serving_default")
+    names = sorted(run.get_input_details())
+    return run(**dict(zip(names, keras.tree.flatten(inputs), strict=True)))["output_0"]
 
 
 def checkpoint_problems(folder: str | os.PathLike) -> list[str]:
