@@ -80,6 +80,21 @@ def test_every_exported_checkpoint_gives_the_same(name, format):
     assert not contracts.export_problems(registry.find(name), format, _allowed(name, format))
 
 
+def test_models_keep_their_digits_under_mixed_precision(tmp_path):
+    """Keras's policy would round inputs in physical units to 8 bits; what is the user's own layer keeps the policy."""
+    folder = registry.find("shallow_crust")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert not contracts.golden_problems(folder) and not contracts.saving_problems(folder)
+        built = zoo.recipe("noise_earthquake").build()
+        assert {layer.compute_dtype for layer in built._flatten_layers()} == {"float32"}
+        own = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        own = zoo.load(zoo.save(own, tmp_path / "own.half", "Halves."))
+        assert own.layers[0].compute_dtype == "bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def test_what_litert_cannot_do_is_said_and_nothing_else_is_replaced(tmp_path):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((5,))

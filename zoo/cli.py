@@ -119,6 +119,8 @@ def _info(args: argparse.Namespace) -> None:
         "configs",
         "prepared",
         "sha256",
+        "revision",
+        "supersedes",
     ):
         if info.get(key):
             print_entry(key, info[key])
@@ -126,7 +128,7 @@ def _info(args: argparse.Namespace) -> None:
         for metric, value in score["metrics"].items():
             print_entry(f"{split} {metric}", value)
         print_entry(f"{split} by", score.get("command", ""))
-    for key in ("command", "seed", "cost", "licence", "citation", "about"):
+    for key in ("command", "seed", "cost", "device", "licence", "citation", "about"):
         if info.get(key) not in (None, ""):
             print_entry(key, info[key])
     if info.get("settings_table"):

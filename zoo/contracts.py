@@ -17,6 +17,7 @@ from zoo import checkpoint, registry
 from zoo.data import builders, datasets
 from zoo.errors import UsageError, ZooError
 from zoo.own import VARIABLES
+from zoo.progress import say
 
 HEAD = ("Paper", "Data", "Cost", "Run")
 """Lines that the docstring of a recipe has, each with its word first."""
@@ -261,25 +262,27 @@ def check(folder: str | os.PathLike, data_dir: str | os.PathLike | None = None) 
         scripts, files, checkpoints = [s for s in scripts if s == place], [f for f in files if f == place], []
     beside = [folder / "datasets" for folder in (top, top.parent)]
     found: dict[str, list[str]] = {}
+    jobs: dict[str, Callable[[], list[str]]] = {}
     with (
         _visible("recipes", [s.parent for s in scripts]),
         _visible("datasets", [f.parent.parent for f in files] + beside),
     ):
         for path in files:
             name = path.name.removesuffix("_dataset_builder.py")
-            found[f"dataset {name}"] = _tried(lambda name=name: dataset_problems(name))
+            jobs[f"dataset {name}"] = lambda name=name: dataset_problems(name)
         for path in scripts:
-            if path.stem not in registry.list_recipes() or registry.recipe_path(path.stem).resolve() != path:
-                if re.search(r"^RECIPE\b", path.read_text(encoding="utf-8", errors="replace"), re.M):
-                    found[f"recipe {path.stem}"] = [f"{path} cannot be used; the lines above say why"]
-                continue
             name = path.stem
-            problems = _tried(lambda name=name: recipe_problems(name))
-            if not problems:
-                problems = _tried(lambda name=name: training_problems(name, data_dir) or [])
-            found[f"recipe {name}"] = problems
+            if name in registry.list_recipes() and registry.recipe_path(name).resolve() == path:
+                jobs[f"recipe {name}"] = lambda name=name: (
+                    recipe_problems(name) or training_problems(name, data_dir) or []
+                )
+            elif re.search(r"^RECIPE\b", path.read_text(encoding="utf-8", errors="replace"), re.M):
+                jobs[f"recipe {name}"] = lambda path=path: [f"{path} cannot be used; the lines above say why"]
         for path in checkpoints:
-            found[f"checkpoint {path.name}"] = _tried(lambda path=path: checkpoint_problems(path))
+            jobs[f"checkpoint {path.name}"] = lambda path=path: checkpoint_problems(path)
+        for number, (what, job) in enumerate(jobs.items(), 1):
+            say(f"{number} of {len(jobs)}: {what}")
+            found[what] = _tried(job)
     if not found:
         raise UsageError(f"{folder} holds no recipe, dataset or checkpoint. zoo new recipe NAME writes an example.")
     return found

@@ -19,6 +19,7 @@ from typing import Any
 import keras
 
 from zoo.errors import UsageError, ZooError
+from zoo.own import note
 from zoo.store import atomic_folder, atomic_path
 
 
@@ -65,6 +66,32 @@ def plain_operations() -> Iterator[None]:
         yield
     finally:
         _PLAIN.reset(token)
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Make layers that compute in float32 while the block runs, whatever policy Keras has been given.
+
+    A model takes physical units: in 16 bits a phase velocity of 3.5 km/s is known to 0.02 km/s, and sums of Gaussian
+    processes, filters and simulations lose all their digits. Where the maths allows it, a setting of the recipe asks
+    for less (`precision` of the networks on seismicity maps).
+
+    >>> keras.config.set_dtype_policy("mixed_bfloat16")
+    >>> with full_precision():
+    ...     keras.layers.Dense(1).compute_dtype
+    'float32'
+    >>> keras.config.set_dtype_policy("float32")
+    """
+    policy = keras.config.dtype_policy()
+    if policy.compute_dtype == "float32":
+        yield
+        return
+    note(f"Models of the zoo are made in float32, not {policy.name}; a recipe that can do with less has a setting.")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 class ServedModel(keras.Model):

@@ -171,9 +171,12 @@ class Recipe:
         }
 
     def create(self, values: Values) -> keras.Model:
-        """Build the model from those settings that `build` names."""
+        """Build the model from those settings that `build` names, in float32."""
+        from zoo.serving import full_precision
+
         names = inspect.signature(self.build).parameters
-        return self.build(**{key: value for key, value in values.items() if key in names})
+        with full_precision():
+            return self.build(**{key: value for key, value in values.items() if key in names})
 
     def stages_of(self, values: Values) -> list[Stage]:
         """Return every call of `fit`, in order."""
