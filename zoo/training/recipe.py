@@ -129,6 +129,8 @@ class Recipe:
     """after_fit(model, records, settings)."""
     measure: Callable[[keras.Model, Records, Values], None] | None = None
     """measure(model, validation records, settings)."""
+    served: Callable[[keras.Model], keras.Model] | None = None
+    """served(model) -> the model that is kept, with the same answers, where only training needs a part of it."""
     golden: Callable[[keras.Model, Records, Values], dict[str, np.ndarray]] | None = None
     """golden(model, held-out records, settings) -> arrays of golden.npz: inputs, `predicted`, perhaps the truth."""
     begins_from: Callable[[keras.Model, keras.Model], None] | None = None

@@ -251,7 +251,7 @@ def _train(
         if begins := plan.get("from"):
             other = registry.load(begins["checkpoint"], sha256=begins["sha256"])
             parts = [stage.trained_part for stage in made_by.stages_of(values)]
-            take_over(model, other, parts, begins["checkpoint"])
+            take_over(model, other, parts, begins["checkpoint"], begins["frozen"])
             if made_by.begins_from:
                 made_by.begins_from(model, other)
         run.save_prepared(model, made_by, time.process_time() - start)
@@ -262,6 +262,8 @@ def _train(
         run.after_fit(made_by, model, records, values)
     if made_by.measure:
         made_by.measure(model, held_out, values)
+    if made_by.served:
+        model = made_by.served(model)
 
     scores = _scores(named, model, chosen, held_out, about, data_dir)
     card = {
