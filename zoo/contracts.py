@@ -46,19 +46,16 @@ def _said(card: dict[str, Any], key: str) -> bool:
     return card.get(key) not in (None, "", {})
 
 
-def golden_problems(folder: str | os.PathLike, share: float = 0.0, error: float = 2e-3) -> list[str]:
-    """Return in what a model no longer gives its stored answers.
-
-    Args:
-        folder: of a checkpoint with golden.npz.
-        share: of the values that may be off by a hundredth of the largest of their row; builds of TensorFlow round
-            differently.
-        error: how large the difference may be, as a part of the whole.
-    """
+def golden_problems(folder: str | os.PathLike) -> list[str]:
+    """Return in what a model no longer gives its stored answers, beyond what it says in `ServedModel.repeats_to`."""
     import numpy as np
 
+    from zoo.serving import ServedModel
+
     inputs, stored, _ = checkpoint.read_golden(folder)
-    found = np.asarray(registry.load(folder)(inputs))
+    model = registry.load(folder)
+    share, error = getattr(model, "repeats_to", ServedModel.repeats_to)
+    found = np.asarray(model(inputs))
     if found.shape != stored.shape or found.dtype != np.float32:
         return [f"the model gives {found.dtype} {found.shape}, {checkpoint.GOLDEN} holds float32 {stored.shape}"]
     moved = np.abs(found - stored) >= 0.01 * np.abs(stored).max(-1, keepdims=True)

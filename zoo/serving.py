@@ -104,6 +104,10 @@ class ServedModel(keras.Model):
     layout = ""
     """In words what an example is, for errors: "(n, samples, 3), components Z, N, E"."""
 
+    repeats_to = (0.0, 2e-3)
+    """How well other processors and libraries repeat its answers, for `zoo check`: the share of the values that may be
+    off by a hundredth of the largest of their row, and how large the difference may be, as a part of the whole."""
+
     no_litert = ""
     """Why it cannot be a LiteRT file; empty: it can."""
 
