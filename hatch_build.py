@@ -13,7 +13,7 @@ except ImportError:  # run as a script
     BuildHookInterface = object
 
 ROOT = Path(__file__).parent
-LIMIT_BYTES = 7_900_000  # of a file of weights, so that a wheel stays below 60 MB
+LIMIT_BYTES = 10_000_000  # of a file of weights, so that a wheel stays below 60 MB
 
 
 def left_out() -> list[Path]:

@@ -15,10 +15,11 @@ import keras
 import numpy as np
 
 from zoo.microseismic.models import emulator_training
-from zoo.microseismic.models.compression import FrameAutoencoder
+from zoo.microseismic.models.compression import autoencoder_of
 from zoo.microseismic.models.emulator import Emulator
 from zoo.microseismic.models.gaussian_process import GaussianProcess
 from zoo.settings import Setting
+from zoo.training.fine_tuning import take_over
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -31,31 +32,43 @@ class AEGPEmulator(Emulator):
     Args:
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
+        encoder: whether there is one; only training needs it.
         code_points: inducing points of the process of a number.
         **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_gp_emulator"
 
-    def __init__(self, autoencoder_units=(256, 128, 64), latent: int = 5, code_points: int = 512, **emulator):
+    def __init__(
+        self,
+        autoencoder_units=(256, 128, 64),
+        latent: int = 5,
+        code_points: int = 512,
+        encoder: bool = True,
+        **emulator,
+    ):
         self._code = (tuple(autoencoder_units), latent, code_points)
+        self.encodes = encoder
         super().__init__(**emulator)
 
     def make_network(self) -> keras.Model:
         receivers, (units, latent, points) = len(self.receivers_km), self._code
-        self.autoencoder = FrameAutoencoder(units, latent, self.samples, name="autoencoder")
-        self.autoencoder.build((None, receivers, self.samples))
+        self.autoencoder, self.decoder = autoencoder_of(units, latent, self.samples, receivers, self.encodes)
         self.code_processes = GaussianProcess(points, outputs=latent, precise=False, name="code_processes")
-        network = keras.Sequential([self.code_processes, self.autoencoder.decoder], name="network")
+        network = keras.Sequential([self.code_processes, self.decoder], name="network")
         network.build((None, receivers, self.source_features.smooth))
         return network
+
+    def only_trains(self) -> list[keras.layers.Layer]:
+        return [self.autoencoder.encoder] if self.encodes else []
 
     def frames(self, features):
         return self.network(features[..., : self.source_features.smooth])
 
     def get_config(self):
         units, latent, points = self._code
-        return {**super().get_config(), "autoencoder_units": list(units), "latent": latent, "code_points": points}
+        own = {"autoencoder_units": list(units), "latent": latent, "code_points": points, "encoder": self.encodes}
+        return {**super().get_config(), **own}
 
 
 def fit_processes(model: AEGPEmulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> None:
@@ -77,4 +90,5 @@ RECIPE = emulator_training.recipe(
     before_fit=emulator_training.adapt,
     stages=[emulator_training.autoencoder_stage()],
     after_fit=fit_processes,
+    begins_from=lambda model, other: take_over(model, other, [lambda one: one.decoder], other.name),
 )

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from zoo.microseismic.models import emulator_training
-from zoo.microseismic.models.compression import FrameAutoencoder
+from zoo.microseismic.models.compression import autoencoder_of
 from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons
 from zoo.settings import Setting
 from zoo.training.recipe import Stage
@@ -31,30 +31,35 @@ class AENNEmulator(Emulator):
     Args:
         autoencoder_units: hidden layers of the encoder; the decoder has them in reverse.
         latent: numbers in a code.
+        encoder: whether there is one; only training needs it.
         **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "ae_nn_emulator"
 
-    def __init__(self, autoencoder_units=(256, 128, 64), latent: int = 5, **emulator):
+    def __init__(self, autoencoder_units=(256, 128, 64), latent: int = 5, encoder: bool = True, **emulator):
         self._code = (tuple(autoencoder_units), latent)
+        self.encodes = encoder
         super().__init__(**emulator)
 
     def make_network(self) -> keras.Model:
         receivers, (units, latent) = len(self.receivers_km), self._code
-        self.autoencoder = FrameAutoencoder(units, latent, self.samples, name="autoencoder")
-        self.autoencoder.build((None, receivers, self.samples))
+        self.autoencoder, self.decoder = autoencoder_of(units, latent, self.samples, receivers, self.encodes)
         code = ReceiverPerceptrons([*self.units, latent], name="code")
-        network = keras.Sequential([code, self.autoencoder.decoder], name="network")
+        network = keras.Sequential([code, self.decoder], name="network")
         network.build((None, receivers, self.source_features.count))
         return network
+
+    def only_trains(self) -> list[keras.layers.Layer]:
+        return [self.autoencoder.encoder] if self.encodes else []
 
     def frames(self, features):
         return self.network(features)
 
     def get_config(self):
         units, latent = self._code
-        return {**super().get_config(), "autoencoder_units": list(units), "latent": latent}
+        own = {"autoencoder_units": list(units), "latent": latent, "encoder": self.encodes}
+        return {**super().get_config(), **own}
 
 
 def stages(settings: Mapping[str, Any]) -> list[Stage]:

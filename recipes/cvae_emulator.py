@@ -34,22 +34,40 @@ class ConditionalAutoencoder(keras.Model):
         samples: of a frame.
         latent: dimension of the code.
         latent_sd: sd of encoding and prior.
+        encoder: whether there is one, with `code`; only training needs it.
     """
 
-    def __init__(self, units: Sequence[int], conditions: int, samples: int, latent: int, latent_sd: float, **kwargs):
+    def __init__(
+        self,
+        units: Sequence[int],
+        conditions: int,
+        samples: int,
+        latent: int,
+        latent_sd: float,
+        encoder: bool = True,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.conditions, self.samples = conditions, samples
         self.latent, self.latent_sd = latent, latent_sd
-        self.encoder = ReceiverPerceptrons(list(units)[::-1], name="encoder")
-        self.code = ReceiverPerceptrons([latent], name="code")
+        self.encoder = self.code = None
+        if encoder:
+            self.encoder = ReceiverPerceptrons(list(units)[::-1], name="encoder")
+            self.code = ReceiverPerceptrons([latent], name="code")
         self.decoder = ReceiverPerceptrons([*units, samples], name="decoder")
         self.noise = keras.random.SeedGenerator(0)
 
     def build(self, input_shape):
         _, receivers, _ = input_shape
-        self.encoder.build((None, receivers, self.samples))
-        self.code.build((None, receivers, self.encoder.units[-1] + self.conditions))
+        if self.encoder:
+            self.encoder.build((None, receivers, self.samples))
+            self.code.build((None, receivers, self.encoder.units[-1] + self.conditions))
         self.decoder.build((None, receivers, self.latent + self.conditions))
+
+    @property
+    def served(self) -> keras.Model:
+        """The part that checkpoints keep."""
+        return self.decoder
 
     def decode(self, code, conditions):
         """Return frames (n, receivers, samples) of codes (n, receivers, latent)."""
@@ -85,27 +103,33 @@ class CVAEEmulator(Emulator):
     Args:
         latent: dimension of the code.
         latent_sd: sd of encoding and prior.
+        encoder: whether there is one; only training needs it.
         **emulator: see `zoo.microseismic.models.emulator.Emulator`.
     """
 
     recipe_name = "cvae_emulator"
 
-    def __init__(self, latent: int = 5, latent_sd: float = 0.001, **emulator):
-        self._latent = (latent, latent_sd)
+    def __init__(self, latent: int = 5, latent_sd: float = 0.001, encoder: bool = True, **emulator):
+        self._latent, self.encodes = (latent, latent_sd), encoder
         super().__init__(**emulator)
 
     def make_network(self) -> keras.Model:
         conditions = self.source_features.count
-        network = ConditionalAutoencoder(self.units, conditions, self.samples, *self._latent, name="network")
+        network = ConditionalAutoencoder(
+            self.units, conditions, self.samples, *self._latent, self.encodes, name="network"
+        )
         network.build((None, len(self.receivers_km), conditions + self.samples))
         return network
+
+    def only_trains(self) -> list[keras.layers.Layer]:
+        return [self.network.encoder, self.network.code] if self.encodes else []
 
     def frames(self, features):
         return self.network.generate(features)
 
     def get_config(self):
         latent, latent_sd = self._latent
-        return {**super().get_config(), "latent": latent, "latent_sd": latent_sd}
+        return {**super().get_config(), "latent": latent, "latent_sd": latent_sd, "encoder": self.encodes}
 
 
 def examples(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 
 import h5py
 import keras
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import checkpoint, files
+from zoo import checkpoint, cli, files
 from zoo.errors import ZooError
 
 
@@ -44,6 +45,18 @@ def test_weights_that_float16_holds_take_half_the_bytes_and_stay_the_same(model,
     with h5py.File(folder / checkpoint.WEIGHTS) as file:
         file.visititems(lambda _, item: kinds.append(item.dtype) if isinstance(item, h5py.Dataset) else None)
     assert sorted(str(kind) for kind in kinds) == ["float16"] * 3 + ["float32"]
+
+
+def test_a_card_says_what_it_replaces(model, tmp_path, capsys):
+    folder = zoo.save(model, tmp_path / "mine.first", "First.")
+    first, card = checkpoint.digest(folder), checkpoint.read_card(folder)
+    assert card["revision"] == 1 and "supersedes" not in card
+    zoo.save(model, folder, {**card, "summary": "Second."})
+    assert cli.main(["info", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"revision +2\n", said) and re.search(rf"supersedes +{first}\n", said)
+    zoo.save(model, folder, checkpoint.read_card(folder))
+    assert checkpoint.read_card(folder)["revision"] == 3 and checkpoint.read_card(folder)["supersedes"] != first
 
 
 @pytest.mark.parametrize("name", [checkpoint.CONFIG, checkpoint.WEIGHTS])

@@ -20,15 +20,13 @@ from zoo import contracts, registry
 from zoo.errors import ZooError
 
 NAMES = registry.list_models()
-# See tests/test_models.py.
-LOOSE = {"d18_emulator": (0.01, 1e-2)}
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the backend of Keras is not JAX (make jax)")
 
 
 @on_jax
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_output_on_jax(name):
-    assert not contracts.golden_problems(registry.find(name), *LOOSE.get(name.split(".")[0], ()))
+    assert not contracts.golden_problems(registry.find(name))
 
 
 @on_jax

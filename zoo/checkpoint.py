@@ -68,6 +68,13 @@ CARD_FIELDS = {
     "files": "sha256 and size of every file of the folder",
 }
 
+# What it may say beside that; `save` fills the first two, training the third. A card without a revision is the first.
+MORE_FIELDS = {
+    "revision": "1 for the first checkpoint of its name in its folder, one more for each that replaces it",
+    "supersedes": "digest of the checkpoint that it replaced",
+    "device": "processor and accelerators that trained it",
+}
+
 _LIBRARIES = ("seismic-zoo", "tensorflow", "keras", "numpy", "numba", "scipy", "gpflow", "tensorflow-datasets")
 
 
@@ -100,8 +107,8 @@ def save(
         model: a built Keras model whose classes are Keras's, the zoo's, or registered by you with
             `keras.saving.register_keras_serializable`.
         folder: where to; an existing checkpoint there is replaced, any other folder is refused.
-        card: at least {"summary": ...}; `CARD_FIELDS` lists what a shipped card says. Versions and
-            checksums are added here.
+        card: at least {"summary": ...}; `CARD_FIELDS` lists what a shipped card says. Versions, checksums and, where
+            one is replaced, revision and digest of that are added here.
         recipe: the recipe whose file defines the model's classes.
         extras: file name -> function that writes that file, for what else the folder carries.
 
@@ -145,9 +152,22 @@ def save(
         whole = {"name": folder.name, "format": FORMAT, "recipe": recipe, **card}
         whole.setdefault("answers", getattr(model, "answers", ""))
         whole.setdefault("versions", library_versions())
+        whole.pop("supersedes", None)  # of a card that was copied
+        whole |= _succession(folder)
         whole["files"] = files
         write_json(temporary / CARD, whole)
     return folder
+
+
+def _succession(folder: Path) -> dict[str, Any]:
+    """Return the revision of a checkpoint that is about to be written, and the digest of the one it replaces."""
+    if not (folder / CARD).is_file():
+        return {"revision": 1}
+    try:
+        before = read_card(folder).get("revision", 1)
+    except ZooError:  # a card that cannot be read is replaced as any other
+        before = 1
+    return {"revision": before + 1, "supersedes": digest(folder)}
 
 
 def read_card(folder: str | os.PathLike) -> dict[str, Any]:
@@ -321,8 +341,11 @@ def _build(described: Mapping[str, Any], what: str, unknown: str = "") -> keras.
     """Build a model from its Keras configuration; nothing but registered classes is touched."""
     import keras
 
+    from zoo.serving import full_precision
+
     try:
-        return keras.saving.deserialize_keras_object(described, safe_mode=True)
+        with full_precision():
+            return keras.saving.deserialize_keras_object(described, safe_mode=True)
     except Exception as error:  # whatever a class makes of a configuration that is not its own
         raise ZooError(
             f"{what} cannot be built from its configuration ({_first_line(error)}). A checkpoint holds no "

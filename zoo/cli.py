@@ -38,6 +38,7 @@ examples:
   zoo verify microseismic/marine_small       compare every byte of it with its manifest
   zoo train cvae_emulator --seed 1           train a recipe on its dataset
   zoo evaluate cvae_emulator --json          score a model on its test split
+  zoo export phase_picker --out p.tflite     write a model for programs without the zoo
   zoo new recipe my_recipe                   write one of your own to start from, with its data and its test
   zoo check .                                hold your own recipes, datasets and models to what is asked of them
 """
@@ -118,6 +119,8 @@ def _info(args: argparse.Namespace) -> None:
         "configs",
         "prepared",
         "sha256",
+        "revision",
+        "supersedes",
     ):
         if info.get(key):
             print_entry(key, info[key])
@@ -125,7 +128,7 @@ def _info(args: argparse.Namespace) -> None:
         for metric, value in score["metrics"].items():
             print_entry(f"{split} {metric}", value)
         print_entry(f"{split} by", score.get("command", ""))
-    for key in ("command", "seed", "cost", "licence", "citation", "about"):
+    for key in ("command", "seed", "cost", "device", "licence", "citation", "about"):
         if info.get(key) not in (None, ""):
             print_entry(key, info[key])
     if info.get("settings_table"):
@@ -220,6 +223,19 @@ def _evaluate(args: argparse.Namespace) -> None:
         return
     for metric, value in scores.items():
         print_entry(metric, f"{value:.5g}")
+
+
+def _export(args: argparse.Namespace) -> None:
+    from zoo import registry, serving
+    from zoo.data import builders
+
+    if args.name.split("/")[0] in builders.list_datasets():
+        seismograms.export_dataset(args)
+        return
+    if args.split:
+        raise UsageError(f"--split is of datasets, and {args.name} is none.")
+    out = serving.export(registry.load(args.name), args.out)
+    print_json({"model": args.name, "out": str(out)}) if args.json else print(out)
 
 
 def _reproduce(args: argparse.Namespace) -> None:
@@ -352,6 +368,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
     evaluate.add_argument("--dataset", metavar="NAME/CONFIG", help="another dataset than the model's own")
+    export = commands.add("export", _export, "write a model or a dataset of waveforms for other programs", data=True)
+    export.add_argument("name", metavar="NAME", help="a model or the folder of one, or NAME/CONFIG of a dataset")
+    says = "of a model: folder of a SavedModel, or FILE.tflite; of a dataset: a new folder, in SeisBench's form"
+    export.add_argument("--out", required=True, metavar="OUT", help=says)
+    export.add_argument("--split", nargs="+", metavar="SPLIT", help="of a dataset: train, validation, test or parts")
     new = commands.add("new", _new, "write a recipe or dataset of your own to start from, with its test")
     new.add_argument("kind", choices=("recipe", "dataset"))
     new.add_argument("name", metavar="NAME", help="small letters, digits and _")

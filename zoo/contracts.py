@@ -17,6 +17,7 @@ from zoo import checkpoint, registry
 from zoo.data import builders, datasets
 from zoo.errors import UsageError, ZooError
 from zoo.own import VARIABLES
+from zoo.progress import say
 
 HEAD = ("Paper", "Data", "Cost", "Run")
 """Lines that the docstring of a recipe has, each with its word first."""
@@ -45,19 +46,16 @@ def _said(card: dict[str, Any], key: str) -> bool:
     return card.get(key) not in (None, "", {})
 
 
-def golden_problems(folder: str | os.PathLike, share: float = 0.0, error: float = 2e-3) -> list[str]:
-    """Return in what a model no longer gives its stored answers.
-
-    Args:
-        folder: of a checkpoint with golden.npz.
-        share: of the values that may be off by a hundredth of the largest of their row; builds of TensorFlow round
-            differently.
-        error: how large the difference may be, as a part of the whole.
-    """
+def golden_problems(folder: str | os.PathLike) -> list[str]:
+    """Return in what a model no longer gives its stored answers, beyond what it says in `ServedModel.repeats_to`."""
     import numpy as np
 
+    from zoo.serving import ServedModel
+
     inputs, stored, _ = checkpoint.read_golden(folder)
-    found = np.asarray(registry.load(folder)(inputs))
+    model = registry.load(folder)
+    share, error = getattr(model, "repeats_to", ServedModel.repeats_to)
+    found = np.asarray(model(inputs))
     if found.shape != stored.shape or found.dtype != np.float32:
         return [f"the model gives {found.dtype} {found.shape}, {checkpoint.GOLDEN} holds float32 {stored.shape}"]
     moved = np.abs(found - stored) >= 0.01 * np.abs(stored).max(-1, keepdims=True)
@@ -79,25 +77,56 @@ def saving_problems(folder: str | os.PathLike) -> list[str]:
     return [] if same else ["saved and loaded again it gives other answers: is get_config complete?"]
 
 
-def export_problems(folder: str | os.PathLike) -> list[str]:
-    """Return in what an exported model (SavedModel) answers otherwise than itself, beyond 1e-5 of the largest."""
+def export_problems(folder: str | os.PathLike, format: str = "", error: float = 1e-5) -> list[str]:
+    """Return in what an exported model answers otherwise than itself.
+
+    Args:
+        folder: of a checkpoint with golden.npz.
+        format: "" for a SavedModel, ".tflite" for LiteRT.
+        error: how large a difference may be, as a part of the largest answer.
+    """
     import keras
     import numpy as np
-    import tensorflow as tf
+
+    from zoo import serving
 
     model = registry.load(folder)
     inputs = keras.tree.map_structure(lambda array: array[:8], checkpoint.read_golden(folder)[0])
     expected = np.asarray(model(inputs))
     with tempfile.TemporaryDirectory() as where:
-        model.export(where, verbose=False)
-        served = tf.saved_model.load(where)
-        # What it takes stands in the signature: shots take cells as int32 beside float32.
-        given = keras.tree.flatten(inputs)
-        specs = keras.tree.flatten(model.takes()) if hasattr(model, "takes") else [tf.TensorSpec(None)] * len(given)
-        tensors = [tf.constant(array, spec.dtype) for array, spec in zip(given, specs, strict=True)]
-        found = np.asarray(served.serve(keras.tree.pack_sequence_as(inputs, tensors)))
+        out = serving.export(model, Path(where) / f"model{format}")
+        found = (_ask_litert if format else _ask_saved_model)(out, model, inputs)
+    if found.shape != expected.shape:
+        return [f"exported it gives {found.shape}, expected {expected.shape}"]
     away = np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30)
-    return [] if away <= 1e-5 else [f"exported it gives other answers: {away:.2g} of the largest away"]
+    return [] if away <= error else [f"exported it gives other answers: {away:.2g} of the largest away"]
+
+
+def _ask_saved_model(folder: Path, model: Any, inputs: Any) -> Any:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    served = tf.saved_model.load(str(folder))
+    # What it takes stands in the signature: shots take cells as int32 beside float32.
+    given = keras.tree.flatten(inputs)
+    specs = keras.tree.flatten(model.takes()) if hasattr(model, "takes") else [tf.TensorSpec(None)] * len(given)
+    tensors = [tf.constant(array, spec.dtype) for array, spec in zip(given, specs, strict=True)]
+    return np.asarray(served.serve(keras.tree.pack_sequence_as(inputs, tensors)))
+
+
+def _ask_litert(file: Path, model: Any, inputs: Any) -> Any:
+    import keras
+
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:  # TensorFlow has had one, too, and announces that it will leave
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter
+    run = Interpreter(str(file)).get_signature_runner("serving_default")
+    names = sorted(run.get_input_details())
+    return run(**dict(zip(names, keras.tree.flatten(inputs), strict=True)))["output_0"]
 
 
 def checkpoint_problems(folder: str | os.PathLike) -> list[str]:
@@ -230,25 +259,27 @@ def check(folder: str | os.PathLike, data_dir: str | os.PathLike | None = None) 
         scripts, files, checkpoints = [s for s in scripts if s == place], [f for f in files if f == place], []
     beside = [folder / "datasets" for folder in (top, top.parent)]
     found: dict[str, list[str]] = {}
+    jobs: dict[str, Callable[[], list[str]]] = {}
     with (
         _visible("recipes", [s.parent for s in scripts]),
         _visible("datasets", [f.parent.parent for f in files] + beside),
     ):
         for path in files:
             name = path.name.removesuffix("_dataset_builder.py")
-            found[f"dataset {name}"] = _tried(lambda name=name: dataset_problems(name))
+            jobs[f"dataset {name}"] = lambda name=name: dataset_problems(name)
         for path in scripts:
-            if path.stem not in registry.list_recipes() or registry.recipe_path(path.stem).resolve() != path:
-                if re.search(r"^RECIPE\b", path.read_text(encoding="utf-8", errors="replace"), re.M):
-                    found[f"recipe {path.stem}"] = [f"{path} cannot be used; the lines above say why"]
-                continue
             name = path.stem
-            problems = _tried(lambda name=name: recipe_problems(name))
-            if not problems:
-                problems = _tried(lambda name=name: training_problems(name, data_dir) or [])
-            found[f"recipe {name}"] = problems
+            if name in registry.list_recipes() and registry.recipe_path(name).resolve() == path:
+                jobs[f"recipe {name}"] = lambda name=name: (
+                    recipe_problems(name) or training_problems(name, data_dir) or []
+                )
+            elif re.search(r"^RECIPE\b", path.read_text(encoding="utf-8", errors="replace"), re.M):
+                jobs[f"recipe {name}"] = lambda path=path: [f"{path} cannot be used; the lines above say why"]
         for path in checkpoints:
-            found[f"checkpoint {path.name}"] = _tried(lambda path=path: checkpoint_problems(path))
+            jobs[f"checkpoint {path.name}"] = lambda path=path: checkpoint_problems(path)
+        for number, (what, job) in enumerate(jobs.items(), 1):
+            say(f"{number} of {len(jobs)}: {what}")
+            found[what] = _tried(job)
     if not found:
         raise UsageError(f"{folder} holds no recipe, dataset or checkpoint. zoo new recipe NAME writes an example.")
     return found

@@ -22,9 +22,10 @@ _WORD = re.compile(r"[A-Za-z0-9_]+")
 _MIRROR = re.compile(r"(https?|file|hf)://[^\s\x00-\x1f]+")
 # What of a card the zoo itself reads, and its type.
 _CARD = {
-    **dict.fromkeys(("name", "summary", "answers", "recipe", "command", "cost"), str),
+    **dict.fromkeys(("name", "summary", "answers", "recipe", "command", "cost", "supersedes", "device"), str),
     **dict.fromkeys(("settings", "scores", "files", "splits"), dict),
     "default": bool,
+    "revision": int,
     "mirrors": list,
 }
 # Sizes of layers: none has more of them than the file has weights.

@@ -8,10 +8,11 @@ import pytest
 
 import zoo
 from zoo import registry
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.microseismic.models import emulator_training, trace_alignment
 from zoo.microseismic.models.emulator import ShiftAndScale
 from zoo.microseismic.models.source_features import SourceFeatures
+from zoo.training.fine_tuning import take_over
 
 RECEIVERS_KM = [[0.5, 0.5, 2.43], [0.25, 0.75, 2.43]]
 LOWER_KM, UPPER_KM = [0.0, 0.0, 0.0], [1.0, 1.0, 2.4]
@@ -218,3 +219,25 @@ def test_measured_errors_are_the_errors_made():
     np.testing.assert_allclose(found["timing_sd_s"], np.sqrt((late**2).mean(0)), rtol=1e-3)
     np.testing.assert_allclose(found["log_amplitude_sd"], np.sqrt((loud**2).mean(0)), rtol=1e-3)
     np.testing.assert_allclose(found["shape_error"], 0.0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["cvae_emulator", "ae_nn_emulator", "ae_gp_emulator"])
+def test_a_checkpoint_keeps_no_encoder_and_its_answers_and_training_goes_on_from_it(name, tmp_path):
+    model = configured(name)
+    light = zoo.load(zoo.save(model.served(), tmp_path / "light.one", "Kept."))
+    np.testing.assert_array_equal(light(sources(5)), model(sources(5)))
+    assert light.count_params() < 0.8 * model.count_params()
+    assert light.served() is light and not light.only_trains()
+    made = registry.recipe_module(name).RECIPE
+    other = configured(name)
+    for weight in other.network.trainable_weights:
+        weight.assign(0.0 * weight)
+    parts = [stage.trained_part for stage in made.stages_of({"epochs": 1, "autoencoder_epochs": 1})]
+    take_over(other, light, parts, "light.one")
+    if made.begins_from:
+        made.begins_from(other, light)
+    decoder = lambda one: one.network.decoder if name == "cvae_emulator" else one.decoder
+    for ours, its in zip(decoder(other).get_weights(), decoder(model).get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, its)
+    with pytest.raises(UsageError, match="light.one has no encoder that could stay as it was"):
+        take_over(other, light, parts, "light.one", ["encoder"])

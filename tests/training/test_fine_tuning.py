@@ -72,7 +72,7 @@ def test_what_cannot_begin_with_a_checkpoint_says_why(records):
 
 
 @pytest.mark.parametrize(
-    "name", ["phase_picker", "noise_earthquake", "mdn_crust", "cvae_emulator", "seismicity_resnet18.etas"]
+    "name", ["phase_picker", "noise_earthquake", "mdn_crust", "waveform_autoencoder", "seismicity_resnet18.etas"]
 )
 def test_an_encoder_can_be_frozen_and_is_free_again(name):
     model = zoo.load(name)

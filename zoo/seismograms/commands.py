@@ -1,4 +1,4 @@
-"""The commands `zoo annotate`, `zoo catalogue`, `zoo show` and `zoo export`."""
+"""The commands `zoo annotate`, `zoo catalogue` and `zoo show`, and what `zoo export` does with a dataset."""
 
 from __future__ import annotations
 
@@ -50,10 +50,6 @@ def add(commands: Commands) -> None:
     show.add_argument("--count", type=positive, default=12, metavar="N", help="how many, default 12")
     show.add_argument("--out", metavar="PNG", help="default NAME_CONFIG.png")
     show.add_argument("--seed", type=int, default=0, metavar="N", help="which ones are chosen, default 0")
-    export = commands.add("export", _export, "write a dataset of waveforms as a SeisBench dataset", data=True)
-    export.add_argument("name", metavar="NAME/CONFIG")
-    export.add_argument("--out", required=True, metavar="DIR", help="a new folder: metadata.csv and waveforms.hdf5")
-    export.add_argument("--split", nargs="+", metavar="SPLIT", help="train, validation, test or parts, default all")
 
 
 def _add_archive_options(annotate: argparse.ArgumentParser) -> None:
@@ -228,7 +224,8 @@ def _show(args: argparse.Namespace) -> None:
     print_json({"dataset": args.name, "picture": str(picture)}) if args.json else print(picture)
 
 
-def _export(args: argparse.Namespace) -> None:
+def export_dataset(args: argparse.Namespace) -> None:
+    """Write a dataset of waveforms as a SeisBench dataset: `zoo export NAME/CONFIG`."""
     from zoo.seismograms.archives.export import export
 
     folder = export(args.name, args.out, args.split, args.data_dir)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 
-def take_over(model: keras.Model, other: keras.Model, parts: Sequence[Callable], name: str) -> None:
+def take_over(
+    model: keras.Model, other: keras.Model, parts: Sequence[Callable], name: str, kept: Sequence[str] = ()
+) -> None:
     """Give each part of a model the weights of the same part of another.
 
     Args:
@@ -24,14 +26,23 @@ def take_over(model: keras.Model, other: keras.Model, parts: Sequence[Callable],
         other: the one whose weights it begins with.
         parts: functions from a model to a part of it.
         name: of the other, for the error.
+        kept: names of what is to stay as it is.
 
     Raises:
         ZooError: if a part has other weights.
+        UsageError: if what is to stay was not kept in the checkpoint, because only training needs it (encoders).
     """
     for part in parts:
         mine, its = part(model), part(other)
+        lacks = (
+            sorted(set(freezable(mine)) - set(freezable(its) if its is not None else ())) if mine is not None else []
+        )
+        if lost := [one for one in kept if one in lacks]:
+            raise UsageError(f"{name} has no {', '.join(lost)} that could stay as it was: only training needed it.")
         if mine is None or its is None:  # a part that only training makes, such as a critic
             continue
+        if lacks and hasattr(mine, "served"):
+            mine, its = mine.served, its.served
         shapes = [[(weight.name, tuple(weight.shape)) for weight in one.weights] for one in (mine, its)]
         if shapes[0] != shapes[1]:
             odd = next(

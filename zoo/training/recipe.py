@@ -129,6 +129,8 @@ class Recipe:
     """after_fit(model, records, settings)."""
     measure: Callable[[keras.Model, Records, Values], None] | None = None
     """measure(model, validation records, settings)."""
+    served: Callable[[keras.Model], keras.Model] | None = None
+    """served(model) -> the model that is kept, with the same answers, where only training needs a part of it."""
     golden: Callable[[keras.Model, Records, Values], dict[str, np.ndarray]] | None = None
     """golden(model, held-out records, settings) -> arrays of golden.npz: inputs, `predicted`, perhaps the truth."""
     begins_from: Callable[[keras.Model, keras.Model], None] | None = None
@@ -171,9 +173,12 @@ class Recipe:
         }
 
     def create(self, values: Values) -> keras.Model:
-        """Build the model from those settings that `build` names."""
+        """Build the model from those settings that `build` names, in float32."""
+        from zoo.serving import full_precision
+
         names = inspect.signature(self.build).parameters
-        return self.build(**{key: value for key, value in values.items() if key in names})
+        with full_precision():
+            return self.build(**{key: value for key, value in values.items() if key in names})
 
     def stages_of(self, values: Values) -> list[Stage]:
         """Return every call of `fit`, in order."""

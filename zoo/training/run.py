@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -209,6 +210,11 @@ class Run:
     def close(self) -> None:
         """Remove the folder."""
         remove_folder(self.folder)
+
+
+def device() -> str:
+    """Say what trains here, for the card: processor, cores, accelerators."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {_accelerators()}"
 
 
 def _accelerators() -> str:

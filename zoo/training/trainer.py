@@ -25,7 +25,7 @@ from zoo.progress import say
 from zoo.store import locked
 from zoo.training.fine_tuning import read_frozen, take_over
 from zoo.training.recipe import Recipe, Records, Values
-from zoo.training.run import Run, training_folder
+from zoo.training.run import Run, device, training_folder
 
 if TYPE_CHECKING:
     import keras
@@ -157,7 +157,7 @@ def train(
         UsageError: if there is no such setting, or the recipe has no smoke settings.
         ZooError: if the dataset is not prepared, or `out` holds an unfinished run with other settings.
     """
-    from zoo.serving import need_tensorflow
+    from zoo.serving import full_precision, need_tensorflow
 
     need_tensorflow("Training")
     made_by = named.recipe
@@ -184,7 +184,8 @@ def train(
         if waited and _is_of(out, plan):
             say(f"{out} was trained by another process with the same settings.")
         else:
-            _train(named, plan, changes, out, records, held_out, about, data_dir, callbacks)
+            with full_precision():  # layers that are made before `fit`, too
+                _train(named, plan, changes, out, records, held_out, about, data_dir, callbacks)
     return out
 
 
@@ -250,7 +251,7 @@ def _train(
         if begins := plan.get("from"):
             other = registry.load(begins["checkpoint"], sha256=begins["sha256"])
             parts = [stage.trained_part for stage in made_by.stages_of(values)]
-            take_over(model, other, parts, begins["checkpoint"])
+            take_over(model, other, parts, begins["checkpoint"], begins["frozen"])
             if made_by.begins_from:
                 made_by.begins_from(model, other)
         run.save_prepared(model, made_by, time.process_time() - start)
@@ -261,6 +262,8 @@ def _train(
         run.after_fit(made_by, model, records, values)
     if made_by.measure:
         made_by.measure(model, held_out, values)
+    if made_by.served:
+        model = made_by.served(model)
 
     scores = _scores(named, model, chosen, held_out, about, data_dir)
     card = {
@@ -276,6 +279,7 @@ def _train(
         "command": _command(named.name, changes, chosen, seed, plan.get("from")),
         "seed": seed,
         "cost": run.cost(),
+        "device": device(),
         "training_cpu_s": round(run.cpu_s(), 1),
         "epochs": len(run.rows),
         "scores": scores,

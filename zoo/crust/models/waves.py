@@ -76,7 +76,7 @@ class WaveModel(ServedModel):
             noise, self.depth_km.tolist(), self.moho_range_km.tolist(), **self.of_network, name="network"
         )
         nodes, depths = len(KINDS) * len(self.frequency_hz), len(self.depth_km)
-        self.network.build((None, nodes))
+        self.network.build((None, 2 * nodes + 1))  # as it serves: an export traces the parts with their shapes, too
 
         def weight(name: str, shape: tuple[int, ...]):
             return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)

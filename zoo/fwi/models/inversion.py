@@ -38,6 +38,9 @@ class WaveInversion(ServedModel):
 
     answers = "fwi.velocity"
     layout = "wavelets (shots, samples) and positions (z, x) in cells of the sources (shots, 2)"
+    no_litert = (
+        "its loop over time steps needs lists that LiteRT lacks, and for a fixed number of shots gives other traces"
+    )
 
     recipe_name = None
 

@@ -95,3 +95,16 @@ class FrameAutoencoder(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "units": list(self.units), "latent": self.latent, "samples": self.samples}
+
+
+def autoencoder_of(
+    units: Sequence[int], latent: int, samples: int, receivers: int, encoder: bool = True
+) -> tuple[FrameAutoencoder | None, ReceiverPerceptrons]:
+    """Return a built autoencoder, or none without an encoder, and its decoder, which is all that serving needs."""
+    if encoder:
+        made = FrameAutoencoder(units, latent, samples, name="autoencoder")
+        made.build((None, receivers, samples))
+        return made, made.decoder
+    decoder = ReceiverPerceptrons([*list(units)[::-1], samples], name="decoder")
+    decoder.build((None, receivers, latent))
+    return None, decoder

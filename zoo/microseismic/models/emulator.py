@@ -245,6 +245,21 @@ class Emulator(ServedModel):
         """Return the built network of this method."""
         raise NotImplementedError
 
+    def only_trains(self) -> list[keras.layers.Layer]:
+        """Return the parts that answers do not need: encoders."""
+        return []
+
+    def served(self) -> Emulator:
+        """Return the emulator as a checkpoint keeps it, with the same answers: without what only training needs."""
+        left_out = {id(weight) for part in self.only_trains() for weight in part.weights}
+        if not left_out:
+            return self
+        light = type(self).from_config({**self.get_config(), "encoder": False})
+        kept = [weight for weight in self.weights if id(weight) not in left_out]
+        for new, old in zip(light.weights, kept, strict=True):
+            new.assign(old)
+        return light
+
     def frames(self, features):
         """Return frames (n, receivers, samples) with a unit peak, from features (n, receivers, features)."""
         raise NotImplementedError

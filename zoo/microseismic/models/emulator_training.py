@@ -127,6 +127,7 @@ def recipe(
     stages: Sequence[Stage] | Callable,
     before_fit: Callable,
     after_fit: Callable | None = None,
+    begins_from: Callable | None = None,
     smoke: Mapping[str, Any] | None = None,
     citation: str = _CARD["citation"],
 ) -> Recipe:
@@ -137,7 +138,7 @@ def recipe(
     Args:
         model_class: of the emulator.
         settings: those beside `SETTINGS`.
-        stages, before_fit, after_fit: as in `Recipe`.
+        stages, before_fit, after_fit, begins_from: as in `Recipe`.
         smoke: smoke settings beside the dataset.
         citation: what to cite.
     """
@@ -151,7 +152,9 @@ def recipe(
         before_fit=before_fit,
         stages=stages,
         after_fit=after_fit,
+        begins_from=begins_from,
         measure=measure_errors,
+        served=lambda model: model.served(),
         score=score,
         golden=held_out_events,
         card={**_CARD, "citation": citation},

@@ -69,7 +69,7 @@ class StationNetwork(keras.Model):
 
     def call(self, measures, training=False):
         x = ops.take(ops.cast(measures, "float32"), self.used, axis=-1)
-        x = (x[:, :, None] - self.mean) / self.sd  # (n, stations, members, measures)
+        x = (ops.expand_dims(x, 2) - self.mean) / self.sd  # (n, stations, members, measures)
         known = ops.cast(ops.logical_not(ops.isnan(x)), "float32")
         x = ops.clip(ops.where(ops.isnan(x), 0.0, x), -_FARTHEST, _FARTHEST)
         if self.head == "ratios":
@@ -162,7 +162,7 @@ class EventClassifier(ServedModel):
         there = ops.any(ops.logical_not(ops.isnan(ops.cast(measures, "float32"))), axis=-1)
         if self.head == "ratios":
             there = ops.any(there, axis=1, keepdims=True)
-        there = ops.cast(there, "float32")[..., None]
+        there = ops.expand_dims(ops.cast(there, "float32"), -1)
         return ops.sum(there * log_odds, axis=1) / ops.maximum(ops.sum(there, axis=1), 1.0) / self.temperature
 
     def members_of(self, events: Sequence[str]) -> np.ndarray:

@@ -13,6 +13,8 @@ import scipy.fft
 import scipy.signal
 from keras import ops
 
+from zoo.serving import plain
+
 _KERNEL, _STRIDE = 7, 4
 _RESPONSE_S = 3.0  # at 1 Hz the impulse response has fallen to 1e-6 of its start
 
@@ -23,7 +25,7 @@ class CausalHighPass(keras.layers.Layer):
 
     Nothing moves ahead of an onset, as it would with a zero-phase filter. Each channel starts from zero: its first
     sample is subtracted. The recursion is computed as a product of spectra with its impulse response, which works on
-    every backend.
+    every backend; for formats that have no spectra (LiteRT), as a convolution with it.
 
     Args:
         corner_hz: corner frequency.
@@ -39,6 +41,8 @@ class CausalHighPass(keras.layers.Layer):
         self.response = scipy.signal.sosfilt(sos, impulse)
 
     def call(self, waveforms):
+        if plain():
+            return self._convolve(waveforms - waveforms[:, :1])
         traces = ops.transpose(waveforms - waveforms[:, :1], (0, 2, 1))
         samples = traces.shape[-1]
         length = scipy.fft.next_fast_len(samples + len(self.response), real=True)
@@ -49,6 +53,11 @@ class CausalHighPass(keras.layers.Layer):
             real * spectrum.imag + imaginary * spectrum.real,
         )
         return ops.transpose(ops.irfft(product, length)[..., :samples], (0, 2, 1))
+
+    def _convolve(self, traces):
+        count = len(self.response)
+        kernel = np.repeat(self.response[::-1, None, None], traces.shape[-1], axis=1).astype(np.float32)
+        return ops.depthwise_conv(ops.pad(traces, ((0, 0), (count - 1, 0), (0, 0))), kernel)
 
     def compute_output_shape(self, input_shape):
         return input_shape
