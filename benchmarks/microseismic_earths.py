@@ -45,19 +45,16 @@ def folder() -> Path:
 
 def earth(faster: float = 0.0, random_sd: float = 0.0, seed: int = 0):
     """Return the field's earth with all speeds of the rock changed."""
-    from zoo.microseismic.physics.elastic_model import ElasticModel
+    from dataclasses import replace
 
-    depth_m = (SHAPE[2] - 1 - np.arange(SHAPE[2])) * SPACING_M[2]
-    tops = np.array([layer[0] for layer in LAYERS])
-    # A node on an interface belongs to the layer above: the receivers are in the water.
-    layer = np.maximum(np.searchsorted(tops, depth_m, side="left") - 1, 0)
-    vp, vs, density = (
-        np.broadcast_to(np.array([row[k] for row in LAYERS], float)[layer], SHAPE).copy() for k in (1, 2, 3)
-    )
-    factor = np.where(vs > 0, 1.0 + faster, 1.0)
+    from zoo.microseismic.physics.layers import layered_model
+
+    flat = layered_model(np.array(LAYERS, float), RECEIVERS_KM, SPACING_M)
+    rock = flat.vs_m_s > 0
+    factor = np.where(rock, 1.0 + faster, 1.0)
     if random_sd:
-        factor = factor + np.where(vs > 0, random_sd * smooth_field(seed), 0.0)
-    return ElasticModel(vp * factor, vs * factor, density, SPACING_M)
+        factor = factor + np.where(rock, random_sd * smooth_field(seed), 0.0)
+    return replace(flat, vp_m_s=flat.vp_m_s * factor, vs_m_s=flat.vs_m_s * factor)
 
 
 def smooth_field(seed: int) -> np.ndarray:

@@ -21,6 +21,8 @@ import microseismic_earths as earths
 import numpy as np
 from table import print_table
 
+from zoo.microseismic.location.explanation import moved_later
+
 NOISE = 0.03
 
 
@@ -38,10 +40,7 @@ class Case:
 
 def late(traces: np.ndarray, shift_s: np.ndarray, rate_hz: float) -> np.ndarray:
     """Return traces (events, receivers, time) that are late by shift_s (events, receivers)."""
-    samples = traces.shape[-1]
-    frequency = np.fft.rfftfreq(2 * samples, 1 / rate_hz)
-    turned = np.fft.rfft(traces, 2 * samples) * np.exp(-2j * np.pi * frequency * shift_s[..., None])
-    return np.fft.irfft(turned, 2 * samples)[..., :samples]
+    return moved_later(traces, rate_hz * np.asarray(shift_s))
 
 
 def shifted_cases(true: np.ndarray, times_s: np.ndarray, rate_hz: float) -> Iterator[Case]:
@@ -113,9 +112,7 @@ def shipped_cases(name: str) -> tuple[object, np.ndarray, float, list[Case]]:
     times_s = np.asarray(model.arrival(places, model.source_features(places))[0])[:, 1:5]
     rate_hz = 1.0 / model.time_step_s
     cases = list(shifted_cases(traces, times_s, rate_hz))
-    cases[2:2] = [
-        Case(f"waves {p} % faster (shifted)", late(traces, -0.01 * p * times_s, rate_hz)) for p in (1, 3)
-    ]  # fmt: skip
+    cases[2:2] = [Case(f"waves {p} % faster (shifted)", late(traces, -0.01 * p * times_s, rate_hz)) for p in (1, 3)]
     return model, places, noise_sd, cases
 
 

@@ -8,6 +8,7 @@ import io
 import keras
 import numpy as np
 import pytest
+from large_models import large_are_slow
 
 import zoo
 from zoo import checkpoint, contracts, registry, serving
@@ -24,9 +25,7 @@ def _summary(model):
     return text.getvalue()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(("t34", "t101")) else ()) for n in ARCHITECTURES]
-)
+@pytest.mark.parametrize("name", large_are_slow(ARCHITECTURES))
 def test_shapes_are_known_and_shown_before_and_after_a_call(name):
     model = zoo.load(name)
     inputs, predicted, _ = checkpoint.read_golden(registry.find(name))

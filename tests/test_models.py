@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from large_models import large_are_slow
 
 import zoo
 from zoo import checkpoint, contracts, registry
 
 NAMES = registry.list_models()
 ARCHITECTURES = sorted({name.split(".")[0] for name in NAMES})
-LARGE = [name for name in ARCHITECTURES if name in ("seismicity_resnet34", "seismicity_resnet101")]
 
 
 def sample_of(name):
@@ -42,9 +42,7 @@ def test_golden_output(name):
     assert not contracts.golden_problems(registry.find(name))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in ARCHITECTURES]
-)
+@pytest.mark.parametrize("name", large_are_slow(ARCHITECTURES))
 def test_saving_a_loaded_model_changes_nothing(name):
     assert not contracts.saving_problems(registry.find(name))
 

@@ -69,10 +69,12 @@ def test_an_event_is_located(event, capsys):
 def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
     """By the defaults, so the strength is inferred: the second event is twice as strong as the first."""
     folder, source, noise_sd = event
-    events = [str(folder / "event.mseed"), str(folder / "twice.mseed")]
+    (tmp_path / "broken.npz").write_bytes(b"PK nothing")
+    events = [str(folder / "event.mseed"), str(tmp_path / "broken.npz"), str(folder / "twice.mseed")]
     options = ["--receivers", str(folder / "receivers.csv"), "--noise-sd", str(noise_sd), "--model", MODEL]
     assert cli.main(["locate", *events, *options, "--out", str(tmp_path / "out")]) == 0
-    assert "2 events are in" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "2 events are in" in said.out and "1 of 3 files were passed over" in said.out and "broken.npz" in said.err
     with open(tmp_path / "out" / "locations.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["event"] for row in rows] == ["event", "twice"]
@@ -84,6 +86,13 @@ def test_files_of_several_events_make_a_table(event, tmp_path, capsys):
     assert 1.5 < two / one < 2.6
     # Two of one name would overwrite each other.
     assert cli.main(["locate", events[0], events[0], *options, "--out", str(tmp_path / "again")]) == 2
+
+
+def test_of_files_none_of_which_can_be_located_each_is_named(tmp_path, capsys):
+    files = [str(tmp_path / name) for name in ("one.npz", "two.npz")]
+    assert cli.main(["locate", *files, "--by", "arrivals", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "one.npz" in said and "two.npz" in said and "None of 2 files" in said
 
 
 @pytest.mark.parametrize(

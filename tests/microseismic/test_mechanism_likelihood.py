@@ -8,7 +8,7 @@ import tensorflow as tf
 from greens_medium import HomogeneousGreens
 from scipy.linalg import solve_triangular
 
-from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood, solve_posterior
+from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood, draw_tensors, solve_posterior
 from zoo.microseismic.models.greens import to_common_axes
 from zoo.microseismic.physics import moment_tensor
 from zoo.sampling.smc import Sampler, Settings
@@ -66,6 +66,13 @@ def test_integrating_the_tensor_out_gives_the_dense_gaussian():
     np.testing.assert_allclose(compiled, found, atol=0.05)
 
 
+def draw(likelihood, points, arguments, seed, times=1):
+    """Return tensors at points (n, d), several at each, and their means."""
+    equations = likelihood.normal_equations(tf.constant(points, tf.float32), *map(tf.constant, arguments))
+    repeated = (np.repeat(np.asarray(part, np.float64), times, axis=0) for part in equations[:2])
+    return draw_tensors(*repeated, float(arguments[2]), np.random.default_rng(seed))
+
+
 def test_errors_of_time_and_amplitude_are_those_of_the_dense_gaussian():
     model = HomogeneousGreens(error=(1e-3, 0.05, 0.03))
     likelihood = MechanismLikelihood(model)
@@ -80,7 +87,7 @@ def test_errors_of_time_and_amplitude_are_those_of_the_dense_gaussian():
         for part in (likelihood, plain)
     )
     for source_km, value, value_white in zip(sources_km, found, found_white, strict=True):
-        _, mean = plain.draw_tensors(source_km[None], plain.prepare(traces, noise_sd), np.random.default_rng(0))
+        _, mean = draw(plain, source_km[None], plain.prepare(traces, noise_sd), 0)
         expected = dense(model, source_km[None], traces, noise_sd, arguments[2], mean[0])
         expected_white = dense(white, source_km[None], traces, noise_sd, arguments[2])
         assert value == pytest.approx(expected, rel=1e-3)
@@ -95,7 +102,7 @@ def test_tensors_are_drawn_from_their_posterior():
     for seed in range(40):
         tensor, traces, noise_sd = event(model, "general", seed)
         arguments = likelihood.prepare(traces, noise_sd)
-        drawn, mean = likelihood.draw_tensors(np.repeat(SOURCE_KM, 400, axis=0), arguments, np.random.default_rng(seed))
+        drawn, mean = draw(likelihood, SOURCE_KM, arguments, seed, times=400)
         np.testing.assert_allclose(drawn.mean(axis=0), mean[0], atol=0.2 * drawn.std(axis=0).max())
         offsets.append(np.linalg.solve(np.linalg.cholesky(np.cov(drawn, rowvar=False)), tensor - mean[0]))
     # The emulator is exact here, so errors that are assumed make the offsets smaller than 1, never larger
@@ -112,7 +119,7 @@ def test_location_and_tensor_of_an_event_are_found():
     samples = Sampler(likelihood, model.lower_km, model.upper_km, settings).run(arguments, seed=1)
     assert np.abs((samples.mean - SOURCE_KM[0]) / samples.sd).max() < 4
     assert samples.sd.max() < 0.01
-    drawn, _ = likelihood.draw_tensors(samples.samples, arguments, np.random.default_rng(2))
+    drawn, _ = draw(likelihood, samples.samples, arguments, 2)
     assert np.abs((drawn.mean(axis=0) - tensor) / drawn.std(axis=0)).max() < 4
     angles = moment_tensor.kagan_angle_deg(drawn, tensor)
     assert np.median(angles) < 25

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from zoo.errors import ZooError
-from zoo.microseismic.location.importance import Mixture, population
+from zoo.microseismic.location.importance import Mixture, population, systematic
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.trace_likelihood import TraceLikelihood
 from zoo.microseismic.location.world import World
@@ -90,7 +90,7 @@ def test_importance_sampling_finds_both_hills_of_a_known_density():
     right = found.weights[found.points[:, 0] > 0].sum()
     assert abs(right - 0.7) < 0.04
     assert found.effective > 0.5 * len(found.points)
-    chosen = found.equal(1000, np.random.default_rng(1))
+    chosen = systematic(found.weights, 1000, np.random.default_rng(1))
     assert abs(np.mean(found.points[chosen, 0] > 0) - right) < 0.01
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from large_models import large_are_slow
 
 from zoo import contracts, registry
 
-NAMES = registry.list_recipes()
 
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n.endswith(("t34", "t101")) else ()) for n in NAMES]
-)
+@pytest.mark.parametrize("name", large_are_slow(registry.list_recipes()))
 def test_a_recipe_says_what_it_is(name):
     assert not contracts.recipe_problems(name)

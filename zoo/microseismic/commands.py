@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
+from zoo.progress import say
 from zoo.terminal import Commands, number_or, print_answer, print_json
 
 EXAMPLES = """\
@@ -167,17 +168,26 @@ def _locate_many(args: argparse.Namespace) -> None:
         raise UsageError(f"Several files are called {', '.join(twice)}; each event's folder has the name of its file.")
     if args.by == "waveforms":
         args.model = registry.model_for(args.model, "microseismic.traces")[0]
-    rows, answers = [], {}
+    rows, answers, header = [], {}, []
+    passed_over = []
     for number, (path, stem) in enumerate(track(list(zip(args.traces, stems, strict=True)), "Events")):
-        location = _located(args, path, args.seed + number)
+        try:
+            location = _located(args, path, args.seed + number)
+        except ZooError as error:  # one bad file does not end a run over many
+            passed_over.append(str(error))
+            continue
         location.write(Path(args.out) / stem)
         answers[stem] = location.summary()
-        columns = {name: (answers[stem][name]["mean"], answers[stem][name]["sd"]) for name in location.parameters}
-        values = [f"{value:.5g}" for pair in columns.values() for value in pair]
+        header = ["event", *(f"{name}{end}" for name in location.parameters for end in ("", "_sd"))]
+        values = [f"{answers[stem][name][what]:.5g}" for name in location.parameters for what in ("mean", "sd")]
         rows.append([stem, *values, "yes" if location.converged else "no", " ".join(location.warnings)])
-    header = ["event", *(f"{name}{end}" for name in columns for end in ("", "_sd")), "converged", "warnings"]
-    table = write_csv(Path(args.out) / "locations.csv", header, rows)
-    print_json(answers) if args.json else print(f"{len(rows)} events are in {table}")
+    for said in passed_over:
+        say(f"Passed over: {said}")
+    if not rows:
+        raise ZooError(f"None of {len(args.traces)} files could be located; the lines above say why.")
+    table = write_csv(Path(args.out) / "locations.csv", [*header, "converged", "warnings"], rows)
+    passed = f", {len(passed_over)} of {len(args.traces)} files were passed over" if passed_over else ""
+    print_json(answers) if args.json else print(f"{len(rows)} events are in {table}{passed}")
 
 
 def _mechanism(args: argparse.Namespace) -> None:

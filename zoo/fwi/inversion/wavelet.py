@@ -23,8 +23,7 @@ _WATER_LEVEL = 1e-3
 _BAND = 0.01
 # Traces count for a wavelet as one over their distance, and alike within this many cells, where a position that is a
 # little wrong, or a clipped trace, would tell too much. What lies between source and receiver is in the wavelet of an
-# imperfect start: of a start smoothed over 150 m it was 46 % wrong with offsets from 100 m on that counted alike, 4 %
-# with these (error of shape, sections of benchmarks/fwi_reality.py).
+# imperfect start (tests/fwi/test_reality.py).
 _NEAREST_CELLS = 2.0
 # Traces may end amid waves: the last one in this many of their samples is faded out.
 _TAIL = 10

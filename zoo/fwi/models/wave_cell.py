@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.field.sinc import KAISER, REACH
 from zoo.fwi.models.wave_grid import WaveGrid
 from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
-from zoo.fwi.physics.acoustic_positions import KAISER, REACH, spread
+from zoo.fwi.physics.acoustic_positions import spread
 
 
 @keras.saving.register_keras_serializable(package="zoo")

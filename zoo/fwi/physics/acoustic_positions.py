@@ -15,13 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.sinc import ON_NODE, REACH, windowed_sinc
 
-REACH = 4
-"""Cells to either side of a position that take part (Hicks's r)."""
-KAISER = 6.31
-"""Shape of the window (Hicks 2002, table 1: r = 4, the widest band)."""
 _APART = 2  # points further apart than this many windows are gathered each on its own
-_ON_NODE = 1e-6  # positions nearer to a node than this part of a cell are on it
 
 
 class Points(NamedTuple):
@@ -58,13 +54,11 @@ def shares(position: float, size: int, mirrored: bool = False) -> tuple[int, np.
     (4, 8, True)
     """
     nearest = round(position)
-    if abs(position - nearest) < _ON_NODE:
+    if abs(position - nearest) < ON_NODE:
         return nearest, np.ones(1)
     low = int(np.floor(position)) - REACH + 1
     nodes = np.arange(low, low + 2 * REACH)
-    away = nodes - position
-    window = np.i0(KAISER * np.sqrt(np.clip(1 - (away / REACH) ** 2, 0, None))) / np.i0(KAISER)
-    share = np.sinc(away) * window
+    share = windowed_sinc(nodes - position)
     if mirrored and low < 0:
         folded = np.zeros(max(nodes[-1], -low) + 1)
         np.add.at(folded, np.abs(nodes), np.where(nodes < 0, -share, share))
@@ -142,7 +136,7 @@ def check_below_surface(positions: np.ndarray, what: str) -> None:
 
     >>> check_below_surface(np.array([[0.5, 3.0]]), "source")
     """
-    silent = np.asarray(positions)[:, 0] < _ON_NODE
+    silent = np.asarray(positions)[:, 0] < ON_NODE
     if silent.any():
         raise ZooError(
             f"The {what} {int(np.argmax(silent))} lies at the free surface (row 0), where the field is zero: it would "

@@ -67,8 +67,8 @@ def corner_figure(samples: np.ndarray, source_km: np.ndarray | None = None) -> F
             value = _value(mean[index], sd[index], "s" if name == _ORIGIN_TIME else "km")
             axes.set_title(f"${name}$ = {value}" if name == _ORIGIN_TIME else f"{name} = {value}", fontsize=10)
         for axes in filter(None, plotter.subplots.flat):
-            axes.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
-            axes.yaxis.set_major_locator(MaxNLocator(4, prune="both"))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(4 if count == 3 else 3, prune="both"))
         keys = [Patch(color=BLUE, label="68 %"), Patch(color=BLUE, alpha=0.4, label="95 %")]
         if source_km is not None:
             keys.append(Line2D([], [], color=VERMILLION, ls="--", label="true source"))
@@ -91,7 +91,7 @@ def traces_figure(
 
     Args:
         traces: (receivers, time) observed.
-        predicted: (receivers, time) at the posterior mean.
+        predicted: (receivers, time) mean of what the posterior predicts.
         predictive_sd: (receivers, time) of data: noise, emulator error and posterior together.
         time_step_s: sampling interval, s.
         receivers_km: (receivers, 3) for the titles.
@@ -115,7 +115,7 @@ def traces_figure(
                 label="95 % predictive band",
             )
             panel.plot(time_s, trace, color=BLACK, lw=0.7, label="observed")
-            panel.plot(time_s, model, color=BLUE, lw=1.2, label="at the posterior mean")
+            panel.plot(time_s, model, color=BLUE, lw=1.2, label="mean prediction")
             panel.axhline(0.0, color=GREY, lw=0.4, zorder=0)
             panel.set_title("receiver at ({:.3f}, {:.3f}, {:.3f}) km".format(*receiver), loc="left")
             panel.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)

@@ -119,5 +119,11 @@ class Bank:
         z = np.concatenate(coefficients, axis=1)
         moments = z.transpose(0, 2, 1) @ z / size
         return cls(
-            places, np.concatenate(times, 1), np.concatenate(amplitudes, 1), z, basis, moments, left_out,
-        )  # fmt: skip
+            places,
+            np.concatenate(times, 1),
+            np.concatenate(amplitudes, 1),
+            z,
+            basis,
+            moments,
+            left_out,
+        )

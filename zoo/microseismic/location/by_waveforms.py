@@ -67,10 +67,10 @@ class Location(Posterior):
     Attributes, in addition to those of `Posterior`:
         log_evidence, log_evidence_sd: log density of the traces, averaged over the prior, and its error.
         log_bayes_factor: log evidence of an event minus that of noise alone.
-        misfit: (receivers,) mean squared residual at the posterior mean divided by its predicted variance;
-            about 1 where emulator and noise explain the trace.
-        observed, predicted, predictive_sd: (receivers, time) traces, those of the posterior mean,
-            and the standard deviation of data about them.
+        misfit: (receivers,) mean squared residual divided by its predicted variance; about 1 where emulator, errors of
+            the world and noise explain the trace.
+        observed, predicted, predictive_sd: (receivers, time) traces, and the mean and standard deviation of what the
+            posterior predicts.
         noise_sd: (receivers,) standard deviation of the noise, white or coloured.
         receivers_km: (receivers, 3) of the receivers used.
         time_step_s, unit: of the traces.
@@ -211,9 +211,7 @@ def locate(
         notes.append(said)
     samples = found.samples
     draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
-    heard = explain(
-        engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse
-    )  # fmt: skip
+    heard = explain(engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse)
     # The likelihood is relative to noise alone.
     log_bayes_factor = samples.log_evidence
     names = [str(index) for index in range(len(matched.traces))]
@@ -290,7 +288,7 @@ def _engine(model: Any, receivers: tuple[int, ...], world: World, bank: int) -> 
         model,
         ("waveforms", receivers, world, bank, measured),
         lambda: Engine(WorldLikelihood(model, receivers, world, bank)),
-    )  # fmt: skip
+    )
 
 
 def _sampled(
@@ -300,9 +298,7 @@ def _sampled(
     name = "smc" if sampler == ENGINE else sampler
     said = f"Sampled by {name}" + (": the importance draws were too uneven." if sampler == ENGINE else ".")
     likelihood = engine.likelihood
-    compiled = cached(
-        likelihood, ("sampler", settings), lambda: WorldSampler(engine, settings)
-    )  # fmt: skip
+    compiled = cached(likelihood, ("sampler", settings), lambda: WorldSampler(engine, settings))
     try:
         samples, convergence = sample(compiled, found.data, name, seed)
     except np.linalg.LinAlgError:

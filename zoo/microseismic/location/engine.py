@@ -16,9 +16,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp
 
-from zoo.microseismic.location.importance import Mixture, population
+from zoo.microseismic.location.importance import Mixture, apart, population
 from zoo.microseismic.location.world_likelihood import WorldLikelihood
 from zoo.sampling.convergence import Convergence
 from zoo.sampling.smc import Samples
@@ -45,9 +44,6 @@ _LONGEST_KM = 0.06
 # Steps of the differences.
 _PROBE_KM, _PROBE = 0.0015, {"origin_time_s": 0.0005, "log_strength": 0.01}
 _ROUNDS, _DRAWS, _ENOUGH = 30, 512, 400
-_KEPT = 2_048
-# With fewer effective draws the answer is not trusted.
-MIN_EFFECTIVE = 100
 _BATCH = 512
 
 
@@ -133,14 +129,7 @@ class Engine:
         """Return the starts (n, d) of the climb."""
         points = self.best_of_bank(data, _CANDIDATES)
         order = np.argsort(-self.evaluate(points, data), kind="stable")
-        chosen: list[int] = []
-        for index in order:
-            gaps = np.linalg.norm(points[chosen, :3] - points[index, :3], axis=1)
-            if not np.any(gaps < _APART_KM):
-                chosen.append(int(index))
-            if len(chosen) == _STARTS:
-                break
-        return points[np.resize(chosen, _STARTS)]
+        return points[np.resize(apart(points, order, _APART_KM, _STARTS), _STARTS)]
 
     def best_of_bank(self, data: Sequence[tf.Tensor], count: int | None = None) -> np.ndarray:
         """Return the `count` best sources of the bank, or all, each at its best origin time and strength (n, d)."""
@@ -321,29 +310,9 @@ class Engine:
         rng = np.random.default_rng([seed, 11])
         mixture = Mixture.of_modes(*self.modes(climbed), _MODES)
         found = population(lambda points: self.evaluate(points, data), mixture, _ROUNDS, _DRAWS, rng, _ENOUGH)
-        count, effective = len(found.points), found.effective
-        chosen = found.equal(_KEPT, rng)
-        problems = ()
-        if effective < MIN_EFFECTIVE:
-            problems = (
-                f"Of {count} importance draws only {effective:.0f} count (at least {MIN_EFFECTIVE}): the posterior is "
-                "not a few compact modes.",
-            )
-        log_box = float(np.sum(np.log(self.upper - self.lower)))
-        return Samples(
-            samples=found.points[chosen],
-            log_likelihood=found.values[chosen],
-            log_evidence=float(logsumexp(found.log_weights) - np.log(count)) - log_box,
-            log_evidence_sd=float(np.sqrt(max(1.0 / effective - 1.0 / count, 0.0))),
-            efficiency=effective / count,
-            ess=effective,
-            acceptance=float("nan"),
-            stages=count // _DRAWS,
-            calls=count + 7 * (_STARTS * (_STEPS + 1) + _BEST * (_MORE_STEPS + 1)) + _CANDIDATES,
-            problems=problems,
-            screen_points=climbed.points,
-            screen_log_likelihood=climbed.values,
-        )
+        tried = 7 * (_STARTS * (_STEPS + 1) + _BEST * (_MORE_STEPS + 1)) + _CANDIDATES
+        rounds, ends = len(found.points) // _DRAWS, (climbed.points, climbed.values)
+        return found.samples(self.lower, self.upper, rounds, ends, tried, rng)
 
 
 @dataclass(frozen=True)

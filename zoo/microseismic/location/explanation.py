@@ -26,6 +26,7 @@ class Explanation:
         misfit: (receivers,) mean squared residual, relative to what noise and errors of the world allow.
         pulse_misfit: (receivers,) rms residual around the strongest wave, relative to its rms, noise taken off.
         pulse_noise: (receivers,) the share of that which noise alone could make.
+        sd: (receivers, time) standard deviation of the data about the mean of `predicted`.
     """
 
     predicted: np.ndarray
@@ -74,8 +75,7 @@ def explain(
 
     white, order, taps = likelihood.whitened(traces, noise)
     basis = likelihood.filtered_basis(taps, pulse)
-    # Of a sample, not of the band.
-    variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1), 1.0) / likelihood.band_density
+    variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1))
     # The variance of a frame's samples, moved to where they are in the record.
     index = np.arange(samples) - shift.mean(axis=0)[:, None]
     moved = np.stack([np.interp(i, np.arange(len(row)), row, 0, 0) for i, row in zip(index, variance, strict=True)])

@@ -29,9 +29,7 @@ _PULSE = 0.15
 _LEFT, _LEFT_PER_VELOCITY, _LEFT_TO_OTHERS = 0.15, 5.0, 2.5
 
 
-def find_faults(
-    traces: np.ndarray, found: Explanation, pulse: float, world: World, names: Sequence[str]
-) -> list[str]:  # fmt: skip
+def find_faults(traces: np.ndarray, found: Explanation, pulse: float, world: World, names: Sequence[str]) -> list[str]:
     """Return sentences, each with the receiver at fault.
 
     Args:

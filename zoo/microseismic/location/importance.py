@@ -13,6 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
+from zoo.sampling.smc import Samples
+
+MIN_EFFECTIVE = 100
+"""With fewer effective draws the answer is not trusted."""
+KEPT = 2_048
+"""Samples that are kept of weighted draws."""
 DEGREES_OF_FREEDOM = 6.0
 # The first mixture is wider than the modes' Gaussians, and the later ones than what they were fitted to, by these
 # factors of the covariance: draws in the tails must not decide.
@@ -92,11 +98,68 @@ class Weighted:
         sd = np.sqrt(self.weights @ (self.points - mean) ** 2)
         return mean, sd, float(logsumexp(self.log_weights) - np.log(len(self.points)))
 
-    def equal(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Return indices (count,) of equally weighted samples, drawn systematically."""
-        cumulative = np.cumsum(self.weights)
-        wanted = (np.arange(count) + rng.uniform()) / count * cumulative[-1]
-        return np.minimum(np.searchsorted(cumulative, wanted), len(cumulative) - 1)
+    def samples(
+        self,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        rounds: int,
+        screened: tuple[np.ndarray, np.ndarray],
+        calls: int,
+        rng: np.random.Generator,
+    ) -> Samples:
+        """Return `KEPT` equally weighted samples, with the effective number of draws as their own check.
+
+        Args:
+            lower, upper: corners (d,) of the prior's box.
+            rounds: in which the draws were made.
+            screened: points (n, d) and log-likelihoods (n,) that the first mixture came from.
+            calls: evaluations of the likelihood beside the draws.
+            rng: makes the choice.
+        """
+        count, effective = len(self.points), self.effective
+        chosen = systematic(self.weights, KEPT, rng)
+        problems = ()
+        if effective < MIN_EFFECTIVE:
+            problems = (
+                f"Of {count} importance draws only {effective:.0f} count (at least {MIN_EFFECTIVE}): the posterior is "
+                "not a few compact modes.",
+            )
+        return Samples(
+            samples=self.points[chosen],
+            log_likelihood=self.values[chosen],
+            log_evidence=self.moments()[2] - float(np.sum(np.log(upper - lower))),
+            log_evidence_sd=float(np.sqrt(max(1.0 / effective - 1.0 / count, 0.0))),
+            efficiency=effective / count,
+            ess=effective,
+            acceptance=float("nan"),
+            stages=rounds,
+            calls=count + calls,
+            problems=problems,
+            screen_points=screened[0],
+            screen_log_likelihood=screened[1],
+        )
+
+
+def systematic(weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `count` indices drawn in proportion to weights (n,), each as often as its share, rounded up or down.
+
+    >>> systematic(np.array([1.0, 0.0, 3.0]), 4, np.random.default_rng(0)).tolist()
+    [0, 2, 2, 2]
+    """
+    cumulative = np.cumsum(weight)
+    wanted = (np.arange(count) + rng.uniform()) / count * cumulative[-1]
+    return np.minimum(np.searchsorted(cumulative, wanted, side="right"), len(weight) - 1)
+
+
+def apart(points: np.ndarray, order: np.ndarray, least: float, most: int) -> list[int]:
+    """Return the first `most` indices in an order (n,) whose places, columns 0 to 2 of points, are apart by `least`."""
+    chosen: list[int] = []
+    for index in order:
+        if np.all(np.linalg.norm(points[chosen, :3] - points[index, :3], axis=1) >= least):
+            chosen.append(int(index))
+        if len(chosen) == most:
+            break
+    return chosen
 
 
 def population(

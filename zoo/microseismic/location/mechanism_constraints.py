@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from scipy.special import gammaln, logsumexp, ndtr
 
-from zoo.microseismic.location.importance import Mixture, population
+from zoo.microseismic.location.importance import Mixture, population, systematic
 from zoo.microseismic.physics.moment_tensor import MULTIPLICITY, from_matrix
 
 CONSTRAINTS = ("full", "deviatoric", "double_couple")
@@ -46,9 +46,7 @@ class Constrained:
     tensors: np.ndarray
 
 
-def constrained(
-    gram: np.ndarray, projected: np.ndarray, rng: np.random.Generator
-) -> dict[str, Constrained]:  # fmt: skip
+def constrained(gram: np.ndarray, projected: np.ndarray, rng: np.random.Generator) -> dict[str, Constrained]:
     """Return samples of deviatoric tensors and of double couples, and the evidence of each.
 
     Args:
@@ -92,15 +90,9 @@ def _deviatoric(gram: np.ndarray, projected: np.ndarray, full: np.ndarray, rng: 
 
 def _resampled(log_weight: np.ndarray, tensors: np.ndarray, rng: np.random.Generator) -> Constrained:
     weight = np.exp(log_weight - log_weight.max())
-    chosen = _systematic(weight, len(weight), rng)
+    chosen = systematic(weight, len(weight), rng)
     evidence = float(logsumexp(log_weight) - np.log(len(log_weight)))
     return Constrained(evidence, float(weight.sum() ** 2 / np.sum(weight**2)), chosen, tensors[chosen] / _even())
-
-
-def _systematic(weight: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    cumulative = np.cumsum(weight)
-    wanted = (np.arange(count) + rng.uniform()) / count * cumulative[-1]
-    return np.minimum(np.searchsorted(cumulative, wanted), len(weight) - 1)
 
 
 def _even() -> np.ndarray:
@@ -159,7 +151,7 @@ def _double_couples(gram: np.ndarray, projected: np.ndarray, full: np.ndarray, r
     mixture = mixture.with_part(np.zeros(3))
     mixture.covariances[np.argmin(np.linalg.norm(mixture.places, axis=1))] = np.eye(3)
     found = population(density, mixture, _ROUNDS, _DRAWS, rng, _ENOUGH)
-    drawn = found.points[found.equal(len(full), rng)]
+    drawn = found.points[systematic(found.weights, len(full), rng)]
     unit = _couples(best @ Rotation.from_rotvec(drawn).as_matrix())
     share = np.concatenate(
         [by_place(best @ Rotation.from_rotvec(part).as_matrix()) for part in np.array_split(drawn, 8)]
@@ -170,7 +162,7 @@ def _double_couples(gram: np.ndarray, projected: np.ndarray, full: np.ndarray, r
     size = _sizes(precision, np.einsum("ni,ni->n", unit, projected[place]), rng)
     spread = np.exp(share - logsumexp(share, axis=1, keepdims=True)).mean(axis=0)
     effective = min(found.effective, float(1.0 / np.sum(spread**2)))
-    evidence = float(logsumexp(found.log_weights) - np.log(len(found.points)))
+    evidence = found.moments()[2]
     return Constrained(evidence, effective, place, size[:, None] * unit / _even())
 
 

@@ -284,27 +284,6 @@ class MechanismLikelihood:
         both = middle_s - onset_s + term_sd_s * term
         return *together(grams, projections), constant, tf.stack([both, both + s_late], axis=-1)
 
-    def draw_tensors(
-        self, points: np.ndarray, arguments: Sequence[np.ndarray], rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return one tensor for each location, drawn from p(M | x, d), and the mean of that, each (n, 6), in N m.
-
-        Args:
-            points: (n, d) locations, and what else is sampled.
-            arguments: what `prepare` returned.
-            rng: makes the draws.
-        """
-        equations = self.normal_equations(tf.constant(points, tf.float32), *map(tf.constant, arguments))
-        gram, projected = (np.asarray(part, np.float64) for part in equations[:2])
-        # In float64: there are only as many systems as samples, and no XLA is needed.
-        precision = np.eye(6) + gram
-        mean = np.linalg.solve(precision, projected[..., None])[..., 0]
-        factor = np.linalg.cholesky(precision)
-        normal = rng.normal(size=(*mean.shape, 1))
-        drawn = mean + np.linalg.solve(np.swapaxes(factor, -1, -2), normal)[..., 0]
-        unit = float(arguments[2]) * EVEN.astype(np.float64)
-        return drawn * unit, mean * unit
-
     def predictive(
         self,
         points: np.ndarray,
@@ -363,6 +342,26 @@ class MechanismLikelihood:
         layer = ShiftAndScale(-(samples - 1), samples - 1)
         tiled = tf.broadcast_to(data, (tf.shape(onset)[0], *data.shape))
         return layer.call(tiled, -onset, tf.ones_like(onset))
+
+
+def draw_tensors(
+    gram: np.ndarray, projected: np.ndarray, scale: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one tensor for each location, drawn from p(M | x, d), and the mean of that, each (n, 6), in N m.
+
+    Args:
+        gram, projected: A (n, 6, 6) and b (n, 6) of `MechanismLikelihood.normal_equations`, in float64: there are only
+            as many systems as samples, and no XLA is needed.
+        scale: of the prior, N m.
+        rng: makes the draws.
+    """
+    precision = np.eye(6) + gram
+    mean = np.linalg.solve(precision, projected[..., None])[..., 0]
+    factor = np.linalg.cholesky(precision)
+    normal = rng.normal(size=(*mean.shape, 1))
+    drawn = mean + np.linalg.solve(np.swapaxes(factor, -1, -2), normal)[..., 0]
+    unit = scale * EVEN.astype(np.float64)
+    return drawn * unit, mean * unit
 
 
 def _whitening(noise: Noise, every: int, more_variance: np.ndarray) -> np.ndarray:

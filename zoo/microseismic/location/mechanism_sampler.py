@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp
 
-from zoo.microseismic.location.engine import MIN_EFFECTIVE
-from zoo.microseismic.location.importance import Mixture, population
+from zoo.microseismic.location.importance import Mixture, apart, population
 from zoo.microseismic.location.mechanism_likelihood import EVEN, MechanismLikelihood
 from zoo.microseismic.location.small_systems import cholesky_of_unit_plus, solve_lower
 from zoo.sampling.smc import Sampler, Samples, Settings
@@ -29,7 +27,7 @@ _PROBE_KM = 0.004
 _LONGEST_PROBES = 20.0
 # Modes that are lower by more than this hold nothing; none is taken for wider than this.
 _DEEPEST, _MODES, _WIDEST_PROBES = 12.0, 8, 40.0
-_ROUNDS, _DRAWS, _ENOUGH, _KEPT = 16, 512, 400, 2_048
+_ROUNDS, _DRAWS, _ENOUGH = 16, 512, 400
 
 
 class MechanismSampler(Sampler):
@@ -76,14 +74,8 @@ class MechanismSampler(Sampler):
             data: what `MechanismLikelihood.prepare` returned.
             seed: of the screen and of the draws.
         """
-        points, values = self.screen(data, seed)
-        screened = points, values
-        order, chosen = np.argsort(-values), []
-        for index in order:
-            if np.all(np.linalg.norm(points[chosen, :3] - points[index, :3], axis=1) > _APART_KM):
-                chosen.append(int(index))
-            if len(chosen) == _STARTS:
-                break
+        points, values = screened = self.screen(data, seed)
+        chosen = apart(points, np.argsort(-values), _APART_KM, _STARTS)
         ends = self._climb(points[chosen], _STEPS, data)
         best = np.argsort(-ends[1])[:_BEST]
         places, heights, information = self._climb(ends[0][best], _MORE_STEPS, data)
@@ -91,41 +83,21 @@ class MechanismSampler(Sampler):
         order, chosen = np.argsort(-heights), []
         for index in order:
             gaps = places[chosen] - places[index]
-            apart = np.einsum("ki,kij,kj->k", gaps, information[chosen], gaps) > 1.0
-            if heights[index] > heights[order[0]] - _DEEPEST and np.all(apart) and len(chosen) < _MODES:
+            new = np.all(np.einsum("ki,kij,kj->k", gaps, information[chosen], gaps) > 1.0)
+            if heights[index] > heights[order[0]] - _DEEPEST and new and len(chosen) < _MODES:
                 chosen.append(int(index))
         rng = np.random.default_rng([seed, 11])
         mixture = Mixture.of_modes(places[chosen], covariances[chosen], heights[chosen], _MODES)
         found = population(lambda x: self._inside(x, data), mixture, _ROUNDS, _DRAWS, rng, _ENOUGH)
-        count, effective = len(found.points), found.effective
-        kept = found.equal(_KEPT, rng)
-        problems = ()
-        if effective < MIN_EFFECTIVE:
-            problems = (f"Of {count} importance draws only {effective:.0f} count (at least {MIN_EFFECTIVE}).",)
-        log_box = float(np.sum(np.log(self.upper - self.lower)))
-        return Samples(
-            samples=found.points[kept],
-            log_likelihood=found.values[kept],
-            log_evidence=float(logsumexp(found.log_weights) - np.log(count)) - log_box,
-            log_evidence_sd=float(np.sqrt(max(1.0 / effective - 1.0 / count, 0.0))),
-            efficiency=effective / count,
-            ess=effective,
-            acceptance=float("nan"),
-            stages=count // _DRAWS,
-            calls=count + len(screened[0]),
-            problems=problems,
-            screen_points=screened[0],
-            screen_log_likelihood=screened[1],
-        )
+        rounds, tried = len(found.points) // _DRAWS, len(values)
+        return found.samples(self.lower, self.upper, rounds, screened, tried, rng)
 
     def _inside(self, points: np.ndarray, data: Sequence[Any]) -> np.ndarray:
         inside = np.all((points >= self.lower) & (points <= self.upper), axis=1)
         values = self.evaluate(np.clip(points, self.lower, self.upper), data)
         return np.where(inside & np.isfinite(values), values, -1e30)
 
-    def _climb(
-        self, starts: np.ndarray, steps: int, data: Sequence[Any]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    def _climb(self, starts: np.ndarray, steps: int, data: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where climbs end (n, d), log-likelihoods (n,), and minus their second derivatives (n, d, d) > 0."""
         probe = np.array([_PROBE_KM] * 3 + [_PROBE[name] for name in self.likelihood.parameters[3:]])
         n, d = starts.shape

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 from scipy.special import logsumexp
 
+from zoo.microseismic.location.importance import systematic
 from zoo.sampling.smc import MIN_EFFICIENCY, Sampler, Samples
 
 # Rounds of splitting, and cells split in each: half a million likelihoods in all.
@@ -55,13 +56,13 @@ class OctTreeSampler(Sampler):
             values = np.concatenate([np.delete(values, chosen), found])
         log_mass = values + np.log(widths).sum(axis=1)
         mass = np.exp(log_mass - log_mass.max())
-        drawn = _systematic(mass, self.settings.evidence_draws, random)
+        drawn = systematic(mass, self.settings.evidence_draws, random)
         points = corners[drawn] + random.uniform(size=(len(drawn), 3)) * widths[drawn]
         log_likelihood = self.evaluate(points, data)
         weight = np.exp(log_likelihood - values[drawn])
         ess = float(weight.sum() ** 2 / np.sum(weight**2))
         efficiency = ess / len(weight)
-        kept = _systematic(weight, self.settings.particles, random)
+        kept = systematic(weight, self.settings.particles, random)
         box = np.log(self.upper - self.lower).sum()
         problem = (
             f"The cells of the oct-tree are too coarse: importance efficiency {efficiency:.2f} (at least "
@@ -107,10 +108,3 @@ def _mean_of_grid(log_likelihood: np.ndarray, counts: np.ndarray) -> np.ndarray:
     likelihood = np.exp(log_likelihood - largest).reshape(counts)
     mean = uniform_filter(likelihood, size=3, mode="nearest").ravel()
     return largest + np.log(np.maximum(mean, np.finfo(float).tiny))
-
-
-def _systematic(weight: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Return `count` indices drawn in proportion to weights (n,)."""
-    share = np.cumsum(weight) / weight.sum()
-    wanted = (np.arange(count) + random.uniform()) / count
-    return np.minimum(np.searchsorted(share, wanted, side="right"), len(weight) - 1)

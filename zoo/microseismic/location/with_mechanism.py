@@ -23,9 +23,9 @@ import numpy as np
 from zoo import registry
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.microseismic.location.cutting import cut
-from zoo.microseismic.location.engine import self_check
+from zoo.microseismic.location.engine import self_check, tensors
 from zoo.microseismic.location.mechanism_constraints import CONSTRAINTS, MIN_EFFECTIVE, Constrained, constrained
-from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood
+from zoo.microseismic.location.mechanism_likelihood import MechanismLikelihood, draw_tensors
 from zoo.microseismic.location.mechanism_sampler import MechanismSampler
 from zoo.microseismic.location.noise import stated_noise
 from zoo.microseismic.location.observation import Observation, match
@@ -268,19 +268,20 @@ def mechanism(
         samples, convergence = sample_checked(sampler, arguments, seed)
         slowly = ("Sampled by smc: the importance draws were too uneven.",)
     rng = np.random.default_rng([seed, 3])
-    tensors, _ = likelihood.draw_tensors(samples.samples, arguments, rng)
-    equations = likelihood.normal_equations(_tensor(samples.samples), *map(_tensor, arguments))
-    others = constrained(*(np.asarray(part, np.float64) for part in equations[:2]), rng)
-    notes = [*cut_notes, *matched.notes, *noise_notes, _said(world), *slowly]
+    equations = likelihood.normal_equations(*tensors([samples.samples, *arguments]))
+    gram, projected = (np.asarray(part, np.float64) for part in equations[:2])
+    drawn, _ = draw_tensors(gram, projected, float(arguments[2]), rng)
+    others = constrained(gram, projected, rng)
+    notes = [*cut_notes, *matched.notes, *noise_notes, world.described(of_source=False), *slowly]
     evidence = samples.log_evidence
     if constraint != "full":
         evidence += others[constraint].log_evidence
         samples = replace(samples, samples=samples.samples[others[constraint].chosen], log_evidence=evidence)
-        tensors = others[constraint].tensors * float(arguments[2])
+        drawn = others[constraint].tensors * float(arguments[2])
     doubts = [_few(name, one) for name, one in others.items() if one.effective < MIN_EFFECTIVE]
-    chosen = rng.integers(len(tensors), size=_BAND_SAMPLES)
+    chosen = rng.integers(len(drawn), size=_BAND_SAMPLES)
     predicted, predictive_sd = likelihood.predictive(
-        samples.samples[chosen], tensors[chosen], matched.traces, noise.sd, arguments, height_km
+        samples.samples[chosen], drawn[chosen], matched.traces, noise.sd, arguments, height_km
     )
     misfit = np.mean(((matched.traces - predicted) / predictive_sd) ** 2, axis=-1)
     # The likelihood is relative to silence, so the evidence is the Bayes factor.
@@ -298,7 +299,7 @@ def mechanism(
         parameters=tuple(
             "travel_time_change_percent" if name == "slowness_change" else name for name in likelihood.parameters
         ),
-        tensors_n_m=tensors,
+        tensors_n_m=drawn,
         true_tensor_n_m=None if true_tensor_n_m is None else np.asarray(true_tensor_n_m, np.float64),
         prior_scale_n_m=float(arguments[2]),
         log_bayes_factor=evidence,
@@ -315,26 +316,10 @@ def mechanism(
     )
 
 
-def _tensor(part: np.ndarray) -> Any:
-    """Return a float32 tensor."""
-    import tensorflow as tf
-
-    return tf.constant(part, tf.float32)
-
-
 def _few(name: str, one: Constrained) -> str:
     return (
         f"The evidence of {name.replace('_', ' ')} tensors comes from {one.effective:.0f} samples of the full one's "
         "locations only: they lie elsewhere, or the data exclude them."
-    )
-
-
-def _said(world: World) -> str:
-    if not (world.velocity_error or world.clock_error_s or world.gain_error):
-        return "The earth, the clocks and the gains are taken as simulated."
-    return (
-        f"Errors of the world (standard deviations): travel times {100 * world.velocity_error:g} %, clocks "
-        f"{1000 * world.clock_error_s:g} ms, gains {100 * world.gain_error:g} %."
     )
 
 

@@ -66,17 +66,24 @@ class World:
         }
         return ("x_km", "y_km", "z_km", *(name for name, sampled in unknown.items() if sampled))
 
-    def described(self) -> str:
-        """Return the errors in words."""
-        if self.is_as_simulated:
-            return "The earth, the clocks, the gains, the pulse and the strength are taken as simulated."
+    def described(self, of_source: bool = True) -> str:
+        """Return the errors in words; `of_source`: strength and pulse, too.
+
+        >>> World.as_simulated().described(of_source=False)
+        'The earth, the clocks and the gains are taken as simulated.'
+        """
+        errors = self.velocity_error or self.clock_error_s or self.gain_error
+        if self.is_as_simulated if of_source else not errors:
+            every = "the clocks, the gains, the pulse and the strength" if of_source else "the clocks and the gains"
+            return f"The earth, {every} are taken as simulated."
         words = [
             f"travel times {100 * self.velocity_error:g} %",
             f"clocks {1000 * self.clock_error_s:g} ms",
             f"gains {100 * self.gain_error:g} %",
-            f"strength {'as simulated' if self.strength_known else 'unknown'}",
-            f"pulse {'as simulated' if self.pulse_known else 'unknown'}",
         ]
+        if of_source:
+            words.append(f"strength {'as simulated' if self.strength_known else 'unknown'}")
+            words.append(f"pulse {'as simulated' if self.pulse_known else 'unknown'}")
         return f"Errors of the world (standard deviations): {', '.join(words)}."
 
 

@@ -119,16 +119,14 @@ class WorldLikelihood:
         }
         return np.concatenate([(self.lower_km, self.upper_km)[side], [others[name] for name in self.parameters[3:]]])
 
-    def data(
-        self, traces: np.ndarray, noise: Noise, pulse: float = 1.0, shape: float | np.ndarray = 1.0
-    ) -> tuple[np.ndarray, ...]:
+    def data(self, traces: np.ndarray, noise: Noise, pulse: float = 1.0, shape: float = 1.0) -> tuple[np.ndarray, ...]:
         """Return what the likelihood takes after the points.
 
         Args:
             traces: (receivers, time).
             noise: at the receivers.
             pulse: length of the source's pulse, relative to the emulator's.
-            shape: scalar or (receivers,), factor of the standard deviation of the errors that another earth makes.
+            shape: factor of the standard deviation of the errors that another earth makes.
 
         Returns:
             (receivers, components, lags) correlation of the data with the components; (receivers, components, time)
@@ -136,7 +134,7 @@ class WorldLikelihood:
         """
         white, order, taps = self.whitened(traces, noise)
         basis = self.filtered_basis(taps, pulse)
-        variance = 1.0 + self.world_variance(basis, np.abs(white).max(axis=-1), shape)
+        variance = 1.0 + self.band_density * shape**2 * self.world_variance(basis, np.abs(white).max(axis=-1))
         heard = np.pad(np.ones(self.samples - order), (order, 0))
         before, after = -self.first_lag, self.first_lag + self.lags + basis.shape[-1] - self.samples
 
@@ -175,8 +173,8 @@ class WorldLikelihood:
         whitening = np.fft.rfft(taps, 2 * size)[:, np.newaxis]
         return np.fft.irfft(_spectrum(self.bank.basis) * longer * whitening, 2 * size)[..., :size]
 
-    def world_variance(self, basis: np.ndarray, peaks: np.ndarray, shape: float | np.ndarray) -> np.ndarray:
-        """Return (receivers, time) the variance, in a frame, of what another earth does to the waves."""
+    def world_variance(self, basis: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+        """Return (receivers, time) the variance of a sample, in a frame, of what another earth does to the waves."""
         v = self.world.velocity_error
         if not v:
             return np.zeros((len(basis), basis.shape[-1]))
@@ -190,7 +188,7 @@ class WorldLikelihood:
         share = (SHAPE_PER_VELOCITY * v) ** 2 + moved
         # The largest of a few hundred samples of noise is three standard deviations.
         peak = np.maximum(peaks**2 - 9.0, 0.0)
-        return self.band_density * np.square(shape)[..., np.newaxis] * peak[:, np.newaxis] * envelope * share
+        return peak[:, np.newaxis] * envelope * share
 
     def features(self, places_km: tf.Tensor, late_s: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor):
         """Return what the receivers hear of sources (n, 3) at an origin time (n,).

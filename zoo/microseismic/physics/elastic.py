@@ -221,17 +221,13 @@ def _march(
     velocity_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2) * 3)
     stress_memory = absorber_memory(shape, grid.absorbing_cells, (0, 1, 2, 0, 1, 0, 2, 1, 2))
     shear_rows = rows_with_shear(grid.shear)
-    # Where the source is added: normal stresses at its nodes, shear stresses a quarter each at the four edges around.
-    targets = []
-    for source, strength in zip(sources + grid.pad, strengths, strict=True):
-        places = (*[tuple(source)] * 3, *edge_nodes(source))
-        for number, (field, where, value) in enumerate(zip(stress, places, strength, strict=True)):
-            if value:
-                targets.append((field, where, value if number < 3 else value / 4))
-    if len(sources) > 1:
-        # All at once, for each stress.
-        where = tuple((sources + grid.pad).T)
-        targets = [(stress[k], where, strengths[:, k]) for k in range(3)]
+    # Where the source is added: normal stresses at its nodes ...
+    where = tuple((sources + grid.pad).T)
+    targets = [(stress[k], where, strengths[:, k]) for k in range(3)]
+    if strengths[:, 3:].any():
+        # ... shear stresses a quarter each at the four edges around; such a source lies on one node.
+        edges = edge_nodes(sources[0] + grid.pad)
+        targets += zip(stress[3:], edges, strengths[0, 3:] / 4, strict=True)
     first, last = sources.min(axis=0) + grid.pad, sources.max(axis=0) + grid.pad
     injected, fade = _injected(time_step_s, sigma_s, 5 * sigma_s if delay_s is None else delay_s)
     injected /= math.prod(grid.model.spacing_m)

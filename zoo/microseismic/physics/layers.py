@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.field.text_tables import needed, numbers, plain, read_columns, read_text
 from zoo.microseismic.physics.elastic_model import ElasticModel
 
-COLUMNS = ("depth_m", "vp_m_s", "vs_m_s", "density_kg_m3")
+# Names of columns, what they hold, and the ending of those that are in km, km/s or g/cm3.
+_COLUMNS = (
+    (r"(depth|z|top)_k?m", "the depth (depth_m or depth_km)", "_km$"),
+    (r"vp_k?m_s", "vp (vp_m_s or vp_km_s)", "_km_s$"),
+    (r"vs_k?m_s", "vs (vs_m_s or vs_km_s)", "_km_s$"),
+    (r"(density|rho)_(kg_m3|g_cm3)", "the density (density_kg_m3 or density_g_cm3)", "_g_cm3$"),
+)
 MARGIN_KM = 0.2
 """The model reaches this far beyond the outermost receivers; those by degrees are put as far inside the other sides."""
 
@@ -20,10 +28,11 @@ def read_layers(path: str | os.PathLike) -> np.ndarray:
     """Return the layers (n, 4) of a CSV file: depth of the top in m from the model's surface down, vp, vs, density.
 
     Args:
-        path: CSV file with the columns `COLUMNS`; vs is 0 in water.
+        path: table with the columns depth_m, vp_m_s, vs_m_s, density_kg_m3, or in km, km/s and g/cm3 under such names;
+            vs is 0 in water. (`zoo.field.layers` reads rock without density, for travel times.)
 
     Raises:
-        ZooError: the file is missing, a column is, or the depths do not begin at 0 and increase.
+        ZooError: the file is missing, a column is, a number is none, or the depths do not begin at 0 and increase.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -34,14 +43,13 @@ def read_layers(path: str | os.PathLike) -> np.ndarray:
     ...     read_layers(path)[:, 1].tolist()
     [1480.0, 1800.0]
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-        layers = np.array([[float(row[name]) for name in COLUMNS] for row in rows])
-    except FileNotFoundError:
-        raise ZooError(f"There is no table of layers {path}.") from None
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ZooError(f"{path} needs the columns {','.join(COLUMNS)} with numbers in every row ({error}).") from error
+    where = Path(path).name
+    columns = read_columns(read_text(path, "Layers"), where)
+    found = []
+    for pattern, what, thousands in _COLUMNS:
+        name = needed(columns, pattern, what, where)
+        found.append(numbers(columns[name], name, where) * (1000.0 if re.search(thousands, plain(name)) else 1.0))
+    layers = np.stack(found, axis=1)
     if len(layers) < 2 or layers[0, 0] != 0 or np.any(np.diff(layers[:, 0]) <= 0) or not np.isfinite(layers).all():
         raise ZooError(
             f"{path} has the depths {', '.join(f'{row[0]:g}' for row in layers)} m; expected the tops of at least two "
