@@ -24,6 +24,7 @@ RECEIVERS_KM = np.array([[0.2, 0.2, 1.0], [0.6, 0.2, 1.0], [0.2, 0.6, 1.0], [0.6
 PULSE_SIGMA_S = 0.028  # of the emulator's dataset
 SHORT_SIGMA_S = 0.7 * PULSE_SIGMA_S  # of the simulated events: longer pulses follow exactly, by convolution
 DURATION_S, RATE_HZ, EVENTS, SEED = 1.4, 250.0, 40, 2026
+MOMENT_N_M = 1e12
 CORRELATION_M = 200.0  # of the smooth random earths
 # name -> (relative change of all speeds, relative sd of a smooth random change, its seed)
 EARTHS = {
@@ -77,7 +78,6 @@ def places_km() -> np.ndarray:
 
 def events(name: str) -> np.ndarray:
     """Return the traces (events, receivers, samples) of an earth with the short pulse, simulated once."""
-    from zoo.files import atomic_path
     from zoo.microseismic.physics.simulation import simulate
 
     stem = name.replace(" ", "_").replace("%", "percent").replace(",", "")
@@ -89,10 +89,41 @@ def events(name: str) -> np.ndarray:
                 places_km(), earth(*EARTHS[name]), receiver[np.newaxis], duration_s=DURATION_S,
                 sampling_rate_hz=RATE_HZ, pulse_sigma_s=SHORT_SIGMA_S,
             )  # fmt: skip
-            with atomic_path(path) as temporary, open(temporary, "wb") as file:
-                np.save(file, traces)
+            _keep(path, traces)
         parts.append(np.load(path))
     return np.concatenate(parts, axis=1)
+
+
+def mechanisms(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return tensors (events, 6) in N m and traces (events, receivers, samples) of an earth, pulse of the emulator's.
+
+    A third each double couples, CLVDs and any tensors, of one scalar moment.
+    """
+    from zoo.microseismic.physics import moment_tensor
+    from zoo.microseismic.physics.simulation import simulate
+
+    stem = name.replace(" ", "_").replace("%", "percent").replace(",", "")
+    random = np.random.default_rng(SEED)
+    kinds = [moment_tensor.draw(kind, EVENTS, random) for kind in ("double couple", "clvd", "general")]
+    tensors = MOMENT_N_M * np.array([kinds[event % 3][event] for event in range(EVENTS)])
+    parts = []
+    for number, receiver in enumerate(RECEIVERS_KM):
+        path = folder() / f"{stem}-mechanisms-{number}.npy"
+        if not path.exists():
+            traces = simulate(
+                places_km(), earth(*EARTHS[name]), receiver[np.newaxis], tensors, duration_s=DURATION_S,
+                sampling_rate_hz=RATE_HZ, pulse_sigma_s=PULSE_SIGMA_S,
+            )  # fmt: skip
+            _keep(path, traces)
+        parts.append(np.load(path))
+    return tensors, np.concatenate(parts, axis=1)
+
+
+def _keep(path: Path, traces: np.ndarray) -> None:
+    from zoo.files import atomic_path
+
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, traces)
 
 
 def with_pulse(traces: np.ndarray, ratio: float) -> np.ndarray:
@@ -122,9 +153,12 @@ def emulator(recipe: str = "nn_direct_emulator") -> Path:
     data = ["--data-dir", str(place / "data")]
     settings = [f"velocity_model={place / 'earth.npz'}", f"receivers={place / 'receivers.csv'}", "sources=2400",
                 f"duration_s={DURATION_S}", f"pulse_sigma_s={PULSE_SIGMA_S}"]  # fmt: skip
+    name = "microseismic/world"
+    if recipe == "greens_emulator":
+        name, settings = "microseismic/world_mechanisms", [*settings, "mechanisms=true"]
     run = [sys.executable, "-m", "zoo.cli"]
-    subprocess.run([*run, "prepare", "microseismic/world", *data, "--set", *settings], check=True)
-    train = ["train", recipe, *data, "--set", "dataset=microseismic/world", "--out", str(trained)]
+    subprocess.run([*run, "prepare", name, *data, "--set", *settings], check=True)
+    train = ["train", recipe, *data, "--set", f"dataset={name}", "--out", str(trained)]
     subprocess.run([*run, *train], check=True)
     return trained
 

@@ -55,3 +55,13 @@ def test_table_2_locates_by_waveforms_and_by_arrivals(tmp_path):
         assert 5 * best[width] < gaussian[width] < 5 * edt[width]
         assert best[f"{axis}_true_km"] == d18[f"{axis}_true_km"]
     assert all((tmp_path / f"microseismic-table-2-figure-{n}.png").stat().st_size > 10_000 for n in (10, 11))
+
+
+@pytest.mark.slow
+def test_the_paper_s_event_is_drawn_and_located(tmp_path):
+    pytest.importorskip("skfmm")
+    best, *arrivals, not_known = reproduce.run("microseismic-event", tmp_path, quick=True)
+    assert all(row["largest_offset_sd"] < 3 for row in (best, *arrivals, not_known))
+    # What is not known of the world widens the answer.
+    assert float(best["z_km"].split()[-1]) < float(not_known["z_km"].split()[-1])
+    assert all((tmp_path / f"microseismic-event-figure-{n}.png").stat().st_size > 10_000 for n in (1, 7, 9, 10, 11))

@@ -46,4 +46,11 @@ EXPERIMENTS = {
         },
         quick={"events": 2, "d18_events": 1},
     ),
+    "microseismic-event": Experiment(
+        "The paper's own event: preprocessing, earth, traces, and its place by waveforms and by arrival times",
+        "Spurio Mancini et al. 2021, figures 1, 7, 9, 10 and 11",
+        "one simulation of a minute, and two CPU-minutes of locating",
+        "zoo.microseismic.reproduce_event:paper_event",
+        {"pick_sd_s": Setting(0.005, "error of each arrival, as an sd", "section 3.3", unit="s", low=1e-6)},
+    ),
 }

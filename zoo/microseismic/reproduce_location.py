@@ -33,7 +33,7 @@ PAPER_SD_KM = {
 }
 """Half the 68 % intervals of table 2."""
 PAPER_EVENT_KM = (0.375, 0.300, 1.570)
-_USED = slice(1, 5)  # the paper's four receivers above the diagonal: all but the central one
+USED = slice(1, 5)  # the paper's four receivers above the diagonal: all but the central one
 # An event is covered if the truth lies within so many sd.
 _COVERED_SD = 3.0
 
@@ -56,7 +56,7 @@ def table_2(workshop: Workshop) -> list[dict[str, Any]]:
     count = min(own["events"], len(sample["traces"]))
     nearest = np.linalg.norm(sample["coordinates_km"] - PAPER_EVENT_KM, axis=1).argsort()[:count]
     found = {}
-    for method in _methods(own["pick_sd_s"]):
+    for method in methods(own["pick_sd_s"]):
         events = nearest[: own["d18_events"]] if method.paper == "d18" else nearest
         found[method] = [
             _timed(method, _observation(sample, int(event))) for event in track(events, f"Events by {method.label}")
@@ -82,7 +82,7 @@ def best_emulator() -> str:
     return max(PAPER, key=r2d)
 
 
-def _methods(pick_sd_s: float) -> list[Method]:
+def methods(pick_sd_s: float) -> list[Method]:
     by_waveforms = [
         Method(
             PAPER[name].method, kind, partial(locate, model=registry.load(f"{name}.marine"), world=World.as_simulated())
@@ -98,12 +98,12 @@ def _methods(pick_sd_s: float) -> list[Method]:
 
 def _observation(sample: dict[str, np.ndarray], event: int) -> Observation:
     model = registry.load(f"{D18}.marine")
-    traces, noise_sd = sample["traces"][event, _USED], float(sample["noise_sd"])
+    traces, noise_sd = sample["traces"][event, USED], float(sample["noise_sd"])
     noise = np.random.default_rng(event).normal(scale=noise_sd, size=traces.shape)
     return Observation(
         traces=traces + noise,
         sampling_rate_hz=1.0 / model.time_step_s,
-        receivers_km=model.receivers_km[_USED],
+        receivers_km=model.receivers_km[USED],
         noise_sd=noise_sd,
         source_km=sample["coordinates_km"][event],
         unit=model.unit,
