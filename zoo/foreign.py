@@ -8,7 +8,9 @@ compare the sizes that a header states with those of the file before anything is
 from __future__ import annotations
 
 import functools
+import io
 import math
+import mmap
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +29,8 @@ _FREE_BYTES = 1 << 20
 """What a header may state whatever the size of its file."""
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset"}
 """Of HDF5 itself; others are programs that it would load from the computer."""
+_HEAP = b"GCOL\1\0\0\0"
+"""What a heap of texts of variable length begins with in HDF5."""
 
 
 @contextmanager
@@ -186,15 +190,21 @@ def check_hdf5(path: str | os.PathLike) -> None:
 
 
 @contextmanager
-def open_hdf5(path: str | os.PathLike | BinaryIO) -> Iterator[h5py.File]:
+def open_hdf5(path: str | os.PathLike | io.BytesIO) -> Iterator[h5py.File]:
     """Open an HDF5 file in which every array lies in the file itself and is no larger than the file can hold.
 
     Raises:
         ValueError: if an array is stored elsewhere (external, virtual), needs a program to be read, or states more
-            than is there; and whatever h5py raises. `reading` around it turns these into a ZooError.
+            than is there, or a text has no length; and whatever h5py raises. `reading` around it turns these into a
+            ZooError.
     """
     import h5py
 
+    if isinstance(path, io.BytesIO):
+        _check_heaps(path.getvalue())
+    elif os.path.getsize(path):
+        with open(path, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            _check_heaps(content)
     with h5py.File(path, "r") as file:
 
         def visit(name: str, item: h5py.HLObject) -> None:
@@ -203,6 +213,24 @@ def open_hdf5(path: str | os.PathLike | BinaryIO) -> Iterator[h5py.File]:
 
         file.visititems(visit)
         yield file
+
+
+def _check_heaps(content: bytes | mmap.mmap) -> None:
+    """Refuse HDF5 whose heaps of texts have an entry without a length: the HDF5 library reads it for ever.
+
+    A heap is "GCOL", version 1, its length; its entries are number (0: free space), references, length and content.
+    """
+    at = content.find(_HEAP)
+    while at >= 0:
+        end, entry = at + int.from_bytes(content[at + 8 : at + 16], "little"), at + 16
+        while entry + 16 <= min(end, len(content)):
+            length = int.from_bytes(content[entry + 8 : entry + 16], "little")
+            free = content[entry : entry + 2] == b"\0\0"
+            step = length if free else 16 + -(-length // 8) * 8
+            if step < 16:
+                raise ValueError("a heap of texts has an entry without a length")
+            entry += step
+        at = content.find(_HEAP, at + 1)
 
 
 def check_stored(array: h5py.h5d.DatasetID, name: str) -> None:

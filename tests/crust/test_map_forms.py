@@ -200,17 +200,3 @@ def test_the_real_cases(real_cases):
     for name in ("vs_model_depths.txt", "transposed_period_lon_lat.nc"):
         with pytest.raises(ZooError):
             read_map(cases / name)
-
-
-def test_a_heap_of_texts_that_the_hdf5_library_would_read_for_ever_is_refused(tmp_path):
-    path = tmp_path / "map.nc"
-    with h5py.File(path, "w") as file:
-        file["phase_velocity_km_s"] = np.full((2, 3, 4), 3.2)
-        file["phase_velocity_km_s"].attrs["units"] = "km s-1"
-    content = bytearray(path.read_bytes())
-    heap = content.index(b"GCOL")
-    content[heap + 16 + 8 : heap + 16 + 16] = bytes(8)
-    content[heap + 16 : heap + 18] = bytes(2)  # free space of no length
-    path.write_bytes(content)
-    with pytest.raises(ZooError, match="map.nc"):
-        read_dispersion_map(path)

@@ -35,7 +35,6 @@ def read_arrays(path: Path, content: bytes) -> Arrays:
             return {name: v for name, v in arrays.items() if v.dtype.kind in "fiu"}, {}
         import h5py
 
-        _check_heaps(content)
         with open_hdf5(io.BytesIO(content)) as file:
             variables = {name: v for name, v in file.items() if isinstance(v, h5py.Dataset)}
             numeric = {name: v for name, v in variables.items() if v.dtype.kind in "fiu" and v.shape}
@@ -67,24 +66,6 @@ def _classic(content: bytes) -> Arrays:
             if values.ndim > 1:
                 axes[own] = tuple(_in_units(n, None, units.get(n, ""))[0] for n in variable.dimensions)
     return arrays, axes
-
-
-def _check_heaps(content: bytes) -> None:
-    """Refuse HDF5 whose heaps of texts have an entry without a length: the HDF5 library reads it for ever.
-
-    A heap is "GCOL", version, its length; its entries are number (0: free space), references, length and content.
-    """
-    at = content.find(b"GCOL")
-    while at >= 0:
-        end, entry = at + int.from_bytes(content[at + 8 : at + 16], "little"), at + 16
-        while entry + 16 <= min(end, len(content)):
-            length = int.from_bytes(content[entry + 8 : entry + 16], "little")
-            free = content[entry : entry + 2] == b"\0\0"
-            step = length if free else 16 + -(-length // 8) * 8
-            if step < 16:
-                raise OSError("a heap of texts has an entry without a length")
-            entry += step
-        at = content.find(b"GCOL", at + 4)
 
 
 def _units(attributes) -> str:

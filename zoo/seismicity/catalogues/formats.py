@@ -175,7 +175,7 @@ def _hdf5(path: Path, error: Exception) -> dict[str, np.ndarray]:
                 )
             )
             return found
-    except OSError:
+    except (OSError, ValueError):
         raise ZooError(
             f"{path} is not a .mat file that can be read ({type(error).__name__}: {error}). In MATLAB: "
             "writetable(catalogue, 'catalogue.csv')."
