@@ -1,12 +1,13 @@
 """Location of events in a world that is not the emulator's: earths really simulated, clocks, strengths, pulses, faults.
 
-    python benchmarks/microseismic_world.py [--events N] [--only WORD ...] [--model NAME]
+    python benchmarks/microseismic_world.py [--events N] [--only WORD ...] [--recipes NAME ... | --model NAME]
 
 Each row locates N events by the defaults of `zoo locate`: how often the truth lies within 3 sd, the errors, the widths,
 what was warned, and CPU-seconds an event after compiling. The earths are those of `microseismic_earths.py`, made if
 they are not there; station terms and clocks are shifts of the traces of the true earth, for that is what they are.
-Noise: 3 % of the median peak of the true earth. With --model the 20 events that travel with a shipped emulator are used
-instead, whose earths cannot be changed: their waves are shifted.
+Noise: 3 % of the median peak of the true earth. With --recipes other emulators are trained on the field, and have rows
+of their own. With --model the 20 events that travel with a shipped emulator are used instead, whose earths cannot be
+changed: their waves are shifted.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ def shifted_cases(true: np.ndarray, times_s: np.ndarray, rate_hz: float) -> Iter
     yield Case("fault: the nearest clipped at half", true, clipped, culprit="clipped")
 
 
-def field_cases() -> tuple[object, np.ndarray, float, list[Case]]:
-    """Return the emulator of the field, its events, the noise, and the rows."""
+def field_cases(recipe: str) -> tuple[object, np.ndarray, float, list[Case]]:
+    """Return the emulator of the field that a recipe makes, its events, the noise, and the rows."""
     import zoo
 
-    model, places = zoo.load(str(earths.emulator())), earths.places_km()
+    model, places = zoo.load(str(earths.emulator(recipe))), earths.places_km()
     true = earths.with_pulse(earths.events("true"), 1.0)
     times_s = np.asarray(model.arrival(places, model.source_features(places))[0])
     cases = list(shifted_cases(true, times_s, earths.RATE_HZ))
@@ -116,15 +117,11 @@ def shipped_cases(name: str) -> tuple[object, np.ndarray, float, list[Case]]:
     return model, places, noise_sd, cases
 
 
-def main() -> None:
+def located(args: argparse.Namespace, recipe: str) -> list[list[str]]:
+    """Return the rows of an emulator."""
     from zoo.microseismic.location.by_waveforms import Observation, World, locate
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=20)
-    parser.add_argument("--only", nargs="+", default=[""], help="rows with one of these words in their name")
-    parser.add_argument("--model", default="", help="a shipped emulator instead of that of the field")
-    args = parser.parse_args()
-    model, places, noise_sd, cases = shipped_cases(args.model) if args.model else field_cases()
+    model, places, noise_sd, cases = (shipped_cases if args.model else field_cases)(recipe)
     receivers = model.receivers_km[1:5] if args.model else model.receivers_km
     rows = []
     for case in cases:
@@ -152,7 +149,7 @@ def main() -> None:
         width = np.median(sd) / np.median(np.abs(error))
         rows.append(
             [
-                case.name,
+                case.name if args.model or len(args.recipes) == 1 else f"{recipe}: {case.name}",
                 f"{inside} of {count}",
                 ", ".join(f"{1000 * v:.0f}" for v in np.median(np.abs(error), axis=0)),
                 ", ".join(f"{1000 * v:.0f}" for v in np.median(sd, axis=0)),
@@ -163,7 +160,21 @@ def main() -> None:
             ]
         )
         print(rows[-1], flush=True)
-    title = f"Location by {args.model or 'nn_direct_emulator of a field'}, 4 receivers, noise sd {noise_sd:.3g}"
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=20)
+    parser.add_argument("--only", nargs="+", default=[""], help="rows with one of these words in their name")
+    parser.add_argument("--model", default="", help="a shipped emulator instead of that of the field")
+    parser.add_argument("--recipes", nargs="+", default=["nn_direct_emulator"], help="emulators of the field")
+    args = parser.parse_args()
+    rows = []
+    for recipe in [args.model] if args.model else args.recipes:
+        rows += located(args, recipe)
+    by = args.model or (f"{args.recipes[0]} of a field" if len(args.recipes) == 1 else "emulators of a field")
+    title = f"Location by {by}, 4 receivers, noise 3 % of the median peak"
     header = ["world", "truth within 3 sd", "median error x, y, z [m]", "median sd [m]", "sd / error", "warned",
               "converged", "CPU-s an event (largest)"]  # fmt: skip
     print_table(title, header, rows)
