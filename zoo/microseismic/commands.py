@@ -63,30 +63,28 @@ def add(commands: Commands) -> None:
     mechanism.add_argument("--receivers", metavar="CSV", help="station,x_km,y_km,z_km of an ObsPy file")
     mechanism.add_argument("--noise-sd", type=float, metavar="A", help="white noise, in the unit of the traces")
     mechanism.add_argument(
-        "--origin-time", choices=("known", "unknown"), default="known",
-        help="known (default): it is the first sample; unknown: within 0.5 s of it",
+        "--origin-time", choices=("known", "unknown"), default="unknown",
+        help="known: it is the first sample; unknown (default): within 0.5 s of it",
     )  # fmt: skip
     mechanism.add_argument(
         "--constraint", choices=("full", "deviatoric", "double_couple"), default="full",
         help="what the tensor may be (default full, anything); the evidence of each is given in any case",
     )  # fmt: skip
-    _add_errors(mechanism, velocity=0.0, clock_ms=0.0, gain=0.0)
+    _add_errors(mechanism)
     mechanism.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
 
 
-def _add_errors(
-    command: argparse.ArgumentParser, velocity: float = 0.02, clock_ms: float = 1.0, gain: float = 0.1
-) -> None:
+def _add_errors(command: argparse.ArgumentParser) -> None:
     """Add errors of the earth, the clocks and the gains."""
     command.add_argument(
-        "--velocity-error", type=float, default=velocity, metavar="SHARE",
+        "--velocity-error", type=float, default=0.02, metavar="SHARE",
         help="by waveforms: error of the earth's travel times, as a share of them (default %(default)s); 0: none",
     )  # fmt: skip
     command.add_argument(
-        "--clock-error-ms", type=float, default=clock_ms, metavar="MS", help="error of each clock (default %(default)s)"
+        "--clock-error-ms", type=float, default=1.0, metavar="MS", help="error of each clock (default %(default)s)"
     )
     command.add_argument(
-        "--gain-error", type=float, default=gain, metavar="SHARE", help="error of each gain (default %(default)s)"
+        "--gain-error", type=float, default=0.1, metavar="SHARE", help="error of each gain (default %(default)s)"
     )
 
 

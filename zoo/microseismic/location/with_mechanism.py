@@ -7,7 +7,7 @@
 
 The emulator gives Green's functions, so the moment tensor is integrated out for every location, the location is
 sampled, and a tensor is drawn for each sample (`zoo.microseismic.location.mechanism_likelihood`). The colour of the
-noise, and errors of the world if they are asked for, are as in `zoo.microseismic.location.by_waveforms`, but that the
+noise, and errors of the world, are as in `zoo.microseismic.location.by_waveforms`, but that the
 source's pulse is the emulator's. The evidence of double couples and of tensors without volume change is given relative
 to that of any tensor (`zoo.microseismic.location.mechanism_constraints`).
 """
@@ -223,9 +223,8 @@ def mechanism(
         true_tensor_n_m: (6,) for the figures and the summary, where it is known.
         seed: the same seed gives the same answer.
         settings: `screen` is the number of places that are tried first; the rest is for smc.
-        world: what is not known of the world, and by how much; None: `World.as_simulated()`, for how often the truth is
-            covered with `World()` has not been measured yet. Strength and pulse of the event do not count: the one is
-            the tensor's, the other the emulator's.
+        world: what is not known of the world, and by how much. Strength and pulse of the event do not count: the one is
+            the tensor's, the other the emulator's. `World.as_simulated()` takes the emulator's world for the true one.
         constraint: what the tensors may be: "full" (anything), "deviatoric" or "double_couple". The evidence of each is
             given in any case.
 
@@ -249,7 +248,7 @@ def mechanism(
         )
     # The emulator's own unit is Pa per N m, which `match` would compare with that of the traces.
     observation = replace(given, unit=None)
-    world = within_record(world or World.as_simulated(), model)
+    world = within_record(world or World(), model)
     cut_notes: tuple[str, ...] = ()
     if np.ndim(observation.traces) == 2 and observation.traces.shape[1] > model.samples and world.origin_time_s:
         observation, _, cut_notes = cut(observation, model)
