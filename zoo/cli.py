@@ -45,6 +45,7 @@ examples:
     + "".join(system.EXAMPLES for system in _SYSTEMS)
     + """\
   zoo reproduce                              which experiments of the papers can be repeated
+  zoo reproduce all --only-report            how the results so far answer the papers: docs/reproduction/index.html
 """
 )
 

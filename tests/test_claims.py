@@ -1,0 +1,154 @@
+"""Verdicts: how rows answer what a paper states; and what each system says of its paper."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+import zoo
+from zoo import reproduce
+from zoo.reproduce.report import claims_of
+from zoo.training import circumstances, claims
+from zoo.training.claims import Claim, Finding, LeftOut, higher, holds, in_most, lower, the, those
+
+
+def test_the_examples_run():
+    for module in (claims, circumstances):
+        found = doctest.testmod(module)
+        assert found.attempted >= 2 and not found.failed
+
+
+def test_more_or_less_is_better_by_more_than_the_tolerance():
+    assert [higher(ours, 0.95, 0.01).verdict for ours in (0.9601, 0.96, 0.94, 0.9399)] == [
+        "better",
+        "met",
+        "met",
+        "not met",
+    ]
+    assert [lower(ours, 10.0, 5.0).verdict for ours in (4.9, 5.0, 15.0, 15.1)] == ["better", "met", "met", "not met"]
+    assert higher(0.5, 0.5).verdict == lower(0.5, 0.5).verdict == "met"
+    assert lower(1.23456, 2.0, unit="ms").ours == "1.235 ms"
+
+
+def test_statements_hold_or_do_not():
+    assert holds(True, "a").verdict == "met" and holds(False, "a").verdict == "not met"
+    assert in_most([True, True, True, False], "cases").verdict == "met"
+    assert in_most([True, True, False], "cases") == Finding("in 2 of 3 cases", "not met")
+    with pytest.raises(LeftOut, match="nothing to compare"):
+        in_most([], "cases")
+    with pytest.raises(ValueError, match="verdict is one of better"):
+        Finding("1", "fine")
+
+
+def test_what_a_run_left_out_is_said_and_not_judged():
+    rows = [{"labels": 100, "mean": 0.9}, {"labels": 500, "mean": 0.95}]
+    assert the(rows, labels=500)["mean"] == 0.95 and those(rows, labels=100) == rows[:1]
+    claim = Claim("figure 5", "more than 0.9 at 2000 labels", lambda rows: higher(the(rows, labels=2000)["mean"], 0.9))
+    found = claim.answer(rows)
+    assert found.verdict == "not repeated" and found.why == "left out of this run: labels 2000"
+    assert Claim("1", "x", lambda rows: higher(rows[0]["gone"], 1)).answer(rows).why.startswith("the result has no col")
+    assert claim.answer(None) == Finding("", "not repeated", "not run yet")
+    assert Claim("figure 6", "a map", why="a picture").answer(rows) == Finding("", "not repeated", "a picture")
+
+
+def test_every_experiment_has_claims_or_says_why_not():
+    for name, made in reproduce.experiments().items():
+        assert bool(made.claims) != bool(made.no_claims), name
+        assert made.cpu_s > 0, name
+        assert made.data or made.function.startswith(("zoo.seismograms.", "zoo.fwi.reproduce.fwi:marmousi")), name
+        assert not made.beside or made.beside in reproduce.experiments(), name
+        for claim in claims_of(made):
+            assert claim.where and claim.paper and claim.judge or claim.why, (name, claim)
+
+
+@pytest.mark.parametrize("system", zoo.SYSTEMS)
+def test_what_nothing_repeats_says_why(system):
+    elsewhere = importlib.import_module(f"zoo.{system}.claims").ELSEWHERE
+    assert elsewhere and all(claim.judge is None and claim.why for claim in elsewhere)
+    assert {claim.verdict for claim in elsewhere} <= {"needs a download", "not comparable", "not repeated"}
+
+
+LEARNING = [
+    {"task": "noise_earthquake", "encoder": encoder, "head": head, "schema": schema, "labels": labels}
+    | {"measure": "accuracy", "mean": mean, "sd": 0.01, "repeats": 5, "failed": 0, "dataset": "synthetic"}
+    for encoder, head, bonus in (("over68", "cnn", 0.0), ("under68", "cnn", -0.03), ("over68", "dense", -0.02))
+    for schema, means in (("baseline", (0.90, 0.95)), ("frozen", (0.91, 0.92)), ("finetune", (0.92, 0.94)))
+    for labels, mean in zip((500, 2000), (m + bonus for m in means), strict=True)
+]
+
+
+def by_words(found, words):
+    (one,) = [claim for claim in found if words in claim.paper]
+    return one
+
+
+def test_the_transfer_study_is_judged_by_its_rows():
+    from zoo.seismograms.claims import FIGURES_5_6_7
+
+    of_noise = [claim for claim in FIGURES_5_6_7 if claim.where.startswith("figure 5")]
+    assert len(of_noise) == 6
+    assert {claim.answer(LEARNING).verdict for claim in of_noise} == {"met"}
+    worse = [{**row, "mean": 1 - row["mean"]} for row in LEARNING]
+    assert {claim.answer(worse).verdict for claim in of_noise} == {"not met"}
+    one_encoder = [row for row in LEARNING if row["encoder"] == "over68" and row["head"] == "cnn"]
+    assert by_words(of_noise, "overcomplete encoders beat").answer(one_encoder).verdict == "not repeated"
+    of_p = [claim for claim in FIGURES_5_6_7 if claim.where.startswith("figure 7")]
+    assert {claim.answer(LEARNING).verdict for claim in of_p} == {"not repeated"}
+
+
+def test_the_grid_of_decay_and_rate_is_judged_by_its_rows():
+    from zoo.seismicity.claims import GRID
+    from zoo.seismicity.reproduce import DECAYS, PAPER_BY_DECAY
+
+    rows = [
+        {"network": "ResNet-18", "table": "S1", "weight_decay": decay, "learning_rate": 0.001}
+        | {"final_validation_loss": loss, "width": 16, "maps": 32_000}
+        for decay, loss in zip(DECAYS, PAPER_BY_DECAY[18], strict=True)
+    ]
+    of_s1 = [claim for claim in GRID if "S1" in claim.where]
+    assert [claim.answer(rows).verdict for claim in of_s1] == ["met", "met", "not comparable"]
+    flat = [{**row, "final_validation_loss": row["weight_decay"]} for row in rows]
+    assert [claim.answer(flat).verdict for claim in of_s1][:2] == ["met", "not met"]
+    assert {claim.answer(rows).verdict for claim in GRID if "S2" in claim.where} == {"not repeated"}
+
+
+def test_the_paper_s_table_of_emulators_answers_itself():
+    """Rows with the paper's own numbers: each is met, and what the paper says of them holds."""
+    from zoo.microseismic.claims import TABLE_1
+    from zoo.microseismic.reproduce import PAPER
+
+    rows = [
+        {"method": one.method, "r2d": one.r2d, "training_cpu_s": one.training_s, "one_source_cpu_ms": one.evaluation_ms}
+        | {"size_mb": one.size_mb, "scored_on": "test"}
+        for one in PAPER.values()
+    ]
+    wrong = [(claim.where, claim.paper, claim.answer(rows)) for claim in TABLE_1 if claim.answer(rows).verdict != "met"]
+    assert not wrong
+    slower = [{**row, "one_source_cpu_ms": 3 * row["one_source_cpu_ms"], "r2d": row["r2d"] - 0.1} for row in rows]
+    verdicts = {claim.paper: claim.answer(slower).verdict for claim in TABLE_1}
+    assert verdicts["R2D 0.95"] == verdicts["evaluation 8.6 ms"] == "not met"
+
+
+def test_the_paper_s_own_errors_of_crustal_networks_answer_its_sentences():
+    from zoo.crust import reproduce as crust
+    from zoo.crust.claims import _TABLE_1, TABLE_1
+
+    assert tuple(row[-1] for row in _TABLE_1) == crust.PAPER_ERRORS
+    rows = [
+        {
+            "structure": units,
+            "epochs": epochs,
+            "batch_size": batch,
+            "schedule": "literal",
+            "training": "400 CPU-seconds",
+        }
+        | {"rms_km_noise_0.5": error, "paper_error_1e-6_no_unit": error}
+        for units, _, epochs, batch, error in _TABLE_1
+    ]
+    found = {claim.paper: claim.answer(rows).verdict for claim in TABLE_1}
+    assert [found.pop(claim.paper) for claim in TABLE_1[:12]] == ["not comparable"] * 12
+    six_alike = "with six hidden layers the units of each hardly matter (4.6 to 7.2e-6)"
+    assert found.pop(six_alike) == "not met"  # 2.6 of the paper's units are more than 0.1 km of ours
+    assert set(found.values()) == {"met", "better"}
