@@ -14,10 +14,8 @@ _COLUMNS = (
     ("where", "where"),
     ("paper", "the paper"),
     ("ours", "ours"),
-    ("data", "data"),
     ("verdict", "verdict"),
     ("why", "why"),
-    ("command", "command"),
 )
 _MEANING = {
     "better": "ours is better than the paper's by more than the tolerance, which the claim states",
@@ -35,7 +33,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { fo
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .5rem; border-bottom: 1px solid #ddd;
   overflow-wrap: anywhere; }
-th { border-bottom: 2px solid #888; }
+th { white-space: nowrap; border-bottom: 2px solid #888; }
 code { font: .85em ui-monospace, monospace; overflow-wrap: anywhere; }
 .v { display: inline-block; padding: .05rem .45rem; border-radius: .7rem; font-size: .85em; white-space: nowrap; }
 .better { background: #b7e4c7; } .met { background: #d8f3dc; } .not-met { background: #ffd6d1; }
@@ -81,27 +79,40 @@ def page(report: Mapping[str, Any], figures: Mapping[str, Sequence[Path]]) -> st
 def _paper(paper: Mapping[str, Any], made: Sequence[Mapping[str, Any]], figures: Mapping[str, Sequence[Path]]) -> list:
     parts = [f'<h2 id="{escape(paper["system"])}">{escape(paper["paper"])}</h2>']
     parts.append(f"<p>System <code>{escape(paper['system'])}</code>. {_counted(paper['counts'])}</p>")
-    # A column that is empty throughout is left out.
-    columns = [(key, label) for key, label in _COLUMNS if any(row[key] for row in paper["claims"])]
-    rows = [[_cell(key, label, row[key]) for key, label in columns] for row in paper["claims"]]
-    parts.append(_table([label for _, label in columns], rows))
-    parts.append("<h3>How it was run</h3>")
-    header = ("command", "what", "CPU-seconds", "date", "commit", "machine")
-    runs = []
     for one in made:
-        how = [f"{one['cost_cpu_s']:.0f}", one["date"], one["commit"], one["machine"]] if one["there"] else []
-        what = one["title"] + (f". Not in the tables above: {one['no_claims']}" if "no_claims" in one else "")
-        cells = [one["command"], what, *(how or [f"not run yet: {one['cost']}", "", "", ""])]
-        keys = ("command", "", "", "", "", "")
-        runs.append([_cell(key, label, cell) for key, label, cell in zip(keys, header, cells, strict=True)])
-    parts.append(_table(header, runs))
-    for one in made:
+        claims = [claim for claim in paper["claims"] if claim["experiment"] == one["name"]]
+        parts.append(f"<h3><code>{escape(one['command'])}</code></h3><p>{escape(_how(one, claims))}</p>")
+        if claims:
+            parts.append(_statements(claims))
         for path in figures.get(one["name"], ()) if one["there"] else ():
             data = base64.b64encode(path.read_bytes()).decode()
-            said = escape(f"{one['title']} ({one['paper']}). {one['command']}")
+            said = escape(f"{one['title']} ({one['paper']})")
             picture = f'<img alt="{said}" src="data:image/png;base64,{data}">'
             parts.append(f"<figure>{picture}<figcaption>{said}</figcaption></figure>")
+    if rest := [claim for claim in paper["claims"] if not claim["experiment"]]:
+        parts += ["<h3>What no experiment repeats</h3>", _statements(rest)]
     return parts
+
+
+def _how(one: Mapping[str, Any], claims: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line on what was run, on which data, at what cost."""
+    parts = [f"{one['title']}."]
+    if data := dict.fromkeys(claim["data"] for claim in claims if claim["data"]):
+        parts.append(f"Data: {'; '.join(data)}.")
+    if "no_claims" in one:
+        parts.append(f"Not judged: {one['no_claims']}.")
+    if one["there"]:
+        parts.append(f"{one['cost_cpu_s']:.0f} CPU-seconds, {one['date']}, commit {one['commit']}, {one['machine']}.")
+    else:
+        parts.append(f"Not run yet: {one['cost']}.")
+    return " ".join(parts)
+
+
+def _statements(claims: Sequence[Mapping[str, Any]]) -> str:
+    # A column that is empty throughout is left out.
+    columns = [(key, label) for key, label in _COLUMNS if any(claim[key] for claim in claims)]
+    rows = [[_cell(key, label, claim[key]) for key, label in columns] for claim in claims]
+    return _table([label for _, label in columns], rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -114,8 +125,6 @@ def _cell(key: str, label: str, text: str) -> str:
     shown = escape(str(text))
     if key == "verdict":
         shown = _badge(text)
-    elif key == "command" and text:
-        shown = f"<code>{shown}</code>"
     return f'<td data-label="{escape(label)}">{shown}</td>'
 
 

@@ -66,7 +66,7 @@ def report(
             if system_of(made) == system:
                 rows += _answers(name, made, results.get(name), failed.get(name, ""))
         if any(system_of(made) == system for made in known.values()):
-            rows += [_row(claim, None, "", "") for claim in _named(f"zoo.{system}.claims:ELSEWHERE")]
+            rows += [_row("", claim, None, "", "") for claim in _named(f"zoo.{system}.claims:ELSEWHERE")]
         if rows:
             counts = Counter(row["verdict"] for row in rows)
             ordered = {verdict: counts[verdict] for verdict in VERDICTS if counts[verdict]}
@@ -81,14 +81,14 @@ def report(
 def _answers(name: str, made: Experiment, result: Mapping[str, Any] | None, failed: str) -> list[dict[str, Any]]:
     rows = result["rows"] if result else None
     command = result["command"] if result else f"zoo reproduce {name}"
-    found = [_row(claim, rows, data_of(made, rows), command) for claim in claims_of(made)]
+    found = [_row(name, claim, rows, data_of(made, rows), command) for claim in claims_of(made)]
     if rows is None:
         why = f"failed: {failed}" if failed else f"not run yet: {made.cost}"
         found = [{**row, "why": "; ".join(part for part in (why, row["why"]) if part)} for row in found]
     return found
 
 
-def _row(claim: Claim, rows: Sequence[Mapping[str, Any]] | None, data: str, command: str) -> dict[str, Any]:
+def _row(name: str, claim: Claim, rows: Sequence[Mapping[str, Any]] | None, data: str, command: str) -> dict[str, Any]:
     found = claim.answer(rows)
     why = found.why
     if rows is None and claim.judge is not None:  # who calls says why there are no rows
@@ -101,6 +101,7 @@ def _row(claim: Claim, rows: Sequence[Mapping[str, Any]] | None, data: str, comm
         "data": shown,
         "verdict": found.verdict,
         "why": why,
+        "experiment": name,
         "command": command,
     }
 

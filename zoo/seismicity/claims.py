@@ -35,7 +35,7 @@ def _lowest_at(table: str, key: str, chosen: float) -> Callable[[Rows], Finding]
     def judge(rows: Rows) -> Finding:
         line = _varied(rows, table, key)
         ours, best = the(line, **{key: chosen})[_LOSS], min(row[_LOSS] for row in line)
-        return holds(ours <= best + SAME, _losses(line, key))
+        return holds(ours <= best + SAME, _losses(line, key), f"equal within {SAME:g} nats")
 
     return judge
 

@@ -291,7 +291,17 @@ def _costliest(schema: str, most: bool) -> Callable[[Rows], Finding]:
     return judge
 
 
+def _alike_when_few(rows: Rows) -> Finding:
+    few = [row for row in rows if row["labels"] <= FEW_LABELS]
+    outcomes = []
+    for at in {(row["task"], row["encoder"], row["head"], row["labels"]) for row in few}:
+        costs = [r["mean_cpu_s"] for r in few if (r["task"], r["encoder"], r["head"], r["labels"]) == at]
+        outcomes.append(max(costs) <= 2 * min(costs))
+    return in_most(outcomes, f"cases of up to {FEW_LABELS} labels", "judged as: within a factor of two")
+
+
 FIGURE_10 = (
+    Claim("figure 10", "with few labels the three cost about the same", _alike_when_few),
     Claim("figure 10", "tuning all layers takes longest to converge", _costliest(ALL, most=True)),
     Claim("figure 10", "training from scratch takes least", _costliest(SCRATCH, most=False)),
 )

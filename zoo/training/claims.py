@@ -4,7 +4,7 @@ A claim is a sentence of the paper in our words, with its place and a function t
 
 >>> accurate = Claim("table 1", "R2D of 0.95", lambda rows: higher(rows[0]["r2d"], 0.95, tolerance=0.01))
 >>> accurate.answer([{"r2d": 0.993}])
-Finding(ours='0.993', verdict='better', why='')
+Finding(ours='0.993', verdict='better', why='equal within 0.01')
 >>> accurate.answer(None).verdict
 'not repeated'
 
@@ -121,11 +121,22 @@ def lower(ours: float, paper: float, tolerance: float = 0.0, unit: str = "", why
     return _compared(ours, paper - ours, tolerance, unit, why)
 
 
+def number(value: float, digits: int = 4) -> str:
+    """Return a number as text.
+
+    >>> number(0.712345), number(29232.4)
+    ('0.7123', '29,232')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
 def _compared(ours: float, gain: float, tolerance: float, unit: str, why: str) -> Finding:
+    stated = f"equal within {number(tolerance, 3)}" if tolerance else ""
     # 0.96 - 0.95 is more than 0.01 by a rounding error.
     tolerance += 1e-9 * (abs(ours) + tolerance)
     verdict = BETTER if gain > tolerance else MET if gain >= -tolerance else NOT_MET
-    return Finding(f"{ours:.4g}" + (f" {unit}" if unit else ""), verdict, why)
+    shown = f" {unit}" if unit else ""
+    return Finding(f"{number(ours)}{shown}", verdict, "; ".join(part for part in (why, stated) if part))
 
 
 def holds(statement: bool, ours: str, why: str = "") -> Finding:
