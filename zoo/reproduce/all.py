@@ -26,8 +26,9 @@ _WIDTH_PX, _MOST_BYTES = 720, 80_000
 
 def default_folder() -> Path:
     """Return `docs/reproduction` of a checkout, else `runs/reproduction`."""
-    docs = Path(__file__).resolve().parents[2] / "docs"
-    return docs / "reproduction" if docs.is_dir() else Path("runs") / "reproduction"
+    root = Path(__file__).resolve().parents[2]
+    inside = root if (root / "pyproject.toml").is_file() else None
+    return inside / "docs" / "reproduction" if inside else Path("runs") / "reproduction"
 
 
 def run_all(
