@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -158,6 +159,20 @@ def test_the_cost_of_an_interrupted_run_is_counted(known, work, monkeypatch):
     reproduce.run("toy-a")
     assert read_json("runs/toy-a/toy-a.json", "result")["cost_cpu_s"] >= 100
     assert not Path("runs/toy-a/toy-a.spent.json").exists()
+
+
+def test_a_run_beside_another_is_found_in_either_folder(known, work):
+    known["toy-beside"] = dataclasses.replace(known["toy-a"], cpu_s=0.5, beside="toy-cheap")
+    del known["toy-fails"]
+    reproduce.run("toy-beside", settings={"steps": "3"})
+    assert Path("runs/toy-beside/toy-beside.json").is_file()
+    reproduce.run_all("out", only_report=True, known=known)
+    assert read_json("out/toy-beside.json", "result")["settings"] == {"steps": 3}
+    Path("out/toy-beside.json").unlink()
+    Path("runs/toy-beside/toy-beside.json").unlink()
+    reproduce.run_all("out", known=known)
+    assert Path("runs/toy-cheap/toy-beside.json").is_file()
+    assert read_json("out/toy-beside.json", "result")["settings"] == {"steps": 1}
 
 
 def result(name, rows, **more):

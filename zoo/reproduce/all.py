@@ -103,10 +103,12 @@ def without_paths(text: str) -> str:
 
 def _take(name: str, made: Experiment, runs: Path, folder: Path) -> None:
     """Take over a result, and its figures made small."""
-    at = runs / (made.beside or name)
-    source, target = at / f"{name}.json", folder / f"{name}.json"
-    if not source.is_file() or (target.is_file() and target.stat().st_mtime >= source.stat().st_mtime):
+    target = folder / f"{name}.json"
+    left = [runs / at / f"{name}.json" for at in {name, made.beside or name}]
+    left = sorted((path for path in left if path.is_file()), key=lambda path: path.stat().st_mtime)
+    if not left or (target.is_file() and target.stat().st_mtime >= left[-1].stat().st_mtime):
         return
+    source, at = left[-1], left[-1].parent
     found = read_json(source, f"The result of {name}")
     if found.get("quick"):
         return

@@ -380,9 +380,8 @@ ELSEWHERE = (
         "the same without the convolution on top",
         why="open: zoo reproduce kong-figures-5-6-7 --set heads=cnn,dense",
     ),
-    Claim(
-        "figures S10, S11, S16", "score and time of trainings with up to 300,000 labels", why=_STEAD, verdict=DOWNLOAD
-    ),
+    Claim("figures S10, S11", "score and time of trainings with up to 300,000 labels", why=_STEAD, verdict=DOWNLOAD),
+    Claim("figure S16", "figure 10 near its origin", why="a closer look: the table of kong-figure-10 has each cell"),
     Claim(
         "figures S17 to S25",
         "magnitudes, distances, depths of the records",
