@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 
 import pytest
 
 import zoo
 from zoo import reproduce
-from zoo.reproduce.report import claims_of
+from zoo.reproduce.report import claims_of, system_of
 from zoo.training import circumstances, claims
 from zoo.training.claims import Claim, Finding, LeftOut, higher, holds, in_most, lower, the, those
 
@@ -263,3 +264,32 @@ def test_maps_with_more_than_five_events_in_a_pixel():
     rows = [{"kind": "scattered", "largest_pixel": 3}, {"kind": "concentrated", "largest_pixel": 11}]
     assert verdicts(FIGURES, rows) == ["met", "not comparable"]
     assert verdicts(FIGURES, [rows[0], {**rows[1], "largest_pixel": 5}])[0] == "not met"
+
+
+ALL_OF = {
+    "microseismic": "figures 1 to 11; tables 1 to 2",
+    "crust": "figures 1 to 11; table 1",
+    "fwi": "figures 1 to 22",
+    "seismograms": "figures 1 to 10, S1 to S27; table 1",
+    "seismicity": "figures S1 to S5; tables S1 to S6; movies S1 to S3",
+}
+"""What each paper has."""
+
+
+def named(text):
+    """Return (kind, number) of what a text like "figures 2, S5 to S7; table 1, row 2" names."""
+    found = set()
+    for kind, listed in re.findall(r"(figure|table|movie)s? ((?:S?\d+(?: to S?\d+)?(?:, | and )?)+)", text):
+        for first, last in re.findall(r"(S?\d+)(?: to (S?\d+))?", listed):
+            begin, end = (int(one.removeprefix("S")) for one in (first, last or first))
+            found |= {(kind, f"{'S' if first.startswith('S') else ''}{number}") for number in range(begin, end + 1)}
+    return found
+
+
+@pytest.mark.parametrize("system", zoo.SYSTEMS)
+def test_every_table_and_figure_of_a_paper_has_its_place(system):
+    stated = list(importlib.import_module(f"zoo.{system}.claims").ELSEWHERE)
+    for made in reproduce.experiments().values():
+        if system_of(made) == system:
+            stated += claims_of(made)
+    assert named(ALL_OF[system]) - named("; ".join(claim.where for claim in stated)) == set()
