@@ -15,6 +15,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 
 MEASURED = Path(__file__).parent / "measured"
 PEERS = {
@@ -49,6 +50,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     if os.environ.get("ZOO_PUBLISH"):
         if not _kept:
             atexit.register(_write)
+            sys.excepthook = _failed
         _kept.append({"title": title, "header": list(header), "rows": cells})
 
 
@@ -65,7 +67,15 @@ def measured_name(arguments: Sequence[str]) -> str:
     return Path(script).stem + (f"-{words}" if words else "")
 
 
+def _failed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _kept.clear()  # half of the tables must not stand in for those that were published before
+    sys.__excepthook__(kind, error, trace)
+
+
 def _write() -> None:
+    if not _kept:
+        print("It failed: nothing is published.", file=sys.stderr)
+        return
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     MEASURED.mkdir(exist_ok=True)
     path = MEASURED / f"{measured_name(sys.argv)}.json"
@@ -80,5 +90,7 @@ def _write() -> None:
         "peers": versions_of(tuple(PEERS)),
         "tables": _kept,
     }
-    path.write_text(json.dumps(made, indent=1) + "\n")
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
     print(f"The tables are in {path}", file=sys.stderr)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,3 +66,23 @@ def test_a_failing_benchmark_is_named_and_the_others_are_run(bench, monkeypatch,
     monkeypatch.setattr(sys, "argv", ["run.py", "crusty"])
     with pytest.raises(SystemExit):
         bench.main()
+
+
+def test_tables_are_published_with_their_circumstances_unless_the_script_fails(tmp_path):
+    shutil.copy(BENCHMARKS / "table.py", tmp_path)
+    script = tmp_path / "toy.py"
+    text = "from table import print_table\nprint_table('Costs', ['what', 'CPU-s'], [['an Earth', 0.5]])\n"
+    run = lambda: subprocess.run(  # noqa: E731
+        [sys.executable, script, "--fast"], env={**os.environ, "ZOO_PUBLISH": "1"}, capture_output=True, text=True
+    )
+    script.write_text(text)
+    assert run().returncode == 0
+    kept = tmp_path / "measured" / "toy-fast.json"
+    made = json.loads(kept.read_text())
+    assert made["command"] == "python benchmarks/toy.py --fast" and made["tables"][0]["rows"] == [["an Earth", "0.5"]]
+    assert made["cpu_s"] > 0 and made["versions"]["numpy"] and set(made["peers"]) >= {"deepwave", "scikit-learn"}
+    before = kept.read_bytes()
+    script.write_text(text + "raise ValueError('half way')\n")
+    done = run()
+    assert done.returncode == 1 and "half way" in done.stderr and "nothing is published" in done.stderr
+    assert kept.read_bytes() == before
