@@ -226,7 +226,7 @@ def test_inversions_say_themselves_whether_they_agree():
         one["iterations_to_1_percent"] = "never" if one["optimizer"] == "gd" else one["iterations_to_1_percent"]
     assert verdicts(LEARNING_RATES[-1:], rates) == ["met"]
     found = [claim.answer([row(*key, "no") for key in judged.ONE_DIMENSION]) for claim in ONE_DIMENSION]
-    assert {one.verdict for one in found} == {"not met"} and {one.why for one in found} == {"the loss does not"}
+    assert {one.verdict for one in found} == {"not met"} and {one.why for one in found} == {"the loss is not"}
     section = [
         {**row(name, 0, "yes"), "gradients": 100, "deep_last_rmse_m_s": 200.0} for name in ("adam", "cg", "l-bfgs-b")
     ]

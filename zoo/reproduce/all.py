@@ -122,14 +122,14 @@ def _take(name: str, made: Experiment, runs: Path, folder: Path) -> None:
 
 
 def _shrink(source: Path, target: Path) -> None:
-    """Write a picture at most 720 px wide, in 64 colours; leave it out where that is still more than 80 kB."""
+    """Write a picture at most 720 px wide, in 256 colours; leave it out where that is still more than 80 kB."""
     from PIL import Image
 
     with Image.open(source) as picture:
         small = picture.convert("RGB")
         small.thumbnail((_WIDTH_PX, 4 * _WIDTH_PX))
         file = io.BytesIO()
-        small.quantize(64).save(file, "PNG", optimize=True)
+        small.quantize(256).save(file, "PNG", optimize=True)
     if len(file.getvalue()) > _MOST_BYTES:
         say(f"{source} is left out of the report: {len(file.getvalue()) / 1e3:.0f} kB when small.")
         return
