@@ -30,7 +30,7 @@ EXPERIMENTS = {
         },
         trains=True,
         cpu_s=70.0,
-        data="simulated by others: the published k-Wave traces",
+        data="simulated by others: the published k-Wave traces (figure: our marine earth if they are not prepared)",
         claims="zoo.microseismic.claims:TABLE_1",
         figures=("microseismic-table-1.png",),
     ),

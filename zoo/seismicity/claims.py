@@ -97,7 +97,7 @@ def _drawn(rows: Rows) -> Finding:
 
 FIGURES = (
     Claim(
-        "figure S1", "concentrated maps have pixels of more than five events, scattered ones have none", _more_than_five
+        "figure S1", "concentrated maps, unlike scattered ones, have pixels of more than five events", _more_than_five
     ),
     Claim("movie S1", "artificial maps whose events grow in number", _drawn),
 )
