@@ -83,7 +83,7 @@ def _answers(name: str, made: Experiment, result: Mapping[str, Any] | None, fail
     command = result["command"] if result else f"zoo reproduce {name}"
     found = [_row(name, claim, rows, data_of(made, rows), command) for claim in claims_of(made)]
     if rows is None:
-        why = f"failed: {failed}" if failed else f"not run yet: {made.cost}"
+        why = f"failed: {failed}" if failed else "not run yet"
         found = [{**row, "why": "; ".join(part for part in (why, row["why"]) if part)} for row in found]
     return found
 
