@@ -11,8 +11,8 @@ A page (README.md, zoo/SYSTEM/README.md, recipes/README.md, checkpoints/README.m
 where `measured: NAME [NUMBERS]` quotes tables of benchmarks/measured/NAME.json, `scores: PATTERN` the scores on the
 cards of checkpoints, `checkpoints: PATTERN`, `recipes: SYSTEM`, `datasets: SYSTEM` and `experiments: SYSTEM` list what
 there is. recipes/settings.json and datasets/settings.json hold the settings of each recipe and builder, as rows of a
-table; zoo/shipped.json the digest of each checkpoint. With --check nothing is written; the exit code says whether all
-is as it should be.
+table; zoo/shipped.json the digest of each checkpoint; RESULTS.md and results.json all that is published. With --check
+nothing is written; the exit code says whether all is as it should be.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ import fnmatch
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))  # a test loads this file by its path
+import run
+from table import markdown
 
 from zoo import checkpoint, registry
 from zoo import reproduce as experiments_of_papers
@@ -45,12 +49,6 @@ DATASETS = {
     "seismograms": ("stead", "len_db", "explosions", "ncedc_picks", "local_seismograms", "seisbench_format"),
     "seismicity": ("seismicity_maps",),
 }
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def measured(arguments: str) -> str:
@@ -229,7 +227,8 @@ def page(text: str) -> str:
 def everything() -> dict[Path, str]:
     """Return what every written file should hold."""
     pages = {path: page(path.read_text(encoding="utf-8")) for pattern in PAGES for path in sorted(ROOT.glob(pattern))}
-    return {**pages, **all_settings(), ROOT / "zoo" / "shipped.json": digests()}
+    written = {run.RESULTS: run.results(), run.RESULTS_JSON: run.results_json()}
+    return {**pages, **all_settings(), **written, ROOT / "zoo" / "shipped.json": digests()}
 
 
 def main() -> int:

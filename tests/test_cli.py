@@ -125,6 +125,7 @@ def test_reproduce_alone_lists_the_experiments():
     expected |= {
         "microseismic-table-1",
         "microseismic-table-2",
+        "microseismic-event",
         "kong-figure-8",
         "kong-figure-9",
         "kong-figure-10",

@@ -45,6 +45,7 @@ examples:
     + "".join(system.EXAMPLES for system in _SYSTEMS)
     + """\
   zoo reproduce                              which experiments of the papers can be repeated
+  zoo reproduce all --only-report            how the results so far answer the papers: docs/reproduction/index.html
 """
 )
 
@@ -241,12 +242,27 @@ def _export(args: argparse.Namespace) -> None:
 def _reproduce(args: argparse.Namespace) -> None:
     from zoo import reproduce
 
-    if not args.name:
-        header = ("name", "paper", "title")
-        rows = [(name, made.paper, made.title) for name, made in reproduce.experiments().items()]
+    if args.list or not args.name:
+        known = reproduce.experiments()
+        there = reproduce.results(args.out or reproduce.default_folder(), known)
+        header = ("name", "paper", "title", "cost", "result")
+        rows = [(n, m.paper, m.title, m.cost, there[n]["date"] if n in there else "none") for n, m in known.items()]
         as_dicts = [dict(zip(header, row, strict=True)) for row in rows]
-        print_json(as_dicts) if args.json else print_table(("name", "paper", "what is repeated"), rows)
+        print_json(as_dicts) if args.json else print_table(("name", "paper", "what is repeated", *header[3:]), rows)
         return
+    if args.name == "all":
+        for option, given in (("--set", args.set), ("--quick", args.quick), ("--train", args.train)):
+            if given:
+                text = "zoo reproduce NAME takes it, and zoo reproduce all takes over what that leaves"
+                raise UsageError(f"zoo reproduce all has no {option}: {text}; a quick run never enters the report.")
+        made = reproduce.run_all(args.out, only_report=args.only_report, data_dir=args.data_dir)
+        counts = [
+            (paper["paper"], ", ".join(f"{n} {v}" for v, n in paper["counts"].items())) for paper in made["papers"]
+        ]
+        print_json(made) if args.json else print_table(("paper", "verdicts"), counts)
+        return
+    if args.only_report:
+        raise UsageError("--only-report is of zoo reproduce all.")
     rows = reproduce.run(
         args.name,
         args.out,
@@ -384,8 +400,12 @@ def _parser() -> argparse.ArgumentParser:
         system.add(commands)
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
     reproduce = commands.add("reproduce", _reproduce, again, data=True, settings=True, resumes=True)
-    reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
-    reproduce.add_argument("--out", metavar="DIR", help="folder for checkpoints, table and figure, default runs/NAME")
+    says = "all: each that has no result yet, and a report on all; without a name: list them"
+    reproduce.add_argument("name", nargs="?", metavar="NAME", help=says)
+    says = "folder for checkpoints, table and figure, default runs/NAME; of all: for results and report"
+    reproduce.add_argument("--out", metavar="DIR", help=says)
+    reproduce.add_argument("--list", action="store_true", help="list them, with cost, and whether there is a result")
+    reproduce.add_argument("--only-report", action="store_true", help="of all: run nothing, write the report anew")
     reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
     commands.add("where", _where, "say where models, datasets and downloads are", data=True)

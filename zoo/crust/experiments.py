@@ -11,6 +11,9 @@ EXPERIMENTS = {
         "twelve trainings by the paper's schedule (or --set schedule=stable), about an hour for each deep one",
         "zoo.crust.reproduce:table_1",
         trains=True,
+        cpu_s=40_000.0,
+        data="synthetic: prem_dispersion/cheng2019, our Earths",
+        claims="zoo.crust.claims:TABLE_1",
     ),
     "crust-noise": Experiment(
         "Error of the networks against the noise of the phase velocities, 0 to 2 %",
@@ -18,6 +21,10 @@ EXPERIMENTS = {
         "a minute with the shipped checkpoints, and the dataset cheng2019",
         "zoo.crust.reproduce:noise",
         trains=True,
+        cpu_s=60.0,
+        data="synthetic: prem_dispersion/cheng2019, our Earths",
+        claims="zoo.crust.claims:NOISE",
+        figures=("noise.png",),
     ),
     "crust-split": Experiment(
         "Test error against the proportion of training to test data",
@@ -25,6 +32,10 @@ EXPERIMENTS = {
         "six trainings of the starred structure, a few CPU-minutes each",
         "zoo.crust.reproduce:split",
         trains=True,
+        cpu_s=1_500.0,
+        data="synthetic: prem_dispersion/cheng2019, our Earths",
+        claims="zoo.crust.claims:SPLIT",
+        figures=("split.png",),
     ),
     "crust-depth": Experiment(
         "Deep against shallow network at equal epochs, three seeds",
@@ -32,6 +43,10 @@ EXPERIMENTS = {
         "six trainings, a few CPU-minutes each",
         "zoo.crust.reproduce:depth",
         trains=True,
+        cpu_s=1_800.0,
+        data="synthetic: prem_dispersion/cheng2019, our Earths",
+        claims="zoo.crust.claims:DEPTH",
+        figures=("depth.png",),
     ),
     "crust-monte-carlo": Experiment(
         "One curve inverted by Monte Carlo with the same solver and prior, beside the network",
@@ -39,5 +54,9 @@ EXPERIMENTS = {
         "about seven CPU-minutes of chains, and the dataset cheng2019",
         "zoo.crust.reproduce:monte_carlo",
         trains=True,
+        cpu_s=450.0,
+        data="synthetic: prem_dispersion/cheng2019, our Earths",
+        claims="zoo.crust.claims:MONTE_CARLO",
+        figures=("posterior.png",),
     ),
 }

@@ -34,6 +34,10 @@ EXPERIMENTS = {
         "zoo.fwi.reproduce.fwi:learning_rates",
         _ONE_DIMENSION,
         quick={"iterations": 3},
+        cpu_s=500.0,
+        data="synthetic: velocity_models/layered_1d, no noise",
+        claims="zoo.fwi.claims:LEARNING_RATES",
+        figures=("comparison.png",),
     ),
     "fwi-1d": Experiment(
         "CG, L-BFGS-B and TNC beside gradient descent and Adam on four layers, with equal gradients",
@@ -42,6 +46,10 @@ EXPERIMENTS = {
         "zoo.fwi.reproduce.fwi:one_dimension",
         _ONE_DIMENSION,
         quick={"iterations": 3},
+        cpu_s=130.0,
+        data="synthetic: velocity_models/layered_1d, no noise",
+        claims="zoo.fwi.claims:ONE_DIMENSION",
+        figures=("comparison.png",),
     ),
     "fwi-marmousi": Experiment(
         "Adam, CG and L-BFGS-B with 100 gradients of 12 shots on Marmousi-II, or on a synthetic section without it",
@@ -58,5 +66,8 @@ EXPERIMENTS = {
             "tnc": Setting(False, "also invert by TNC", "ours"),
         },
         quick={"iterations": 4, "dataset": "velocity_models/synthetic_folded"},
+        cpu_s=420.0,
+        claims="zoo.fwi.claims:MARMOUSI",
+        figures=("comparison.png", "loss.png"),
     ),
 }

@@ -70,6 +70,9 @@ EXPERIMENTS = {
         _WINDOWS,
         quick={"windows": 200},
         trains=True,
+        cpu_s=450.0,
+        claims="zoo.seismograms.claims:FIGURE_3",
+        figures=("figure_3.png",),
     ),
     "kong-figures-5-6-7": Experiment(
         "Noise or earthquake, explosion or earthquake, P arrival: scores over the number of labels, three schemas",
@@ -80,6 +83,9 @@ EXPERIMENTS = {
         _STUDY,
         quick={"sizes": [100], "repeats": 1},
         trains=True,
+        cpu_s=2_100.0,
+        claims="zoo.seismograms.claims:FIGURES_5_6_7",
+        figures=("figures_5_6_7.png",),
     ),
     "kong-figure-8": Experiment(
         "P arrival with many labels, M >= 1.5 within 200 km: scores over the number of labels, three schemas",
@@ -94,6 +100,9 @@ EXPERIMENTS = {
         },
         quick={"sizes": [100, 200], "repeats": 1},
         trains=True,
+        cpu_s=800.0,
+        claims="zoo.seismograms.claims:FIGURE_8",
+        figures=("figure_8.png",),
     ),
     "kong-figure-9": Experiment(
         "Errors of P arrivals over the number of labels, three schemas",
@@ -103,6 +112,10 @@ EXPERIMENTS = {
         {**_SIZES, **{key: dataclasses.replace(one, length=1) for key, one in _ENCODERS.items()}, **_PICKING_DATASET},
         quick={"sizes": [100]},
         trains=True,
+        cpu_s=2_200.0,
+        claims="zoo.seismograms.claims:FIGURE_9",
+        beside="kong-figures-5-6-7",
+        figures=("figure_9.png",),
     ),
     "kong-figure-10": Experiment(
         "CPU time to convergence over the number of labels, three schemas",
@@ -112,6 +125,9 @@ EXPERIMENTS = {
         _STUDY,
         quick={"sizes": [100], "repeats": 1},
         trains=True,
+        cpu_s=4_000.0,
+        claims="zoo.seismograms.claims:FIGURE_10",
+        figures=("figure_10.png",),
     ),
     "kong-figure-s26": Experiment(
         "Errors of P arrivals against the signal-to-noise ratio, many labels, from scratch and fine-tuned",
@@ -126,6 +142,10 @@ EXPERIMENTS = {
         },
         quick={"sizes": [100], "repeats": 1},
         trains=True,
+        cpu_s=810.0,
+        claims="zoo.seismograms.claims:FIGURE_S26",
+        beside="kong-figure-8",
+        figures=("figure_s26.png",),
     ),
     "kong-figure-s27": Experiment(
         "Errors of P arrivals against the signal-to-noise ratio, few labels, from scratch and fine-tuned",
@@ -140,5 +160,8 @@ EXPERIMENTS = {
         },
         quick={"sizes": [100], "repeats": 1},
         trains=True,
+        cpu_s=50.0,
+        claims="zoo.seismograms.claims:FIGURE_S27",
+        figures=("figure_s27.png",),
     ),
 }

@@ -28,6 +28,18 @@ class Experiment:
     """Values of its own settings in a quick run."""
     trains: bool = False
     """Whether it trains recipes: then other settings are changes to theirs."""
+    cpu_s: float = 0.0
+    """About how many CPU-seconds it costs: `zoo reproduce all` runs the cheapest first."""
+    data: str = ""
+    """What it runs on, unless its rows have a column `dataset`."""
+    claims: str = ""
+    """`module:NAME` of what the paper states there, a tuple of `zoo.training.claims.Claim`."""
+    no_claims: str = ""
+    """Why the paper states nothing there."""
+    beside: str = ""
+    """The experiment in whose folder it finds trainings that both need."""
+    figures: tuple[str, ...] = ()
+    """Pictures in its folder that the report shows."""
 
     def choose(self, name: str, given: Mapping[str, Any], quick: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the values of the experiment's own settings, and the changes to those of its trainings.

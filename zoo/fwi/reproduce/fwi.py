@@ -130,7 +130,7 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
         if name != "practice":
             how = replace(how, optimizer=name)
         run = runs[name] = kept_run(workshop, name, given, how)
-        rows.append(_section_row(name, run, given))
+        rows.append({**_section_row(name, run, given), "dataset": dataset})
         say(f"{name}: loss {rows[-1]['loss_ratio']} of the first, model RMSE {rows[-1]['rmse_ratio']} of the start's")
     judged(dict(zip(runs, rows, strict=True)), SECTION, not workshop.quick)
     _draw_section(workshop, plain, runs)

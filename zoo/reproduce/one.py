@@ -1,7 +1,8 @@
-"""Experiments of the papers, repeated: `zoo reproduce NAME`.
+"""One experiment of a paper, repeated: `zoo reproduce NAME`.
 
-Each trains or loads what it needs, measures, and leaves NAME.csv, NAME.json, NAME.md and a figure. What it has trained
+It trains or loads what it needs, measures, and leaves NAME.csv, NAME.json, NAME.md and a figure. What it has trained
 stays in the folder as checkpoints: the same command goes on after an interruption, and is quick when all is there.
+NAME.json also says with which settings, on which commit and kind of machine, and at what cost.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import csv
 import importlib
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo import SYSTEMS
 from zoo.errors import UsageError, did_you_mean
-from zoo.files import write_json, write_with
+from zoo.files import read_json, write_json, write_with
 from zoo.progress import say
+from zoo.training.circumstances import circumstances, spent_cpu_s
 from zoo.training.experiment import Experiment, Workshop
 
 
@@ -58,13 +62,54 @@ def run(
     say("quick: about a minute, on a small dataset" if quick else f"Cost: {made.cost}")
     module, function = made.function.split(":")
     workshop = Workshop(folder, quick, data_dir, own, changes, train)
-    rows = getattr(importlib.import_module(module), function)(workshop)
+    with _cost(folder / f"{name}.spent.json") as spent:
+        rows = getattr(importlib.import_module(module), function)(workshop)
     # By name: experiments with the same trainings may share a folder.
     write_with(folder / f"{name}.csv", lambda path: _write_csv(path, rows))
     write_with(folder / f"{name}.md", lambda path: path.write_text(_markdown(rows), encoding="utf-8"))
-    write_json(folder / f"{name}.json", {"name": name, "paper": made.paper, "quick": quick, "rows": rows})
+    from zoo import checkpoint
+
+    result = {
+        "name": name,
+        "paper": made.paper,
+        "command": _command(name, made, own, changes, train),
+        "quick": quick,
+        "settings": {**own, **changes},
+        "train": train,
+        "cost_cpu_s": round(spent[0], 1),
+        **circumstances(),
+        "versions": checkpoint.library_versions(),
+        "rows": rows,
+    }
+    write_json(folder / f"{name}.json", result)
+    (folder / f"{name}.spent.json").unlink(missing_ok=True)
     say(f"The table is in {folder / f'{name}.csv'}")
     return rows
+
+
+@contextmanager
+def _cost(path: Path) -> Iterator[list[float]]:
+    """Yield a list that ends as [CPU-seconds], those of interrupted runs of the same experiment included."""
+    start, earlier = spent_cpu_s(), read_json(path, "What was spent so far")["cpu_s"] if path.is_file() else 0.0
+    spent = [0.0]
+    try:
+        yield spent
+    finally:
+        spent[0] = earlier + spent_cpu_s() - start
+        write_json(path, {"cpu_s": spent[0]})
+
+
+def _command(name: str, made: Experiment, own: Mapping[str, Any], changes: Mapping[str, Any], train: bool) -> str:
+    """Return the command that repeats it, with the settings that are not the defaults."""
+    given = {key: value for key, value in own.items() if value != made.settings[key].default} | dict(changes)
+    texts = [f"{key}={_text(value)}" for key, value in given.items()]
+    return shlex.join(
+        ["zoo", "reproduce", name, *(["--train"] if train else []), *(["--set", *texts] if texts else [])]
+    )
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
