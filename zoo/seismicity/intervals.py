@@ -89,23 +89,22 @@ class Interval:
 def periods_of(tiles: Listed[Tile], windows: Windows, name: str) -> list[tuple[np.datetime64, np.datetime64]]:
     """Return the periods (start, end) in which a score is above its threshold on any map."""
     above = np.any([tile.above(name) for tile in tiles], axis=0)
-    return [(windows.start[first], windows.end[last]) for first, last in windows.runs(above)]
+    starts, ends = windows.start, windows.end
+    return [(starts[first], ends[last]) for first, last in windows.runs(above)]
 
 
 def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
     """Return the method's intervals in order of time."""
     found = []
+    starts, ends = windows.start, windows.end
     for number, tile in enumerate(tiles):
-        runs = {name: windows.runs(tile.above(name)) for name in tile.scores if name != tile.method}
+        others = [name for name in tile.scores if name != tile.method]
+        runs = {name: np.array(windows.runs(tile.above(name)), int).reshape(-1, 2).T for name in others}
         scores, threshold = tile.scores[tile.method], tile.thresholds[tile.method]
         for first, last in windows.runs(tile.above()):
             peak = first + int(scores[first : last + 1].argmax())
-            start, end = windows.start[first], windows.end[last]
-            also = tuple(
-                name
-                for name, others in runs.items()
-                if any(windows.start[f] < end and windows.end[b] > start for f, b in others)
-            )
+            start, end = starts[first], ends[last]
+            also = tuple(name for name, (f, b) in runs.items() if ((starts[f] < end) & (ends[b] > start)).any())
             found.append(
                 Interval(
                     number=0,
@@ -114,7 +113,7 @@ def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
                     last=last,
                     start=start,
                     end=end,
-                    peak=windows.start[peak],
+                    peak=starts[peak],
                     score=float(scores[peak]),
                     threshold=threshold,
                     ordinary_per_year=alarms_per_year(tile.ordinary[tile.method], float(scores[peak]), windows),
