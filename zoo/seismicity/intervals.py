@@ -151,10 +151,11 @@ def sequences_of(
     """Return the sequences in the intervals in order of time; one that two overlapping maps see is returned once."""
     row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
     whole: list[Sequence] = []
+    held = {n: np.flatnonzero(tiles[n].inside(row, column)) for n in {interval.tile for interval in intervals}}
+    times = {n: catalogue.time[own] for n, own in held.items()}
     for interval in intervals:
-        tile = tiles[interval.tile]
-        own = np.flatnonzero(tile.inside(row, column))
-        for sequence in _in_interval(catalogue, windows, tile, interval, own, row, column):
+        tile, n = tiles[interval.tile], interval.tile
+        for sequence in _in_interval(catalogue, windows, tile, interval, held[n], times[n], row, column):
             for other in [s for s in whole if tiles[intervals[s.interval - 1].tile] is not tile and _same(s, sequence)]:
                 whole.remove(other)
                 sequence = _together(other, sequence, catalogue)
@@ -171,7 +172,14 @@ def sequences_of(
 
 
 def _in_interval(
-    catalogue: Catalogue, windows: Windows, tile: Tile, interval: Interval, own: np.ndarray, row, column
+    catalogue: Catalogue,
+    windows: Windows,
+    tile: Tile,
+    interval: Interval,
+    own: np.ndarray,
+    times: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
 ) -> list[Sequence]:
     """Return the sequences of an interval: significant pixels and circles of the scan, connected in space and time.
 
@@ -183,7 +191,7 @@ def _in_interval(
         windows: times of the maps.
         tile: the map of the interval.
         interval: the interval.
-        own: indices of the map's events.
+        own, times: indices and times of the map's events.
         row, column: pixel of every event of the catalogue.
     """
     first, behind = interval.first, interval.last + 1
@@ -206,7 +214,7 @@ def _in_interval(
         low, high = np.flatnonzero(inside.any(axis=(1, 2)))[[0, -1]]
         place = inside.any(axis=0)
         start, end = windows.start[first + low], windows.end[first + high]
-        near = own[np.searchsorted(catalogue.time[own], start) : np.searchsorted(catalogue.time[own], end)]
+        near = own[np.searchsorted(times, start) : np.searchsorted(times, end)]
         member = near[place[row[near] - tile.row, column[near] - tile.column]]
         foretold = float(background[low : high + 1, place].sum() / (high + 1 - low) * ((end - start) / windows.length))
         kept = own_stretch(catalogue.time[member], start, end, foretold)
