@@ -65,13 +65,8 @@ def fit_catalogue(catalogue: Catalogue, grid: PixelGrid, windows: Windows, compl
     smallest = None if np.isnan(completeness) else completeness
     end = float((windows.end[-1] - windows.begin) / np.timedelta64(86_400_000, "ms"))
     how = {"shape": (grid.rows, grid.columns), "smallest_magnitude": smallest, "pixel_km": grid.pixel_km}
-
-    def explained(fit: EtasFit, part: Events) -> np.ndarray:
-        count = max(1, int((fit.end_days - windows.window_days) / windows.stride_days) + 1)
-        return _explained(fit, part, grid, replace(windows, count=count))[0]
-
     with bar(f"Fitting ETAS to {len(catalogue)} events", 3) as advance:
-        first = fit_large(events, end, **how, errors=False, explained=explained)
+        first = fit_large(events, end, **how, errors=False)
         advance(1)
         kept, probability = _explained(first, events, grid, windows)
         advance(1)

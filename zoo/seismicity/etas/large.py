@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,34 +10,23 @@ import numpy as np
 
 from zoo.seismicity.etas.background import pixels, smooth
 from zoo.seismicity.etas.changes import lasting_changes, ratio_fields
-from zoo.seismicity.etas.fit import NO_AFTERSHOCKS, EtasFit, fit_etas
+from zoo.seismicity.etas.fit import EtasFit, fit_etas
 from zoo.seismicity.etas.walk import Walk
 from zoo.seismicity.physics.sequences import Events
 
 MOST_FITTED = 8_000
 """A catalogue of more events is fitted to a stretch of so many."""
-_SECOND_LOOK = 50_000
-"""Where there are more events than this, a walk through all of them costs more than another fit to the stretch."""
 _MOST_POINTS = 40_000
 _STRIDES = 4000  # of a walk through the whole catalogue, at least
 
 
-def fit_large(
-    events: Events,
-    end_days: float,
-    *,
-    probability: np.ndarray | None = None,
-    explained: Callable[[EtasFit, Events], np.ndarray] | None = None,
-    **how: Any,
-) -> EtasFit:
+def fit_large(events: Events, end_days: float, *, probability: np.ndarray | None = None, **how: Any) -> EtasFit:
     """Fit ETAS to a catalogue; where it is large, its law to the stretch of it whose length is the middle one.
 
     Args:
         events, end_days: as in `zoo.seismicity.etas.fit.fit_etas`.
         probability: (n,) that of each event to be no aftershock by an earlier fit, which spares a large catalogue a
             walk; None: by the law of the stretch.
-        explained: returns which events (n,) of a catalogue a fit explains. A burst in the stretch may pass for
-            aftershocks; where there are none without it, there are none.
         how: the other arguments of `fit_etas`.
 
     Returns:
@@ -57,14 +45,7 @@ def fit_large(
     part["time_days"] = part["time_days"] - begin
     lasting = how.pop("lasting", True)
     how["errors"] = False
-    end = float(days[own][-1]) - begin + 1e-6
-    fit = fit_etas(part, end, lasting=False, **how)
-    if explained and count > _SECOND_LOOK and fit.law.branching_ratio > 1.01 * NO_AFTERSHOCKS:
-        kept = explained(fit, part)
-        if not kept.all():
-            other = {key: values[kept] for key, values in part.items()}
-            without = fit_etas(other, end, lasting=False, **how | {"start": fit.law})
-            fit = without if without.law.branching_ratio <= 1.01 * NO_AFTERSHOCKS else fit
+    fit = fit_etas(part, float(days[own][-1]) - begin + 1e-6, lasting=False, **how)
     note = (
         f"the law of the aftershocks is that of {MOST_FITTED} of the {count} events, those of days {begin:.0f} to "
         f"{begin + fit.end_days:.0f}; the background is that of all"
