@@ -1,10 +1,11 @@
-"""A catalogue of a million earthquakes through `zoo seismicity`: time and memory of everything but the network.
+"""A catalogue of a million earthquakes through `zoo seismicity`: time and memory, the network included.
 
     python benchmarks/catalogue.py [--events N] [--years Y] [--keep FOLDER]
 
 The catalogue is SYNTHETIC: ComCat's columns, a background on a few faults, and bursts of 100 events in half a day whose
-times are known, one a year. A stand-in takes the network's place: it calls a map anomalous if one pixel holds many
-events, and costs nothing. Time is that of a process of its own, from its start to its last figure.
+times are known, one a year. Its windows hold more events than the shipped network was trained on, so that the scan
+would decide alone; with the method "both" the network is asked nonetheless. Time is that of a process of its own, from
+its start to its last figure.
 """
 
 from __future__ import annotations
@@ -25,16 +26,6 @@ from table import print_table
 START = np.datetime64("1990-01-01", "ms")
 YEAR_DAYS = 365.25
 BURST = np.timedelta64(43_200_000, "ms")
-
-
-class StandIn:
-    """A free network: the probability rises with the fullest pixel."""
-
-    name, answers, channels = "stand_in", "seismicity.anomaly", 1
-
-    def predict(self, maps: np.ndarray, **ignored: object) -> np.ndarray:
-        odds = np.exp(np.minimum(maps[..., 0].max(axis=(1, 2)) - 12.0, 50.0))
-        return np.stack([1 / (1 + odds), odds / (1 + odds)], axis=1)
 
 
 def write_catalogue(path: Path, events: int, years: float, seed: int = 0) -> np.ndarray:
@@ -66,20 +57,20 @@ def write_catalogue(path: Path, events: int, years: float, seed: int = 0) -> np.
 
 
 def child(catalogue: str, out: str) -> None:
-    """Run what the command runs, with the stand-in, and print time and memory as JSON."""
+    """Run what the command runs, with the network, and print time and memory as JSON."""
     from zoo.seismicity import find_anomalies, read_catalogue
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     read = read_catalogue(catalogue)
-    after_reading = time.perf_counter()
-    found = find_anomalies(read, StandIn(), completeness="none")
-    after_finding = time.perf_counter()
+    after_reading = time.process_time()
+    found = find_anomalies(read, completeness="none", method="both")
+    after_finding = time.process_time()
     found.write(out)
-    done = time.perf_counter()
+    done = time.process_time()
     times = {"read": after_reading - begin, "find": after_finding - after_reading, "write": done - after_finding}
     periods = [[str(start), str(end)] for start, end in found.periods()]
     gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(json.dumps({"seconds": times, "gigabytes": gigabytes, "windows": found.windows.count, "periods": periods}))
+    print(json.dumps({"cpu_s": times, "gigabytes": gigabytes, "windows": found.windows.count, "periods": periods}))
 
 
 def main() -> None:
@@ -109,12 +100,12 @@ def main() -> None:
     rows = [
         ["whole process, CPU time", f"{used.ru_utime + used.ru_stime:.1f} s", "<= 60 s" if million else ""],
         ["whole process, on the clock", f"{whole:.1f} s", ""],
-        *[[f"  {name}", f"{seconds:.1f} s", ""] for name, seconds in measured["seconds"].items()],
+        *[[f"  {name}, CPU time", f"{seconds:.1f} s", ""] for name, seconds in measured["cpu_s"].items()],
         ["largest memory", f"{measured['gigabytes']:.2f} GB", "<= 2 GB" if million else ""],
         ["planted bursts of 100 events found", f"{hit} of {len(bursts)}", "all"],
         ["other alarms a year, 4 asked", f"{others / args.years:.1f}", "<= 5.2"],
     ]
-    title = f"{args.events} SYNTHETIC events, {measured['windows']} windows, without a network"
+    title = f"{args.events} SYNTHETIC events, {measured['windows']} windows, method both: scan and network"
     print_table(title, ("", "measured", "target"), rows)
 
 

@@ -107,9 +107,14 @@ def test_transformed_times_are_a_poisson_process_of_rate_one(fit, events):
 
 
 def test_without_aftershocks_there_are_none():
-    fit = fit_etas(simulate(np.full((64, 64), 0.004), 120.0, np.random.default_rng(0)), errors=False)
+    events = simulate(np.full((64, 64), 0.004), 120.0, np.random.default_rng(0))
+    fit = fit_etas(events, errors=False)
     assert fit.law.branching_ratio < 2 * NO_AFTERSHOCKS and np.isclose(fit.background_per_day, 16.4, rtol=0.15)
     assert any("as likely without aftershocks" in note for note in fit.notes)
+    # A fit that begins without aftershocks looks for none, and has the same background.
+    again = fit_etas(events, errors=False, start=fit.law)
+    assert again.law == fit.law and again.changes == fit.changes
+    np.testing.assert_allclose(again.rates, fit.rates)
 
 
 def test_a_broad_background_does_not_pass_for_aftershocks():

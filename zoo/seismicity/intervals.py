@@ -89,23 +89,22 @@ class Interval:
 def periods_of(tiles: Listed[Tile], windows: Windows, name: str) -> list[tuple[np.datetime64, np.datetime64]]:
     """Return the periods (start, end) in which a score is above its threshold on any map."""
     above = np.any([tile.above(name) for tile in tiles], axis=0)
-    return [(windows.start[first], windows.end[last]) for first, last in windows.runs(above)]
+    starts, ends = windows.start, windows.end
+    return [(starts[first], ends[last]) for first, last in windows.runs(above)]
 
 
 def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
     """Return the method's intervals in order of time."""
     found = []
+    starts, ends = windows.start, windows.end
     for number, tile in enumerate(tiles):
-        runs = {name: windows.runs(tile.above(name)) for name in tile.scores if name != tile.method}
+        others = [name for name in tile.scores if name != tile.method]
+        runs = {name: np.array(windows.runs(tile.above(name)), int).reshape(-1, 2).T for name in others}
         scores, threshold = tile.scores[tile.method], tile.thresholds[tile.method]
         for first, last in windows.runs(tile.above()):
             peak = first + int(scores[first : last + 1].argmax())
-            start, end = windows.start[first], windows.end[last]
-            also = tuple(
-                name
-                for name, others in runs.items()
-                if any(windows.start[f] < end and windows.end[b] > start for f, b in others)
-            )
+            start, end = starts[first], ends[last]
+            also = tuple(name for name, (f, b) in runs.items() if ((starts[f] < end) & (ends[b] > start)).any())
             found.append(
                 Interval(
                     number=0,
@@ -114,7 +113,7 @@ def intervals_of(windows: Windows, tiles: Listed[Tile]) -> list[Interval]:
                     last=last,
                     start=start,
                     end=end,
-                    peak=windows.start[peak],
+                    peak=starts[peak],
                     score=float(scores[peak]),
                     threshold=threshold,
                     ordinary_per_year=alarms_per_year(tile.ordinary[tile.method], float(scores[peak]), windows),
@@ -152,10 +151,11 @@ def sequences_of(
     """Return the sequences in the intervals in order of time; one that two overlapping maps see is returned once."""
     row, column = grid.pixels(catalogue.x_km, catalogue.y_km)
     whole: list[Sequence] = []
+    held = {n: np.flatnonzero(tiles[n].inside(row, column)) for n in {interval.tile for interval in intervals}}
+    times = {n: catalogue.time[own] for n, own in held.items()}
     for interval in intervals:
-        tile = tiles[interval.tile]
-        own = np.flatnonzero(tile.inside(row, column))
-        for sequence in _in_interval(catalogue, windows, tile, interval, own, row, column):
+        tile, n = tiles[interval.tile], interval.tile
+        for sequence in _in_interval(catalogue, windows, tile, interval, held[n], times[n], row, column):
             for other in [s for s in whole if tiles[intervals[s.interval - 1].tile] is not tile and _same(s, sequence)]:
                 whole.remove(other)
                 sequence = _together(other, sequence, catalogue)
@@ -172,7 +172,14 @@ def sequences_of(
 
 
 def _in_interval(
-    catalogue: Catalogue, windows: Windows, tile: Tile, interval: Interval, own: np.ndarray, row, column
+    catalogue: Catalogue,
+    windows: Windows,
+    tile: Tile,
+    interval: Interval,
+    own: np.ndarray,
+    times: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
 ) -> list[Sequence]:
     """Return the sequences of an interval: significant pixels and circles of the scan, connected in space and time.
 
@@ -184,7 +191,7 @@ def _in_interval(
         windows: times of the maps.
         tile: the map of the interval.
         interval: the interval.
-        own: indices of the map's events.
+        own, times: indices and times of the map's events.
         row, column: pixel of every event of the catalogue.
     """
     first, behind = interval.first, interval.last + 1
@@ -207,7 +214,7 @@ def _in_interval(
         low, high = np.flatnonzero(inside.any(axis=(1, 2)))[[0, -1]]
         place = inside.any(axis=0)
         start, end = windows.start[first + low], windows.end[first + high]
-        near = own[np.searchsorted(catalogue.time[own], start) : np.searchsorted(catalogue.time[own], end)]
+        near = own[np.searchsorted(times, start) : np.searchsorted(times, end)]
         member = near[place[row[near] - tile.row, column[near] - tile.column]]
         foretold = float(background[low : high + 1, place].sum() / (high + 1 - low) * ((end - start) / windows.length))
         kept = own_stretch(catalogue.time[member], start, end, foretold)

@@ -40,8 +40,10 @@ SIGNIFICANCE = 0.05
 
 _OPTIONS = {"cache": True, "nogil": True, "fastmath": True}
 _APART_PX = 8.0  # the second highest ratio is that of a circle farther than this from the highest
+_ALMOST_NONE = 1e-12  # for a logarithm, where nothing is expected
 _LEAST = 1e-6  # an expectation of zero would make a single event infinitely unlikely
 _CLUSTER = 1.5  # a circle with fewer events than this, none or one, is no cluster
+_DENSE = 250  # pixels with events from which sums over circles are faster
 _EXCESS_EVENTS = 0.1  # added to the expectation that an excess is divided by: where next to nothing is expected, one
 # event is no excess of many standard deviations
 
@@ -252,32 +254,110 @@ def _all_sums(counts, half, reach, sums):
 
 
 @njit(**_OPTIONS)
+def _sum_of(prefix, half, reach, i, j):
+    """Return the sum in the one circle about (i, j), as `_sums` has it."""
+    size = len(prefix)
+    beyond = (prefix.shape[1] - size - 1) // 2
+    total = 0.0
+    for k in range(max(i - reach, 0), min(i + reach + 1, size)):
+        width = half[k - i + reach]
+        total += prefix[k, beyond + j + width + 1] - prefix[k, beyond + j - width]
+    return total
+
+
+@njit(**_OPTIONS)
+def _held(counts, half, reach, sums):
+    """Set sums (radii, rows, columns) to the events of a map in circles of every radius.
+
+    A map has few events: each is added to the circles that hold it, several times as fast as to sum over circles.
+    """
+    size = len(counts)
+    filled = 0
+    for i in range(size):
+        for j in range(size):
+            filled += counts[i, j] != 0
+    if filled > _DENSE:
+        _all_sums(counts, half, reach, sums)
+        return
+    sums[:] = 0.0
+    for i in range(size):
+        for j in range(size):
+            if counts[i, j] != 0:
+                _add_circles(counts[i, j], i, j, half, reach, sums)
+
+
+@njit(**_OPTIONS)
+def _add_circles(value, i, j, half, reach, sums):
+    """Add a value to sums (radii, rows, columns) of all circles that hold the pixel (i, j)."""
+    size = sums.shape[1]
+    for r in range(len(reach)):
+        for k in range(max(i - reach[r], 0), min(i + reach[r] + 1, size)):
+            width = half[r, k - i + reach[r]]
+            for m in range(max(j - width, 0), min(j + width + 1, size)):
+                sums[r, k, m] += value
+
+
+@njit(**_OPTIONS)
+def _least_sums(background, half, reach):
+    """Return sums (radii, rows, columns) than which no map's circle expects less: of the least that any map has."""
+    least = background[0].copy()
+    for n in range(1, len(background)):
+        for i in range(len(least)):
+            for j in range(len(least)):
+                least[i, j] = min(least[i, j], background[n, i, j])
+    sums = np.empty((len(reach), len(least), len(least)), np.float64)
+    _all_sums(least, half, reach, sums)
+    return sums
+
+
+@njit(**_OPTIONS)
+def _logarithms(counts):
+    """Return the logarithms of 0 (as of 1) to as many events as any map has, and one more."""
+    most = 0.0
+    for n in range(len(counts)):
+        most = max(most, counts[n].sum())
+    return np.log(np.maximum(np.arange(int(most) + 3), 1.0))
+
+
+@njit(**_OPTIONS)
 def _scan(counts, background, half, reach):
     """Return the highest ratio of each map, and row, column and number of the radius of its circle, each (n,)."""
     number, size, radii = len(counts), counts.shape[1], len(reach)
     score, which = np.zeros(number, np.float32), np.zeros(number, np.int64)
     row, column = np.zeros(number, np.int64), np.zeros(number, np.int64)
-    inside, expected = np.empty((size, size), np.float64), np.empty((radii, size, size), np.float64)
+    if not number:
+        return score, row, column, which
+    inside, logs = np.empty((radii, size, size)), _logarithms(counts)
+    least = _least_sums(background, half, reach)
+    log_least = np.log(np.maximum(least, _ALMOST_NONE))
     for n in range(number):
-        if n == 0 or len(background) > 1:
-            total = _all_sums(background[n], half, reach, expected)
-        prefix = _prefixes(counts[n], half.shape[1])
-        events = prefix[:, -1].sum()
+        prefix = _prefixes(background[n if len(background) > 1 else 0], half.shape[1])
+        events, total = float(counts[n].sum()), prefix[:, -1].sum()
         if events == 0 or total <= 0:
             continue
+        _held(counts[n], half, reach, inside)
         scale, best = events / total, 0.0
+        log_scale = math.log(scale)
         for r in range(radii):
-            _sums(prefix, half[r], reach[r], inside)
             for i in range(size):
                 for j in range(size):
-                    c, e = inside[i, j], max(expected[r, i, j] * scale, _LEAST)
-                    if c < _CLUSTER or c <= e or e >= events:
+                    c = inside[r, i, j]
+                    if c < _CLUSTER:
                         continue
-                    # No logarithm where log x <= x - 1 tells that the ratio cannot be the highest.
-                    if (c - e) * (c - e) * events > best * e * (events - e):
-                        ratio = _ratio(c, e, events)
-                        if ratio > best:
-                            best, which[n], row[n], column[n] = ratio, r, i, j
+                    # The ratio falls with what is expected. By the least, and by log x <= x - 1, it cannot be the
+                    # highest: no sum, no logarithm.
+                    e = least[r, i, j] * scale
+                    if c <= e:
+                        continue
+                    most = c * (logs[int(math.ceil(c))] - log_least[r, i, j] - log_scale)
+                    if most + (events - c) * (e - c) / (events - e) <= best:
+                        continue
+                    e = max(_sum_of(prefix, half[r], reach[r], i, j) * scale, _LEAST)
+                    if c <= e or e >= events:
+                        continue
+                    ratio = _ratio(c, e, events)
+                    if ratio > best:
+                        best, which[n], row[n], column[n] = ratio, r, i, j
         score[n] = best
     return score, row, column, which
 

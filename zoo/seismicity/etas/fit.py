@@ -137,7 +137,8 @@ def fit_etas(
         pixel_km: side of a pixel, by which ruptures longer than four pixels become lines. None: all are points.
         lasting: whether changes of the background for good are looked for.
         errors: whether standard deviations are computed, at as much again.
-        start: a law to begin with, close to the one that is sought; None: values common in the field.
+        start: a law to begin with, close to the one that is sought, or without aftershocks: then none are looked for;
+            None: values common in the field.
         seed: seed of the random choice of events that stands for all where pairs are too many.
 
     Returns:
@@ -223,24 +224,26 @@ class _Fitting:
         theta = _USUAL.copy() if start is None else _theta(start).clip(_LOWEST, _HIGHEST)
         self._make_background(np.full(len(self.t), 0.5))
         changes: list[Change] = []
-        for number in range(_ROUNDS):
+        # Where a like catalogue told no aftershocks, there are none to be looked for.
+        settled = start is not None and start.branching_ratio <= 1.01 * NO_AFTERSHOCKS
+        probability = np.ones(len(self.t))
+        if settled and lasting:
+            changes = self._lasting(probability)
+        for number in range(0 if settled else _ROUNDS):
             if number in (0, 1, 2, 4):
                 self._pair(theta, _FIRST_PAIRS if number < 2 else _MOST_PAIRS)
             before = theta
             theta = self._maximise(theta, 12 if number < 2 else 20)
             probability = self._probabilities(theta)
             if number == 1 and lasting:
-                own = self.own
-                columns = (self.t[own], self.x[own], self.y[own], probability[own], self.above[own])
-                changes = lasting_changes(*columns, self.shape, self.begin, self.end)
-                self.edges = np.array([0.0, *(change.day for change in changes), self.end])
+                changes = self._lasting(probability)
             factor, theta = theta[-1], np.append(theta[:-1], 0.0)
             self.neighbours = None if number in (0, 1, 3) else self.neighbours
             self._make_background(probability)
             if number > 3 and np.abs(theta - before)[:-1].max() < _CLOSE and abs(factor) < _CLOSE:
                 break
-        theta = self._maximise(theta, 40)
-        likelihood = self._likelihood(theta)
+        theta = theta if settled else self._maximise(theta, 40)
+        likelihood = -np.inf if settled else self._likelihood(theta)
         if alone := self._without_aftershocks(likelihood):
             theta, likelihood, probability = alone
             errors = False
@@ -262,6 +265,14 @@ class _Fitting:
             log_likelihood=float(likelihood),
             notes=tuple(self.notes),
         )
+
+    def _lasting(self, probability: np.ndarray) -> list[Change]:
+        """Return the changes of the background for good, and part the time by them."""
+        own = self.own
+        columns = (self.t[own], self.x[own], self.y[own], probability[own], self.above[own])
+        changes = lasting_changes(*columns, self.shape, self.begin, self.end)
+        self.edges = np.array([0.0, *(change.day for change in changes), self.end])
+        return changes
 
     def _law(self, theta: np.ndarray) -> Etas:
         ratio, c, p1, d, q1 = np.exp(theta[[0, 2, 3, 4, 6]])

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import kstest
 
 from zoo.compiled import njit
-from zoo.seismicity.etas.fit import EtasFit
+from zoo.seismicity.etas.fit import NO_AFTERSHOCKS, EtasFit
 from zoo.seismicity.etas.kernels import OPTIONS
 from zoo.seismicity.physics.sequences import Events
 
@@ -46,10 +46,10 @@ def residuals(fit: EtasFit, events: Events) -> Residuals:
     own = np.flatnonzero((days >= fit.begin_days) & (days < fit.end_days))
     step = max(1, len(own) // _MOST, int(len(own) * len(days) / _WORK))
     at, number = days[own[::step]], np.arange(1, len(own) + 1)[::step].astype(float)
-    edge2 = s.edge2(law, fit.shape)
-    inside = 1 - ((1 + edge2 / s.width(law)[:, None]) ** (1 - law.q)).mean(1)
-    amount = np.exp(s.log_a(law)) * inside
-    expected = _expected(at, s.days, amount, fit.begin_days, law.c_days, law.p)
+    expected = np.zeros(len(at))
+    if law.branching_ratio > 1.01 * NO_AFTERSHOCKS:
+        inside = 1 - ((1 + s.edge2(law, fit.shape) / s.width(law)[:, None]) ** (1 - law.q)).mean(1)
+        expected = _expected(at, s.days, np.exp(s.log_a(law)) * inside, fit.begin_days, law.c_days, law.p)
     for low, high, rate in zip(fit.edges_days[:-1], fit.edges_days[1:], fit.rates.sum((1, 2)), strict=True):
         expected += rate * np.clip(np.minimum(at, high) - max(low, fit.begin_days), 0, None)
     end = max(float(expected[-1]), 1e-9)

@@ -26,13 +26,24 @@ import numpy as np
 from zoo.compiled import njit
 from zoo.seismicity.physics.maps import MAP_PIXELS
 from zoo.seismicity.scan import FEATURE_RADII_PX as COUNT_RADII_PX
-from zoo.seismicity.scan import RADII_PX, _circles, _prefixes, _sums
+from zoo.seismicity.scan import (
+    RADII_PX,
+    _add_circles,
+    _circles,
+    _held,
+    _least_sums,
+    _logarithms,
+    _prefixes,
+    _sum_of,
+    _sums,
+)
 
 EVENTS = (7.0, 14.0, 28.0, 80.0, 300.0)
 """The rates that are tried are those of so many events in the circle and the window."""
 FEWEST_EVENTS = 5
 """A circle with fewer events is no sequence, however unlikely they are."""
 _LEAST = 1e-12
+_CLOSE = 1 - 1e-6  # of a bound, so that rounding leaves nothing out
 
 
 @dataclass(frozen=True)
@@ -128,17 +139,26 @@ def _counts(counts, expected, half, reach):
     number, size = len(counts), counts.shape[1]
     score = np.zeros(number)
     at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
-    inside, foretold = np.empty((size, size)), np.empty((size, size))
+    if not number:
+        return score, at, which
+    inside, logs = np.empty((len(reach), size, size)), _logarithms(counts)
+    least = _least_sums(expected, half, reach)
+    log_least = np.log(np.maximum(least, 1e-12))
     for n in range(number):
-        prefix, other = _prefixes(counts[n], half.shape[1]), _prefixes(expected[n], half.shape[1])
+        _held(counts[n], half, reach, inside)
+        prefix = _prefixes(expected[n], half.shape[1])
         for r in range(len(reach)):
-            _sums(prefix, half[r], reach[r], inside)
-            _sums(other, half[r], reach[r], foretold)
             for i in range(size):
                 for j in range(size):
-                    c, e = inside[i, j], max(foretold[i, j], 1e-6)
-                    # No logarithm where log x <= x - 1 tells that the score cannot be the highest.
-                    if c < FEWEST_EVENTS - 0.5 or c <= e or (c - e) * (c - e) <= score[n] * e:
+                    c = inside[r, i, j]
+                    if c < FEWEST_EVENTS - 0.5:
+                        continue
+                    # The score falls with what is expected: by the least of all maps it cannot be the highest.
+                    e = least[r, i, j]
+                    if c <= e or c * (logs[int(math.ceil(c))] - log_least[r, i, j]) - c + e <= score[n]:
+                        continue
+                    e = max(_sum_of(prefix, half[r], reach[r], i, j), 1e-6)
+                    if c <= e:
                         continue
                     value = c * math.log(c / e) - c + e
                     if value > score[n]:
@@ -147,46 +167,80 @@ def _counts(counts, expected, half, reach):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def _gain(pixel, intensity, centre, half, reach, rates, costs, size):
+    """Return the highest gain of one circle, given the events (n,) of a window and the costs of the rates."""
+    i, j = centre // size, centre % size
+    made = -costs
+    for k in range(len(pixel)):
+        down, across = pixel[k] // size - i, pixel[k] % size - j
+        if abs(down) <= reach and abs(across) <= half[down + reach]:
+            for e in range(len(rates)):
+                made[e] += np.log1p(rates[e] / intensity[k])
+    return made.max()
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _scan(pixel, intensity, low, high, lengths, sizes, half, reach, area):
     """Return score, pixel and number of the radius of the best circle of each window."""
-    number, size, beyond = len(low), area.shape[1], half.shape[1]
+    number, size, radii, beyond = len(low), area.shape[1], len(reach), half.shape[1]
     score = np.zeros(number)
     at, which = np.zeros(number, np.int64), np.zeros(number, np.int64)
-    gain, held = np.zeros((size, size), np.float32), np.empty((size, size))
+    gain = np.empty((size, size), np.float32)
+    held, waits = np.empty((radii, size, size)), np.empty((radii, size, size))
+    centres, bounds = np.empty(radii * size * size, np.int64), np.empty(radii * size * size)
+    first = np.zeros(radii + 1, np.int64)
     for n in range(number):
-        if high[n] - low[n] < FEWEST_EVENTS:
+        own = slice(low[n], high[n])
+        events = high[n] - low[n]
+        if events < FEWEST_EVENTS:
             continue
-        gain[:] = 0.0
+        held[:], waits[:] = 0.0, 0.0
         for k in range(low[n], high[n]):
-            gain[pixel[k] // size, pixel[k] % size] += 1
-        counts = _prefixes(gain, half.shape[1])
-        for r in range(len(reach)):
+            i, j = pixel[k] // size, pixel[k] % size
+            _add_circles(1.0, i, j, half, reach, held)
+            _add_circles(1 / intensity[k], i, j, half, reach, waits)
+        found, top, best = 0, 0, 0
+        for r in range(radii):
+            for i in range(size):
+                for j in range(size):
+                    c = held[r, i, j]
+                    if c < FEWEST_EVENTS - 0.5:
+                        continue
+                    # Logarithms are concave: no rate makes more of c events than if their intensities were all the
+                    # harmonic mean, of which the best rate is known.
+                    ratio = waits[r, i, j] / (area[r, i, j] * lengths[n])
+                    if ratio <= 1:
+                        continue
+                    centres[found], bounds[found] = i * size + j, c * (math.log(ratio) - 1 + 1 / ratio)
+                    if found == 0 or bounds[found] > bounds[top]:
+                        top, best = found, r
+                    found += 1
+            first[r + 1] = found
+        if not found:
+            continue
+        # What the most promising circle reaches need not be sought below.
+        tried = sizes[: max(1, np.sum(sizes <= 2.5 * events))]  # no more than all events of the window
+        rates = tried / (area[best].max() * lengths[n])
+        costs = rates * lengths[n] * area[best, centres[top] // size, centres[top] % size]
+        floor = _CLOSE * _gain(pixel[own], intensity[own], centres[top], half[best], reach[best], rates, costs, size)
+        lowest = intensity[own].min()
+        for r in range(radii):
             full = area[r].max()
-            _sums(counts, half[r], reach[r], held)
-            centres = np.flatnonzero(held.ravel() > FEWEST_EVENTS - 0.5)
-            if not len(centres):
-                continue
-            for e in range(len(sizes)):
-                rate = sizes[e] / (full * lengths[n])
-                if sizes[e] > 2.5 * (high[n] - low[n]) and e > 0:
-                    break  # more than all events of the window
-                gain[:] = 0.0
-                highest = 0.0
-                for k in range(low[n], high[n]):
-                    own = np.log1p(rate / intensity[k])
-                    gain[pixel[k] // size, pixel[k] % size] += own
-                    highest = max(highest, own)
-                cost, prefix, made = rate * lengths[n], counts, False
-                for centre in centres:
-                    i, j = centre // size, centre % size
-                    value = -cost * area[r, i, j]
-                    if held[i, j] * highest + value <= score[n]:
+            for e in range(len(tried)):
+                rate = tried[e] / (full * lengths[n])
+                cost, highest = rate * lengths[n], np.log1p(rate / lowest)
+                prefix, made = held[r], False
+                for k in range(first[r], first[r + 1]):
+                    i, j = centres[k] // size, centres[k] % size
+                    needed, value = max(score[n], floor), -cost * area[r, i, j]
+                    if bounds[k] < needed or held[r, i, j] * highest + value <= needed:
                         continue
                     if not made:
-                        prefix, made = _prefixes(gain, half.shape[1]), True
-                    for row in range(max(i - reach[r], 0), min(i + reach[r] + 1, size)):
-                        width = half[r, row - i + reach[r]]
-                        value += prefix[row, beyond + j + width + 1] - prefix[row, beyond + j - width]
+                        gain[:] = 0.0
+                        for m in range(low[n], high[n]):
+                            gain[pixel[m] // size, pixel[m] % size] += np.log1p(rate / intensity[m])
+                        prefix, made = _prefixes(gain, beyond), True
+                    value += _sum_of(prefix, half[r], reach[r], i, j)
                     if value > score[n]:
-                        score[n], at[n], which[n] = value, centre, r
+                        score[n], at[n], which[n] = value, centres[k], r
     return score, at, which

@@ -146,6 +146,7 @@ class Walk:
         self._earlier = np.zeros((min(most, max(1, round(near / stride_days))), *self._maps.shape), np.float32)
         self.triggered = np.zeros(len(self.days))
         self._background = fit.background_at(self.days, self.x, self.y)
+        self._pixels: tuple[np.ndarray, np.ndarray] | None = None  # of the sources, once they are needed
         self._at = 0  # the next stride
 
     @property
@@ -175,7 +176,9 @@ class Walk:
             rows, columns: the pixels (pixels,).
         """
         s, law = self._sources, self.fit.law
-        row, column = pixels(s.x, s.y, self.fit.shape)
+        if law.branching_ratio <= 1.01 * NO_AFTERSHOCKS:
+            return 0.0
+        row, column = self._pixels = self._pixels or pixels(s.x, s.y, self.fit.shape)
         middle = len(self._stamps[0]) // 2
         own = (s.days < end_days) & (row >= rows.min() - middle) & (row <= rows.max() + middle)
         own &= (column >= columns.min() - middle) & (column <= columns.max() + middle)
@@ -192,8 +195,11 @@ class Walk:
 
     def _step(self, first: int, behind: int, expect: bool) -> np.ndarray:
         s, law = self._sources, self.fit.law
-        made = np.zeros((behind - first if expect else 0, *self.fit.shape), np.float32)
-        if law.branching_ratio > 1.01 * NO_AFTERSHOCKS:
+        shape = (behind - first if expect else 0, *self.fit.shape)
+        if law.branching_ratio <= 1.01 * NO_AFTERSHOCKS:
+            made = np.broadcast_to(np.float32(0), shape)  # maps of nothing need no memory
+        else:
+            made = np.zeros(shape, np.float32)
             _walk(
                 first, behind, expect, self.stride_days, self.window_days, s.days, s.x, s.y, self._log_a,
                 self._width, self._reach2, self._class, self._half, self._stamps, self._weight, self._rate, self._maps,
