@@ -118,7 +118,7 @@ def test_a_column_on_disk_reads_rows_and_refuses_what_exceeds_the_budget(tmp_pat
     for key in (3, -1, slice(2, 9), slice(None, None, 7), np.array([5, 1]), x[:, 0] > 0):
         np.testing.assert_array_equal(column[key], x[key])
     np.testing.assert_array_equal(column[2:5, :2], x[2:5, :2])
-    for whole in (np.asarray, lambda one: one + 1, lambda one: one.mean(axis=0)):
+    for whole in (np.asarray, lambda one: one + 1, lambda one: one.mean(axis=0), lambda one: one[:, 1]):
         with pytest.raises(ZooError, match="x takes .* as a whole .* --memory-gb"):
             whole(column)
     larger = stored({"x": x}, tmp_path / "larger", 500)["x"]
@@ -204,6 +204,17 @@ def test_a_training_from_disk_is_that_from_memory_and_goes_on_within_an_epoch(gi
     for out in (from_disk, tmp_path / "killed", tmp_path / "killed on disk"):
         for a, b in zip(whole, zoo.load(out).get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_a_record_that_is_damaged_while_training_is_named(given, tmp_path):
+    def damage(model, records, values, about):
+        file = tmp_path / "records" / "records.tfrecord-00001-of-00003"
+        content = bytearray(file.read_bytes())
+        content[-10] ^= 1
+        file.write_bytes(content)
+
+    with pytest.raises(ZooError, match="records.tfrecord-00001-of-00003 is damaged: its record 21 "):
+        toy(before_fit=damage).train(out=tmp_path / "out", memory_gb=2e-7)
 
 
 def test_what_is_needed_as_a_whole_says_so(given, tmp_path):

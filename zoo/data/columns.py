@@ -94,14 +94,21 @@ class StreamedRecords(Mapping[str, Any]):
         Raises:
             ZooError: if it does not fit in the budget.
         """
-        size = self.column_bytes(name)
-        if size > self.memory_bytes:
-            raise ZooError(
-                f"{self.title}: {name} takes {size / 1e9:.3g} GB and is needed as a whole here, the budget is "
-                f"{self.memory_bytes / 1e9:.3g} GB. Give --memory-gb {1.01 * size / 1e9:.2g} or more where the machine "
-                "has that, or a part of the split: --set train_split=train[:10%]."
-            )
+        self.check(name, self.column_bytes(name))
         return self._read([name])[name]
+
+    def check(self, name: str, size_bytes: float) -> None:
+        """Refuse to read so much of a column at once, if it exceeds the budget.
+
+        Raises:
+            ZooError: then.
+        """
+        if size_bytes > self.memory_bytes:
+            raise ZooError(
+                f"{self.title}: {name} takes {size_bytes / 1e9:.3g} GB and is needed as a whole here, the budget is "
+                f"{self.memory_bytes / 1e9:.3g} GB. Give --memory-gb {1.01 * self.size_bytes / 1e9:.3g} where the "
+                "machine has that and as much again, or a part of the split: --set train_split=train[:10%]."
+            )
 
 
 class Column(np.lib.mixins.NDArrayOperatorsMixin):
@@ -120,6 +127,7 @@ class Column(np.lib.mixins.NDArrayOperatorsMixin):
         if _is_number(key):
             return self._records.rows([key], [self._name])[self._name][0]
         rows = np.arange(*key.indices(len(self))) if isinstance(key, slice) else np.arange(len(self))[key]
+        self._records.check(self._name, len(rows) * self._records.column_bytes(self._name) / len(self))
         return self._records.rows(rows, [self._name])[self._name]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

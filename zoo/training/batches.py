@@ -7,8 +7,9 @@ batch. So the order depends on seed, number of examples and size of the batch al
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,8 @@ class OnDisk:
 
     count: int
     read: Callable[[np.ndarray], tuple]
+    failures: list[Exception] = field(default_factory=list)
+    """What went wrong while reading; TensorFlow hands on a text alone."""
 
 
 def examples_of(stage: Stage, model: Any, records: Records, values: Values) -> tuple | OnDisk:
@@ -155,7 +158,11 @@ def _read_batches(examples: OnDisk, epochs: tf.data.Dataset, size: int) -> tf.da
     ahead = int(np.clip(_AHEAD_BYTES // max(1, size * sum(part.nbytes for part in flat)), 1, _AHEAD))
 
     def read(numbers):
-        return [np.asarray(part) for part in tf.nest.flatten(tuple(examples.read(numbers)))]
+        try:
+            return [np.asarray(part) for part in tf.nest.flatten(tuple(examples.read(numbers)))]
+        except Exception as error:
+            examples.failures.append(error)
+            raise
 
     def made(numbers):
         parts = tf.numpy_function(read, [numbers], [part.dtype for part in flat])
@@ -164,6 +171,17 @@ def _read_batches(examples: OnDisk, epochs: tf.data.Dataset, size: int) -> tf.da
         return tf.nest.pack_sequence_as(one, parts)
 
     return epochs.map(made, num_parallel_calls=_READERS).prefetch(ahead)
+
+
+@contextmanager
+def reading(examples: Any) -> Iterator[None]:
+    """Raise what went wrong while batches were read, instead of what TensorFlow makes of it."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if failures := getattr(examples, "failures", ()):
+            raise failures[0] from error
+        raise
 
 
 def drawn_batches(

@@ -52,10 +52,9 @@ def held_out_records(
     """
     records = datasets.records(chosen["dataset"], split, data_dir, recipe.features, memory_bytes)
     if isinstance(records, StreamedRecords):
-        part = split.split("[")[0]
         raise TooLarge(
             f"{records.title} takes {records.size_bytes / 1e9:.3g} GB in memory, where it is needed as a whole; the "
-            f"budget is {memory_bytes / 1e9:.3g} GB. Give a larger --memory-gb, or validate on less: "
-            f"--set validation_split={part}[:1000] takes a thousand."
+            f"budget is {memory_bytes / 1e9:.3g} GB. Give a larger --memory-gb, or a part of it, such as --set "
+            f"validation_split={split.split('[')[0]}[:1000]."
         )
     return records

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,8 +145,7 @@ class Run:
         callbacks: Sequence[keras.callbacks.Callback],
         kept: Sequence[str],
     ) -> None:
-
-        from zoo.training.batches import WHOLE, batches, count_of, drawn_batches, examples_of, together
+        from zoo.training.batches import WHOLE, batches, count_of, drawn_batches, examples_of, reading, together
         from zoo.training.epochs import EpochState, ordered_steps
         from zoo.training.fine_tuning import freeze
         from zoo.training.workers import lost
@@ -154,11 +154,10 @@ class Run:
         share = workers.share if workers else WHOLE
         if workers:
             workers.check(size)
+        train_data: Any = None
         if stage.draws:
-            steps, draw = (
-                values["steps_per_epoch"],
-                stage.draws(model, records, {**values, "batch_size": share.size(size)}),
-            )
+            steps = values["steps_per_epoch"]
+            draw = stage.draws(model, records, {**values, "batch_size": share.size(size)})
             train_batches = lambda *first: drawn_batches(draw, steps, seed, *first, share=share)  # noqa: E731
         else:
             train_data = examples_of(stage, model, records, values)
@@ -200,7 +199,7 @@ class Run:
                 verbose=0,
             )
 
-        with ordered_steps(), lost():
+        with ordered_steps(), reading(train_data), lost() if workers else nullcontext():
             if state.first_step and not state.stopped:  # the rest of an epoch that an earlier run has begun
                 go_on(first + 1)
                 first += 1
