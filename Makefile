@@ -23,10 +23,12 @@ test-all: $(VENV)/installed
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: models under JAX, every kill, some hundred mutated files a reader
+# what continuous integration runs after the tests: models under JAX, every kill, some hundred mutated files a reader,
+# two processes that train one model
 lanes: jax
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
+	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py
 
 # how many small changes of the modules that handle faults no test notices; hours for all
 mutants: $(VENV)/installed

@@ -17,6 +17,7 @@ from keras import ops
 
 from zoo.crust.models import training as crust_training
 from zoo.crust.models.crust import MixtureCrustModel
+from zoo.data.blocks import mean_and_sd
 from zoo.settings import changed
 from zoo.training.recipe import Recipe, fit_settings
 
@@ -66,8 +67,9 @@ def adapt(
 ) -> None:
     """Give the model what every crust model has, depths, and mean and sd of the velocities there."""
     crust_training.adapt(model, records, settings, about, about["depth_km"])
-    model.vs_mean_km_s.assign(records["vs_km_s"].mean(axis=0))
-    model.vs_scale_km_s.assign(records["vs_km_s"].std(axis=0))
+    mean, sd = mean_and_sd(records["vs_km_s"])
+    model.vs_mean_km_s.assign(mean)
+    model.vs_scale_km_s.assign(sd)
 
 
 def targets(model: JointCrust, records: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -38,11 +38,6 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> NoiseEar
     return waveform_training.on_encoder(NoiseEarthquake, encoder, head, schema, high_pass_hz, labels=LABELS)
 
 
-def examples(model: NoiseEarthquake, records: Records, settings: Values) -> tuple:
-    """Return the synthetic training windows, and behind them the real ones."""
-    return real_windows.with_real(model, waveform_training.class_examples(model, records, settings), settings)
-
-
 def calibrate(model: NoiseEarthquake, records: Records, settings: Values) -> None:
     """Calibrate on held-out real windows, for continuous data; without any, on the validation split."""
     if settings["calibrated_on"]:
@@ -88,7 +83,10 @@ RECIPE = WaveformRecipe(
     **{
         **waveform_training.CLASSIFIER,
         "stages": waveform_training.application_stages(
-            examples, waveform_training.class_validation_examples, waveform_training.CROSS_ENTROPY
+            waveform_training.class_examples,  # synthetic windows, and behind them the real ones
+            waveform_training.class_validation_examples,
+            waveform_training.CROSS_ENTROPY,
+            beside=real_windows.beside,
         ),
         "smoke": {**waveform_training.CLASSIFIER["smoke"], "beside": [], "calibrated_on": []},
         "measure": calibrate,

@@ -60,11 +60,6 @@ def build(encoder: str, head: str, schema: str, high_pass_hz: float) -> PPicker:
     return waveform_training.on_encoder(PPicker, encoder, head, schema, high_pass_hz)
 
 
-def _examples(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    arrival = np.asarray(records["trace_p_arrival_sample"])[:, None] / model.samples
-    return model.prepared(records["waveform"]), arrival.astype(np.float32)
-
-
 def with_p(records: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the records with P in the window."""
     there = np.isfinite(records["trace_p_arrival_sample"])
@@ -74,15 +69,21 @@ def with_p(records: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def examples(
     model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return normalised windows of the labelled training records, and P's place in them, 0 to 1."""
-    return _examples(model, waveform_training.training_subset(with_p(records), settings))
+    """Return normalised windows, and P's place in them, 0 to 1."""
+    arrival = np.asarray(records["trace_p_arrival_sample"])[:, None] / model.samples
+    return model.prepared(records["waveform"]), arrival.astype(np.float32)
+
+
+def rows(model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> np.ndarray:
+    """Return the numbers of the labelled training records with P in the window."""
+    return waveform_training.training_rows(np.flatnonzero(np.isfinite(records["trace_p_arrival_sample"])), settings)
 
 
 def validation_examples(
     model: PPicker, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same for the labelled validation records."""
-    return _examples(model, waveform_training.validation_subset(with_p(records), settings))
+    return examples(model, waveform_training.validation_subset(with_p(records), settings), settings)
 
 
 def arrivals_s(model: PPicker, records: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +136,7 @@ RECIPE = WaveformRecipe(
     },
     build=build,
     features=waveform_scores.FEATURES,
-    stages=waveform_training.application_stages(examples, validation_examples, LOSS),
+    stages=waveform_training.application_stages(examples, validation_examples, LOSS, rows),
     after_fit=unfreeze,
     score=score,
     golden=windows_with_p,

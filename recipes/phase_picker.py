@@ -141,7 +141,8 @@ def calibrate(model: PhasePicker, records: Mapping[str, np.ndarray], settings: M
     """Measure on held-out real records what peaks mean on continuous data; timing on those that an analyst picked."""
     measured, timed = [], []
     for name in settings["calibrated_on"]:
-        found = continuous.measure(probabilities(model), _read(name, settings), model.samples, model.sampling_rate_hz)
+        records = datasets.arrays(*datasets.named_part(name), settings["data_dir"], FEATURES)
+        found = continuous.measure(probabilities(model), records, model.samples, model.sampling_rate_hz)
         measured.append(found)
         if name in settings["timed_on"]:
             timed.append(found)
@@ -164,8 +165,8 @@ def score(model: PhasePicker, records: Mapping[str, np.ndarray]) -> dict[str, fl
 
 
 def _read(name: str, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return the records of NAME/CONFIG:SPLIT."""
-    return datasets.arrays(*datasets.named_part(name), settings["data_dir"], FEATURES)
+    """Return the records of NAME/CONFIG:SPLIT; on disk where they exceed the budget of memory."""
+    return datasets.records(*datasets.named_part(name), settings["data_dir"], FEATURES, settings.get("memory_bytes"))
 
 
 def probabilities(model: PhasePicker) -> Callable[[np.ndarray], np.ndarray]:

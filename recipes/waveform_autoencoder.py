@@ -146,7 +146,7 @@ RECIPE = WaveformRecipe(
     },
     build=build,
     features=waveform_scores.FEATURES,
-    stages=[Stage("network", examples, compile, trained_part=lambda model: model.network)],
+    stages=[Stage("network", examples, compile, trained_part=lambda model: model.network, by_record=True)],
     measure=waveform_training.refuse_collapse,
     score=waveform_scores.reconstruction_score,
     golden=held_out_windows,

@@ -201,6 +201,13 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    if args.devices:
+        from zoo.training import launch
+
+        if count := launch.wanted(args.devices):
+            if code := launch.run(count, _train_arguments(args, count)):
+                raise SystemExit(code)
+            return
     from zoo.training import trainer
 
     folder = trainer.recipe(args.recipe).train(
@@ -211,8 +218,23 @@ def _train(args: argparse.Namespace) -> None:
         data_dir=args.data_dir,
         smoke=args.smoke,
         start_from=getattr(args, "from"),
+        memory_gb=args.memory_gb,
+        devices="all" if args.devices else "",
     )
     print_json({"recipe": args.recipe, "folder": str(folder)}) if args.json else print(folder)
+
+
+def _train_arguments(args: argparse.Namespace, count: int) -> list[str]:
+    """Return the command line of one of so many processes that train together."""
+    from zoo.training.memory import budget_bytes
+
+    budget_gb = args.memory_gb or budget_bytes(None) / 1e9
+    given = {"--epochs": args.epochs, "--seed": args.seed, "--out": args.out, "--from": getattr(args, "from")}
+    given |= {"--data-dir": args.data_dir, "--memory-gb": budget_gb / count}
+    command = ["train", args.recipe, "--devices", "all"]
+    command += [part for key, value in given.items() if value is not None for part in (key, str(value))]
+    command += [part for text in args.set or () for part in ("--set", text)]
+    return command + [flag for flag, said in (("--smoke", args.smoke), ("--json", args.json)) if said]
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -380,6 +402,17 @@ def _parser() -> argparse.ArgumentParser:
         "--from", metavar="CHECKPOINT", help="begin with its weights; --set frozen=encoder keeps a part as it is"
     )
     train.add_argument("--smoke", action="store_true", help="a run of seconds, to see that all works")
+    train.add_argument(
+        "--memory-gb",
+        type=float,
+        metavar="G",
+        help="read a split that exceeds it from disk, batch by batch; default a third of the machine's memory",
+    )
+    train.add_argument(
+        "--devices",
+        metavar="all|N",
+        help="train on several: all GPUs, or the processes that TF_CONFIG or SLURM name; N processes here",
+    )
     evaluate = commands.add("evaluate", _evaluate, "score a model on a split of its dataset", data=True)
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")

@@ -223,7 +223,7 @@ def test_a_long_file_needs_an_origin_time(stream, tmp_path):
 
 def test_the_recipe_measures_trains_and_scores(tmp_path, monkeypatch):
     records = event_records.event_records()
-    monkeypatch.setattr(datasets, "arrays", lambda *_: records)
+    monkeypatch.setattr(datasets, "records", lambda *_, **__: records)
     monkeypatch.setattr(datasets, "metadata", lambda *_: {"version": "1", "splits": {}, "sampling_rate_hz": 100.0})
     settings = {"epochs": 20, "folds": 12, "measures": ["ratios"], "scored_on": ["explosions/mine"]}
     folder = zoo.recipe("explosion_earthquake").train(out=tmp_path / "run", settings=settings)

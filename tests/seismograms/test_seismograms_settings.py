@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import zoo
 from zoo.data import datasets
 from zoo.data.builders import builder_class
 from zoo.errors import UsageError
+from zoo.training.batches import examples_of
 
 RECIPES = (
     *("waveform_autoencoder", "noise_earthquake", "explosion_window", "explosion_earthquake", "p_picker"),
@@ -135,9 +137,9 @@ def fingerprint(recipe, values, records) -> str:
         if stage.draws:
             steps, seen = own["steps_per_epoch"], stage.draws(model, records, own)(np.random.default_rng(0))
         else:
-            seen = stage.examples(model, records, own)
+            seen = examples_of(stage, model, records, own)
             steps = max(1, len(seen[0]) // own["batch_size"])
-        held_out = (stage.validation_examples or stage.examples)(model, records, own)
+        held_out = (stage.validation_examples or partial(examples_of, stage))(model, records, own)
         stage.compile(part, own, steps * own["epochs"])
         trained = [variable.path for variable in part.trainable_variables]
         said += [stage.name, digest(seen), digest(held_out), str(trained), str(part.get_compile_config())]

@@ -107,11 +107,12 @@ def test_labels_are_few_resampled_by_seed_and_a_fifth_for_validation(folder):
     records, settings = records_of(folder, "both", "train"), {"labels": 50}
     names = []
     for seed in (0, 0, 1):
-        names.append(set(shared.training_subset(records, {**settings, "seed": seed})["trace_name"]))
+        chosen = shared.labelled_rows(None, records, {**settings, "seed": seed})
+        names.append(set(records["trace_name"][chosen]))
     assert names[0] == names[1] != names[2] and len(names[0]) == len(names[2]) == 40
     held_out = [set(shared.validation_subset(records, settings)["trace_name"]) for _ in range(2)]
     assert held_out[0] == held_out[1] and len(held_out[0]) == 10
-    assert len(shared.training_subset(records, {"labels": 0, "seed": 0})["waveform"]) == 240
+    assert len(shared.labelled_rows(None, records, {"labels": 0, "seed": 0})) == 240
 
 
 @pytest.mark.parametrize(

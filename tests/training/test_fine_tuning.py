@@ -30,7 +30,7 @@ def records(monkeypatch, tmp_path, without_xla):
     made, about = small_records.of("phase_picker")
     splits = {"train": len(next(iter(made.values())))}
     monkeypatch.setattr(datasets, "metadata", lambda *_: {**about, "version": "1.0.0", "splits": splits})
-    monkeypatch.setattr(datasets, "arrays", lambda *_, **__: made)
+    monkeypatch.setattr(datasets, "records", lambda *_, **__: made)
     monkeypatch.chdir(tmp_path)
 
 

@@ -94,7 +94,7 @@ def without_xla(monkeypatch):
 def check(name, encoder, tmp_path, monkeypatch):
     """Train a recipe on small records: twice, and with interruptions."""
     records, about = small_records.of(name)
-    monkeypatch.setattr(datasets, "arrays", lambda *_: records)
+    monkeypatch.setattr(datasets, "records", lambda *_, **__: records)
     monkeypatch.setattr(datasets, "metadata", lambda *_: {"version": "1", "splits": {}, **about})
     monkeypatch.setattr(epochs, "_SAVE_EVERY_S", 0.0)
     recipe = NamedRecipe(dataclasses.replace(registry.recipe_module(name).RECIPE, **_UNSCORED))

@@ -18,7 +18,8 @@ from zoo import checkpoint
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.training import trainer as training
-from zoo.training.epochs import EpochState, batches
+from zoo.training.batches import batches
+from zoo.training.epochs import EpochState
 from zoo.training.recipe import Recipe, Stage, data_settings, fit_settings
 
 RECIPE = "shallow_crust"
@@ -117,7 +118,7 @@ def toy_data(monkeypatch):
     """Let every dataset have 64 numbers; `toy` learns to multiply them by three."""
     rng = np.random.default_rng(0)
     data = {"x": rng.normal(size=(64, 1)).astype(np.float32)}
-    monkeypatch.setattr(datasets, "arrays", lambda *a: data)
+    monkeypatch.setattr(datasets, "records", lambda *_, **__: data)
     monkeypatch.setattr(datasets, "metadata", lambda *a: {"version": "1", "splits": {"train": 64}})
     return data
 

@@ -380,9 +380,47 @@ def arrays(
     """
     import numpy as np
 
+    found = _prepared(name, data_dir)
+    wanted = [feature for feature in features if feature in found.info.features]
+    made: dict[str, np.ndarray] = {}
+    at = 0
+    for batch in load_dataset(name, split, 1024, features=wanted, data_dir=data_dir).as_numpy_iterator():
+        if not made:  # filled in place: joining the batches would hold everything twice
+            count = found.info.splits[split].num_examples
+            made = {key: np.empty((count, *part.shape[1:]), part.dtype) for key, part in batch.items()}
+        for key, part in batch.items():
+            made[key][at : at + len(part)] = part
+        at += len(part)
+    if not made:
+        raise ZooError(f"The split {split} of {name} is empty.")
+    return made
+
+
+def records(
+    name: str,
+    split: str,
+    data_dir: str | os.PathLike | None = None,
+    features: Sequence[str] = (),
+    memory_bytes: int | None = None,
+) -> Mapping[str, Any]:
+    """Return a split as `arrays` does where it fits in a budget of memory, otherwise as records that stay on disk.
+
+    Args:
+        name, split, data_dir, features: as in `arrays`.
+        memory_bytes: the budget; None: everything fits.
+
+    Returns:
+        feature -> array, a dict or a `zoo.data.columns.StreamedRecords`.
+    """
+    if memory_bytes is None:
+        return arrays(name, split, data_dir, features)
+    from zoo.data.columns import StreamedRecords
+
     there = _prepared(name, data_dir).info.features
     wanted = [feature for feature in features if feature in there]
-    batches = list(load_dataset(name, split, 1024, features=wanted, data_dir=data_dir).as_numpy_iterator())
-    if not batches:
+    source = data_source(name, split, features=wanted, data_dir=data_dir)
+    if not len(source):
         raise ZooError(f"The split {split} of {name} is empty.")
-    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+    read = lambda some: arrays(name, split, data_dir, some)  # noqa: E731
+    streamed = StreamedRecords(f"{name}, {split}", source, read, memory_bytes)
+    return arrays(name, split, data_dir, features) if streamed.size_bytes <= memory_bytes else streamed

@@ -7,8 +7,10 @@ next; a file is walked when one of its records is asked for first.
 from __future__ import annotations
 
 import mmap
+import os
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from io import FileIO
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +38,8 @@ class RecordSource(Sequence):
         self._pieces = list(pieces)
         self._ends = list(accumulate(take for _, _, take, _ in self._pieces))
         self._features = dict(features)
-        self._open: dict[str, tuple[mmap.mmap, np.ndarray, np.ndarray]] = {}
+        self._open: dict[str, tuple[FileIO, np.ndarray, np.ndarray]] = {}
+        self._parsers: dict[tuple[str, ...], Any] = {}
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -44,25 +47,66 @@ class RecordSource(Sequence):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return self.__getitems__(range(*index.indices(len(self))))
-        number = index + len(self) if index < 0 else index
-        if not 0 <= number < len(self):
-            raise IndexError(f"record {index} of {len(self)}")
-        piece = bisect_right(self._ends, number)
-        file, skip, take, held = self._pieces[piece]
-        return self._decode(self._record(file, skip + number - self._ends[piece] + take, held))
+        return self._decode(self._stored(index))
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         """Return several records: what a torch DataLoader calls for a batch."""
         return [self[int(index)] for index in indices]
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}  # a worker process opens files of its own
+    def rows(self, indices: Sequence[int] | np.ndarray, names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        """Return several records as a dict of arrays, the records along the first axis: what a training batch is.
 
-    def _record(self, file: str, number: int, held: int) -> bytes:
+        Parsed as `zoo.data.datasets.load_dataset` does, so that the values are the same.
+
+        Args:
+            indices: (n,) numbers of records, in any order.
+            names: of features, default all.
+
+        Raises:
+            IndexError: if there is no such record.
+            ZooError: if a record is damaged.
+        """
+        import tensorflow as tf
+
+        with tf.device("CPU:0"):
+            records = tf.constant([self._stored(int(index)) for index in indices], tf.string)
+            parsed = self._parser(tuple(names))(records)
+        return {key: values.numpy() for key, values in parsed.items()}
+
+    def _parser(self, names: tuple[str, ...]) -> Any:
+        """Return what makes tensors of stored records."""
+        if names not in self._parsers:
+            import tensorflow as tf
+
+            from zoo.data.streaming import parser
+
+            specs, finish = parser({name: self._features[name] for name in names or self._features})
+            self._parsers[names] = tf.function(
+                lambda records: finish(tf.io.parse_example(records, specs)),
+                input_signature=[tf.TensorSpec((None,), tf.string)],
+            )
+        return self._parsers[names]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}, "_parsers": {}}  # a worker process opens files of its own
+
+    def _stored(self, index: int) -> bytes:
+        """Return a record as it is stored; its checksums hold."""
+        number = index + len(self) if index < 0 else index
+        if not 0 <= number < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        piece = bisect_right(self._ends, number)
+        file, skip, take, held = self._pieces[piece]
+        number += skip + take - self._ends[piece]
         if file not in self._open:
             self._open[file] = _opened(file, held)
-        content, places, lengths = self._open[file]
-        return checked_record(content, int(places[number]), int(lengths[number]), file, number)
+        opened, places, lengths = self._open[file]
+        length = int(lengths[number])
+        # Read, not mapped: a training that reads all records would have all of the files in its memory.
+        stored = os.pread(opened.fileno(), HEADER + length + FOOTER, int(places[number]))
+        if len(stored) < HEADER + length + FOOTER:
+            raise ZooError(f"{file} was cut short while it was read. {remedy(Path(file).absolute().parent)}")
+        return checked_record(stored, 0, length, file, number)
 
     def _decode(self, record: bytes) -> dict[str, Any]:
         import tensorflow_datasets as tfds
@@ -82,8 +126,8 @@ class RecordSource(Sequence):
         return out
 
 
-def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray, np.ndarray]:
-    """Return a file's content, where in it its records begin, and their lengths.
+def _opened(file: str, held: int) -> tuple[FileIO, np.ndarray, np.ndarray]:
+    """Return a file, where in it its records begin, and their lengths.
 
     Raises:
         ZooError: if the file is missing or empty, ends within a record or holds another number of records.
@@ -91,16 +135,16 @@ def _opened(file: str, held: int) -> tuple[mmap.mmap, np.ndarray, np.ndarray]:
     places, lengths = [], []
     if not Path(file).is_file() or not Path(file).stat().st_size:
         raise ZooError(f"{file} is missing or empty. {remedy(Path(file).absolute().parent)}")
-    with open(file, "rb") as opened:
-        content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    at = 0
-    while at < len(content):
-        places.append(at)
-        lengths.append(record_length(content, at, file, len(lengths)))
-        at += HEADER + lengths[-1] + FOOTER
+    opened = open(file, "rb", buffering=0)  # noqa: SIM115 closed with the sequence that holds it
+    with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = 0
+        while at < len(content):
+            places.append(at)
+            lengths.append(record_length(content, at, file, len(lengths)))
+            at += HEADER + lengths[-1] + FOOTER
     if len(places) != held:
         raise ZooError(
             f"{file} is damaged: it holds {len(places)} records, expected {held}. "
             f"{remedy(Path(file).absolute().parent)}"
         )
-    return content, np.array(places, np.int64), np.array(lengths, np.int64)
+    return opened, np.array(places, np.int64), np.array(lengths, np.int64)

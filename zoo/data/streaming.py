@@ -40,7 +40,7 @@ def stream(
     import numpy as np
     import tensorflow as tf
 
-    specs, finish = _parser(features)
+    specs, finish = parser(features)
     places = (
         np.array([str(piece.filename) for piece in pieces]),
         np.array([piece.skip for piece in pieces], np.int64),
@@ -124,7 +124,7 @@ def shuffle_buffer(record_bytes: int) -> int:
     return min(_SHUFFLE_BUFFER, max(_SHUFFLE_BUFFER_BYTES // record_bytes, 1))
 
 
-def _parser(features: Mapping[str, tfds.features.FeatureConnector]):
+def parser(features: Mapping[str, tfds.features.FeatureConnector]):
     """Return the specification for `tf.io.parse_example` and what makes tensors of its result.
 
     Tensors stored as bytes (`Encoding.BYTES`) come back as raw strings and are reinterpreted.

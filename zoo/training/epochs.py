@@ -1,15 +1,15 @@
-"""Epochs that can be interrupted: batches in a seeded order, and a callback that keeps the state."""
+"""Epochs that can be interrupted: a callback that keeps the state, and steps whose order is that of the program."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import itertools
 import json
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -19,49 +19,10 @@ from zoo.errors import ZooError
 from zoo.progress import bar, say
 from zoo.store import atomic_path
 
+if TYPE_CHECKING:
+    from zoo.training.workers import Workers
+
 _SAVE_EVERY_S = 10.0
-
-
-def batches(arrays: Sequence, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
-    """Return endless batches of examples in memory; epoch n has the same order in every run.
-
-    The remainder of an epoch that does not fill a batch is left out (each epoch leaves out others),
-    so that the compiled step sees one shape.
-    """
-    tensors = tf.nest.map_structure(tf.convert_to_tensor, tuple(arrays))
-    count = int(tf.nest.flatten(tensors)[0].shape[0])
-    size = min(batch_size, count)
-
-    def order(epoch):
-        indices = tf.random.experimental.stateless_shuffle(
-            tf.range(count), seed=tf.stack([tf.cast(seed, tf.int64), epoch])
-        )
-        return tf.data.Dataset.from_tensor_slices(indices).batch(size, drop_remainder=True)
-
-    def pick(indices):
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, indices), tensors)
-
-    epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)
-    return epochs.flat_map(order).map(pick, num_parallel_calls=2).prefetch(4)
-
-
-def drawn_batches(
-    draw: Callable[[np.random.Generator], tuple], steps: int, seed: int, first_epoch: int = 0
-) -> tf.data.Dataset:
-    """Return endless batches that are made one by one; step k of epoch n gets the same generator in every run.
-
-    Args:
-        draw: takes a generator and returns a batch: a tuple of arrays, always of the same shapes and dtypes.
-        steps: batches that make an epoch.
-        seed, first_epoch: as in `batches`.
-    """
-
-    def made():
-        for number in itertools.count(first_epoch * steps):
-            yield draw(np.random.default_rng((seed, number)))
-
-    specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in draw(np.random.default_rng(seed)))
-    return tf.data.Dataset.from_generator(made, output_signature=specs).prefetch(4)
 
 
 @contextlib.contextmanager
@@ -85,19 +46,40 @@ def ordered_steps() -> Iterator[None]:
 class EpochState(keras.callbacks.Callback):
     """Early stopping, history and resuming in one callback, because they share one state.
 
-    Every `_SAVE_EVERY_S` seconds, at the end of an epoch, weights, optimizer, best weights so far and
-    history go into one file, atomically: a kill at any moment loses at most those seconds.
+    Every `_SAVE_EVERY_S` seconds, between two calls of the compiled step, weights, optimizer, best weights so far and
+    history go into one file, atomically: a kill at any moment loses at most those seconds and one such call.
+
+    Args:
+        path: of the file.
+        patience: epochs without a lower validation loss before training stops; 0 never stops.
+        epochs: at most so many.
+        name: for progress.
+        belongs: digest of the plan of the run.
+        steps: updates of an epoch.
+        workers: where several train one model, what they say to each other (`zoo.training.workers`).
     """
 
-    def __init__(self, path: Path, patience: int, epochs: int, name: str = "", belongs: str = ""):
+    def __init__(
+        self,
+        path: Path,
+        patience: int,
+        epochs: int,
+        name: str = "",
+        belongs: str = "",
+        steps: int = 0,
+        workers: Workers | None = None,
+    ):
         super().__init__()
-        self.belongs = belongs
+        self.belongs, self.steps, self.workers = belongs, steps, workers
         self.path, self.patience, self.epochs = path, patience, epochs
         self.title = f"Training {name}".strip()
         self.rows: list[dict[str, float]] = []
         self.best, self.best_weights, self.wait = float("inf"), None, 0
-        self.cpu_s_before = self.wall_s_before = 0.0
+        self.cpu_s = self.wall_s = 0.0
         self.stopped = False
+        self.first_step = 0
+        """Steps of the first epoch that an earlier run has made."""
+        self._step, self._part, self._part_before = 0, {}, {}  # of the epoch that runs: how far, and means so far
         self._saved_at = time.monotonic()
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
 
@@ -106,7 +88,10 @@ class EpochState(keras.callbacks.Callback):
         return [*model.variables, *model.optimizer.variables]
 
     def resume(self, model: keras.Model) -> int:
-        """Load an interrupted run's state into a compiled model; return the epoch to go on with."""
+        """Load an interrupted run's state into a compiled model; return the epoch to go on with.
+
+        `first_step` is the step in that epoch.
+        """
         if not self.path.is_file():
             return 0
         try:
@@ -124,27 +109,33 @@ class EpochState(keras.callbacks.Callback):
             variable.assign(value)
         self.best_weights, self.rows = best, note["rows"]
         self.best, self.wait, self.stopped = note["best"], note["wait"], note["stopped"]
-        self.cpu_s_before, self.wall_s_before = note["cpu_s"], note["wall_s"]
-        say(f"{self.title}: going on after epoch {len(self.rows)}")
+        self.cpu_s, self.wall_s = note["cpu_s"], note["wall_s"]
+        self.first_step, self._part_before = note.get("step", 0), note.get("part", {})
+        inside = f" and {self.first_step} updates" if self.first_step else ""
+        say(f"{self.title}: going on after epoch {len(self.rows)}{inside}")
         return len(self.rows)
 
     def save(self) -> None:
-        """Write the state (atomically)."""
+        """Write the state (atomically); of several workers one does."""
+        self._saved_at = time.monotonic()
+        if self.workers and not self.workers.writes:
+            return
         note = {
             "belongs": self.belongs,
             "rows": self.rows,
             "best": self.best,
             "wait": self.wait,
             "stopped": self.stopped,
-            "cpu_s": self.cpu_s_before + time.process_time() - self._cpu_start,
-            "wall_s": self.wall_s_before + time.monotonic() - self._wall_start,
+            "step": self._step,
+            "part": self._part,
+            "cpu_s": self.cpu_s + time.process_time() - self._cpu_start,
+            "wall_s": self.wall_s + time.monotonic() - self._wall_start,
         }
         arrays = {f"variable_{i}": np.array(v) for i, v in enumerate(self._variables(self.model))}
         if self.best_weights is not None:
             arrays |= {f"best_{i}": w for i, w in enumerate(self.best_weights)}
         with atomic_path(self.path) as temporary:
             np.savez(temporary, note=json.dumps(note), **arrays)
-        self._saved_at = time.monotonic()
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
@@ -152,8 +143,30 @@ class EpochState(keras.callbacks.Callback):
         self._advance = self._bar.__enter__()
         self._advance(len(self.rows))
 
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._step = self.first_step + batch + 1
+        if self._step < self.steps and time.monotonic() - self._saved_at > _SAVE_EVERY_S:
+            self._part = self._of_whole_epoch(logs or {}, self._step)
+            self.save()
+
+    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        if self.workers:
+            self.workers.level(self.model)
+
+    def _of_whole_epoch(self, logs: Mapping[str, float], step: int) -> dict[str, float]:
+        """Return the means of an epoch so far, with what an earlier run has made of it; all batches have one size."""
+        before = self.first_step / step if step else 0.0
+        return {
+            key: float(value) if key not in self._part_before or not self.first_step or key.startswith("val_")
+            else before * self._part_before[key] + (1 - before) * float(value)
+            for key, value in logs.items()
+        }  # fmt: skip
+
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1, **{key: float(value) for key, value in (logs or {}).items()}}
+        means = self._of_whole_epoch(logs or {}, self.steps)
+        if self.workers:
+            means = self.workers.joined(means)
+        row = {"epoch": epoch + 1, **means}
         loss = row.get("val_loss", row["loss"])
         if not np.isfinite(row["loss"]) or not np.isfinite(loss):
             raise ZooError(
@@ -161,6 +174,8 @@ class EpochState(keras.callbacks.Callback):
                 f"the dataset; the state before it is in {self.path.parent}."
             )
         self.rows.append(row)
+        self.first_step = self._step = 0
+        self._part = {}
         if loss < self.best:
             self.best, self.wait = loss, 0
             self.best_weights = [np.array(w) for w in self.model.weights]
@@ -174,6 +189,9 @@ class EpochState(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         self.save()
+        self.cpu_s += time.process_time() - self._cpu_start
+        self.wall_s += time.monotonic() - self._wall_start
+        self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
         self._bar.__exit__(None, None, None)
 
     def finish(self, model: keras.Model) -> None:

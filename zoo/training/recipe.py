@@ -11,7 +11,11 @@ A recipe reads like its paper's method section. What runs it is `zoo.training.tr
     golden(model, held_out, ...)         examples with the model's answers, which every later version must repeat
 
 Settings reach every hook as a dict of values, together with "seed", the seed of the training, and "data_dir", where
-prepared datasets lie.
+prepared datasets lie, and "memory_bytes", the budget of memory.
+
+The records of a split that exceeds that budget stay on disk (`zoo.data.columns`): `fit` reads its batches from there
+where a stage says that its examples come record by record. What asks for a whole column gets it if it fits in the
+budget.
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ Values = Mapping[str, Any]
 
 ALWAYS = ("dataset", "train_split", "validation_split")
 """Settings of every recipe."""
+POSITION = "position"
+"""Beside the features of records that `examples` is given by a stage that works record by record: the place of each
+among those that are learnt from, 0 first. What is drawn for a record is drawn by it."""
 OF_STAGES = ("batch_size", "epochs", "patience")
 """Settings of every stage, in the recipe's settings or in the stage's own."""
 
@@ -99,6 +106,14 @@ class Stage:
     and an epoch has `steps_per_epoch` (a setting) of them."""
     settings: Values = field(default_factory=dict)
     """Values that differ from the recipe's in this stage, such as epochs."""
+    by_record: bool = False
+    """Whether the examples of a record depend on that record (and its `POSITION`) alone: `examples` is then called for
+    any part of the records, and a split need not fit in memory."""
+    rows: Callable[[keras.Model, Records, Values], np.ndarray | None] | None = None
+    """rows(model, records, settings) -> numbers of the records that `examples` is given, by record; default, and where
+    it returns None: all."""
+    beside: Callable[[keras.Model, Values], tuple | None] | None = None
+    """beside(model, settings) -> examples from elsewhere that stand behind those of the records, in memory."""
 
 
 @dataclass(frozen=True)

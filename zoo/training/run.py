@@ -7,6 +7,8 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,11 @@ from zoo.training.recipe import Recipe, Records, Stage, Values
 if TYPE_CHECKING:
     import keras
 
+    from zoo.training.workers import Workers
+
 _PLAN, _PREPARED = "run.json", "before_fit"
+_STEPS_TOGETHER = 256
+"""Updates in one call of the compiled step, at most: between two calls the state can be saved."""
 
 
 def training_folder(out: Path) -> Path:
@@ -34,6 +40,7 @@ class Run:
     Attributes:
         belongs: digest of the plan.
         rows: of the history of the last stage, a dict for each epoch.
+        workers: the processes that train together, None for one alone.
         fit_cpu_s, fit_wall_s, after_fit_cpu_s: what was spent, in this run and those before it.
     """
 
@@ -42,6 +49,7 @@ class Run:
         self.folder = training_folder(out)
         self.belongs = ""
         self.rows: list[dict[str, float]] = []
+        self.workers: Workers | None = None
         self.fit_cpu_s = self.fit_wall_s = self.after_fit_cpu_s = 0.0
 
     @classmethod
@@ -73,6 +81,13 @@ class Run:
             say(f"{run.folder} holds a run that ended before its first epoch; it is replaced.")
         remove_folder(run.folder)
         write_json(there, plan)
+        return run
+
+    @classmethod
+    def follow(cls, out: Path, plan: Mapping[str, Any]) -> Run:
+        """Take part in a run whose files another worker writes."""
+        run = cls(out)
+        run.belongs = digest(json.dumps(plan))
         return run
 
     def prepared_model(self) -> keras.Model | None:
@@ -130,49 +145,70 @@ class Run:
         callbacks: Sequence[keras.callbacks.Callback],
         kept: Sequence[str],
     ) -> None:
-        import keras
-
-        from zoo.training.epochs import EpochState, batches, drawn_batches, ordered_steps
+        from zoo.training.batches import WHOLE, batches, count_of, drawn_batches, examples_of, reading, together
+        from zoo.training.epochs import EpochState, ordered_steps
         from zoo.training.fine_tuning import freeze
+        from zoo.training.workers import lost
 
-        seed = values["seed"]
+        seed, size, workers = values["seed"], values["batch_size"], self.workers
+        share = workers.share if workers else WHOLE
+        if workers:
+            workers.check(size)
+        train_data: Any = None
         if stage.draws:
-            steps, draw = values["steps_per_epoch"], stage.draws(model, records, values)
-            train_batches = lambda first: drawn_batches(draw, steps, seed, first)  # noqa: E731
+            steps = values["steps_per_epoch"]
+            draw = stage.draws(model, records, {**values, "batch_size": share.size(size)})
+            train_batches = lambda *first: drawn_batches(draw, steps, seed, *first, share=share)  # noqa: E731
         else:
-            train_data = stage.examples(model, records, values)
-            count = len(keras.tree.flatten(train_data[0])[0])  # x may be a tuple of arrays
-            steps = max(1, count // values["batch_size"])
-            train_batches = lambda first: batches(train_data, values["batch_size"], seed, first)  # noqa: E731
-        validation_data = (stage.validation_examples or stage.examples)(model, held_out, values)
+            train_data = examples_of(stage, model, records, values)
+            steps = max(1, count_of(train_data) // size)
+            train_batches = lambda *first: batches(train_data, size, seed, *first, share=share)  # noqa: E731
+        if stage.validation_examples:
+            validation_data = stage.validation_examples(model, held_out, values)
+        else:
+            validation_data = examples_of(replace(stage, beside=None), model, held_out, values)
         stage.compile(part, values, steps * values["epochs"])
         freeze(part, kept)
+        part.steps_per_execution = together(part.steps_per_execution, steps, _STEPS_TOGETHER)
+        if workers:
+            validation_data = workers.joins(part, size, validation_data)
         state = EpochState(
             self.folder / f"state-{stage.name}.npz",
             values["patience"],
             values["epochs"],
             f"{self.out.name}, {stage.name}",
             self.belongs,
+            steps,
+            workers,
         )
         first = state.resume(part)
-        cpu, wall = time.process_time(), time.monotonic()
-        if first < values["epochs"] and not state.stopped:
-            with ordered_steps():
-                part.fit(
-                    train_batches(first),
-                    steps_per_epoch=steps,
-                    initial_epoch=first,
-                    epochs=values["epochs"],
-                    validation_data=validation_data,
-                    validation_batch_size=1024,
-                    callbacks=[state, *callbacks],
-                    shuffle=False,
-                    verbose=0,
-                )
+        if workers:
+            workers.begin(part)
+
+        def go_on(epochs: int) -> None:
+            inside = state.first_step
+            part.fit(
+                train_batches(first, inside),
+                steps_per_epoch=steps - inside,
+                initial_epoch=first,
+                epochs=epochs,
+                validation_data=validation_data,
+                validation_batch_size=1024,
+                callbacks=[state, *callbacks],
+                shuffle=False,
+                verbose=0,
+            )
+
+        with ordered_steps(), reading(train_data), lost() if workers else nullcontext():
+            if state.first_step and not state.stopped:  # the rest of an epoch that an earlier run has begun
+                go_on(first + 1)
+                first += 1
+            if first < values["epochs"] and not state.stopped:
+                go_on(values["epochs"])
         state.finish(part)
         self.rows = state.rows
-        self.fit_cpu_s += state.cpu_s_before + time.process_time() - cpu
-        self.fit_wall_s += state.wall_s_before + time.monotonic() - wall
+        self.fit_cpu_s += state.cpu_s
+        self.fit_wall_s += state.wall_s
 
     def after_fit(self, recipe: Recipe, model: keras.Model, records: Records, values: Values) -> None:
         """Compute what comes after `fit`; its draws do not depend on whether `fit` was resumed."""

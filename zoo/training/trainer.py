@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import checkpoint, registry
 from zoo.data import datasets
+from zoo.data.columns import StreamedRecords
 from zoo.errors import UsageError, ZooError
 from zoo.progress import say
 from zoo.store import locked
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
     import tensorflow as tf
+
+    from zoo.training.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,8 @@ def train(
     smoke: bool = False,
     start_from: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    memory_gb: float | None = None,
+    devices: str = "",
 ) -> Path:
     """Train a recipe and write its checkpoint; goes on with an interrupted run of the same command.
 
@@ -149,17 +154,24 @@ def train(
         start_from: name or folder of a checkpoint of this recipe, with whose weights training begins. The settings may
             then hold `frozen`, names of what stays as it is ("encoder").
         callbacks: of Keras, for every call of `fit`. Those that a resumed run is given see only its own epochs.
+        memory_gb: budget for the records of a split; what exceeds it is read from disk, batch by batch. Default: a
+            third of the machine's memory.
+        devices: `all` trains together with the other processes that TF_CONFIG or SLURM's variables name
+            (`zoo.training.workers`); by default this process trains alone.
 
     Returns:
         The folder of the checkpoint.
 
     Raises:
         UsageError: if there is no such setting, or the recipe has no smoke settings.
-        ZooError: if the dataset is not prepared, or `out` holds an unfinished run with other settings.
+        ZooError: if the dataset is not prepared, or `out` holds an unfinished run with other settings; if a hook needs
+            a column as a whole that exceeds the budget.
     """
     from zoo.serving import full_precision, need_tensorflow
+    from zoo.training.memory import budget_bytes, held_out_records
 
     need_tensorflow("Training")
+    workers = _workers(devices)
     made_by = named.recipe
     registry.keep_recipe(made_by)
     if smoke and not made_by.smoke:
@@ -174,19 +186,47 @@ def train(
     chosen = made_by.choose(named.tag, changes)
     out = Path(out) if out else Path("runs") / named.name
     about = datasets.metadata(chosen["dataset"], data_dir)
-    read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
-    records, held_out = read(chosen["train_split"]), read(chosen["validation_split"])
+    memory_bytes = budget_bytes(memory_gb)
+    records = datasets.records(chosen["dataset"], chosen["train_split"], data_dir, made_by.features, memory_bytes)
+    held_out = held_out_records(made_by, chosen, chosen["validation_split"], data_dir, memory_bytes)
+    if isinstance(records, StreamedRecords):
+        say(
+            f"{records.title}: {records.size_bytes / 1e9:.3g} GB exceed the budget of {memory_bytes / 1e9:.3g} GB: "
+            "batches are read from disk"
+        )
     plan = {"recipe": named.name, "settings": chosen, "seed": seed, "dataset_sha256": about.get("sha256")}
     plan |= {"from": start} if start else {}
     with contextlib.suppress(OSError):  # what cannot be written is said when it is
         out.parent.mkdir(parents=True, exist_ok=True)
+    given = named, plan, changes, out, records, held_out, about, data_dir, callbacks, memory_bytes, workers
+    if workers and not workers.writes:
+        if not workers.sums([0.0])[0]:
+            with full_precision():
+                _train(*given)
+        workers.wait()
+        return out
     with locked(training_folder(out)) as waited:
-        if waited and _is_of(out, plan):
+        done = waited and _is_of(out, plan)
+        if workers:
+            workers.sums([float(done)])
+        if done:
             say(f"{out} was trained by another process with the same settings.")
         else:
             with full_precision():  # layers that are made before `fit`, too
-                _train(named, plan, changes, out, records, held_out, about, data_dir, callbacks)
+                _train(*given)
+    if workers:
+        workers.wait()
     return out
+
+
+def _workers(devices: str) -> Workers | None:
+    """Return what speaks with the other processes of a training, None where there are none."""
+    if devices not in ("", "all"):
+        raise UsageError(f"devices is {devices!r}; expected 'all', or nothing for this process alone.")
+    from zoo.training.workers import cluster, join
+
+    config = cluster() if devices else None
+    return join(config) if config else None
 
 
 def _is_of(out: Path, plan: Mapping[str, Any]) -> bool:
@@ -232,17 +272,24 @@ def _train(
     about: Mapping[str, Any],
     data_dir: str | os.PathLike | None,
     callbacks: Sequence[keras.callbacks.Callback],
+    memory_bytes: int,
+    workers: Workers | None,
 ) -> None:
     """Train, going on with what an earlier run has kept, and write the checkpoint."""
     import keras
 
     made_by, chosen, seed = named.recipe, plan["settings"], plan["seed"]
-    read = lambda split: datasets.arrays(chosen["dataset"], split, data_dir, made_by.features)  # noqa: E731
-    run = Run.open(out, plan)
-    values = {**chosen, "seed": seed, "data_dir": data_dir}
+    writes = not workers or workers.writes
+    run = Run.open(out, plan) if writes else Run.follow(out, plan)
+    run.workers = workers
+    values = {**chosen, "seed": seed, "data_dir": data_dir, "memory_bytes": memory_bytes}
 
     keras.utils.set_random_seed(seed)
+    if not writes:
+        workers.wait()
     model = run.prepared_model()
+    if model is None and not writes:
+        raise ZooError(f"{run.folder} is not seen here: all workers need the same --out, on a file system they share.")
     if model is None:
         start = time.process_time()
         model = made_by.create(chosen)
@@ -255,9 +302,13 @@ def _train(
             if made_by.begins_from:
                 made_by.begins_from(model, other)
         run.save_prepared(model, made_by, time.process_time() - start)
+    if workers and writes:
+        workers.wait()
     for stage in made_by.stages_of(values):
         kept = plan.get("from", {}).get("frozen", ())
         run.fit(stage, model, records, held_out, {**values, **stage.settings}, callbacks, kept)
+    if not writes:
+        return
     if made_by.after_fit:
         run.after_fit(made_by, model, records, values)
     if made_by.measure:
@@ -265,7 +316,7 @@ def _train(
     if made_by.served:
         model = made_by.served(model)
 
-    scores = _scores(named, model, chosen, held_out, about, data_dir)
+    scores = _scores(named, model, chosen, held_out, about, data_dir, memory_bytes)
     card = {
         "name": named.name,
         "default": named.tag in ("", next(iter(made_by.tags), "")),
@@ -279,14 +330,17 @@ def _train(
         "command": _command(named.name, changes, chosen, seed, plan.get("from")),
         "seed": seed,
         "cost": run.cost(),
-        "device": device(),
+        "device": device() + (f", {workers.count} processes" if workers else ""),
         "training_cpu_s": round(run.cpu_s(), 1),
         "epochs": len(run.rows),
         "scores": scores,
     }
     extras: dict[str, Callable[[Path], Any]] = {"history.csv": run.write_history} if run.rows else {}
     if made_by.golden:
-        arrays = made_by.golden(model, read("test") if "test" in scores else held_out, values)
+        some = held_out
+        if "test" in scores:
+            some = datasets.arrays(chosen["dataset"], "test", data_dir, made_by.features)
+        arrays = made_by.golden(model, some, values)
         extras[checkpoint.GOLDEN] = lambda path: _save_npz(path, arrays)
     checkpoint.save(model, out, card, recipe=made_by.name, extras=extras)
     run.close()
@@ -305,14 +359,18 @@ def _as_text(value: Any) -> str:
     return ",".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
 
 
-def _scores(named: NamedRecipe, model: keras.Model, chosen: Values, held_out: Records, about, data_dir) -> dict:
+def _scores(
+    named: NamedRecipe, model: keras.Model, chosen: Values, held_out: Records, about, data_dir, budget: int
+) -> dict:
     """Return the card's scores: split or dataset -> metrics, number of examples, command."""
+    from zoo.training.memory import TooLarge, held_out_records
+
     made_by, scores = named.recipe, {}
     for where in chosen.get("scored_on", ("validation", "test")):
         if "/" in where:
             dataset, split = datasets.named_part(where)
             try:
-                records = datasets.arrays(dataset, split, data_dir, made_by.features)
+                records = held_out_records(made_by, {"dataset": dataset}, split, data_dir, budget)
             except ZooError as error:
                 say(f"Not scored on {where}: {error}")
                 continue
@@ -320,7 +378,11 @@ def _scores(named: NamedRecipe, model: keras.Model, chosen: Values, held_out: Re
         elif where == "validation" or where in about["splits"]:
             records = held_out
             if where != "validation":
-                records = datasets.arrays(chosen["dataset"], where, data_dir, made_by.features)
+                try:
+                    records = held_out_records(made_by, chosen, where, data_dir, budget)
+                except TooLarge as error:
+                    say(f"Not scored on {where}: {error}")
+                    continue
             command = f"zoo evaluate {named.name} --split {where}"
         else:
             continue

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.data.blocks import blocks, mean_and_sd
+
 # Distance in ln(frequency) at which the correlation of the noise is stated.
 CORRELATION_DISTANCE = 0.1
 # Correlation lengths in ln(frequency): from almost white over the steps of the paper's frequencies to longer than its
@@ -150,8 +152,9 @@ class CurveFeatures(keras.layers.Layer):
 
     def adapt(self, curves: np.ndarray) -> None:
         """Take mean and covariance from noise-free training curves (n, F) in km/s."""
-        curves = np.asarray(curves, np.float64)
-        mean, covariance = curves.mean(axis=0), np.atleast_2d(np.cov(curves.T))
+        mean, _ = mean_and_sd(curves)
+        centred = (block.T - mean[:, None] for block in blocks(curves))
+        covariance = sum(block @ block.T for block in centred) / (len(curves) - 1)
         sd = np.sqrt(np.diag(covariance))
         variance, axes = np.linalg.eigh(covariance / np.outer(sd, sd))
         self.mean.assign(mean)

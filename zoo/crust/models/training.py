@@ -114,6 +114,7 @@ def sigmoid_stage() -> Stage:
         compile_sigmoid,
         trained_part=lambda model: model.network,
         validation_examples=noisy_thickness_examples,
+        by_record=True,
     )
 
 
@@ -176,6 +177,7 @@ def mixture_stage(targets: Callable[[Any, Records], np.ndarray]) -> Stage:
         compile_mixture,
         trained_part=lambda model: model.network,
         validation_examples=validation_examples,
+        by_record=True,
     )
 
 

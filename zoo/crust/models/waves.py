@@ -11,6 +11,7 @@ from keras import ops
 
 from zoo.crust.models.training import compile_part
 from zoo.crust.models.wave_network import KINDS, WaveNetwork, WaveNoise
+from zoo.data.blocks import mean_and_sd
 from zoo.serving import ServedModel
 from zoo.training.recipe import Records, Stage
 
@@ -161,26 +162,32 @@ class WaveModel(ServedModel):
 
 def log_curves(records: Records) -> np.ndarray:
     """Return ln(velocity in km/s) of records of prem_dispersion with all waves at the nodes, (n, 4 F) float32."""
-    return np.log(np.concatenate([records[name] for name in FEATURES], axis=1)).astype(np.float32)
+    return np.concatenate([_log(records[name]) for name in FEATURES], axis=1)
+
+
+def _log(velocity_km_s: np.ndarray) -> np.ndarray:
+    return np.log(velocity_km_s).astype(np.float32)
 
 
 def adapt(model: WaveModel, records: Records, settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Give the model the dataset's nodes and range, statistics of the training curves, and some of them."""
     model.configure(about["frequency_hz"], about["prior"]["moho_km"], about["depth_km"])
-    curves = log_curves(records)
-    mean, sd = curves.mean(axis=0, dtype=np.float64), curves.std(axis=0, dtype=np.float64)
+    of_kinds = [mean_and_sd(records[name], _log) for name in FEATURES]
+    mean, sd = (np.concatenate(part) for part in zip(*of_kinds, strict=True))
     model.network.mean.assign(mean)
     model.network.sd.assign(sd)
-    model.vs_mean_km_s.assign(records["vs_km_s"].mean(axis=0))
-    model.vs_scale_km_s.assign(records["vs_km_s"].std(axis=0))
+    vs_mean, vs_scale = mean_and_sd(records["vs_km_s"])
+    model.vs_mean_km_s.assign(vs_mean)
+    model.vs_scale_km_s.assign(vs_scale)
+    kept = slice(0, model.bank_size)
+    curves = log_curves({name: records[name][kept] for name in FEATURES})
     if len(curves) < model.bank_size:
         raise ValueError(f"the bank takes {model.bank_size} curves; there are {len(curves)}")
 
     def halved(values):  # exact in float16, in which a checkpoint then stores it
         return np.asarray(values, np.float16).astype(np.float32)
 
-    kept = slice(0, model.bank_size)
-    model.bank.assign(halved((curves[kept] - mean) / sd))
+    model.bank.assign(halved((curves - mean) / sd))
     model.bank_moho_km.assign(halved(records["moho_depth_km"][kept]))
     model.bank_vs_km_s.assign(halved(records["vs_km_s"][kept]))
 
@@ -212,4 +219,5 @@ def stage() -> Stage:
         compile_network,
         trained_part=lambda model: model.network,
         validation_examples=validation_examples,
+        by_record=True,
     )

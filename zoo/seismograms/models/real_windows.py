@@ -82,14 +82,13 @@ def cut(model: WaveformClassifier, records: Records, seed: int = 0) -> Records:
     return {"waveform": np.array(made), "trace_category": np.array(category)}
 
 
-def with_real(model: WaveformClassifier, examples: tuple, settings: Mapping[str, Any]) -> tuple:
-    """Return normalised windows and classes with those of the datasets `beside` behind them."""
-    x, y = examples
+def beside(model: WaveformClassifier, settings: Mapping[str, Any]) -> tuple | None:
+    """Return normalised windows and classes of the datasets `beside`; None where there are none."""
+    parts = []
     for name in settings["beside"]:
         more = read(model, name, settings["data_dir"], settings["seed"])
-        x = np.concatenate([x, model.prepared(more["waveform"])])
-        y = np.concatenate([y, classes(more, model.labels)])
-    return x, y
+        parts.append((model.prepared(more["waveform"]), classes(more, model.labels)))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True)) if parts else None
 
 
 def calibrate(model: WaveformClassifier, settings: Mapping[str, Any]) -> None:

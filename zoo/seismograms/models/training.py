@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 from zoo.seismograms.models.autoencoder import HEADS, EncoderAndHead, WaveformClassifier, WaveformModel
 from zoo.seismograms.models.scores import COLLAPSED, FEATURES, class_score, classes, reconstruction_score
 from zoo.settings import Setting
-from zoo.training.recipe import Recipe, Records, Stage, draw_seed, fit_settings, learning_rate, seeds
+from zoo.training.recipe import POSITION, Recipe, Records, Stage, draw_seed, fit_settings, learning_rate, seeds
 from zoo.training.schedules import cosine
 from zoo.training.temperature import best_temperature
 
@@ -138,9 +138,14 @@ def training_labels(settings: Mapping[str, Any]) -> int:
     return settings.get("labels", 0) * 4 // 5
 
 
-def training_subset(records: Records, settings: Mapping[str, Any]) -> Records:
-    """Return as many records as there are labels for training, drawn with the seed of the training."""
-    return _subset(records, training_labels(settings), np.random.default_rng(draw_seed(seeds(settings))))
+def training_rows(there: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Return as many of the records of these numbers as there are labels for training, drawn with the seed."""
+    return there[_drawn(len(there), training_labels(settings), np.random.default_rng(draw_seed(seeds(settings))))]
+
+
+def labelled_rows(model: WaveformModel, records: Records, settings: Mapping[str, Any]) -> np.ndarray:
+    """Return the numbers of the labelled training records."""
+    return training_rows(np.arange(len(records["waveform"])), settings)
 
 
 def validation_subset(records: Records, settings: Mapping[str, Any]) -> Records:
@@ -149,11 +154,15 @@ def validation_subset(records: Records, settings: Mapping[str, Any]) -> Records:
 
 
 def _subset(records: Records, count: int, generator: np.random.Generator) -> Records:
-    there = len(records["waveform"])
-    if not count or count >= there:
-        return records
-    chosen = np.sort(generator.permutation(there)[:count])
+    chosen = _drawn(len(records["waveform"]), count, generator)
     return {key: values[chosen] for key, values in records.items()}
+
+
+def _drawn(there: int, count: int, generator: np.random.Generator) -> np.ndarray | slice:
+    """Return the numbers of so many records, ascending; all of them, where the count is 0 or exceeds them."""
+    if not count or count >= there:
+        return slice(None)
+    return np.sort(generator.permutation(there)[:count])
 
 
 def refuse_collapse(model: WaveformModel, records: Records, settings: Mapping[str, Any]) -> None:
@@ -199,14 +208,34 @@ def on_encoder(
     return model
 
 
-def application_stages(examples: Callable, validation_examples: Callable, loss: Any) -> Callable:
-    """Return a recipe's `stages`: one, of all layers or of the head; with schema=finetune first the head, then all."""
+def application_stages(
+    examples: Callable,
+    validation_examples: Callable,
+    loss: Any,
+    rows: Callable = labelled_rows,
+    beside: Callable | None = None,
+) -> Callable:
+    """Return a recipe's `stages`: one, of all layers or of the head; with schema=finetune first the head, then all.
+
+    Args:
+        examples, validation_examples, rows, beside: as in `Stage`, by record.
+        loss: of Keras.
+    """
 
     def stage(name: str, schema: str) -> Stage:
         def compile(network, settings, steps):
             compile_application(network, {**settings, "schema": schema}, steps, loss)
 
-        return Stage(name, examples, compile, lambda model: model.network, validation_examples)
+        return Stage(
+            name,
+            examples,
+            compile,
+            lambda model: model.network,
+            validation_examples,
+            by_record=True,
+            rows=rows,
+            beside=beside,
+        )
 
     def stages(settings: Mapping[str, Any]) -> list[Stage]:
         if settings["schema"] == "finetune":
@@ -225,11 +254,17 @@ def compile_application(network: EncoderAndHead, settings: Mapping[str, Any], st
 
 def class_examples(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> tuple:
     """Return normalised windows of the labelled training records, some of them vertical alone, and their classes."""
-    some = training_subset(records, settings)
-    waveform = some["waveform"].copy()
-    vertical = np.random.default_rng(0).random(len(waveform)) < settings["vertical_only"]
-    waveform[vertical, :, 1:] = 0
-    return model.prepared(waveform), classes(some, model.labels)
+    waveform = records["waveform"].copy()
+    waveform[_draws(records[POSITION]) < settings["vertical_only"], :, 1:] = 0
+    return model.prepared(waveform), classes(records, model.labels)
+
+
+def _draws(numbers: np.ndarray) -> np.ndarray:
+    """Return the draw, 0 to 1, at each of these places of a sequence of draws that is always the same."""
+    low, high = int(numbers.min()), int(numbers.max()) + 1
+    if high - low > 4 * len(numbers):  # a batch out of many
+        return np.array([np.random.Generator(np.random.PCG64(0).advance(int(number))).random() for number in numbers])
+    return np.random.Generator(np.random.PCG64(0).advance(low)).random(high - low)[numbers - low]
 
 
 def class_validation_examples(model: WaveformClassifier, records: Records, settings: Mapping[str, Any]) -> tuple:

@@ -7,7 +7,10 @@ the time in which an S must lie that nobody picked.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -41,14 +44,16 @@ class Labelled:
     """n records and what is known of them; lists because records may differ in length.
 
     Attributes:
-        waveforms: (time, 3) float32 each, Z, N, E.
+        waveforms: (time, 3) float32 each, Z, N, E; in memory, or read from disk one by one.
+        length: (n,) samples of each.
         p, s: (n, picks) samples, NaN beyond the last.
         unknown: (n, spans, 2) first and last sample of what is left out of the loss, NaN beyond the last span.
         unseen_s: (n,) whether S drowns in the noise of its own record.
         quiet: (n,) sample up to which a record is noise; 0: none of it is.
     """
 
-    waveforms: list[np.ndarray]
+    waveforms: Sequence[np.ndarray]
+    length: np.ndarray
     p: np.ndarray
     s: np.ndarray
     unknown: np.ndarray
@@ -66,7 +71,7 @@ def labelled(records: Records, sampling_rate_hz: float) -> Labelled:
         records: `waveform` (n, time, 3) and the columns of `FEATURES` that the dataset has.
         sampling_rate_hz: their sampling rate.
     """
-    waveforms = list(records["waveform"])
+    waveforms = records["waveform"]
     rate, length = sampling_rate_hz, records["waveform"].shape[1]
     p, s = (_arrivals(records, phase) for phase in "ps")
     unseen = np.asarray(records.get("trace_s_snr_db", np.full(len(p), np.inf))) < CLEAR_S_DB
@@ -80,7 +85,7 @@ def labelled(records: Records, sampling_rate_hz: float) -> Labelled:
         unknown = _padded([_unknown(picks, at, rate) for picks, at in zip(parsed, origin, strict=True)], 2)
         until = np.asarray(records["trace_quiet_until_sample"], np.float64)
         quiet = np.where(np.isfinite(until), until, length)
-    return Labelled(waveforms, p, s, unknown, unseen, np.maximum(quiet, 0).astype(np.int64))
+    return Labelled(waveforms, np.full(len(p), length), p, s, unknown, unseen, np.maximum(quiet, 0).astype(np.int64))
 
 
 def joined(parts: list[Labelled]) -> Labelled:
@@ -93,11 +98,27 @@ def joined(parts: list[Labelled]) -> Labelled:
             array[:, : getattr(part, name).shape[1]] = getattr(part, name)
         columns[name] = np.concatenate(made)
     return Labelled(
-        [waveform for part in parts for waveform in part.waveforms],
+        Joined([part.waveforms for part in parts]),
+        np.concatenate([part.length for part in parts]),
         **columns,
         unseen_s=np.concatenate([part.unseen_s for part in parts]),
         quiet=np.concatenate([part.quiet for part in parts]),
     )
+
+
+class Joined(Sequence):
+    """Several sequences as one; nothing of them is read before it is asked for."""
+
+    def __init__(self, parts: Sequence[Sequence]):
+        self._parts = list(parts)
+        self._ends = list(accumulate(len(part) for part in self._parts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        part = bisect_right(self._ends, number)
+        return self._parts[part][number - self._ends[part] + len(self._parts[part])]
 
 
 def read_picks(text: str) -> list[tuple[str, float, float]]:

@@ -77,7 +77,7 @@ class WindowDraws:
         self.records = joined(list(sources))
         source = np.repeat(np.arange(len(sources)), [len(part) for part in sources])
         shares = np.asarray(settings.get("source_shares", [1.0]), float)
-        self.length = np.array([len(waveform) for waveform in self.records.waveforms])
+        self.length = self.records.length
         events = np.isfinite(self.records.p).any(axis=1)
         quiet = self.records.quiet >= _LEAST_QUIET * samples
         if not events.any():
