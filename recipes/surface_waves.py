@@ -72,7 +72,7 @@ RECIPE = Recipe(
         "uneven": Setting(0.5, "part of the curves whose sd varies with period", "ours", low=0.0, high=1.0),
         "bank": Setting(12_000, "training curves that the model keeps, to know what is familiar", "ours", low=300),
         **learning_rate(1.5e-3, "ours; rises for a twentieth of the updates, then falls to zero"),
-        **fit_settings(batch_size=512, epochs=26),
+        **fit_settings(batch_size=512, epochs=64),
     },
     build=build,
     before_fit=waves.adapt,

@@ -122,6 +122,8 @@ def profile_figure(answer: Any) -> Figure:
                 lw=0,
             )
             left.plot(answer.vs_km_s[i], depth, color=BLUE, lw=0.8 if many else 1.6, label="mean" if not i else None)
+            if not many:
+                left.plot(answer.vs_fitted_km_s[i], depth, color=BLACK, lw=1.2, ls="--", label="fits the curve")
             left.axhline(thickness, color=VERMILLION, lw=0.8, label="Moho" if not i else None)
             if not many:
                 left.axhspan(*answer.interval_68_km[i], color=VERMILLION, alpha=0.15, lw=0)
@@ -132,7 +134,8 @@ def profile_figure(answer: Any) -> Figure:
             for i, row in enumerate(velocity):
                 error = None if sd is None or many else sd[i]
                 label = kind.replace("_", " ") if not i else None
-                right.errorbar(period_s, row, error, fmt="o-", ms=3, lw=0.8, color=colour, label=label)
+                right.errorbar(period_s, row, error, fmt="o", ms=3, lw=0.8, color=colour, label=label)
+                right.plot(period_s, answer.predicted_km_s[kind][i], "--", lw=0.9, color=colour)
         low, high = (
             end(period_s.min() if end is min else period_s.max() for period_s, _, _ in answer.curves.values())
             for end in (min, max)

@@ -12,21 +12,37 @@ from typing import Any
 import numpy as np
 
 from zoo.crust.models.wave_network import KINDS
+from zoo.crust.physics import prior_tables as tables
 from zoo.crust.physics.earth import COLUMNS, EARTH_RADIUS_KM, EarthModel, prem
 from zoo.crust.physics.love import love_velocity
 from zoo.crust.physics.rayleigh import group_velocity, phase_velocity
 from zoo.errors import ZooError
 from zoo.files import write_json, write_with
 
-_CRUST_VP, _MANTLE_VP = 1.76, 1.79  # vp over vs
+_CRUST_VP = 1.775  # over vs: the middle of the prior's
 _LAYERS_KM = 2.0  # thickness of the layers of a crust that is made of depths
 _FASTEST_CRUST, _LEAST_VS = 4.3, 0.3
 
 
-def earth_of(moho_km: float, depth_km: np.ndarray, vs_km_s: np.ndarray) -> EarthModel:
-    """Return an Earth with a Moho and Vs (D,) in km/s at depths (D,): linear in the crust and in the mantle.
+def _mean_q(log_range: np.ndarray) -> np.ndarray:
+    """Return one over the mean of 1 / Q, to which velocities are proportional, of Q (..., 2) uniform in log10."""
+    low, high = np.moveaxis(10**log_range, -1, 0)
+    return np.log(high / low) / (1 / low - 1 / high)
 
-    vp follows from vs by a ratio, density of the crust from vp by Brocher (2005); below the last depth it is PREM.
+
+_QMU_BELOW_80, _QMU = _mean_q(tables.QMU[-2:])
+_QKAPPA = _mean_q(tables.QKAPPA[-1])
+# PREM between 220 km and the Moho: density, vpv, vsv, vph, vsh, eta on radii from below.
+_LID = tables.PREM[:, tables.LID_KNOT :]
+_LID_RADIUS_KM = np.linspace(6151.0, 6346.6, _LID.shape[1])
+
+
+def earth_of(moho_km: float, depth_km: np.ndarray, vs_km_s: np.ndarray) -> EarthModel:
+    """Return an Earth with a Moho and isotropic Vs (D,) in km/s at depths (D,): linear in the crust and in the mantle.
+
+    What is not given is the mean of the prior (`zoo.crust.physics.prior`): attenuation, and vp over vs in the crust,
+    whose density follows from vp by Brocher (2005). In the mantle it is PREM's, in which vertical S waves are slower
+    than the average; below the last depth, down to 220 km, Vs departs from PREM as much as it does there.
 
     >>> earth = earth_of(35.0, np.array([5.0, 20.0, 50.0, 150.0]), np.array([3.3, 3.6, 4.4, 4.5]))
     >>> earth.moho_depth_km
@@ -36,30 +52,38 @@ def earth_of(moho_km: float, depth_km: np.ndarray, vs_km_s: np.ndarray) -> Earth
     crust, mantle = depth_km < moho_km, depth_km > moho_km
     if not crust.any() or not mantle.any():
         raise ZooError(f"The Moho at {moho_km:g} km has no depth on one of its sides.")
-    base = prem(moho_depth_km=max(moho_km, 10.0))
-    below = base.radius_km <= EARTH_RADIUS_KM - max(depth_km.max(), moho_km + 1)
-    columns = {name: list(getattr(base, name)[below]) for name in COLUMNS}
+    base = prem()
+    deep = base.radius_km <= _LID_RADIUS_KM[0]
+    columns = {name: list(getattr(base, name)[deep][:-1]) for name in COLUMNS}  # the last one begins the lid
 
-    def add(depth: float, vs: float, ratio: float, density: float, qmu: float) -> None:
-        knot = (EARTH_RADIUS_KM - depth, density, ratio * vs, vs, 57823.0, qmu, ratio * vs, vs, 1.0)
-        for name, value in zip(COLUMNS, knot, strict=True):
+    def add(depth: float, **values: float) -> None:
+        knot = {"radius_km": EARTH_RADIUS_KM - depth, "qkappa": _QKAPPA, "eta": 1.0} | values
+        knot["qmu"] = _QMU_BELOW_80 if depth > tables.Q_LID_KM else _QMU
+        for name, value in knot.items():
             columns[name].append(value)
 
-    def linear(z: np.ndarray, side: np.ndarray) -> np.ndarray:
-        return np.interp(z, depth_km[side], vs_km_s[side])
-
-    top = EARTH_RADIUS_KM - columns["radius_km"][-1]
-    for z in sorted({top, *depth_km[mantle & (depth_km < top)], moho_km}, reverse=True):
-        vs = float(linear(np.array(z), mantle))
-        add(z, vs, _MANTLE_VP, 3.37, 600.0 if z < 80 else 143.0)
+    lid_km = EARTH_RADIUS_KM - _LID_RADIUS_KM  # from below
+    for z in sorted({*lid_km[lid_km > moho_km], *depth_km[mantle & (depth_km < lid_km[0])], moho_km}, reverse=True):
+        factor = np.interp(z, depth_km[mantle], vs_km_s[mantle] / _lid_vs(depth_km[mantle]))
+        density, *speeds, eta = (np.interp(-z, -lid_km, row) for row in _LID)
+        named = zip(("vpv_km_s", "vsv_km_s", "vph_km_s", "vsh_km_s"), speeds, strict=True)
+        add(z, density_g_cm3=density, eta=eta, **{name: factor * value for name, value in named})
     edges = np.linspace(moho_km, 0.0, max(int(np.ceil(moho_km / _LAYERS_KM)), 2) + 1)
     for lower, upper in zip(edges[:-1], edges[1:], strict=True):
-        vs = float(min(linear(np.array((lower + upper) / 2), crust), _FASTEST_CRUST))
+        vs = min(float(np.interp((lower + upper) / 2, depth_km[crust], vs_km_s[crust])), _FASTEST_CRUST)
         vp = _CRUST_VP * vs
         density = 1.6612 * vp - 0.4721 * vp**2 + 0.0671 * vp**3 - 0.0043 * vp**4 + 0.000106 * vp**5
-        add(lower, vs, _CRUST_VP, density, 300.0)
-        add(upper, vs, _CRUST_VP, density, 300.0)
+        for edge in (lower, upper):
+            add(edge, density_g_cm3=density, vpv_km_s=vp, vph_km_s=vp, vsv_km_s=vs, vsh_km_s=vs)
     return EarthModel(*[np.array(columns[name]) for name in COLUMNS], title=f"Earth with its Moho at {moho_km:.1f} km")
+
+
+def _lid_vs(depth_km: np.ndarray) -> np.ndarray:
+    """Return the isotropic average of PREM's vs between 220 km and the Moho, in km/s, continued upwards."""
+    vsv, vsh = (
+        np.interp(EARTH_RADIUS_KM - depth_km, _LID_RADIUS_KM, _LID[i]) for i in (tables.PREM_VSV, tables.PREM_VSH)
+    )
+    return np.sqrt((2 * vsv**2 + vsh**2) / 3)
 
 
 def predicted(earth: EarthModel, kind: str, period_s: np.ndarray) -> np.ndarray:
@@ -76,10 +100,12 @@ class CurveAnswer:
 
     Attributes:
         thickness_km, sd_km: (n,); interval_68_km (n, 2).
-        depth_km, vs_km_s, vs_lower_68_km_s, vs_upper_68_km_s: (D,), (n, D), of the shear velocity.
+        depth_km, vs_km_s, vs_lower_68_km_s, vs_upper_68_km_s: (D,), (n, D), of the shear velocity: mean, interval.
+        vs_fitted_km_s: (n, D), of the profile whose curve is the measured one (`zoo.crust.profile_fit`).
         unfamiliarity: (n,), above 1: unlike the curves of the prior.
-        misfit_km_s: kind -> (n,), RMS of what was measured less the curve of the posterior's mean, by the solver.
+        misfit_km_s: kind -> (n,), RMS of what was measured less the curve of the fitted profile, by the solver.
         curves: what was measured, see `zoo.crust.waves.Curves`.
+        predicted_km_s: kind -> (n, P), the fitted profile's velocities at the periods of `curves`.
         effective_samples: (n,), of importance weights by the solver; None: not asked for.
         model, source: names.
         notes, warnings: sentences for the report.
@@ -92,9 +118,11 @@ class CurveAnswer:
     vs_km_s: np.ndarray
     vs_lower_68_km_s: np.ndarray
     vs_upper_68_km_s: np.ndarray
+    vs_fitted_km_s: np.ndarray
     unfamiliarity: np.ndarray
     misfit_km_s: Mapping[str, np.ndarray]
     curves: Mapping[str, Any]
+    predicted_km_s: Mapping[str, np.ndarray]
     model: str
     source: str
     effective_samples: np.ndarray | None = None
@@ -111,7 +139,7 @@ class CurveAnswer:
             flag = "; UNLIKE the curves of the prior" if self.unfamiliarity[i] > 1 else ""
             lines.append(
                 f"{name}crust {thickness:.1f} +- {self.sd_km[i]:.1f} km (68 %: {low:.1f} to {high:.1f}); misfit of the "
-                f"mean profile: {misfit}{flag}"
+                f"fitted profile: {misfit}{flag}"
             )
         if self.effective_samples is not None:
             lines.append(
@@ -149,22 +177,9 @@ class CurveAnswer:
     def _write_csv(self, path: Path) -> None:
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["curve", "depth_km", "vs_km_s", "vs_lower_68_km_s", "vs_upper_68_km_s"])
+            names = ("vs_km_s", "vs_lower_68_km_s", "vs_upper_68_km_s", "vs_fitted_km_s")
+            writer.writerow(["curve", "depth_km", *names])
             for i in range(len(self.thickness_km)):
                 for j, depth in enumerate(self.depth_km):
-                    values = (self.vs_km_s[i, j], self.vs_lower_68_km_s[i, j], self.vs_upper_68_km_s[i, j])
+                    values = (getattr(self, name)[i, j] for name in names)
                     writer.writerow([i + 1, f"{depth:g}", *(f"{value:.4f}" for value in values)])
-
-
-def misfits(posterior: Any, curves: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return kind -> (n,), RMS in km/s of the measured velocities less those of the posterior's mean Earth."""
-    out = {kind: np.full(len(posterior.mean_km), np.nan) for kind in curves}
-    for i, (moho, vs) in enumerate(zip(posterior.mean_km, posterior.vs_mean_km_s, strict=True)):
-        if not np.isfinite(moho):
-            continue
-        earth = earth_of(float(moho), posterior.depth_km, vs)
-        for kind, (period_s, velocity, _) in curves.items():
-            has = np.isfinite(velocity[i])
-            if has.any():
-                out[kind][i] = np.sqrt(np.mean((predicted(earth, kind, period_s[has]) - velocity[i, has]) ** 2))
-    return out

@@ -10,7 +10,8 @@ from zoo.crust import wave_inversion as waves
 from zoo.crust.crust_map import CrustMap, compare
 from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece
 from zoo.crust.models.wave_network import KINDS
-from zoo.crust.profiles import CurveAnswer, misfits
+from zoo.crust.profile_fit import fit_profiles
+from zoo.crust.profiles import CurveAnswer
 
 _MANY_AT_EDGE = 0.2
 
@@ -126,10 +127,14 @@ def answer_curves(
     for kind, (period_s, velocity, sd) in measured.items():
         inside = nodes.inside(period_s)
         curves[kind] = period_s[inside], velocity[:, inside], None if sd is None else sd[:, inside]
-    found = misfits(posterior, {k: (t, v[usable], None) for k, (t, v, _) in curves.items()})
-    misfit = {kind: np.full(len(usable), np.nan) for kind in found}
-    for kind, values in found.items():
-        misfit[kind][usable] = values
+    given = {k: (t, v[usable], None if sd is None else sd[usable]) for k, (t, v, sd) in curves.items()}
+    found = fit_profiles(posterior, given, noise_relative or float(model.noise_relative))
+
+    def of_all(values: np.ndarray) -> np.ndarray:
+        whole = np.full((len(usable), *values.shape[1:]), np.nan)
+        whole[usable] = values
+        return whole
+
     return CurveAnswer(
         thickness_km=columns["thickness_km"],
         sd_km=columns["sd_km"],
@@ -138,9 +143,11 @@ def answer_curves(
         vs_km_s=columns["vs_km_s"],
         vs_lower_68_km_s=columns["vs_lower_68_km_s"],
         vs_upper_68_km_s=columns["vs_upper_68_km_s"],
+        vs_fitted_km_s=of_all(found.vs_km_s),
         unfamiliarity=columns["unfamiliarity"],
-        misfit_km_s=misfit,
+        misfit_km_s={kind: of_all(values) for kind, values in found.misfit_km_s.items()},
         curves=curves,
+        predicted_km_s={kind: of_all(values) for kind, values in found.predicted_km_s.items()},
         model=name,
         source=str(velocities.source),
         notes=(*velocities.notes, *notes, *_noise_notes(measured, model, noise_relative)),
