@@ -7,10 +7,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
+.PHONY: demo docs test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
+
+# docs/_build/html: pages, cards, API, the gallery with its figures; a warning, a broken link or a script that fails is an error
+docs: $(VENV)/docs
+	MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 # Two processes; the tests of one file stay together, since they share what they have prepared.
 test: $(VENV)/installed
@@ -68,9 +72,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[eikonal]" || echo "scikit-fmm could not be built (is there a C++ compiler?): location by arrival times is left out."
 	touch $@
 
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 clean-kernels:
 	find zoo -name "*.nb[ci]" -delete
 	rm -rf "$${ZOO_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/seismic-zoo}/kernels"
 
 clean: clean-kernels
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo docs/_build docs/made
