@@ -29,7 +29,7 @@ for row, event in zip(rows, (2, 9, 15), strict=True):
     row.plot(time_s, emulated[event, 0], "C1", lw=1.2, label="emulated")
     x, y, z = examples["coordinates_km"][event]
     row.set(title=f"source at x {x:.2f}, y {y:.2f}, z {z:.2f} km", ylabel="pressure (Pa)")
-rows[0].legend()
+rows[0].legend(loc="upper right")
 rows[-1].set_xlabel("time since the origin (s)")
 plt.show()
 

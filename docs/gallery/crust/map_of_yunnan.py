@@ -25,9 +25,9 @@ print(maps["points alone"].report())
 
 figure, panels = plt.subplots(2, 2, sharex=True, sharey=True, figsize=(8, 7.5), layout="constrained")
 for column, (title, crust) in enumerate(maps.items()):
-    place = crust.longitude_deg, crust.latitude_deg
-    thickness = panels[0, column].scatter(*place, c=crust.thickness_km, s=70, marker="s", vmin=25, vmax=65)
-    sd = panels[1, column].scatter(*place, c=crust.sd_km, s=70, marker="s", vmin=0, vmax=8, cmap="magma")
+    east, north, _ = crust.grid
+    thickness = panels[0, column].pcolormesh(east, north, crust.on_grid(crust.thickness_km), vmin=25, vmax=65)
+    sd = panels[1, column].pcolormesh(east, north, crust.on_grid(crust.sd_km), vmin=3, vmax=12, cmap="magma")
     panels[0, column].set_title(title)
     panels[1, column].set_xlabel("longitude (deg)")
 figure.colorbar(thickness, ax=panels[0], label="crustal thickness (km)")

@@ -17,7 +17,7 @@ import zoo
 here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
 curves = zoo.crust.read_map(here.parent / "data" / "china" / "curves.csv")
 found = zoo.crust.invert(curves)
-print(found.report())
+print("\n".join(found.report().splitlines()[:3]), "...", sep="\n")
 
 # %%
 # Thickness of all curves with its standard deviation, and shear velocity below three of them with the 68 % interval:

@@ -30,7 +30,7 @@ print(found.report())
 
 
 def ball(tensor_n_m, at, colour):
-    """Draw a tensor of xx, yy, zz, xy, xz, yz (x east, y north, z up); ObsPy wants rr, tt, pp, rt, rp, tp (up, south, east)."""
+    """Draw xx, yy, zz, xy, xz, yz (x east, y north, z up), which ObsPy wants as rr, tt, pp, rt, rp, tp."""
     xx, yy, zz, xy, xz, yz = tensor_n_m / np.abs(tensor_n_m).max()
     return beach([zz, yy, xx, -yz, xz, -xy], xy=at, width=0.85, facecolor=colour, linewidth=0.6)
 
