@@ -23,9 +23,9 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build", "gallery"]
 default_role = "literal"  # `name` in docstrings, as in the code
 highlight_language = "none"
+smartquotes = False  # two hyphens are those of an option
 myst_heading_anchors = 3
-# In pages that are also read elsewhere, blocks without a language are shell commands or tables of text.
-suppress_warnings = ["myst.header", "misc.highlighting_failure", "config.cache"]
+suppress_warnings = ["config.cache"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say shapes and units, which types do not

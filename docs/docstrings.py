@@ -7,7 +7,46 @@ import re
 
 def prepare(app, what, name, obj, options, lines: list[str]) -> None:
     """Change the lines of a docstring in place (event autodoc-process-docstring, before napoleon)."""
-    lines[:] = as_code(attributes(lines))
+    lines[:] = as_code(several(attributes([plain(line) for line in lines])))
+
+
+def plain(line: str) -> str:
+    """Return a line with what reStructuredText would take for markup, outside of doctests, marked as text.
+
+    >>> plain("build(**settings) makes `Window`s")
+    'build(\\\\*\\\\*settings) makes `Window`\\\\ s'
+    """
+    if line.lstrip().startswith((">>>", "...")):
+        return line
+    parts = line.split("`")  # every other one is code
+    parts[::2] = [part.replace("**", r"\*\*") for part in parts[::2]]
+    return re.sub(r"`([^`]+)`(?=\w)", r"`\1`\\ ", "`".join(parts))
+
+
+def several(lines: list[str]) -> list[str]:
+    """Return the lines with a section "Returns:" of several names as a list.
+
+    >>> several(["Returns:", "    a: (n,)", "    b: (n,), where", "        it is", "", "Raises:"])
+    ['Returns:', '    By name', '', '    - a: (n,)', '    - b: (n,), where', '      it is', '', 'Raises:']
+    """
+    changed, at = [], 0
+    while at < len(lines):
+        changed.append(lines[at])
+        at += 1
+        if changed[-1] not in ("Returns:", "Yields:"):
+            continue
+        body = []
+        while at < len(lines) and lines[at].startswith("    "):
+            body.append(lines[at][4:])
+            at += 1
+        entries = [line for line in body if re.match(r"\w[\w, ]*: ", line)]
+        tops = [line for line in body if not line.startswith(" ")]
+        if len(entries) < 2 or len(entries) < len(tops):
+            changed += ["    " + line for line in body]
+            continue
+        changed += ["    By name", ""]
+        changed += ["    - " + line if not line.startswith(" ") else "      " + line.strip() for line in body]
+    return changed
 
 
 def attributes(lines: list[str]) -> list[str]:

@@ -192,12 +192,15 @@ def api_pages() -> Iterator[tuple[str, str, dict[str, str]]]:
         text = f"# {face}\n\n```{{eval-rst}}\n.. automodule:: {face}\n"
         for name in names:
             found = getattr(module, name)
+            if face == "zoo" and name == "ZooError":
+                continue  # with the others, in zoo.errors
             if inspect.isclass(found):
                 kind = "autoexception" if issubclass(found, Exception) else "autoclass"
                 text += f"\n.. {kind}:: {face}.{name}\n   :members:\n"
-            else:
-                text += f"\n.. {'autofunction' if callable(found) else 'autodata'}:: {face}.{name}\n"
-                text += "" if callable(found) else "   :no-value:\n"
+            elif callable(found):
+                text += f"\n.. autofunction:: {face}.{name}\n"
+            else:  # the docstring of a value stands where it is defined
+                text += f"\n.. autodata:: {getattr(module, '_FACE', {}).get(name, face)}.{name}\n   :no-value:\n"
         yield f"api/{face}", text + "```\n", {}
 
 
