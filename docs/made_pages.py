@@ -137,11 +137,12 @@ def model_cards() -> Iterator[tuple[str, str, dict[str, str]]]:
             }
             text += table(("", "as its card says"), list(facts.items())) + "\n"
             rows = [
-                (where, score.get("examples", ""), metric, f"{value:.4g}", f"`{score['command']}`" if not n else "")
+                (where, score.get("examples", ""), metric, f"{value:.4g}")
                 for where, score in card["scores"].items()
-                for n, (metric, value) in enumerate(score["metrics"].items())
+                for metric, value in score["metrics"].items()
             ]
-            text += table(("scored on", "examples", "score", "value", "command"), rows) + "\n" if rows else ""
+            text += table(("scored on", "examples", "score", "value"), rows) + "\n" if rows else ""
+            text += "".join(f"- {where}: `{score['command']}`\n" for where, score in card["scores"].items()) + "\n"
             file = f"checkpoints/{name}/history.png"
             if (ROOT / file).is_file():
                 pictures[file] = f"pictures/{name}.png"

@@ -117,3 +117,30 @@ def test_samples_of_real_data_have_their_licence_beside_them():
     assert len(folders) >= 3
     for folder in folders:
         assert (folder / "LICENSE.txt").is_file() and f"`{folder.name}`" in about
+
+
+def _is_there(name: str) -> bool:
+    """Return whether a dotted name of the package is a module, or is defined in one (told from the files)."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        stem = ROOT.joinpath(*parts[:length])
+        file = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+        if file.is_file():
+            rest = parts[length : length + 1]
+            text = file.read_text(encoding="utf-8")
+            return (
+                not rest
+                or re.search(rf'^\s*(def |class |"|import |from \S+ import .*)?{rest[0]}\b', text, re.M) is not None
+            )
+    return False
+
+
+def test_names_of_the_package_on_pages_exist():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("zoo/*/README.md"), *ROOT.glob("datasets/*/README.md"), *DOCS.glob("*.md")]
+    pages += [ROOT / "recipes" / "README.md", ROOT / "checkpoints" / "README.md"]
+    named = {
+        (page, name) for page in pages for name in re.findall(r"`(zoo(?:\.\w+)+)", page.read_text(encoding="utf-8"))
+    }
+    named = {(page, name) for page, name in named if not name.endswith((".csv", ".json"))}
+    assert len(named) > 30
+    assert not [f"{page.relative_to(ROOT)}: {name}" for page, name in sorted(named) if not _is_there(name)]
