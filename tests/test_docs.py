@@ -39,6 +39,8 @@ def made(made_pages) -> dict[str, str]:
     """Page, without suffix and relative to docs/ -> text; those of cards, READMEs and recipes."""
     found = {}
     for source, target in made_pages.readmes().items():
+        if source == "README.md":
+            continue  # docs/index.md stands for it
         found[f"made/{target}"] = made_pages.moved((ROOT / source).read_text(encoding="utf-8"), source, target, {})
     for some in (made_pages.model_cards(), made_pages.dataset_pages(), made_pages.recipe_pages()):
         found.update({f"made/{name}": text for name, text, _ in some})

@@ -2,7 +2,8 @@
 Which models answer a question, and how well?
 =============================================
 
-Every checkpoint has a card that says what it answers, what made it and what it scores. No model is loaded here.
+Every checkpoint has a card that says what it answers, what made it and what it scores. No model is loaded
+here; the scores drawn are on **synthetic** events.
 """
 
 import matplotlib.pyplot as plt
