@@ -35,7 +35,7 @@ for column, (title, tensor) in enumerate(sources.items()):
     panels[0, column].axis("off")
     for receiver, trace in enumerate(traces):
         panels[1, column].plot(time_s, receiver + 0.4 * trace / np.abs(traces).max(), "k", lw=0.8)
-    panels[1, column].set(xlabel="time (s)", xlim=(0.4, 1.8))
+    panels[1, column].set(xlabel="time (s)", xlim=(0.4, 1.8), yticks=range(len(traces)))
 panels[1, 0].set_ylabel("receiver")
 plt.show()
 

@@ -26,14 +26,12 @@ sources = {
 # The earth below y = 0.5 km, with source and receivers, and pressure over time:
 
 figure, panels = plt.subplots(1, 3, figsize=(10, 4.2), layout="constrained")
-section = earth.vp_m_s[:, earth.shape[1] // 2, :].T
+section = earth.vp_m_s[:, earth.shape[1] // 2, ::-1].T  # from the top down
 width_km, _, height_km = earth.extent_km
-image = panels[0].imshow(
-    section, origin="lower", extent=(0, width_km, height_km, 0)[:2] + (0, height_km), aspect="auto"
-)
-panels[0].plot(place_km[0], place_km[2], "r*", ms=12)
-panels[0].plot(*np.array(receivers_km)[:, [0, 2]].T, "wv")
-panels[0].set(xlabel="x, east (km)", ylabel="height above the model's bottom (km)", title="Vp")
+image = panels[0].imshow(section, extent=(0, width_km, height_km, 0), aspect="auto")
+panels[0].plot(place_km[0], height_km - place_km[2], "r*", ms=12)
+panels[0].plot([x for x, _, _ in receivers_km], [height_km - z for _, _, z in receivers_km], "wv")
+panels[0].set(xlabel="x, east (km)", ylabel="depth (km)", title="Vp")
 figure.colorbar(image, ax=panels[0], label="m/s")
 for panel, (title, traces) in zip(panels[1:], sources.items(), strict=True):
     scale = 0.1 / np.abs(traces).max()
