@@ -12,13 +12,13 @@ import numpy as np
 from zoo.microseismic import marine_model, simulate
 from zoo.microseismic.physics.moment_tensor import double_couple
 
-earth = marine_model(spacing_m=(25, 25, 30))
-receivers_km = [[x, 0.5, 2.43] for x in np.arange(0.125, 0.9, 0.125)]
-place_km = [0.375, 0.5, 1.56]
+earth = marine_model(spacing_m=(50, 50, 30))
+receivers_km = [[x, 0.5, 2.43] for x in np.arange(0.1, 0.95, 0.1)]
+place_km = [0.35, 0.5, 1.56]
 sources = {
-    "an explosion of 1 m$^3$": simulate([place_km], earth, receivers_km, pulse_sigma_s=0.03),
+    "an explosion of 1 m$^3$": simulate([place_km], earth, receivers_km, pulse_sigma_s=0.05),
     "a double couple of 10$^{12}$ N m": simulate(
-        [place_km], earth, receivers_km, [1e12 * double_couple(30.0, 60.0, 40.0)], pulse_sigma_s=0.03
+        [place_km], earth, receivers_km, [1e12 * double_couple(30.0, 60.0, 40.0)], pulse_sigma_s=0.05
     ),
 }
 
@@ -34,7 +34,7 @@ panels[0].plot([x for x, _, _ in receivers_km], [height_km - z for _, _, z in re
 panels[0].set(xlabel="x, east (km)", ylabel="depth (km)", title="Vp")
 figure.colorbar(image, ax=panels[0], label="m/s")
 for panel, (title, traces) in zip(panels[1:], sources.items(), strict=True):
-    scale = 0.1 / np.abs(traces).max()
+    scale = 0.08 / np.abs(traces).max()
     time_s = np.arange(traces.shape[-1]) / 250
     for (x, _, _), trace in zip(receivers_km, traces[0], strict=True):
         panel.plot(x + scale * trace, time_s, "k", lw=0.8)
