@@ -34,5 +34,5 @@ for column, (name, back) in enumerate(zip(names, rebuilt, strict=True)):
 plt.show()
 
 # %%
-# Arrivals and envelopes come back; the coda's wiggles less so. How much does depends on the bottleneck and on the
-# number of feature maps.
+# Black is what went in. The small one keeps slow motion and loses most of what is fast; the large one gives nearly all
+# of it back. Features for a task need not be those that rebuild best.
