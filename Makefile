@@ -7,10 +7,17 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
+.PHONY: demo docs test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
+
+# docs/_build/html: pages, cards, API, the gallery with its figures; a warning, a broken link or a script that fails is an error
+# (make docs GALLERY=crust/ runs those scripts alone)
+GALLERY ?= [.]py
+docs: $(VENV)/docs
+	MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees \
+		-D "sphinx_gallery_conf.filename_pattern=$(GALLERY)" docs docs/_build/html
 
 # Two processes; the tests of one file stay together, since they share what they have prepared.
 test: $(VENV)/installed
@@ -24,11 +31,12 @@ faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
 # what continuous integration runs after the tests: models under JAX, every kill, some hundred mutated files a reader,
-# two processes that train one model
+# two processes that train one model, the pages with half of the scripts
 lanes: jax
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py
+	$(MAKE) docs GALLERY="(crust|fwi|seismicity)/"
 
 # how many small changes of the modules that handle faults no test notices; hours for all
 mutants: $(VENV)/installed
@@ -70,9 +78,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[eikonal]" || echo "scikit-fmm could not be built (is there a C++ compiler?): location by arrival times is left out."
 	touch $@
 
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 clean-kernels:
 	find zoo -name "*.nb[ci]" -delete
 	rm -rf "$${ZOO_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/seismic-zoo}/kernels"
 
 clean: clean-kernels
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo docs/_build docs/made

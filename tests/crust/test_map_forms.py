@@ -200,3 +200,12 @@ def test_the_real_cases(real_cases):
     for name in ("vs_model_depths.txt", "transposed_period_lon_lat.nc"):
         with pytest.raises(ZooError):
             read_map(cases / name)
+
+
+def test_a_curve_keeps_its_number_in_rows_with_an_empty_field(tmp_path):
+    rows = ["curve,period_s,phase_velocity_km_s,group_velocity_km_s"]
+    rows += ["7,10,3.1,2.9", "7,20,3.4,", "8,10,3.0,2.8", "8,20,,2.9"]
+    (tmp_path / "curves.csv").write_text("\r\n".join(rows) + "\r\n")
+    found = read_map(tmp_path / "curves.csv")
+    np.testing.assert_array_equal(found.phase_velocity_km_s, [[3.1, 3.4], [3.0, np.nan]])
+    np.testing.assert_array_equal(found.others["rayleigh_group"][0], [[2.9, np.nan], [2.8, 2.9]])

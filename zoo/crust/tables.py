@@ -241,7 +241,9 @@ class Table:
             except ValueError:
                 pass
             for column, field in enumerate(fields):
-                value = np.nan if names and words[column] else _number(field)
+                value = _number(field)
+                if value is None and names and words[column]:
+                    value = np.nan
                 if value is None:
                     raise ZooError(f"{path}, line {number}, column {column + 1}: {field!r} is not a number.")
                 values[row, column] = value
