@@ -38,7 +38,7 @@ def test_help_list_and_info_import_nothing_heavy():
 
 def test_every_command_has_examples_that_parse():
     """Each is parsed as it is typed; a comment is one for the shell, too."""
-    commands = cli._parser()._subparsers._group_actions[0].choices
+    commands = cli.command_parser()._subparsers._group_actions[0].choices
     assert len(commands) > 15
     for name, command in commands.items():
         head, _, lines = (command.epilog or "").partition("examples:\n")
@@ -46,7 +46,7 @@ def test_every_command_has_examples_that_parse():
         for line in lines.splitlines():
             words = shlex.split(line, comments=True)
             assert words[:2] == ["zoo", name]
-            assert cli._parser().parse_args(words[1:]).command == name
+            assert cli.command_parser().parse_args(words[1:]).command == name
         assert max(map(len, lines.splitlines())) <= 110
 
 

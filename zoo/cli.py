@@ -36,7 +36,7 @@ from zoo.terminal import (
     width,
 )
 
-_SYSTEMS = (microseismic, crust, fwi, seismograms, seismicity)
+SYSTEM_COMMANDS = (microseismic, crust, fwi, seismograms, seismicity)
 
 _EXAMPLES = (
     """\
@@ -54,7 +54,7 @@ examples:
   zoo new recipe my_recipe                   write one of your own to start from, with its data and its test
   zoo check .                                hold your own recipes, datasets and models to what is asked of them
 """
-    + "".join(system.EXAMPLES for system in _SYSTEMS)
+    + "".join(system.EXAMPLES for system in SYSTEM_COMMANDS)
     + """\
   zoo reproduce                              which experiments of the papers can be repeated
 """
@@ -191,7 +191,7 @@ def _own_settings(name: str) -> dict[str, Any]:
     """Return what a command or an experiment says of itself and its settings; nothing for other names."""
     from zoo import reproduce
 
-    for system in _SYSTEMS:
+    for system in SYSTEM_COMMANDS:
         if name in getattr(system, "SETTINGS", {}):
             return {"kind": "command", "name": f"zoo {name} --set", "settings": system.SETTINGS[name]}
     if made := reproduce.experiments().get(name):
@@ -367,7 +367,7 @@ def _completion(args: argparse.Namespace) -> None:
         import shtab
     except ImportError:
         raise ZooError('Completion needs shtab: pip install "seismic-zoo[completion]"') from None
-    print(shtab.complete(_parser(), args.shell))
+    print(shtab.complete(command_parser(), args.shell))
 
 
 def _where(args: argparse.Namespace) -> None:
@@ -396,17 +396,24 @@ def _demo(args: argparse.Namespace) -> None:
     demo.run(args.out)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _serve(args: argparse.Namespace) -> None:
+    from zoo.serve import Limits, serve
+
+    serve(args.host, args.port, Limits(upload_bytes=args.megabytes * 10**6, run_s=60.0 * args.minutes))
+
+
+def command_parser(kind: type[Parser] = Parser) -> Parser:
+    """Return the parser of every command, of a class that says what an error does."""
     from zoo import __version__
 
-    parser = Parser(
+    parser = kind(
         prog="zoo",
         description="A model zoo for seismology and exploration geophysics.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"seismic-zoo {__version__}")
-    commands = Commands(parser)
+    commands = Commands(parser, kind)
 
     listing = commands.add(
         "list", _list, "list pretrained models", examples=("zoo list --for crust", "zoo list '*emulator*' --json")
@@ -514,7 +521,7 @@ def _parser() -> argparse.ArgumentParser:
         examples=("zoo check mine",),
     )
     check.add_argument("folder", metavar="FOLDER", help="with recipes, datasets, checkpoints; or one of them")
-    for system in _SYSTEMS:
+    for system in SYSTEM_COMMANDS:
         system.add(commands)
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
     reproduce = commands.add(
@@ -542,13 +549,27 @@ def _parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     demo = commands.add("demo", _demo, "show in minutes what the zoo does", examples=("zoo demo --out demo",))
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
+    serve = commands.add(
+        "serve",
+        _serve,
+        "the commands as a page in the browser, on this machine",
+        examples=("zoo serve", "zoo serve --port 8123 --minutes 20 --megabytes 500"),
+    )
+    serve.add_argument("--host", default="127.0.0.1", metavar="NAME", help="default 127.0.0.1: this machine alone")
+    serve.add_argument("--port", type=positive, default=8750, metavar="N", help="default %(default)s")
+    serve.add_argument(
+        "--megabytes", type=positive, default=200, metavar="N", help="the largest upload (default %(default)s)"
+    )
+    serve.add_argument(
+        "--minutes", type=positive, default=10, metavar="N", help="the longest run of a command (default %(default)s)"
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads double the CPU time of a busy machine
-    parser = _parser()
+    parser = command_parser()
     args = parser.parse_args(argv)
     if not args.command:
         parser.print_help()

@@ -46,10 +46,11 @@ class Commands:
 
     Args:
         parser: that they become commands of.
+        kind: class of their own parsers.
     """
 
-    def __init__(self, parser: Parser):
-        self._commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    def __init__(self, parser: Parser, kind: type[Parser] = Parser):
+        self._commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=kind)
 
     def add(
         self,
