@@ -268,3 +268,20 @@ def test_a_form_for_the_api_is_checked_too():
     with pytest.raises(ZooError, match="wait already"):
         jobs.submit(TABS["crust"], {"map": [("m", io.BytesIO(b"1"))]}, {})
     jobs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TABS)
+def test_every_example_gives_an_answer_with_pictures(name):
+    app = App(jobs=Jobs(Limits()))
+    client = Client(app)
+    try:
+        answer = send(client, app, name, {}, how="/example")
+        job = app.jobs.get(answer.headers["Location"].split("/")[-1])
+        while not job.is_over:
+            time.sleep(0.5)
+        assert job.state == "done", job.progress()
+        text = client.get(answer.headers["Location"]).get_data(as_text=True)
+        assert text.count("<img") > 0 and str(app.jobs.root) not in text
+    finally:
+        app.jobs.close()

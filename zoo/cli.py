@@ -555,7 +555,9 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
         "the commands as a page in the browser, on this machine",
         examples=("zoo serve", "zoo serve --port 8123 --minutes 20 --megabytes 500"),
     )
-    serve.add_argument("--host", default="127.0.0.1", metavar="NAME", help="default 127.0.0.1: this machine alone")
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="NAME", help="that browsers ask; default 127.0.0.1, this machine alone"
+    )
     serve.add_argument("--port", type=positive, default=8750, metavar="N", help="default %(default)s")
     serve.add_argument(
         "--megabytes", type=positive, default=200, metavar="N", help="the largest upload (default %(default)s)"

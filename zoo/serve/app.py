@@ -32,6 +32,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _SHOWN = {".png": "image/png", ".gif": "image/gif"}
+_ANY = "", "0.0.0.0", "::", "[::]"
 _ROOM_BYTES = 1_000_000  # of a form beside its files
 _NEEDS = "zoo serve needs Werkzeug and waitress: pip install 'seismic-zoo[serve]'"
 
@@ -68,6 +69,8 @@ class App:
             response = self._refusal(400, str(error))
         except ZooError as error:
             response = self._refusal(503, str(error))
+        finally:
+            request.close()  # temporary files of what was sent
         for name, value in _HEADERS.items():
             response.headers[name] = value
         return response(environ, start_response)
@@ -220,13 +223,18 @@ def serve(host: str = "127.0.0.1", port: int = 8750, limits: Limits | None = Non
     """Serve the page until it is interrupted; all temporary files are removed then.
 
     Args:
-        host: name or address to listen at; 127.0.0.1 is this machine alone.
+        host: name or address that browsers ask; 127.0.0.1 is this machine alone.
         port: to listen at.
         limits: what it takes.
 
     Raises:
+        UsageError: if the host is none that a browser can ask.
         ZooError: if the extra `serve` is not installed, or the port is taken.
     """
+    if host in _ANY:
+        raise UsageError(
+            f"--host takes the name or address that browsers ask, such as that of this machine, not {host}."
+        )
     try:
         import waitress
         import werkzeug  # noqa: F401
