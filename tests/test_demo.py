@@ -62,3 +62,22 @@ def test_the_samples_of_real_data_say_whose_they_are():
         text = (folder / "README.md").read_text()
         assert "real" in text and ("MIT licence" in text or "CC BY 4.0" in text)
         assert "CC BY" in text or (folder / "LICENSE.txt").is_file()
+
+
+def quick(folder):
+    """A chapter of no time: what `run` hands to its processes."""
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"\x89PNG")
+    return made(folder / "a.png", answer=f"in {folder.name}")
+
+
+def test_chapters_run_in_processes_and_the_page_has_all_in_their_order(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(demo, "CHAPTERS", {"Second thing": f"{__name__}:quick", "A first": f"{__name__}:quick"})
+    monkeypatch.setattr(demo, "_chapter", _chapter_here)
+    page = demo.run(tmp_path / "out").read_text()
+    assert page.index("in 1-second-thing") < page.index("in 2-a-first") and page.count("<article") == 2
+    assert "2. A first" in capsys.readouterr().out
+
+
+def _chapter_here(number: int, folder):
+    return quick(folder / f"{number}-{['second-thing', 'a-first'][number - 1]}")

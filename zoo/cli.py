@@ -27,7 +27,6 @@ from zoo.terminal import (
     Commands,
     Parser,
     positive,
-    print_columns,
     print_entry,
     print_json,
     print_paragraph,
@@ -88,7 +87,7 @@ def _list(args: argparse.Namespace) -> None:
         _check_strict(args, lost)
         return
     if width():
-        _print_models(rows)
+        listing.print_models(rows)
         for name, says in untrained:
             print_paragraph(f"{name}: a recipe without a model yet (zoo train {name}). {says}")
     else:
@@ -97,26 +96,6 @@ def _list(args: argparse.Namespace) -> None:
         table += [[name, "recipe", *[""] * 5, f"{says} (no model yet: zoo train {name})"] for name, says in untrained]
         print_table(keys, table)
     _check_strict(args, lost)
-
-
-def _print_models(rows: Sequence[Mapping[str, str]]) -> None:
-    """Print models by the question that they answer, within the terminal."""
-    from zoo import listing
-
-    print_paragraph(
-        "* default; score and what it was measured on; size; kind of data it learned from. zoo info NAME says more."
-    )
-    names, sizes = (max(len(row[key]) for row in rows) for key in ("name", "size"))
-    made = len("synthetic")
-    columns = [names + 2, max(width() - names - sizes - made - 10, 12), sizes, made]
-    for question in dict.fromkeys(row["answers"] for row in rows):
-        asks = listing.OPENS_WITH.get(question, "")
-        print(f"\n{question or 'no question of the zoo'}{f'  ({asks})' if asks else ''}")
-        those = [row for row in rows if row["answers"] == question]
-        for row in sorted(those, key=lambda row: not row["default"]):
-            score = f"{row['score']}, {row['scored_on']}" if row["score"] else "no score"
-            mark = " *" if row["default"] else ""
-            print_columns([(row["name"] + mark, score, row["size"].rjust(sizes), row["learned_from"])], columns, "  ")
 
 
 def _untrained(pattern: str, known: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -216,35 +195,11 @@ def _datasets(args: argparse.Namespace) -> None:
         print_json([*by_name.values()])
         return
     keys = ("name", "kind", "size", "source", "licence")
-    if not width():
-        print_table(
-            (*keys, "where"), [[*(row[key] for key in keys), row["prepared"] or "not prepared"] for row in rows]
-        )
+    if width():
+        listing.print_datasets(rows, str(data_folder(args.data_dir)))
         return
-    print_paragraph(
-        f"Prepared ones lie in {listing.saved_in(str(data_folder(args.data_dir)))}; zoo info NAME: all of one."
-    )
-    print()
-    datasets: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        datasets.setdefault(row["name"].split("/")[0], []).append(row)
-    for name, configs in datasets.items():
-        said = {(row["kind"], row["source"], row["licence"]) for row in configs}
-        about = listing.dataset_listing(name)
-        print_paragraph(f"{name}: {'; '.join(part for part in _about(about) if part)}".rstrip(": "))
-        for row in configs:
-            own = [part for part in _about(row) if part not in _about(about)] if len(said) > 1 else []
-            here = "prepared" if row["prepared"] else "not prepared"
-            text = "; ".join(part for part in (row["size"], *own, here) if part)
-            label = row["name"].partition("/")[2] or row["name"]
-            print_columns([(label, text)], [max(26, len(label)), max(width() - max(26, len(label)) - 5, 20)], "  ")
-        print()
-
-
-def _about(row: Mapping[str, str]) -> list[str]:
-    """Return kind, source and licence of a dataset, in words."""
-    licence = row["licence"]
-    return [row["kind"], row["source"], f"licence: {licence}" if licence else ""]
+    table = [[*(row[key] for key in keys), row["prepared"] or "not prepared"] for row in rows]
+    print_table((*keys, "where"), table)
 
 
 def _prepare(args: argparse.Namespace) -> None:

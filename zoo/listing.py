@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.own import note
+from zoo.terminal import print_columns, print_paragraph, width
 
 HEADLINE = {
     "microseismic.traces": ("r2d",),
@@ -146,7 +147,54 @@ def _learned_from(card: Mapping[str, Any]) -> str:
     return "both" if len(kinds) > 1 else "".join(kinds)
 
 
-def saved_in(folder: str) -> str:
+def print_models(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print the rows of `models` by the question that they answer, within the terminal."""
+    print_paragraph(
+        "* what the name without tag means; score and what it was measured on; size; kind of data it learned from. zoo info NAME says more."
+    )
+    names, sizes = (max(len(row[key]) for row in rows) for key in ("name", "size"))
+    made = len("synthetic")
+    columns = [names + 2, max(width() - names - sizes - made - 10, 12), sizes, made]
+    for question in dict.fromkeys(row["answers"] for row in rows):
+        asks = OPENS_WITH.get(question, "")
+        print(f"\n{question or 'no question of the zoo'}{f'  ({asks})' if asks else ''}")
+        those = [row for row in rows if row["answers"] == question]
+        for row in sorted(those, key=lambda row: not row["default"]):
+            score = f"{row['score']}, {row['scored_on']}" if row["score"] else "no score"
+            mark = " *" if row["default"] else ""
+            print_columns([(row["name"] + mark, score, row["size"].rjust(sizes), row["learned_from"])], columns, "  ")
+
+
+def print_datasets(rows: Sequence[Mapping[str, str]], where: str) -> None:
+    """Print the rows of `datasets`, configs below their dataset, within the terminal.
+
+    Args:
+        rows: those of `datasets`.
+        where: folder of prepared datasets.
+    """
+    print_paragraph(f"Prepared ones lie in {_with_tilde(where)}; zoo info NAME says more.")
+    by_dataset: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        by_dataset.setdefault(row["name"].split("/")[0], []).append(row)
+    for name, configs in by_dataset.items():
+        shared = _words(dataset_listing(name))
+        print()
+        print_paragraph(f"{name}: {'; '.join(part for part in shared if part)}".rstrip(": "))
+        for row in configs:
+            own = [part for part in _words(row) if part not in shared]
+            here = "prepared" if row["prepared"] else "not prepared"
+            label = row["name"].partition("/")[2] or name
+            first = max(26, len(label))
+            text = "; ".join(part for part in (row["size"], *own, here) if part)
+            print_columns([(label, text)], [first, max(width() - first - 5, 20)], "  ")
+
+
+def _words(row: Mapping[str, str]) -> list[str]:
+    """Return kind, source and licence of a dataset, in words."""
+    return [row["kind"], row["source"], f"licence: {row['licence']}" if row["licence"] else ""]
+
+
+def _with_tilde(folder: str) -> str:
     """Return a folder as a person writes it, with `~` for the home."""
     home = str(Path.home())
     return f"~{folder[len(home) :]}" if folder.startswith(home + "/") else folder
