@@ -150,7 +150,8 @@ def _learned_from(card: Mapping[str, Any]) -> str:
 def print_models(rows: Sequence[Mapping[str, str]]) -> None:
     """Print the rows of `models` by the question that they answer, within the terminal."""
     print_paragraph(
-        "* what the name without tag means; score and what it was measured on; size; kind of data it learned from. zoo info NAME says more."
+        "* what the name without its tag means; score, and what it was measured on; size; data it learned from. "
+        "zoo info NAME says more."
     )
     names, sizes = (max(len(row[key]) for row in rows) for key in ("name", "size"))
     made = len("synthetic")
