@@ -238,6 +238,17 @@ def test_a_job_that_takes_too_long_is_ended_with_all_that_it_started(site, tmp_p
     assert not child.exists()
 
 
+def test_a_command_that_cannot_start_ends_its_job_and_not_the_server(site):
+    app, client = site()
+    app.jobs._command = ["/no/such/program"]
+    text = client.get(wait(app, send(client, app, "crust", {"map": [("m.csv", b"1")]}))).get_data(as_text=True)
+    assert "No such file" in text and 'role="alert"' in text
+    app.jobs._command = list(worker(ECHO))
+    assert "done" in client.get(wait(app, send(client, app, "crust", {"map": [("m.csv", b"1\n")]}))).get_data(
+        as_text=True
+    )
+
+
 def test_old_answers_are_removed(site):
     app, client = site(kept=2)
     addresses = [wait(app, send(client, app, "crust", {"map": [("m.csv", b"1\n")]})) for _ in range(3)]

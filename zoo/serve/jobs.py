@@ -8,6 +8,7 @@ server ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -244,8 +245,9 @@ class Jobs:
             try:
                 job.code = self._run(job)
                 state = "done" if job.code == 0 else "stopped" if job.code is None else "failed"
-            except OSError as error:
-                _append(job.folder / "progress.txt", f"zoo: {error}")
+            except OSError as error:  # no process or no disk; or the job was removed while it began
+                with contextlib.suppress(OSError):
+                    _append(job.folder / "progress.txt", f"zoo: {error.strerror or error}")
             finally:
                 shutil.rmtree(job.folder / "in", ignore_errors=True)
                 with self._lock:

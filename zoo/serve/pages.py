@@ -86,7 +86,7 @@ def form(tab: Tab, token: str, error: str = "", given: Mapping[str, str] | None 
         '<input type="hidden" name="token" value="{}"><h2>Example</h2><p>Shipped: {}{}.</p>'
         '<button id="example">Run the example</button></form></section>'
         '<section><form method="post" action="/tab/{}" enctype="multipart/form-data">'
-        '<input type="hidden" name="token" value="{}"><h2>Your files</h2>{}'
+        '<input type="hidden" name="token" value="{}"><h2>Your files: drop each on its field</h2>{}'
         '<details{}><summary>{} options</summary>{}</details>{}<button id="run">Run</button></form></section>'
     ).format(
         tab.title, tab.question, wrong, tab.name, token, tab.example, with_, tab.name, token, files,
@@ -271,7 +271,7 @@ def listing(what: str) -> Markup:
 
     if what == "models":
         rows = listing.models(registry.cards())
-        keys = ("name", "answers", "score", "scored_on", "size", "learned_from", "summary")
+        keys = ("name", "answers", "score", "scored_on", "size", "learned_from")
     else:
         rows = [{**row, "prepared": "prepared" if row["prepared"] else ""} for row in listing.datasets()]
         keys = ("name", "kind", "size", "source", "licence", "prepared")
@@ -292,14 +292,14 @@ def card(name: str, about: Mapping[str, Any]) -> Markup:
         Markup("<h2>{}</h2><pre>{}</pre>").format(key, about[key]) for key in ("about", "citation") if about.get(key)
     )
     rows = [
-        (key, value if isinstance(value, str | int | float) else json.dumps(value, indent=1))
+        (key, value if isinstance(value, str | int | float) else json.dumps(value))
         for key, value in about.items()
         if key not in ("about", "citation", "settings_table", "files", "prepared") and value not in (None, "", {}, [])
     ]
-    table = Markup("").join(Markup("<tr><th>{}</th><td><pre>{}</pre></td></tr>").format(*row) for row in rows)
+    entries = Markup("").join(
+        Markup("<dt>{}</dt><dd>{}</dd>").format(key.replace("_", " "), text) for key, text in rows
+    )
     stated = about.get("settings_table") or []
     keys = ("setting", "default", "unit", "takes", "meaning", "source")
     settings_ = _html_table(keys, [[row[key] for key in keys] for row in stated]) if stated else ""
-    return Markup('<h1>{}</h1><section><div class="table"><table>{}</table></div>{}{}</section>').format(
-        name, table, texts, settings_
-    )
+    return Markup("<h1>{}</h1><section><dl>{}</dl>{}{}</section>").format(name, entries, texts, settings_)
