@@ -198,8 +198,8 @@ def _datasets(args: argparse.Namespace) -> None:
     if width():
         listing.print_datasets(rows, str(data_folder(args.data_dir)))
         return
-    table = [[*(row[key] for key in keys), row["prepared"] or "not prepared"] for row in rows]
-    print_table((*keys, "where"), table)
+    table = [[row["name"], row["prepared"] or "not prepared", *(row[key] for key in keys[1:])] for row in rows]
+    print_table(("name", "where", *keys[1:]), table)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -521,6 +521,10 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
         "--minutes", type=positive, default=10, metavar="N", help="the longest run of a command (default %(default)s)"
     )
     return parser
+
+
+_parser = command_parser
+"""The name by which docs/ builds the page of commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
