@@ -13,7 +13,7 @@ from zoo.progress import say
 
 ROWS, COLUMNS, SPACING_M = 40, 100, 20.0
 SHOTS, SAMPLES, TIME_STEP_S = 6, 560, 0.0025
-PEAK_HZ, ITERATIONS = 6.0, 25
+PEAK_HZ, ITERATIONS = 6.0, 20
 
 
 def example(folder: Path) -> dict[str, Path]:
