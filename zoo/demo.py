@@ -42,7 +42,9 @@ nav a { display: inline-block; margin: 0 .9rem .3rem 0; color: #0b5a8a; }
 article { background: #fff; border: 1px solid #d5dae0; border-radius: .6rem; padding: 1rem; margin: 1rem 0; }
 .kind { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; font-size: .85rem; color: #fff; }
 .real { background: #00704a; } .synthetic { background: #9a4500; }
-figure { margin: 1rem 0; } .picture { overflow-x: auto; } img { width: 100%; height: auto; border: 1px solid #e5e8ec; background: #fff; }
+figure { margin: 1rem 0; }
+.picture { overflow-x: auto; }
+img { width: 100%; height: auto; border: 1px solid #e5e8ec; background: #fff; }
 figcaption { font-size: .9rem; color: #44505c; }
 pre { overflow-x: auto; background: #f6f8fa; border-radius: .4rem; padding: .6rem .8rem; font-size: .85rem;
   line-height: 1.4; white-space: pre-wrap; }
