@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,10 @@ class Job:
     def seconds(self) -> float:
         """For how long it has run."""
         return (self.ended or time.monotonic()) - self.started if self.started else 0.0
+
+    def as_typed(self) -> str:
+        """Return the command; that of an example is known when its files are made."""
+        return _text(self.folder / "command.txt") or self.command
 
     def said(self) -> str:
         """Return what the command printed."""
@@ -161,7 +166,7 @@ class Jobs:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        job = Job(secrets.token_urlsafe(18), tab, folder, " ".join(["zoo", *words]))
+        job = Job(secrets.token_urlsafe(18), tab, folder, shlex.join(["zoo", *words]))
         with self._lock:
             self._jobs[job.identity] = job
         self._turn.put(job)

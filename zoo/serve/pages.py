@@ -180,7 +180,7 @@ def job(job: Job, ahead: int, token: str) -> Markup:
         token: that the server knows its own forms by.
     """
     lines = [line for line in job.progress() if line.strip()]
-    head = Markup('<h1>{}</h1><pre class="command">{}</pre>').format(job.tab.title, job.command)
+    head = Markup('<h1>{}</h1><pre class="command">{}</pre>').format(job.tab.title, job.as_typed())
     remove = Markup(
         '<form method="post" action="/job/{}/remove" enctype="multipart/form-data">'
         '<input type="hidden" name="token" value="{}"><button class="plain">{}</button></form>'

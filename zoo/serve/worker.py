@@ -7,6 +7,7 @@ terminal would. The process ends with the command's exit code; what it prints go
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main(folder: Path) -> int:
             module, _, function = tab.makes.partition(":")
             files |= getattr(importlib.import_module(module), function)(Path("in"))
         words = arguments(tab, files, request["form"], Path("out"))
+        (folder / "command.txt").write_text(shlex.join(["zoo", *words]), encoding="utf-8")
     except ZooError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
