@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from zoo import cli
+from zoo import cli, files
 from zoo.errors import PartError, PassedOver
 from zoo.terminal import check_passed_over
 
@@ -32,6 +34,79 @@ def test_help_list_and_info_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_examples_that_parse():
+    """Each is parsed as it is typed; a comment is one for the shell, too."""
+    commands = cli.command_parser()._subparsers._group_actions[0].choices
+    assert len(commands) > 15
+    for name, command in commands.items():
+        head, _, lines = (command.epilog or "").partition("examples:\n")
+        assert not head and lines.strip(), f"zoo {name} --help has no example"
+        for line in lines.splitlines():
+            words = shlex.split(line, comments=True)
+            assert words[:2] == ["zoo", name]
+            assert cli.command_parser().parse_args(words[1:]).command == name
+        assert max(map(len, lines.splitlines())) <= 110
+
+
+def on_a_terminal(monkeypatch, columns: int = 80) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["datasets"], ["info", "phase_picker"], ["info", "prem_dispersion"], ["reproduce"]]
+)
+def test_what_a_terminal_shows_fits_it_and_breaks_no_word(capsys, monkeypatch, tmp_path, arguments):
+    monkeypatch.setenv("ZOO_DATA_DIR", str(tmp_path))
+    assert cli.main(arguments) == 0
+    piped = set(capsys.readouterr().out.replace("\t", " ").split())
+    on_a_terminal(monkeypatch)
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if len(line) > 80 and max(map(len, line.split())) < 50] == []
+    names = re.findall(r"(?<![\w./-])[a-z0-9]+[_-][a-z0-9_-]+", shown)
+    assert len(names) > 3 and [name for name in names if not any(name in word for word in piped)] == []
+
+
+def test_the_list_says_score_what_it_was_measured_on_size_and_data():
+    listed = {model["name"]: model for model in json.loads(run("list", "--json").stdout) if model["kind"] == "model"}
+    picker = listed["phase_picker.local"]
+    assert picker["score"].startswith("p_within_0.5_s") and picker["scored_on"] == "stead/sample (real)"
+    assert picker["learned_from"] == "both" and listed["explosion_earthquake.pnw"]["learned_from"] == "real"
+    assert listed["pca_gp_emulator.marine"]["scored_on"] == "own test"
+    assert all(model["score"] and model["size"].endswith(" MB") and model["learned_from"] for model in listed.values())
+
+
+def test_every_shipped_dataset_says_size_source_and_licence(monkeypatch, tmp_path):
+    from zoo import listing
+
+    rows = listing.datasets(str(tmp_path))
+    assert len(rows) > 50
+    lacking = [row["name"] for row in rows if not all(row[key] for key in ("kind", "source", "licence"))]
+    assert not lacking
+    assert [row["name"] for row in rows if not row["size"]] == ["seisbench_format"]
+    unknown = [
+        f"{name}/{config}"
+        for name in {row["name"].split("/")[0] for row in rows}
+        for config in json.loads((files.room("datasets") / name / "listing.json").read_text())["configs"]
+        if f"{name}/{config}" not in {row["name"] for row in rows}
+    ]
+    assert not unknown
+
+
+def test_tensorflow_is_quiet_and_its_errors_are_not():
+    code = (
+        "from zoo.quiet import quiet; quiet()\n"
+        "import tensorflow as tf\n"
+        "tf.config.list_physical_devices('GPU')\n"
+        "f = tf.function(lambda x: x + 1, jit_compile=True); f(tf.ones(3))\n"
+        "tf.zeros(3) + tf.zeros(4)\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stderr.startswith("Traceback") and "Incompatible shapes" in done.stderr
 
 
 def test_import_zoo_imports_no_framework():

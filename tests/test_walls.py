@@ -13,14 +13,14 @@ from zoo.data.code import foundations, imported
 ROOT = Path(zoo.__file__).parent
 # From the top to the bottom: a module imports its own floor and those below.
 FLOORS = (
-    {"cli", "demo", "reproduce", "contracts", "new"},
+    {"cli", "demo", "reproduce", "contracts", "new", "listing", "serve"},
     set(zoo.SYSTEMS),
     {"training"},
     {"registry"},
     {"checkpoint", "recipe_files"},
     {"data"},
     {"sampling", "field", "terminal", "metrics", "figures", "serving", "settings", "gate", "compiled", "files"}
-    | {"foreign", "store", "progress", "errors", "own"},
+    | {"foreign", "store", "progress", "errors", "own", "quiet", "chapters"},
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

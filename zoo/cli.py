@@ -19,12 +19,23 @@ from zoo.crust import commands as crust
 from zoo.errors import PartError, UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
 from zoo.microseismic import commands as microseismic
-from zoo.own import note, own_folders
+from zoo.own import own_folders
+from zoo.quiet import quiet
 from zoo.seismicity import commands as seismicity
 from zoo.seismograms import commands as seismograms
-from zoo.terminal import Commands, Parser, positive, print_entry, print_json, print_table, settings_of
+from zoo.terminal import (
+    Commands,
+    Parser,
+    positive,
+    print_entry,
+    print_json,
+    print_paragraph,
+    print_table,
+    settings_of,
+    width,
+)
 
-_SYSTEMS = (microseismic, crust, fwi, seismograms, seismicity)
+SYSTEM_COMMANDS = (microseismic, crust, fwi, seismograms, seismicity)
 
 _EXAMPLES = (
     """\
@@ -42,7 +53,7 @@ examples:
   zoo new recipe my_recipe                   write one of your own to start from, with its data and its test
   zoo check .                                hold your own recipes, datasets and models to what is asked of them
 """
-    + "".join(system.EXAMPLES for system in _SYSTEMS)
+    + "".join(system.EXAMPLES for system in SYSTEM_COMMANDS)
     + """\
   zoo reproduce                              which experiments of the papers can be repeated
   zoo reproduce all --only-report            how the results so far answer the papers: docs/reproduction/index.html
@@ -51,7 +62,7 @@ examples:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from zoo import registry
+    from zoo import listing, registry
 
     names = registry.list_models(args.pattern, getattr(args, "for"))
     known = registry.cards()
@@ -65,18 +76,26 @@ def _list(args: argparse.Namespace) -> None:
         raise ZooError(f"No model matches {args.pattern!r}.{did_you_mean(args.pattern.strip('*'), everything)}")
     cards = [known[name] for name in names]
     lost = len(registry.folders()) - len(known)
+    rows = listing.models(dict(zip(names, cards, strict=True)))
     if args.json:
         keys = ("name", "summary", "answers", "dataset", "default")
-        models = [{"kind": "model", **{key: card.get(key) for key in keys}} for card in cards]
+        more = ("score", "scored_on", "size", "learned_from")
+        models = [
+            {"kind": "model", **{key: card.get(key) for key in keys}, **{key: row[key] for key in more}}
+            for card, row in zip(cards, rows, strict=True)
+        ]
         print_json([*models, *({"kind": "recipe", "name": name, "summary": says} for name, says in untrained)])
         _check_strict(args, lost)
         return
-    rows = [
-        (c["name"], "default" if c.get("default") else "", c.get("answers") or "", c.get("summary") or "")
-        for c in cards
-    ]
-    rows += [(name, "recipe", "", f"{says} (no model yet: zoo train {name})") for name, says in untrained]
-    print_table(("model", "", "answers", "what it does"), rows)
+    if width():
+        listing.print_models(rows)
+        for name, says in untrained:
+            print_paragraph(f"{name}: a recipe without a model yet (zoo train {name}). {says}")
+    else:
+        keys = ("name", "default", "answers", "score", "scored_on", "size", "learned_from", "summary")
+        table = [[row[key] for key in keys] for row in rows]
+        table += [[name, "recipe", *[""] * 5, f"{says} (no model yet: zoo train {name})"] for name, says in untrained]
+        print_table(keys, table)
     _check_strict(args, lost)
 
 
@@ -126,6 +145,10 @@ def _info(args: argparse.Namespace) -> None:
         if info.get(key):
             print_entry(key, info[key])
     for split, score in (info.get("scores") or {}).items():
+        if width():
+            print_entry(split, ", ".join(f"{metric} {value:.4g}" for metric, value in score["metrics"].items()))
+            print_entry("", f"by {score.get('command', '')}")
+            continue
         for metric, value in score["metrics"].items():
             print_entry(f"{split} {metric}", value)
         print_entry(f"{split} by", score.get("command", ""))
@@ -135,14 +158,20 @@ def _info(args: argparse.Namespace) -> None:
     if info.get("settings_table"):
         print()
         header = ("setting", "default", "unit", "takes", "meaning", "source")
-        print_table(header, [[row[key] for key in header] for row in info["settings_table"]])
+        if not width():
+            print_table(header, [[row[key] for key in header] for row in info["settings_table"]])
+            return
+        print("what can be set, by --set KEY=VALUE:")
+        for row in info["settings_table"]:
+            print_paragraph(f"{row['setting']}={row['default']}", "  ")
+            print_paragraph(f"{row['meaning']}. Takes {row['takes']}. Source: {row['source']}", "      ")
 
 
 def _own_settings(name: str) -> dict[str, Any]:
     """Return what a command or an experiment says of itself and its settings; nothing for other names."""
     from zoo import reproduce
 
-    for system in _SYSTEMS:
+    for system in SYSTEM_COMMANDS:
         if name in getattr(system, "SETTINGS", {}):
             return {"kind": "command", "name": f"zoo {name} --set", "settings": system.SETTINGS[name]}
     if made := reproduce.experiments().get(name):
@@ -152,25 +181,26 @@ def _own_settings(name: str) -> dict[str, Any]:
 
 
 def _datasets(args: argparse.Namespace) -> None:
-    from zoo.data import builders, datasets
+    from zoo import listing
+    from zoo.data.datasets import data_folder
 
-    found = []
-    for name in builders.list_datasets():
-        try:
-            found.append(datasets.describe(name, args.data_dir))
-        except ZooError as error:
-            note(f"Left out: {error}")
+    rows = listing.datasets(args.data_dir)
     if args.json:
-        print_json([{k: d[k] for k in ("name", "configs", "prepared")} for d in found])
+        by_name: dict[str, Any] = {}
+        for row in rows:
+            name, _, config = row["name"].partition("/")
+            held = by_name.setdefault(name, {"name": name, "configs": [], "prepared": {}, "about": {}})
+            held["configs"] += [config] if config else []
+            held["prepared"] |= {row["name"]: row["prepared"]} if row["prepared"] else {}
+            held["about"][row["name"]] = {key: row[key] for key in ("kind", "size", "source", "licence")}
+        print_json([*by_name.values()])
         return
-    names = [
-        (dataset, name)
-        for dataset in found
-        for name in sorted({*(f"{dataset['name']}/{c}" for c in dataset["configs"]), *dataset["prepared"]})
-        or [dataset["name"]]
-    ]
-    rows = [(name, dataset["prepared"].get(name, "not prepared")) for dataset, name in names]
-    print_table(("dataset", "where"), rows)
+    keys = ("name", "kind", "size", "source", "licence")
+    if width():
+        listing.print_datasets(rows, str(data_folder(args.data_dir)))
+        return
+    table = [[row["name"], row["prepared"] or "not prepared", *(row[key] for key in keys[1:])] for row in rows]
+    print_table(("name", "where", *keys[1:]), table)
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -330,7 +360,7 @@ def _completion(args: argparse.Namespace) -> None:
         import shtab
     except ImportError:
         raise ZooError('Completion needs shtab: pip install "seismic-zoo[completion]"') from None
-    print(shtab.complete(_parser(), args.shell))
+    print(shtab.complete(command_parser(), args.shell))
 
 
 def _where(args: argparse.Namespace) -> None:
@@ -359,40 +389,83 @@ def _demo(args: argparse.Namespace) -> None:
     demo.run(args.out)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _serve(args: argparse.Namespace) -> None:
+    from zoo.serve import Limits, serve
+
+    serve(args.host, args.port, Limits(upload_bytes=args.megabytes * 10**6, run_s=60.0 * args.minutes))
+
+
+def command_parser(kind: type[Parser] = Parser) -> Parser:
+    """Return the parser of every command, of a class that says what an error does."""
     from zoo import __version__
 
-    parser = Parser(
+    parser = kind(
         prog="zoo",
         description="A model zoo for seismology and exploration geophysics.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"seismic-zoo {__version__}")
-    commands = Commands(parser)
+    commands = Commands(parser, kind)
 
-    listing = commands.add("list", _list, "list pretrained models")
+    listing = commands.add(
+        "list", _list, "list pretrained models", examples=("zoo list --for crust", "zoo list '*emulator*' --json")
+    )
     listing.add_argument("pattern", nargs="?", default="*", help="a wildcard like '*emulator*'")
     listing.add_argument("--for", default="", metavar="QUESTION", help="crust, crust.thickness, seismograms.picks ...")
     listing.add_argument("--strict", action="store_true", help="exit status 3 if one cannot be read")
     info = commands.add(
-        "info", _info, "say what a model, dataset, recipe, experiment or command is, and what can be set"
+        "info",
+        _info,
+        "say what a model, dataset, recipe, experiment or command is, and what can be set",
+        examples=("zoo info phase_picker", "zoo info microseismic", "zoo info fwi --schema"),
     )
     info.add_argument("name")
     info.add_argument("--schema", action="store_true", help="print the JSON schema of its settings")
-    commands.add("datasets", _datasets, "list datasets and where they are prepared", data=True)
+    commands.add(
+        "datasets",
+        _datasets,
+        "list datasets: kind, size, source, licence, prepared or not",
+        data=True,
+        examples=("zoo datasets", "zoo datasets --data-dir /data/zoo --json"),
+    )
     prepare = commands.add(
-        "prepare", _prepare, "download or generate a dataset", data=True, settings=True, resumes=True
+        "prepare",
+        _prepare,
+        "download or generate a dataset",
+        data=True,
+        settings=True,
+        resumes=True,
+        examples=(
+            "zoo prepare microseismic/marine_small",
+            "zoo prepare stead/mini --manual-dir STEAD",
+            "zoo prepare prem_dispersion/mine --set models=1000 test_models=100",
+        ),
     )
     prepare.add_argument("name", metavar="NAME[/CONFIG]")
     prepare.add_argument("--manual-dir", metavar="DIR", help="folder with files already at hand")
     prepare.add_argument("--limit", type=positive, metavar="N", help="at most N examples a split")
     prepare.add_argument("--workers", type=positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
-    verify = commands.add("verify", _verify, "compare every byte of a dataset or a model with its manifest", data=True)
+    verify = commands.add(
+        "verify",
+        _verify,
+        "compare every byte of a dataset or a model with its manifest",
+        data=True,
+        examples=("zoo verify microseismic/marine_small", "zoo verify cvae_emulator"),
+    )
     verify.add_argument("name", metavar="NAME", help="NAME/CONFIG of a dataset, a model or the folder of one")
     train = commands.add(
-        "train", _train, "train a recipe (goes on with an interrupted run)", data=True, settings=True, resumes=True
+        "train",
+        _train,
+        "train a recipe (goes on with an interrupted run)",
+        data=True,
+        settings=True,
+        resumes=True,
+        examples=(
+            "zoo train cvae_emulator --smoke              # a run of seconds",
+            "zoo train mdn_crust --set epochs=20 --seed 1 --out runs/mdn",
+        ),
     )
     train.add_argument("recipe", metavar="RECIPE[.TAG]")
     train.add_argument("--epochs", type=positive, metavar="N", help="at most N epochs")
@@ -413,26 +486,57 @@ def _parser() -> argparse.ArgumentParser:
         metavar="all|N",
         help="train on several: all GPUs, or the processes that TF_CONFIG or SLURM name; N processes here",
     )
-    evaluate = commands.add("evaluate", _evaluate, "score a model on a split of its dataset", data=True)
+    evaluate = commands.add(
+        "evaluate",
+        _evaluate,
+        "score a model on a split of its dataset",
+        data=True,
+        examples=("zoo evaluate cvae_emulator --json", "zoo evaluate phase_picker --dataset stead/sample --split all"),
+    )
     evaluate.add_argument("name", metavar="MODEL", help="a name or a checkpoint folder")
     evaluate.add_argument("--split", default="test", help="train, validation or test (default)")
     evaluate.add_argument("--dataset", metavar="NAME/CONFIG", help="another dataset than the model's own")
-    export = commands.add("export", _export, "write a model or a dataset of waveforms for other programs", data=True)
+    export = commands.add(
+        "export",
+        _export,
+        "write a model or a dataset of waveforms for other programs",
+        data=True,
+        examples=("zoo export phase_picker --out p.tflite", "zoo export stead/mini --out seisbench --split train"),
+    )
     export.add_argument("name", metavar="NAME", help="a model or the folder of one, or NAME/CONFIG of a dataset")
     says = "of a model: folder of a SavedModel, or FILE.tflite; of a dataset: a new folder, in SeisBench's form"
     export.add_argument("--out", required=True, metavar="OUT", help=says)
     export.add_argument("--split", nargs="+", metavar="SPLIT", help="of a dataset: train, validation, test or parts")
-    new = commands.add("new", _new, "write a recipe or dataset of your own to start from, with its test")
+    new = commands.add(
+        "new",
+        _new,
+        "write a recipe or dataset of your own to start from, with its test",
+        examples=("zoo new recipe my_recipe --out mine", "zoo new dataset my_data --out mine"),
+    )
     new.add_argument("kind", choices=("recipe", "dataset"))
     new.add_argument("name", metavar="NAME", help="small letters, digits and _")
     new.add_argument("--out", default=".", metavar="DIR", help="folder of your own, default this one")
     new.add_argument("--dataset", metavar="NAME/CONFIG", help="of a recipe; default: an example of its own")
-    check = commands.add("check", _check, "hold recipes, datasets and checkpoints to what is asked of them", data=True)
+    check = commands.add(
+        "check",
+        _check,
+        "hold recipes, datasets and checkpoints to what is asked of them",
+        data=True,
+        examples=("zoo check mine",),
+    )
     check.add_argument("folder", metavar="FOLDER", help="with recipes, datasets, checkpoints; or one of them")
-    for system in _SYSTEMS:
+    for system in SYSTEM_COMMANDS:
         system.add(commands)
     again = "repeat an experiment of a paper (goes on with an interrupted one)"
-    reproduce = commands.add("reproduce", _reproduce, again, data=True, settings=True, resumes=True)
+    reproduce = commands.add(
+        "reproduce",
+        _reproduce,
+        again,
+        data=True,
+        settings=True,
+        resumes=True,
+        examples=("zoo reproduce --list", "zoo reproduce fwi-1d --quick", "zoo reproduce all --only-report"),
+    )
     says = "all: each that has no result yet, and a report on all; without a name: list them"
     reproduce.add_argument("name", nargs="?", metavar="NAME", help=says)
     says = "folder for checkpoints, table and figure, default runs/NAME; of all: for results and report"
@@ -441,23 +545,51 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--only-report", action="store_true", help="of all: run nothing, write the report anew")
     reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
-    commands.add("where", _where, "say where models, datasets and downloads are", data=True)
-    completion = commands.add("completion", _completion, 'print what completes commands: eval "$(zoo completion bash)"')
+    commands.add(
+        "where", _where, "say where models, datasets and downloads are", data=True, examples=("zoo where --json",)
+    )
+    completion = commands.add(
+        "completion",
+        _completion,
+        'print what completes commands: eval "$(zoo completion bash)"',
+        examples=("zoo completion bash", "zoo completion zsh"),
+    )
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
-    demo = commands.add("demo", _demo, "show in minutes what the zoo does")
+    demo = commands.add("demo", _demo, "show in minutes what the zoo does", examples=("zoo demo --out demo",))
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
+    serve = commands.add(
+        "serve",
+        _serve,
+        "the commands as a page in the browser, on this machine",
+        examples=("zoo serve", "zoo serve --port 8123 --minutes 20 --megabytes 500"),
+    )
+    serve.add_argument(
+        "--host", default="127.0.0.1", metavar="NAME", help="that browsers ask; default 127.0.0.1, this machine alone"
+    )
+    serve.add_argument("--port", type=positive, default=8750, metavar="N", help="default %(default)s")
+    serve.add_argument(
+        "--megabytes", type=positive, default=200, metavar="N", help="the largest upload (default %(default)s)"
+    )
+    serve.add_argument(
+        "--minutes", type=positive, default=10, metavar="N", help="the longest run of a command (default %(default)s)"
+    )
     return parser
+
+
+_parser = command_parser
+"""The name by which docs/ builds the page of commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads double the CPU time of a busy machine
-    parser = _parser()
+    parser = command_parser()
     args = parser.parse_args(argv)
     if not args.command:
         parser.print_help()
         return 2
+    if not args.debug:
+        quiet()
     try:
         args.function(args)
         sys.stdout.flush()

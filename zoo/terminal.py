@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,10 +46,11 @@ class Commands:
 
     Args:
         parser: that they become commands of.
+        kind: class of their own parsers.
     """
 
-    def __init__(self, parser: Parser):
-        self._commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    def __init__(self, parser: Parser, kind: type[Parser] = Parser):
+        self._commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=kind)
 
     def add(
         self,
@@ -58,6 +61,7 @@ class Commands:
         data: bool = False,
         settings: bool = False,
         resumes: bool = False,
+        examples: Sequence[str] = (),
     ) -> Parser:
         """Add a command and return its parser, which takes further arguments.
 
@@ -68,8 +72,16 @@ class Commands:
             data: whether it reads prepared datasets (`--data-dir`).
             settings: whether it takes `--set KEY=VALUE`.
             resumes: whether the same command goes on after an interruption.
+            examples: lines as they are typed, perhaps with a `# comment`, that its help ends with.
         """
-        made = self._commands.add_parser(name, help=help, description=help)
+        shown = "".join(f"\n  {line}" for line in examples)
+        made = self._commands.add_parser(
+            name,
+            help=help,
+            description=help,
+            epilog=f"examples:{shown}" if examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         made.set_defaults(function=function, resumes=resumes)
         made.add_argument("--debug", action="store_true", help="show the traceback of an error")
         made.add_argument("--json", action="store_true", help="print JSON")
@@ -114,28 +126,67 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=lambda item: item.tolist()))
 
 
+def width() -> int:
+    """Return how many columns the terminal has; without one, 0: nothing is folded there."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def folded(text: str, columns: int) -> list[str]:
+    """Return a text in lines of so many columns, without a broken word; a longer word has a line of its own.
+
+    >>> folded("one two three", 8), folded("seismicity_resnet18", 8), folded("", 8)
+    (['one two', 'three'], ['seismicity_resnet18'], [''])
+    """
+    return textwrap.wrap(text, max(columns, 1), break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; without a terminal, tab-separated lines without a header."""
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(row))
         return
-    from rich.console import Console
-    from rich.table import Table
+    print_columns([header, *rows], _widths([header, *rows], width()))
 
-    table = Table(box=None, header_style="bold")
-    for title in header:
-        table.add_column(title, overflow="fold")
+
+def _widths(rows: Sequence[Sequence[str]], columns: int) -> list[int]:
+    """Return widths of columns that hold every word and, together with two blanks between them, fit if they can."""
+    whole = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    least = [max(len(word) for row in rows for word in row[i].split() or [""]) for i in range(len(rows[0]))]
+    room = columns - 2 * (len(whole) - 1)
+    while sum(whole) > room and whole != least:
+        widest = max((i for i in range(len(whole)) if whole[i] > least[i]), key=lambda i: whole[i])
+        whole[widest] -= 1
+    return whole
+
+
+def print_columns(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = "") -> None:
+    """Print rows in columns of these widths; what is longer goes on below, in whole words."""
     for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+        cells = [folded(cell, columns) for cell, columns in zip(row, widths, strict=True)]
+        for i in range(max(map(len, cells))):
+            parts = [(cell[i] if i < len(cell) else "").ljust(w) for cell, w in zip(cells, widths, strict=True)]
+            print((indent + "  ".join(parts)).rstrip())
+
+
+def print_paragraph(text: str, indent: str = "") -> None:
+    """Print a text, on a terminal in lines of its width."""
+    for line in folded(text, width() - len(indent)) if width() else [text]:
+        print(indent + line)
 
 
 def print_entry(key: str, value: Any) -> None:
-    """Print one `key  value` line; lists and dicts below each other."""
+    """Print one `key  value` line; lists and dicts below each other; on a terminal no word is broken."""
     if isinstance(value, Mapping):
         value = [f"{name}: {item}" for name, item in value.items()]
     lines = [str(v) for v in value] if isinstance(value, list) else str(value).splitlines()
+    if columns := width():
+        lines = [
+            part for line in lines for part in (folded(line, columns - 25) if len(line) > columns - 25 else [line])
+        ]
+    if len(key) > 24:
+        print(key)
+        key = ""
     for i, line in enumerate(lines):
         print(f"{key if i == 0 else '':<24} {line}")
 

@@ -421,13 +421,12 @@ def test_toc2me_shows_several_treatments(real_data, fitted_well):
 
 
 @pytest.mark.slow
-def test_the_demo_finds_what_it_planted(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("zoo.seismicity.figures.movie.FRAMES", 8)
+def test_the_demo_finds_what_it_planted(tmp_path):
     from zoo.seismicity import demo as seismicity_demo
 
-    seismicity_demo.chapter(tmp_path)
-    printed = capsys.readouterr().out
+    shown = seismicity_demo.chapter(tmp_path)
+    printed = shown.answer
     assert printed.count("found in subregion") == len(seismicity_demo.PLANTED)
     alarms = re.search(r"scan and network: ([0-9]+) anomalous intervals", printed)[1]
     assert alarms in ("3", "4")  # one false alarm at most
-    assert (tmp_path / "found" / "movie.gif").exists()
+    assert shown.pictures[0].path.is_file()

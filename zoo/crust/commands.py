@@ -14,7 +14,17 @@ EXAMPLES = """\
 
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
-    crust = commands.add("crust", _crust, "invert maps of Rayleigh phase velocity for crustal thickness", data=True)
+    crust = commands.add(
+        "crust",
+        _crust,
+        "invert maps of Rayleigh phase velocity for crustal thickness",
+        data=True,
+        examples=(
+            "zoo crust velocities.csv --out crust",
+            "zoo crust curve.csv --kind rayleigh_group --noise 0.01 --out point   # one curve: Vs with depth",
+            "zoo crust velocities.csv --smoothness 50 --compare crust1 --out crust",
+        ),
+    )
     crust.add_argument(
         "map", metavar="MAP", help="a table, folder, npz, netCDF, one curve, or a dataset like phase_velocity_maps/NAME"
     )

@@ -25,6 +25,10 @@ def add(commands: Commands) -> None:
         data=True,
         settings=True,
         resumes=True,
+        examples=(
+            "zoo fwi line.segy --start smooth.npz --wavelet ricker:8 --out line",
+            "zoo fwi shots/ --start smooth.segy --datum-m 320 --set iterations=20 --out line",
+        ),
     )
     fwi.add_argument(
         "shots",

@@ -18,7 +18,15 @@ EXAMPLES = """\
 
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
-    locate = commands.add("locate", _locate, "locate an event by its waveforms or its arrival times")
+    locate = commands.add(
+        "locate",
+        _locate,
+        "locate an event by its waveforms or its arrival times",
+        examples=(
+            "zoo locate traces.npz --out event",
+            "zoo locate picks.csv --by arrivals --receivers stations.csv --velocity-model earth.npz --out event",
+        ),
+    )
     locate.add_argument(
         "traces", nargs="+", help="npz, any file that ObsPy reads, or (by arrivals) picks; one event a file"
     )
@@ -54,7 +62,15 @@ def add(commands: Commands) -> None:
         "marine dataset only: set it for other events",
     )
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
-    mechanism = commands.add("mechanism", _mechanism, "infer location and moment tensor of an event by its waveforms")
+    mechanism = commands.add(
+        "mechanism",
+        _mechanism,
+        "infer location and moment tensor of an event by its waveforms",
+        examples=(
+            "zoo mechanism traces.npz --out source",
+            "zoo mechanism traces.npz --constraint double_couple --out dc",
+        ),
+    )
     mechanism.add_argument("traces", help="npz, or any file that ObsPy reads")
     mechanism.add_argument(
         "--model", default="greens_emulator", help="emulator of Green's functions (default %(default)s)"

@@ -15,7 +15,13 @@ EXAMPLES = """\
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
     seismicity = commands.add(
-        "seismicity", _seismicity, "find anomalous periods and regions in an earthquake catalogue"
+        "seismicity",
+        _seismicity,
+        "find anomalous periods and regions in an earthquake catalogue",
+        examples=(
+            "zoo seismicity catalogue.csv --out found",
+            "zoo seismicity catalogue.csv --window 3 --false-alarms 1 --columns time=datum magnitude=Ml --out found",
+        ),
     )
     seismicity.add_argument("catalogue", metavar="CATALOG", help="CSV, a location program's output, GeoJSON ...")
     seismicity.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and a movie")

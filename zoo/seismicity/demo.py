@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.chapters import Chapter, Picture
 from zoo.files import write_with
 from zoo.progress import say
 
 DAYS = 240.0
 PLANTED = {"swarm": (80.0, 84.0), "burst": (150.0, 151.0), "mainshock": (200.3, 204.3)}
 """What is planted -> its start and end in days."""
+PLACES_PX = {"swarm": (16.3, 46.5), "burst": (48.0, 48.0), "mainshock": (40.0, 14.0)}
+"""What is planted -> x and y of its middle in pixels; the swarm migrates 10 pixels."""
 _BEGIN = np.datetime64("2021-01-01", "ms")
 _PIXEL_KM = 1.0
 _CENTRE_DEG = 10.0, 45.0  # longitude, latitude
@@ -47,19 +51,12 @@ def simulated(seed: int = 0) -> dict[str, np.ndarray]:
     return {"time": time, "longitude_deg": longitude, "latitude_deg": latitude, "magnitude": events["magnitude"]}
 
 
-def chapter(folder: Path, model: Any = None) -> None:
-    """Find the anomalous periods of the simulated catalogue, and say which of the planted ones are among them.
+def example(folder: Path) -> tuple[Path, Path, dict[str, list[np.datetime64]]]:
+    """Write the simulated catalogue and the planted periods as CSV; return both, and the periods.
 
     Args:
-        folder: where catalogue, tables and figures are written.
-        model: a network in place of the shipped one.
+        folder: where to.
     """
-    from zoo import registry
-    from zoo.seismicity import find_anomalies, read_catalogue, read_periods
-
-    name = registry.full_name("seismicity_resnet18.etas")
-    say(f"   zoo.load({name!r}): a residual network that tells a burst from background and aftershocks")
-    say("   Synthetic data: 240 days of a region with a swarm, a burst and a mainshock with its aftershocks.")
     events = simulated()
     rows = zip(*events.values(), strict=True)
     catalogue = write_with(
@@ -75,18 +72,75 @@ def chapter(folder: Path, model: Any = None) -> None:
             "what,start,end\n" + "".join(f"{what},{start},{end}\n" for what, (start, end) in days.items())
         ),
     )
+    return catalogue, planted, days
+
+
+def chapter(folder: Path, model: Any = None) -> Chapter:
+    """Find the anomalous periods of the simulated catalogue, and say which of the planted ones are among them.
+
+    Args:
+        folder: where catalogue, tables and figures are written.
+        model: a network in place of the shipped one.
+    """
+    from zoo import registry
+    from zoo.figures import save_figure
+    from zoo.seismicity import find_anomalies, read_catalogue, read_periods
+
+    name = registry.full_name("seismicity_resnet18.etas")
+    catalogue, planted, days = example(folder)
     # Four false alarms a year, the default, would be two or three in these eight months.
     settings = "--window 3 --completeness none --false-alarms 0.5"
-    say(f"   zoo seismicity {catalogue} {settings} --manual {planted} --out {folder / 'found'}")
+    command = f"zoo seismicity {catalogue} {settings} --manual {planted} --out {folder / 'found'}"
+    say(f"   Synthetic data: {DAYS:.0f} days of a region with a swarm, a burst and a mainshock with its aftershocks")
+    say(f"   {command}")
     found = find_anomalies(
         read_catalogue(catalogue), model or name, window_days=3.0, completeness="none", false_alarms_per_year=0.5
     )
     found.manual = read_periods(planted)
-    found.write(folder / "found")
-    print(found.report())
+    found.write(folder / "found", movie=False)
+    said = [found.report()]
     for what, (start, end) in days.items():
         own = [s for s in found.sequences if s.start <= end and s.end >= start]
         best = max(own, key=lambda s: s.events, default=None)
-        said = f"found in subregion {best.subregion}, {best.events} events" if best else "not found"
-        print(f"{what} of {str(start)[:10]}: {said}")
-    say("   found/overview.png has region, score and sequences on a page; found/movie.gif shows the maps over time.")
+        verdict = f"found in subregion {best.subregion}, {best.events} events" if best else "not found"
+        said.append(f"{what} of {str(start)[:10]}: {verdict}")
+    met = [any(s.start <= end and s.end >= start for start, end in days.values()) for s in found.sequences]
+    said.append(f"sequences at other times, where nothing was planted: {len(met) - sum(met)} of {len(met)}")
+    picture = save_figure(_with_truth(found, days), folder / "found-and-planted.png")
+    return Chapter(
+        question="When and where was seismicity anomalous?",
+        data=f"Synthetic data: {DAYS:.0f} days of background and aftershocks by an ETAS model, 15 background events a "
+        "day, with a swarm, a burst and a mainshock planted in them.",
+        commands=[command],
+        answer="\n".join(said),
+        pictures=[
+            Picture(
+                picture,
+                "Synthetic catalogue: events and the subregions that were found (outlines); over time the events, the "
+                "score above its threshold, and the sequences found. What was planted is in black: a ring where, a "
+                "grey band when. An outline without a ring, or a bar without a band, is a false one.",
+            )
+        ],
+    )
+
+
+def _with_truth(found: Any, days: Mapping[str, Sequence[np.datetime64]]) -> Any:
+    """Draw what was found, with rings and bands where and when something was planted."""
+    from matplotlib.dates import date2num
+
+    from zoo.figures import BLACK, GREY
+    from zoo.seismicity.catalogues.projection import Projection
+    from zoo.seismicity.figures.pages import overview_figure
+    from zoo.seismicity.physics.maps import MAP_PIXELS
+
+    figure = overview_figure(found)
+    region, times = figure.axes[0], figure.axes[-3:]
+    for what, (x_px, y_px) in PLACES_PX.items():
+        x_km, y_km = (_PIXEL_KM * (np.array([px]) - MAP_PIXELS / 2) for px in (x_px, y_px))
+        (east,), (north,) = found.catalogue.projection.forward(*Projection(*_CENTRE_DEG).inverse(x_km, y_km))
+        region.plot(east, north, "o", ms=26, mfc="none", mec=BLACK, mew=1.2, zorder=5)
+        region.annotate(what, (east, north), (0, -22), textcoords="offset points", ha="center", fontsize=9, zorder=6)
+    for axes in times:
+        for start, end in days.values():
+            axes.axvspan(date2num(start), date2num(end), color=GREY, alpha=0.35, lw=0, zorder=0)
+    return figure

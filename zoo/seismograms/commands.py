@@ -21,7 +21,15 @@ EXAMPLES = """\
 def add(commands: Commands) -> None:
     """Add the commands of this system."""
     annotate = commands.add(
-        "annotate", _annotate, "pick phases in continuous seismograms, or label their windows", resumes=True
+        "annotate",
+        _annotate,
+        "pick phases in continuous seismograms, or label their windows",
+        resumes=True,
+        examples=(
+            "zoo annotate day.mseed --out picked",
+            "zoo annotate sds --start 2020-01-31 --workers 2 --out picked   # an archive, in pieces",
+            "zoo annotate event/*.mseed --model explosion_earthquake --out classified",
+        ),
     )
     annotate.add_argument(
         "files", nargs="*", metavar="WHAT", help="files that ObsPy reads, wildcards, folders, SDS trees of any size"
@@ -44,7 +52,13 @@ def add(commands: Commands) -> None:
     )
     _add_archive_options(annotate)
     _add_catalogue(commands)
-    show = commands.add("show", _show, "draw some waveforms of a dataset with their picks", data=True)
+    show = commands.add(
+        "show",
+        _show,
+        "draw some waveforms of a dataset with their picks",
+        data=True,
+        examples=("zoo show stead/mini", "zoo show local_seismograms/mini --count 6 --out some.png"),
+    )
     show.add_argument("name", metavar="NAME/CONFIG")
     show.add_argument("--split", default="train", help="train (default), validation, test, or a part of one")
     show.add_argument("--count", type=positive, default=12, metavar="N", help="how many, default 12")
@@ -88,7 +102,14 @@ def _classify_events(args: argparse.Namespace) -> None:
 
 def _add_catalogue(commands: Commands) -> None:
     catalogue = commands.add(
-        "catalogue", _catalogue, "from waveforms, or picks, to located events with magnitudes", resumes=True
+        "catalogue",
+        _catalogue,
+        "from waveforms, or picks, to located events with magnitudes",
+        resumes=True,
+        examples=(
+            "zoo catalogue picks.csv --stations stations.csv --velocity-model layers.csv --out made",
+            "zoo catalogue sds --stations stations.xml --velocity-model layers.csv --relative --out made",
+        ),
     )
     catalogue.add_argument(
         "what", nargs="+", metavar="WHAT",
