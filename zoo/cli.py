@@ -22,7 +22,7 @@ from zoo.microseismic import commands as microseismic
 from zoo.own import note, own_folders
 from zoo.seismicity import commands as seismicity
 from zoo.seismograms import commands as seismograms
-from zoo.terminal import Commands, Parser, positive, print_entry, print_json, print_table, settings_of
+from zoo.terminal import Commands, Parser, add_cluster, positive, print_entry, print_json, print_table, settings_of
 
 _SYSTEMS = (microseismic, crust, fwi, seismograms, seismicity)
 
@@ -176,8 +176,9 @@ def _prepare(args: argparse.Namespace) -> None:
     from zoo.data import datasets
 
     folder = datasets.prepare(
-        args.name, args.data_dir, args.manual_dir, args.limit, settings_of(args.set), args.workers, args.beam
-    )
+        args.name, args.data_dir, args.manual_dir, args.limit, settings_of(args.set), args.workers, args.beam,
+        args.cluster,
+    )  # fmt: skip
     print_json({"dataset": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
@@ -254,6 +255,7 @@ def _reproduce(args: argparse.Namespace) -> None:
         data_dir=args.data_dir,
         settings=settings_of(args.set),
         train=args.train,
+        cluster=args.cluster,
     )
     if args.json:
         print_json(rows)
@@ -351,6 +353,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--limit", type=positive, metavar="N", help="at most N examples a split")
     prepare.add_argument("--workers", type=positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
+    add_cluster(prepare)
     verify = commands.add("verify", _verify, "compare every byte of a dataset or a model with its manifest", data=True)
     verify.add_argument("name", metavar="NAME", help="NAME/CONFIG of a dataset, a model or the folder of one")
     train = commands.add(
@@ -387,6 +390,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("name", nargs="?", metavar="NAME", help="without a name: list them")
     reproduce.add_argument("--out", metavar="DIR", help="folder for checkpoints, table and figure, default runs/NAME")
     reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
+    add_cluster(reproduce)
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
     commands.add("where", _where, "say where models, datasets and downloads are", data=True)
     completion = commands.add("completion", _completion, 'print what completes commands: eval "$(zoo completion bash)"')

@@ -36,10 +36,12 @@ class FileSource:
     Attributes:
         files: of the index, those that are asked for.
         problems: files that could not be read, with the reason.
+        root: folder that relative paths begin at; "": the process's own.
     """
 
     files: list[File]
     problems: list[tuple[str, str]] = field(default_factory=list)
+    root: str = ""
 
     def stretches(self) -> Iterator[tuple[Held, File | None]]:
         """Yield what each file holds."""
@@ -55,7 +57,7 @@ class FileSource:
         begins, ends = _margins(unit, margin_ns)
         for path in unit.paths:
             try:
-                found = obspy.read(glob.escape(path), starttime=begins, endtime=ends)
+                found = obspy.read(glob.escape(os.path.join(self.root, path)), starttime=begins, endtime=ends)
                 stream += named(found, path)
             except Exception as error:  # whatever a format's library leads to; the others are still read
                 problems.append(f"{path}: {error}")
