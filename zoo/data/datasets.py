@@ -23,7 +23,7 @@ from zoo.data.builders import builder_class, check_name, config_names, home
 from zoo.data.mending import mend
 from zoo.data.streaming import stream
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.store import explain_disk, locked, sweep
+from zoo.store import check_is_folder_here, explain_disk, locked, sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
     """Return the folder of prepared datasets: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
     chosen = data_dir or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
+    check_is_folder_here(chosen or "")
     return Path(chosen or "~/tensorflow_datasets").expanduser()
 
 

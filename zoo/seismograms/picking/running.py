@@ -34,6 +34,7 @@ from zoo.seismograms.picking.segments import MAX_GAP_S
 from zoo.seismograms.picking.tables import write_day
 from zoo.seismograms.picking.units import PIECE_HOURS, Selection, Unit, by_day, units
 from zoo.seismograms.picking.windows import model_and_shape
+from zoo.store import is_address
 
 if TYPE_CHECKING:
     from obspy import Inventory, UTCDateTime
@@ -76,8 +77,8 @@ def annotate_archive(
     [('P', '00:20:07'), ('S', '00:20:08')]
 
     Args:
-        what: files, folders (an SDS tree too) and wildcards; or an ObsPy client with `get_waveforms` (fdsn, earthworm,
-            filesystem), for which stations, start and end are named.
+        what: files, folders (an SDS tree too) and wildcards, also in stores (s3://, gs://); or an ObsPy client with
+            `get_waveforms` (fdsn, earthworm, filesystem), for which stations, start and end are named.
         model: a waveform model, or the name or folder of its checkpoint, which several workers need.
         out: folder of the results, for one model and one choice of settings.
         thresholds: as in `classify`, or a text like "P=0.3,S=0.3".
@@ -162,6 +163,8 @@ def annotate_archive(
 
 def is_archive(files: Sequence[str | os.PathLike]) -> bool:
     """Return whether files, folders and wildcards are too large to be annotated in one go, with figures."""
+    if any(is_address(str(file)) for file in files):
+        return True
     return sum(path.stat().st_size for path in find(files)) > 1e6 * ARCHIVE_MB
 
 
