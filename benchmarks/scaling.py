@@ -1,11 +1,11 @@
 """What large work costs, from small work: hours, memory and bytes at full size, and how processes share it.
 
     python benchmarks/scaling.py                     # the cost model (some CPU-minutes), docs/scaling.md
-    python benchmarks/scaling.py --curves            # strong and weak scaling with 1, 2, 4 workers of Dask; docs/scaling.png
+    python benchmarks/scaling.py --curves            # strong and weak scaling with workers of Dask, docs/scaling.png
 
 Each kind of work is done at three sizes, each in a process of its own held to one thread; CPU time is a line in the
 size, whose slope is what a further unit costs, and whose worst misfit is told. Sizes at full scale and what is assumed
-beyond the measured are in `WORK`. Curves are wall clock: they mean something on an idle machine only (its load is told).
+beyond the measured are in `WORK`. Curves are wall clock: they mean something on an idle machine only.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ WORK = {
     ),
     "an event at 1e5 receivers": Work(
         receivers, "receiver", (200, 400, 800), 1e5, "zoo.microseismic.simulate, one source",
-        "a grid of 40 m, 0.8 s, a pulse of 30 ms; a finer grid costs the fourth power of the refinement in the constant",
+        "a grid of 40 m, 0.8 s, a pulse of 30 ms; a finer grid costs its fourth power in the constant",
     ),
     "a 3-D survey of 1e5 shots": Work(
         shots, "shot", (4, 8, 16), SURVEY["shots"], "the gradient of zoo fwi",
