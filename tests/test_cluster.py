@@ -5,6 +5,8 @@ What needs Dask is skipped where it is not installed (pip install seismic-zoo[da
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import hashlib
 import importlib.util
 import os
@@ -152,17 +154,17 @@ def test_a_gradient_of_shots_is_the_same_with_a_worker_killed(two_workers):
         assert 0 < spread.kept_bytes(steps) <= one.kept_bytes(steps)
         traces, kept = spread.traces(velocity, wavelet, where, keep=True)
         np.testing.assert_allclose(traces, expected, atol=1e-6 * np.abs(expected).max())
-        if one is not None and isinstance(one, Propagator):
+        if isinstance(one, Propagator):
             kill_one(two_workers)  # with the checkpoints of its shots
         found = spread.gradient(velocity, wavelet, where, residual, kept)
         for got, wanted in zip(found, (by_velocity, by_wavelet), strict=True):
-            np.testing.assert_allclose(got, wanted, atol=1e-6 * np.abs(wanted).max())
+            assert np.linalg.norm(got - wanted) < 1e-6 * np.linalg.norm(wanted)
 
 
 @with_dask
 def test_an_inversion_finds_the_same(two_workers):
-    from zoo.fwi import Survey, VelocityModel, fit_velocity, simulate
-    from zoo.fwi.inversion.fit import Settings
+    from zoo.fwi import Settings, Survey, VelocityModel, simulate
+    from zoo.fwi.inversion.fit import fit_velocity
 
     true = np.full((30, 40), 2000.0, np.float32)
     true[15:] = 2200.0
@@ -172,7 +174,7 @@ def test_an_inversion_finds_the_same(two_workers):
     sources = np.array([[1.0, x] for x in (5.0, 15.0, 25.0, 35.0)])
     receivers = np.stack([np.ones(20), np.linspace(1, 38, 20)], 1)
     survey = Survey(np.tile(pulse, (4, 1)).astype(np.float32), sources, receivers, 0.002)
-    survey = __import__("dataclasses").replace(survey, observed=simulate(true, 20.0, survey))
+    survey = dataclasses.replace(survey, observed=simulate(true, 20.0, survey))
     settings = Settings(iterations=3, optimizer="adam", learning_rate=10.0)
     one, other = (fit_velocity(start, survey, settings, client=client) for client in (None, two_workers))
     np.testing.assert_allclose(other.velocity_m_s, one.velocity_m_s, atol=0.05)
@@ -194,9 +196,27 @@ def test_shards_have_the_same_bytes(two_workers, tmp_path):
 
 @with_dask
 def test_many_events_are_located_the_same(two_workers, tmp_path, capsys):
-    from zoo.microseismic import simulate_traces
+    from zoo import registry
 
-    del simulate_traces
+    model = registry.load("cvae_emulator")
+    with np.load(registry.find("cvae_emulator") / "golden.npz", allow_pickle=False) as sample:
+        traces, noise_sd = sample["traces"][:2], float(sample["noise_sd"])
+    told = {"sampling_rate_hz": 250.0, "receivers_km": model.receivers_km, "noise_sd": noise_sd}
+    for number, one in enumerate(traces):
+        np.savez(tmp_path / f"event{number}.npz", traces=one, **told)
+    (tmp_path / "broken.npz").write_bytes(b"PK nothing")
+    files = [str(tmp_path / name) for name in ("event0.npz", "broken.npz", "event1.npz")]
+    command = ["locate", *files, "--model", "cvae_emulator", "--velocity-error", "0", "--clock-error-ms", "0"]
+    command += ["--gain-error", "0", "--strength", "known", "--pulse", "known", "--origin-time", "known"]
+    tables = []
+    for name, how in (("here", []), ("there", ["--cluster", address(two_workers)])):
+        assert cli.main([*command, "--out", str(tmp_path / name), *how]) == 0
+        said = capsys.readouterr()
+        assert "1 of 3 files were passed over" in said.out and "broken.npz" in said.err
+        with open(tmp_path / name / "locations.csv", newline="") as file:
+            tables.append(list(csv.reader(file)))
+        assert (tmp_path / name / "event1" / "summary.json").exists()
+    assert tables[0] == tables[1] and len(tables[0]) == 3
 
 
 @with_dask

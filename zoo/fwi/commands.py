@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 
 from zoo.fwi.settings import SETTINGS as INVERSION
 from zoo.terminal import Commands, add_cluster, positive, print_answer, settings_of
@@ -73,6 +74,13 @@ def _corner(text: str) -> tuple[float, float]:
 
 
 def _fwi(args: argparse.Namespace) -> None:
+    from zoo.cluster import opened
+
+    with opened(args.cluster) if args.cluster else nullcontext() as client:
+        _invert(args, client)
+
+
+def _invert(args: argparse.Namespace, client) -> None:
     from zoo.fwi import invert, read_model
 
     inverted = invert(
@@ -87,6 +95,6 @@ def _fwi(args: argparse.Namespace) -> None:
         truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
         settings=settings_of(args.set),
         figure_every=args.every,
-        cluster=args.cluster,
+        client=client,
     )
     print_answer(inverted, args.json, f"models, tables and figures are in {args.out}; look at overview.png first")

@@ -12,13 +12,11 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.cluster import opened
 from zoo.errors import ZooError
 from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.corrections import line_source, with_time_dispersion
@@ -35,6 +33,9 @@ from zoo.fwi.settings import SETTINGS
 from zoo.fwi.shots import Shots, read_shots
 from zoo.progress import say
 from zoo.settings import read
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Inversion", "invert", "read_model", "read_settings"]
 
@@ -60,7 +61,7 @@ def invert(
     truth: VelocityModel | str | os.PathLike | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     figure_every: int = 10,
-    cluster: str | None = None,
+    client: Client | None = None,
 ) -> Inversion:
     """Invert shots for velocity and write models, tables and figures to a folder.
 
@@ -77,7 +78,7 @@ def invert(
         settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
             the start's lowest (or what the grid carries) and 1.25 times its highest.
         figure_every: iterations between pictures of the model in `out`/iterations.
-        cluster: whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
+        client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
 
     Returns:
         The inversion, which has been written to `out`.
@@ -141,36 +142,28 @@ def invert(
             models = {"start": start.velocity_m_s, f"iteration {iteration}": velocity_m_s}
             draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
 
-    with opened(cluster) if cluster else nullcontext() as client:
-        found = fit_velocity(
-            start,
-            fitted,
-            settings,
-            folder=out / _STATE,
-            truth=truth,
-            callback=picture,
-            wavelet_known=known,
-            client=client,
-        )
-        inverted = Inversion(
-            start=start,
-            velocity_m_s=found.velocity_m_s,
-            truth=truth,
-            survey=survey,
-            held_out=held_out,
-            start_predicted=predicted(found.model, start.velocity_m_s, survey, survey.wavelet),
-            predicted=predicted(found.model, found.velocity_m_s, survey),
-            shot_labels=np.unique(shots.shot),
-            settings=dataclasses.replace(
-                settings, amplitudes=settings.amplitudes or ("absolute" if known else "per-trace")
-            ),
-            history=tuple(found.history),
-            snapshots=found.snapshots,
-            source=shots.source,
-            notes=notes,
-            line=shots.line,
-        )
-        inverted.write(out)
+    found = fit_velocity(
+        start, fitted, settings, folder=out / _STATE, truth=truth, callback=picture, wavelet_known=known, client=client
+    )
+    inverted = Inversion(
+        start=start,
+        velocity_m_s=found.velocity_m_s,
+        truth=truth,
+        survey=survey,
+        held_out=held_out,
+        start_predicted=predicted(found.model, start.velocity_m_s, survey, survey.wavelet),
+        predicted=predicted(found.model, found.velocity_m_s, survey),
+        shot_labels=np.unique(shots.shot),
+        settings=dataclasses.replace(
+            settings, amplitudes=settings.amplitudes or ("absolute" if known else "per-trace")
+        ),
+        history=tuple(found.history),
+        snapshots=found.snapshots,
+        source=shots.source,
+        notes=notes,
+        line=shots.line,
+    )
+    inverted.write(out)
     return inverted
 
 
