@@ -67,7 +67,7 @@ beam: $(EXTRAS)/installed
 
 # the same results from the workers of a Dask cluster, some of them killed
 dask: $(EXTRAS)/installed
-	$(EXTRAS)/bin/python -m pytest -q tests/test_cluster.py
+	$(EXTRAS)/bin/python -m pytest -q -m "slow or not slow" tests/test_cluster.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -195,6 +195,7 @@ def test_shards_have_the_same_bytes(two_workers, tmp_path):
 
 
 @with_dask
+@pytest.mark.slow
 def test_many_events_are_located_the_same(two_workers, tmp_path, capsys):
     from zoo import registry
 
@@ -246,4 +247,4 @@ def test_picks_are_the_same_with_workers_killed(two_workers, tmp_path):
     for day in expected.days:
         one, other = ((tmp_path / folder / "days" / day / "picks.csv").read_bytes() for folder in ("here", "there"))
         assert one == other
-    assert len(expected.picks())
+    assert list(expected.picks())

@@ -31,7 +31,7 @@ def the_same(sds, address, tmp_path):
     """The picks of an archive in a store and of the folder that it was made from; a second run reads nothing again."""
     here = annotate_archive(sds, ToyPicker(), tmp_path / "here", piece_hours=0.25)
     there = annotate_archive(address, ToyPicker(), tmp_path / "there", piece_hours=0.25)
-    assert len(here.picks()) and there.done == here.done
+    assert list(here.picks()) and there.done == here.done
     for day in here.days:
         one, other = ((tmp_path / name / "days" / day / "picks.csv").read_bytes() for name in ("here", "there"))
         assert one == other
