@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo docs test test-all lanes faults mutants bench publish readme lint release jax clean clean-kernels
+.PHONY: demo docs test test-all lanes faults mutants bench publish readme lint release jax beam dask clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -30,9 +30,9 @@ test-all: $(VENV)/installed
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: models under JAX, every kill, some hundred mutated files a reader,
+# what continuous integration runs after the tests: optional extras, every kill, some hundred mutated files a reader,
 # two processes that train one model, the pages with half of the scripts
-lanes: jax
+lanes: jax beam dask
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py
@@ -58,13 +58,26 @@ release: $(VENV)/installed
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	$(BIN)/python benchmarks/release.py --out dist/mirror --archives
 
-# every checkpoint's stored answers under JAX, in an environment of its own
-jax: $(VENV)/installed
-	rm -rf $(VENV)-jax
-	$(PYTHON) -m venv $(VENV)-jax
-	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-jax/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax]"
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q -n 2 tests/test_jax.py
+# the extras jax, beam and dask beside the pins, in an environment that the three lanes share
+EXTRAS := $(VENV)-extras
+$(EXTRAS)/installed: pyproject.toml constraints.txt
+	rm -rf $(EXTRAS)
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
+	$(EXTRAS)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax,beam,dask]"
+	touch $@
+
+# every checkpoint's stored answers under JAX
+jax: $(EXTRAS)/installed
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(EXTRAS)/bin/python -m pytest -q -n 2 tests/test_jax.py
+
+# shards made by Apache Beam in two processes
+beam: $(EXTRAS)/installed
+	$(EXTRAS)/bin/python -m pytest -q -k "beam or appear" tests/data/test_shards.py tests/datasets/test_prem_dispersion.py
+
+# the same results from the workers of a Dask cluster, some of them killed
+dask: $(EXTRAS)/installed
+	$(EXTRAS)/bin/python -m pytest -q -m "slow or not slow" tests/test_cluster.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -87,4 +100,4 @@ clean-kernels:
 	rm -rf "$${ZOO_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/seismic-zoo}/kernels"
 
 clean: clean-kernels
-	rm -rf $(VENV) demo docs/_build docs/made
+	rm -rf $(VENV) $(EXTRAS) demo docs/_build docs/made

@@ -26,6 +26,7 @@ from zoo.seismograms import commands as seismograms
 from zoo.terminal import (
     Commands,
     Parser,
+    add_cluster,
     positive,
     print_entry,
     print_json,
@@ -207,8 +208,9 @@ def _prepare(args: argparse.Namespace) -> None:
     from zoo.data import datasets
 
     folder = datasets.prepare(
-        args.name, args.data_dir, args.manual_dir, args.limit, settings_of(args.set), args.workers, args.beam
-    )
+        args.name, args.data_dir, args.manual_dir, args.limit, settings_of(args.set), args.workers, args.beam,
+        args.cluster,
+    )  # fmt: skip
     print_json({"dataset": args.name, "folder": str(folder)}) if args.json else print(folder)
 
 
@@ -322,6 +324,7 @@ def _reproduce(args: argparse.Namespace) -> None:
         data_dir=args.data_dir,
         settings=settings_of(args.set),
         train=args.train,
+        cluster=args.cluster,
     )
     if args.json:
         print_json(rows)
@@ -447,6 +450,7 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
     prepare.add_argument("--limit", type=positive, metavar="N", help="at most N examples a split")
     prepare.add_argument("--workers", type=positive, metavar="N", help="threads, default one for each core")
     prepare.add_argument("--beam", metavar="OPTIONS", help='generate by Apache Beam instead: "--runner=... --..."')
+    add_cluster(prepare)
     verify = commands.add(
         "verify",
         _verify,
@@ -544,6 +548,7 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
     reproduce.add_argument("--list", action="store_true", help="list them, with cost, and whether there is a result")
     reproduce.add_argument("--only-report", action="store_true", help="of all: run nothing, write the report anew")
     reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
+    add_cluster(reproduce)
     reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
     commands.add(
         "where", _where, "say where models, datasets and downloads are", data=True, examples=("zoo where --json",)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import sys
 import threading
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.progress import say
 
 try:
@@ -29,6 +30,7 @@ except ImportError:  # Windows
 
 _NOT_HERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.ENOLCK)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _HELD: set[tuple[int, int, str]] = set()
 """(process, thread, name) of the locks that are held here; a process that is forked holds none."""
@@ -41,6 +43,28 @@ def is_leftover(path: Path) -> bool:
     (True, False)
     """
     return path.name.startswith(".")
+
+
+def is_address(path: str | os.PathLike) -> bool:
+    """Return whether a path names an object in a store or on a server, also after `Path` has taken a slash from it.
+
+    >>> is_address("s3://bucket/day.mseed"), is_address(Path("gs://bucket")), is_address("C:/day.mseed")
+    (True, True, False)
+    """
+    return _ADDRESS.match(str(path)) is not None
+
+
+def check_is_folder_here(path: str | os.PathLike) -> None:
+    """Refuse to keep anything in an object store.
+
+    Raises:
+        UsageError: the path is an address.
+    """
+    if is_address(path):
+        raise UsageError(
+            f"{path} is in a store, whose objects cannot be locked nor exchanged as a whole: nothing is kept there. "
+            "Give a folder of this machine (or one that is mounted), and copy it when it is complete."
+        )
 
 
 def sync(path: Path) -> None:
@@ -142,6 +166,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     The temporary name keeps the suffix, because libraries choose formats by it. After an error, Ctrl-C, a kill or a
     full disk the old file is as it was; the temporary one is gone, at the latest when the name is next written.
     """
+    check_is_folder_here(path)
     path = Path(path)
     with explain_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +184,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(folder: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary folder that replaces `folder` as a whole when the block ends well; as `atomic_path`."""
+    check_is_folder_here(folder)
     folder = Path(os.path.realpath(folder))  # a link stays one
     with explain_disk(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -112,6 +112,15 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_cluster(command: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the option `--cluster` to a command whose work is independent: `zoo.cluster`."""
+    command.add_argument(
+        "--cluster",
+        metavar="local:N|tcp://HOST:PORT",
+        help="N processes, or a Dask scheduler's workers (docs/cluster.md)",
+    )
+
+
 def number_or(word: str) -> Callable[[str], float | str]:
     """Return a reader of a number, or of a word, as the `type` of an argument."""
 

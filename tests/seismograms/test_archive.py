@@ -375,23 +375,3 @@ def test_command_line(archive, tmp_path, capsys):
     assert cli.main([*arguments, "--piece-hours", "6"]) == 1
     assert "piece_hours 1" in capsys.readouterr().err
     assert RATE_HZ == 20  # resampled to 100 Hz
-
-
-def test_every_unit_is_handed_out_once(monkeypatch):
-    """More units than wait for the processes at a time (threads stand for them here)."""
-    from concurrent.futures import ThreadPoolExecutor
-    from contextlib import contextmanager
-
-    from zoo.seismograms.picking import running
-
-    @contextmanager
-    def threads(order, workers):
-        with ThreadPoolExecutor(workers) as pool:
-            yield pool
-
-    monkeypatch.setattr(running, "_pool", threads)
-    monkeypatch.setattr(running.work, "work", lambda unit: {"unit": unit})
-    for count in (0, 1, 6, 7, 40):
-        found = list(running._in_processes(list(range(count)), None, 2))
-        assert sorted(unit for unit, _ in found) == list(range(count))
-        assert all(record["unit"] == unit for unit, record in found)

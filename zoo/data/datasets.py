@@ -23,7 +23,7 @@ from zoo.data.builders import builder_class, check_name, config_names, home
 from zoo.data.mending import mend
 from zoo.data.streaming import stream
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.store import explain_disk, locked, sweep
+from zoo.store import check_is_folder_here, explain_disk, locked, sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
     """Return the folder of prepared datasets: the argument, `ZOO_DATA_DIR`, or TFDS's own."""
     chosen = data_dir or os.environ.get("ZOO_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
+    check_is_folder_here(chosen or "")
     return Path(chosen or "~/tensorflow_datasets").expanduser()
 
 
@@ -134,6 +135,7 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     workers: int | None = None,
     beam_options: str | None = None,
+    cluster: str | None = None,
 ) -> Path:
     """Download or generate a dataset and write it for `load`; return its folder.
 
@@ -148,6 +150,7 @@ def prepare(
         settings: what a user's own config changes.
         workers: threads that generate or read, default the number of cores.
         beam_options: options of an Apache Beam pipeline that generates instead (`--runner=... --...`).
+        cluster: "local:4", or the address of a Dask scheduler, whose workers generate instead (`zoo.cluster`).
 
     Raises:
         ZooError: if it cannot be made, or `settings` are not those with which a config of this name is prepared.
@@ -159,7 +162,15 @@ def prepare(
 
     def make(where: Path) -> tfds.core.DatasetBuilder:
         made = builder(name, where, made_with["settings"])
-        _make(made, root / "downloads" / name.split("/")[0], manual_dir, made_with["limit"], workers, beam_options)
+        _make(
+            made,
+            root / "downloads" / name.split("/")[0],
+            manual_dir,
+            made_with["limit"],
+            workers,
+            beam_options,
+            cluster,
+        )
         return made
 
     with contextlib.suppress(OSError):  # what cannot be written to may hold it already
@@ -205,15 +216,19 @@ def _make(
     limit: int | None,
     workers: int | None,
     beam_options: str | None,
+    cluster: str | None,
 ) -> None:
     """Let TFDS download or generate, and write."""
     import tensorflow_datasets as tfds
 
     generated = shards.is_generated(made)
+    if beam_options is not None and cluster is not None:
+        raise UsageError("Shards are made by --beam or by --cluster; received both.")
     if generated:
-        made.beam_options, made.limit = beam_options, limit
-    elif beam_options is not None:
-        raise UsageError(f"{made.info.full_name} is not made of shards: --beam has nothing to do.")
+        made.beam_options, made.cluster, made.limit = beam_options, cluster, limit
+    elif beam_options is not None or cluster is not None:
+        option = "--cluster" if beam_options is None else "--beam"
+        raise UsageError(f"{made.info.full_name} is not made of shards: {option} has nothing to do.")
     if generated or hasattr(made, "blocks_folder"):
         made.workers = workers
     elif workers:

@@ -1,4 +1,4 @@
-"""Generated datasets, made of seeded shards: by threads here, or by Apache Beam on a cluster.
+"""Generated datasets, made of seeded shards: by threads here, or by Dask or Apache Beam on a cluster.
 
 A shard is a piece of a dataset's generation that depends on (config, number of the shard) alone, so it does not matter
 who computes it, nor when. A shard is kept as one npz file until the dataset is complete: an interrupted preparation
@@ -20,11 +20,11 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from zoo.cluster import Job, run
 from zoo.data.builders import builder_class
 from zoo.data.code import code_hashes
 from zoo.errors import UsageError, ZooError
@@ -43,8 +43,8 @@ _TFDS_FIELDS = {"version", "release_notes", "supported_versions", "description",
 class Sharded:
     """What a TFDS builder adds to generate its records in shards.
 
-    `workers` and `beam_options` are set on a builder by `zoo.data.datasets.prepare`; so is `limit`, the number of
-    examples wanted per split, from which a builder may conclude that it needs few shards.
+    `workers`, `beam_options` and `cluster` are set on a builder by `zoo.data.datasets.prepare`; so is `limit`, the
+    number of examples wanted per split, from which a builder may conclude that it needs few shards.
     """
 
     GENERATED_CONFIG: ClassVar[type]
@@ -54,6 +54,7 @@ class Sharded:
 
     workers: int | None = None
     beam_options: str | None = None
+    cluster: str | None = None
     limit: int | None = None
 
     @classmethod
@@ -135,11 +136,22 @@ def make(
         return files
     if beam_options is not None:
         _make_with_beam(builder.name, fields(config), missing, where, beam_options)
-    elif cls.ALONE:
-        for number in missing:
-            _write(cls, config, number, where)
+        return files
+    cluster = getattr(builder, "cluster", None)
+    if cluster is not None:
+        where.mkdir(parents=True, exist_ok=True)
+        job = Job(_make_file, (builder.name, fields(config), str(where.resolve())))
     else:
-        _make_with_threads(cls, config, missing, where, workers or cores())
+        job = Job(_write_one, (cls, config, where))
+    threads = 1 if cls.ALONE else workers or cores()
+    with bar(f"{len(missing)} shards of {config.name}", len(missing)) as advance:
+        for _ in run(job, missing, threads=threads, cluster=cluster):
+            advance()
+    if gone := [number for number in missing if not _file(where, number).is_file()]:
+        raise ZooError(
+            f"{len(gone)} of {len(missing)} shards are not in {where}, though workers made them. They must see this "
+            "folder under the same path: choose one on a shared file system with --data-dir."
+        )
     return files
 
 
@@ -153,7 +165,7 @@ def load(file: Path) -> dict[str, np.ndarray]:
 
 
 def make_file(index: int, dataset: str, config: dict[str, Any], folder: str) -> None:
-    """Compute one shard into `folder`: the unit of work of a Beam pipeline, whose workers know the package only.
+    """Compute one shard into `folder`: the unit of work on a cluster, whose workers know the package only.
 
     Args:
         index: number of the shard.
@@ -165,7 +177,7 @@ def make_file(index: int, dataset: str, config: dict[str, Any], folder: str) -> 
     made = cls.GENERATED_CONFIG(**{name: _tuples(value) for name, value in config.items()})
     if not folder.endswith(_key(cls, made)):
         raise ZooError(
-            f"A Beam worker has other code or other packages than the caller: its shards of {dataset} would not be the "
+            f"A worker has other code or other packages than the caller: its shards of {dataset} would not be the "
             "same. Install the same versions of seismic-zoo, numpy and numba on both."
         )
     _write(cls, made, index, Path(folder))
@@ -217,16 +229,13 @@ def _write(cls: type[Sharded], config: Any, number: int, where: Path) -> None:
     write_with(_file(where, number), lambda temporary: np.savez(temporary, **shard))
 
 
-def _make_with_threads(cls: type[Sharded], config: Any, missing: list[int], where: Path, workers: int) -> None:
-    with bar(f"{len(missing)} shards of {config.name}", len(missing)) as advance, ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(_write, cls, config, number, where) for number in missing]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                advance()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # those that run end, and are kept
-            raise
+def _write_one(shared: tuple[type[Sharded], Any, Path], number: int) -> None:
+    cls, config, where = shared
+    _write(cls, config, number, where)
+
+
+def _make_file(shared: tuple[str, dict[str, Any], str], number: int) -> None:
+    make_file(number, *shared)
 
 
 def _make_with_beam(dataset: str, config: dict[str, Any], missing: list[int], where: Path, options: str) -> None:

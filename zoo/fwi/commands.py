@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 
 from zoo.fwi.settings import SETTINGS as INVERSION
-from zoo.terminal import Commands, positive, print_answer, settings_of
+from zoo.terminal import Commands, add_cluster, positive, print_answer, settings_of
 
 SETTINGS = {"fwi": INVERSION}
 """Command -> what its --set takes."""
@@ -63,6 +64,7 @@ def add(commands: Commands) -> None:
         "--wavelet", metavar="FILE|ricker:HZ", help="default: the one stored with the shots, else estimated"
     )
     fwi.add_argument("--true", metavar="MODEL", help="the true model, in any of these forms, to measure the error")
+    add_cluster(fwi)
     fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
 
 
@@ -76,6 +78,13 @@ def _corner(text: str) -> tuple[float, float]:
 
 
 def _fwi(args: argparse.Namespace) -> None:
+    from zoo.cluster import opened
+
+    with opened(args.cluster) if args.cluster else nullcontext() as client:
+        _invert(args, client)
+
+
+def _invert(args: argparse.Namespace, client) -> None:
     from zoo.fwi import invert, read_model
 
     inverted = invert(
@@ -90,5 +99,6 @@ def _fwi(args: argparse.Namespace) -> None:
         truth=args.true and read_model(args.true, "velocity_m_s", args.data_dir),
         settings=settings_of(args.set),
         figure_every=args.every,
+        client=client,
     )
     print_answer(inverted, args.json, f"models, tables and figures are in {args.out}; look at overview.png first")

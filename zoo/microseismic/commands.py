@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
 from zoo.progress import say
-from zoo.terminal import Commands, number_or, print_answer, print_json
+from zoo.terminal import Commands, add_cluster, number_or, print_answer, print_json
 
 EXAMPLES = """\
   zoo locate traces.npz --out event          where was the event, by waveforms or --by arrivals?
@@ -62,6 +62,7 @@ def add(commands: Commands) -> None:
         "marine dataset only: set it for other events",
     )
     locate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    add_cluster(locate)
     mechanism = commands.add(
         "mechanism",
         _mechanism,
@@ -131,6 +132,8 @@ def _world(args: argparse.Namespace):
 
 def _locate(args: argparse.Namespace) -> None:
     if len(args.traces) == 1:
+        if args.cluster:
+            raise UsageError("--cluster is for many events, a file each; received one file.")
         location = _located(args, args.traces[0], args.seed)
         print_answer(location, args.json, f"posterior and figures are in {location.write(args.out)}")
         return
@@ -174,27 +177,31 @@ def _by_arrivals(args: argparse.Namespace, data, seed: int, known: bool, pick_sd
 def _locate_many(args: argparse.Namespace) -> None:
     """Locate each file into a folder of its name, and all of them into `locations.csv`."""
     from zoo import registry
+    from zoo.cluster import Job, run
     from zoo.files import write_csv
-    from zoo.progress import track
+    from zoo.progress import bar
 
     stems = [Path(path).stem for path in args.traces]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
         raise UsageError(f"Several files are called {', '.join(twice)}; each event's folder has the name of its file.")
     if args.by == "waveforms":
         args.model = registry.model_for(args.model, "microseismic.traces")[0]
-    rows, answers, header = [], {}, []
-    passed_over = []
-    for number, (path, stem) in enumerate(track(list(zip(args.traces, stems, strict=True)), "Events")):
-        try:
-            location = _located(args, path, args.seed + number)
-        except ZooError as error:  # one bad file does not end a run over many
-            passed_over.append(str(error))
-            continue
-        location.write(Path(args.out) / stem)
-        answers[stem] = location.summary()
-        header = ["event", *(f"{name}{end}" for name in location.parameters for end in ("", "_sd"))]
-        values = [f"{answers[stem][name][what]:.5g}" for name in location.parameters for what in ("mean", "sd")]
-        rows.append([stem, *values, "yes" if location.converged else "no", " ".join(location.warnings)])
+    shared = argparse.Namespace(**{name: value for name, value in vars(args).items() if name != "function"})
+    if args.cluster:  # workers may have another current folder
+        for name in ("receivers", "velocity_model", "out"):
+            setattr(shared, name, getattr(args, name) and str(Path(getattr(args, name)).resolve()))
+        shared.traces = [str(Path(path).resolve()) for path in args.traces]
+    found = {}
+    with bar(f"{len(stems)} events", len(stems)) as advance:
+        for number, result in run(Job(_locate_one, shared), range(len(stems)), cluster=args.cluster):
+            found[number] = result
+            advance()
+    found = [found[number] for number in range(len(stems))]
+    passed_over = [result for result in found if isinstance(result, str)]
+    located = [(stem, *result) for stem, result in zip(stems, found, strict=True) if not isinstance(result, str)]
+    answers = {stem: summary for stem, summary, _, _ in located}
+    header = next((["event", *names] for _, _, names, _ in located), [])
+    rows = [[stem, *row] for stem, _, _, row in located]
     for said in passed_over:
         say(f"Passed over: {said}")
     if not rows:
@@ -202,6 +209,20 @@ def _locate_many(args: argparse.Namespace) -> None:
     table = write_csv(Path(args.out) / "locations.csv", [*header, "converged", "warnings"], rows)
     passed = f", {len(passed_over)} of {len(args.traces)} files were passed over" if passed_over else ""
     print_json(answers) if args.json else print(f"{len(rows)} events are in {table}{passed}")
+
+
+def _locate_one(args: argparse.Namespace, number: int) -> tuple[dict, list[str], list[str]] | str:
+    """Locate a file into its folder; return summary, names of columns, row of the table, or what was wrong with it."""
+    path = args.traces[number]
+    try:
+        location = _located(args, path, args.seed + number)
+    except ZooError as error:  # one bad file does not end a run over many
+        return str(error)
+    location.write(Path(args.out) / Path(path).stem)
+    summary = location.summary()
+    names = [f"{name}{end}" for name in location.parameters for end in ("", "_sd")]
+    values = [f"{summary[name][what]:.5g}" for name in location.parameters for what in ("mean", "sd")]
+    return summary, names, [*values, "yes" if location.converged else "no", " ".join(location.warnings)]
 
 
 def _mechanism(args: argparse.Namespace) -> None:

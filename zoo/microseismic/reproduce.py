@@ -75,7 +75,9 @@ def _checkpoints(workshop: Workshop, name: str, seeds: int) -> list[Path]:
         return [registry.find(f"{name}.{TAG}")]
     if workshop.quick:
         return [workshop.trained(f"{name}.marine", name, trainer.recipe(name).recipe.smoke)]
-    return [workshop.trained(f"{name}.{TAG}", f"{name}-{seed}", {}, seed) for seed in range(seeds)]
+    trainings = [(f"{name}.{TAG}", f"{name}-{seed}", {}, seed) for seed in range(seeds)]
+    workshop.train_ahead(trainings)
+    return [workshop.trained(*training) for training in trainings]
 
 
 def _row(name: str, folders: list[Path], workshop: Workshop) -> dict[str, Any]:

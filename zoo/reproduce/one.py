@@ -38,6 +38,7 @@ def run(
     data_dir: str | os.PathLike | None = None,
     settings: Mapping[str, Any] | None = None,
     train: bool = False,
+    cluster: str | None = None,
 ) -> list[dict[str, Any]]:
     """Repeat an experiment and return its table, a dict for each row; goes on with an interrupted run.
 
@@ -48,6 +49,7 @@ def run(
         data_dir: where prepared datasets lie.
         settings: the experiment's own (`zoo info NAME`), and, where it trains, changes to every training.
         train: train anew where shipped checkpoints would do.
+        cluster: where its trainings run side by side (`zoo.cluster`), if it has several.
 
     Raises:
         UsageError: if there is no such experiment.
@@ -61,7 +63,7 @@ def run(
     say(f"{made.title} ({made.paper})")
     say("quick: about a minute, on a small dataset" if quick else f"Cost: {made.cost}")
     module, function = made.function.split(":")
-    workshop = Workshop(folder, quick, data_dir, own, changes, train)
+    workshop = Workshop(folder, quick, data_dir, own, changes, train, cluster)
     with _cost(folder / f"{name}.spent.json") as spent:
         rows = getattr(importlib.import_module(module), function)(workshop)
     # By name: experiments with the same trainings may share a folder.

@@ -64,8 +64,11 @@ def grid(workshop: Workshop) -> list[dict[str, Any]]:
         by_rate = zip(RATES[depth], PAPER_BY_RATE[depth], strict=True)
         cells = [(0, decay, DECAY_STUDY_RATES[depth], loss) for decay, loss in by_decay]
         cells += [(1, RATE_STUDY_DECAY, rate, loss) for rate, loss in by_rate]
-        for table, decay, rate, paper in (cells[0], cells[-1]) if workshop.quick else cells:
-            last, lowest = _losses(_trained(workshop, depth, decay, rate, own))
+        cells = [cells[0], cells[-1]] if workshop.quick else cells
+        workshop.train_ahead([_training(workshop, depth, decay, rate, own) for _, decay, rate, _ in cells])
+        for table, decay, rate, paper in cells:
+            last, lowest = _losses(workshop.trained(*_training(workshop, depth, decay, rate, own)))
+            forget()
             rows.append(
                 {
                     "network": f"ResNet-{depth}",
@@ -123,7 +126,8 @@ def figures(workshop: Workshop) -> list[dict[str, Any]]:
     ]
 
 
-def _trained(workshop: Workshop, depth: int, decay: float, rate: float, own: Mapping[str, Any]) -> Path:
+def _training(workshop: Workshop, depth: int, decay: float, rate: float, own: Mapping[str, Any]) -> tuple:
+    """Return what `Workshop.trained` takes for a cell."""
     batch = int(workshop.settings.get("batch_size", 32))
     epoch_maps = min(_EPOCH_MAPS, own["maps"])
     settings = {"width": own["width"], "weight_decay": decay, "learning_rate": rate, "scored_on": []}
@@ -131,9 +135,7 @@ def _trained(workshop: Workshop, depth: int, decay: float, rate: float, own: Map
     settings |= {"steps_per_epoch": epoch_maps // batch, "epochs": max(1, own["maps"] // epoch_maps)}
     settings["validation_split"] = "validation[:64]" if workshop.quick else "validation[:1000]"
     key = f"resnet{depth}_width{own['width']}_decay{decay:g}_rate{rate:g}"
-    where = workshop.trained(f"seismicity_resnet{depth}.paper", key, settings)
-    forget()
-    return where
+    return f"seismicity_resnet{depth}.paper", key, settings, 0
 
 
 def _losses(checkpoint: Path) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import argparse
 
 from zoo.errors import UsageError
 from zoo.progress import say
-from zoo.terminal import Commands, check_passed_over, positive, print_answer, print_json, settings_of
+from zoo.terminal import Commands, add_cluster, check_passed_over, positive, print_answer, print_json, settings_of
 
 EXAMPLES = """\
   zoo annotate DAY.mseed --out picked        P and S picks of continuous seismograms; also of archives and streams
@@ -73,6 +73,7 @@ def _add_archive_options(annotate: argparse.ArgumentParser) -> None:
     archive.add_argument("--start", metavar="TIME", help="like 2020-01-31 or 2020-01-31T12:00, default all")
     archive.add_argument("--end", metavar="TIME", help="results before it")
     archive.add_argument("--workers", type=positive, metavar="N", help="processes of one thread each, default 1")
+    add_cluster(archive)
     archive.add_argument("--shard", metavar="I/N", help="this part of N, for job arrays that share DIR")
     archive.add_argument("--piece-hours", type=float, metavar="H", help="length of a unit of work, default 6")
     archive.add_argument("--probabilities", action="store_const", const=True, help="write them, as miniSEED")
@@ -83,7 +84,7 @@ def _add_archive_options(annotate: argparse.ArgumentParser) -> None:
 
 _OF_PICKERS = (
     *("threshold", "false_per_hour", "overlap", "max_gap_s", "components", "inventory", "stations", "start", "end"),
-    *("workers", "shard", "piece_hours", "probabilities", "seedlink", "streams"),
+    *("workers", "cluster", "shard", "piece_hours", "probabilities", "seedlink", "streams"),
 )
 """Options of `zoo annotate` that a model of events does not take."""
 
@@ -151,10 +152,11 @@ def _add_catalogue(commands: Commands) -> None:
     picker.add_argument("--start", metavar="TIME", help="like 2020-01-31 or 2020-01-31T12:00, default all")
     picker.add_argument("--end", metavar="TIME", help="picks before it")
     picker.add_argument("--workers", type=positive, metavar="N", help="processes of one thread each, default 1")
+    add_cluster(picker)
     picker.add_argument("--components", metavar="UD=Z,NS=N,EW=E", help="which channel is which component")
 
 
-_OF_PICKING = "model", "threshold", "false_per_hour", "start", "end", "workers", "components"
+_OF_PICKING = "model", "threshold", "false_per_hour", "start", "end", "workers", "cluster", "components"
 """Options of `zoo catalogue` that picks do not take."""
 
 
@@ -199,7 +201,7 @@ def _annotate(args: argparse.Namespace) -> None:
         return {name: value for name in names if (value := getattr(args, name)) is not None}
 
     how = given("false_per_hour", "overlap", "max_gap_s", "components", "inventory")
-    options = given("stations", "start", "end", "workers", "shard", "piece_hours", "probabilities")
+    options = given("stations", "start", "end", "workers", "cluster", "shard", "piece_hours", "probabilities")
     if options or is_archive(args.files):
         if not options:
             say(f"zoo: more than {ARCHIVE_MB} MB: no figures, and --probabilities writes those")

@@ -73,17 +73,19 @@ def cells(
     from zoo.seismograms.models.training import SCHEMAS
 
     own, repeats = workshop.own, workshop.own["repeats"]
+    plan = []
     tasks = own.get("tasks", ["p_picker"])
     for task, (variant, chosen) in itertools.product(tasks, variants(workshop)):
         dataset = dataset_of(workshop, task, (candidates or TASKS)[task])
         for schema, labels in itertools.product(own.get("schemas", SCHEMAS), own["sizes"]):
             settings = {**settings_of(workshop, dataset, schema, labels), **chosen}
             keys = [f"{prefix}{task}_{variant}_{schema}_{labels}_{seed}" for seed in range(repeats)]
-            cards = [
-                checkpoint.read_card(trained(workshop, task, key, settings, seed)) for seed, key in enumerate(keys)
-            ]
+            trainings = [(task, key, settings, seed) for seed, key in enumerate(keys)]
             row = {"task": task, "encoder": _short(chosen["encoder"]), "head": chosen["head"], "schema": schema}
-            yield {**row, "labels": labels, "repeats": repeats, "dataset": dataset}, cards
+            plan.append(({**row, "labels": labels, "repeats": repeats, "dataset": dataset}, trainings))
+    workshop.train_ahead([(_recipe(task), *rest) for _, trainings in plan for task, *rest in trainings])
+    for row, trainings in plan:
+        yield row, [checkpoint.read_card(trained(workshop, *training)) for training in trainings]
 
 
 def to_convergence(workshop: Workshop, dataset: str, schema: str, labels: int) -> dict[str, Any]:
@@ -140,7 +142,11 @@ def dataset_of(workshop: Workshop, task: str, candidates: Sequence[str]) -> str:
 
 def trained(workshop: Workshop, name: str, key: str, settings: Mapping[str, Any], seed: int) -> Path:
     """Train a recipe, or find what an earlier run has trained; free what it leaves in memory."""
-    # The default tag of a recipe may learn from other datasets, too.
-    where = workshop.trained(f"{name}.synthetic" if name in TASKS else name, key, settings, seed)
+    where = workshop.trained(_recipe(name), key, settings, seed)
     forget()
     return where
+
+
+def _recipe(name: str) -> str:
+    """Return a recipe's name with the tag that the study trains; the default may learn from other datasets, too."""
+    return f"{name}.synthetic" if name in TASKS else name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zoo.cluster import Job, run
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.progress import say
 from zoo.settings import Setting, defaults, read
@@ -72,6 +74,7 @@ class Workshop:
         own: the values of the experiment's own settings.
         settings: changes to those of every training.
         train: train anew where shipped checkpoints would do.
+        cluster: where trainings run side by side (`zoo.cluster`); None: here, one after the other.
     """
 
     folder: Path
@@ -80,6 +83,21 @@ class Workshop:
     own: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     train: bool = False
+    cluster: str | None = None
+
+    def train_ahead(self, trainings: Sequence[tuple[str, str, Mapping[str, Any], int]]) -> None:
+        """Let a cluster, if there is one, make trainings that are independent; `trained` finds them then.
+
+        Args:
+            trainings: of each, what `trained` takes: name, key, settings, seed.
+        """
+        if self.cluster is None:
+            return
+        here = dataclasses.replace(self, folder=self.folder.resolve(), cluster=None)
+        if here.data_dir is not None:
+            here = dataclasses.replace(here, data_dir=Path(here.data_dir).resolve())
+        for training, _ in run(Job(_train, here), list(trainings), cluster=self.cluster):
+            say(f"{training[1]}: trained")
 
     def trained(self, name: str, key: str, settings: Mapping[str, Any], seed: int = 0) -> Path:
         """Train a recipe, or find what an earlier run has trained; return the checkpoint's folder.
@@ -109,6 +127,11 @@ class Workshop:
             raise ZooError(f"{where} was trained with other settings. Choose another --out, or delete that folder.")
         say(f"{key}: trained already")
         return where
+
+
+def _train(workshop: Workshop, training: tuple[str, str, Mapping[str, Any], int]) -> None:
+    workshop.trained(*training)
+    forget()
 
 
 def forget() -> None:

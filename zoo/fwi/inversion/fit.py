@@ -24,6 +24,8 @@ from zoo.fwi.physics import acoustic
 from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from zoo.fwi.models.inversion import WaveInversion
     from zoo.fwi.physics.velocity_models import VelocityModel
 
@@ -132,6 +134,7 @@ def fit_velocity(
     truth: VelocityModel | np.ndarray | None = None,
     callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
     wavelet_known: bool = True,
+    client: Client | None = None,
 ) -> Result:
     """Find the velocities whose traces are the observed ones.
 
@@ -145,6 +148,7 @@ def fit_velocity(
         wavelet_known: whether the survey's wavelet is right but for its amplitude. If not, it is a first estimate, and
             solved for as `Settings.wavelet_every` says.
         callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
+        client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
 
     Raises:
         ZooError: as in `Survey.checked`; a start out of bounds; a misfit that is not finite: the message says at
@@ -180,6 +184,8 @@ def fit_velocity(
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
     sought = np.asarray(sought, np.float32)
     waves = waves_of(sought, start.spacing_m, survey, **options)
+    if client is not None:
+        waves.spread(client)
     model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)

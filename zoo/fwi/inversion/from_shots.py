@@ -13,7 +13,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from zoo.fwi.settings import SETTINGS
 from zoo.fwi.shots import Shots, read_shots
 from zoo.progress import say
 from zoo.settings import read
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Inversion", "invert", "read_model", "read_settings"]
 
@@ -58,6 +61,7 @@ def invert(
     truth: VelocityModel | str | os.PathLike | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     figure_every: int = 10,
+    client: Client | None = None,
 ) -> Inversion:
     """Invert shots for velocity and write models, tables and figures to a folder.
 
@@ -74,6 +78,7 @@ def invert(
         settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
             the start's lowest (or what the grid carries) and 1.25 times its highest.
         figure_every: iterations between pictures of the model in `out`/iterations.
+        client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
 
     Returns:
         The inversion, which has been written to `out`.
@@ -138,7 +143,7 @@ def invert(
             draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
 
     found = fit_velocity(
-        start, fitted, settings, folder=out / _STATE, truth=truth, callback=picture, wavelet_known=known
+        start, fitted, settings, folder=out / _STATE, truth=truth, callback=picture, wavelet_known=known, client=client
     )
     inverted = Inversion(
         start=start,

@@ -122,6 +122,12 @@ class WaveRNN(WaveGrid):
         simulate = wave_backends.SIMULATORS[backend](self)
         return simulate(velocity, wavelet, ops.cast(sources, self.compute_dtype))
 
+    def spread(self, client) -> None:
+        """Let the workers of a cluster (a Dask client) simulate the shots from now on; not with `autodiff`."""
+        from zoo.fwi.physics.acoustic_spread import SpreadPropagator
+
+        self._propagator = SpreadPropagator(self._propagator, client)
+
     def simulate(self, velocity_m_s, wavelet, sources) -> tuple[np.ndarray, np.ndarray]:
         """Return traces (S, T, R) and a number by which `differentiate` finds this simulation's checkpoints (numpy)."""
         steps, shots = wavelet.shape[1], len(wavelet)

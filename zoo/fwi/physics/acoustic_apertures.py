@@ -66,6 +66,11 @@ def apertures_around(
     )
 
 
+def _again(shape: tuple[int, int], apertures: Apertures, options: dict[str, Any]) -> AperturePropagator:
+    """Return a propagator that was pickled, without the plans that it had kept."""
+    return AperturePropagator(shape, apertures, **options)
+
+
 class AperturePropagator:
     """As `zoo.fwi.physics.acoustic_propagator.Propagator`, with a third number to each source: that of its shot.
 
@@ -78,6 +83,9 @@ class AperturePropagator:
     def __init__(self, shape: tuple[int, int], apertures: Apertures, **options: Any):
         self.shape, self.apertures, self.options = shape, apertures, options
         self._propagator = lru_cache(_PLANS)(self._made)
+
+    def __reduce__(self):
+        return _again, (self.shape, self.apertures, self.options)
 
     def _made(self, shot: int) -> Propagator:
         first, last = self.apertures.columns[shot]

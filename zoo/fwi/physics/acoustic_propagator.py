@@ -283,8 +283,12 @@ class _Plan:
 
 
 def _height(values: np.ndarray) -> float:
-    """Return the largest magnitude, or 1 if all is zero."""
-    return float(np.abs(values).max(initial=0.0)) or 1.0
+    """Return the power of two at or above the largest magnitude, or 1 if all is zero.
+
+    Dividing by it rounds nothing: a shot gives the same whatever shots are simulated with it.
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(2.0 ** np.ceil(np.log2(largest))) if 0 < largest < np.inf else largest or 1.0
 
 
 def _stretches(steps: int, segment: int) -> list[slice]:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import ZooError
 from zoo.progress import track
 from zoo.seismograms.picking.files import find, is_code
+from zoo.seismograms.picking.remote import fetched, listed
 from zoo.seismograms.picking.units import DAY_NS, File, Held, Selection, Unit
-from zoo.store import atomic_path
+from zoo.store import atomic_path, is_address
 
 if TYPE_CHECKING:
     from obspy import Stream
@@ -36,10 +37,12 @@ class FileSource:
     Attributes:
         files: of the index, those that are asked for.
         problems: files that could not be read, with the reason.
+        root: folder that relative paths begin at; "": the process's own.
     """
 
     files: list[File]
     problems: list[tuple[str, str]] = field(default_factory=list)
+    root: str = ""
 
     def stretches(self) -> Iterator[tuple[Held, File | None]]:
         """Yield what each file holds."""
@@ -55,7 +58,8 @@ class FileSource:
         begins, ends = _margins(unit, margin_ns)
         for path in unit.paths:
             try:
-                found = obspy.read(glob.escape(path), starttime=begins, endtime=ends)
+                with fetched(path if is_address(path) else os.path.join(self.root, path)) as here:
+                    found = obspy.read(glob.escape(here), starttime=begins, endtime=ends)
                 stream += named(found, path)
             except Exception as error:  # whatever a format's library leads to; the others are still read
                 problems.append(f"{path}: {error}")
@@ -135,14 +139,17 @@ def scan(what: Sequence[str | os.PathLike], selection: Selection, index: Path | 
     """
     known = _read_index(index)
     files, new = [], 0
-    paths = [path for path in find(what) if _perhaps(path, selection)]
-    unseen = sum(str(path) not in known for path in paths)
+    addresses = [address for address in map(str, what) if is_address(address)]
+    there = {path: version for address in addresses for path, version in listed(address).items()}
+    here = find([path for path in what if str(path) not in addresses]) if len(addresses) < len(what) else {}
+    paths = [path for path in (*map(str, here), *there) if _perhaps(path, selection)]
+    unseen = sum(path not in known for path in paths)
     looked = track(paths, f"Looking into {unseen} new files", len(paths)) if unseen > 100 else paths
     for path in looked:
-        status = path.stat()
-        file = known.get(str(path))
-        if file is None or (file.size, file.changed_ns) != (status.st_size, status.st_mtime_ns):
-            file = _look(path, status)
+        version = there[path] if path in there else _version(path)
+        file = known.get(path)
+        if file is None or (file.size, file.changed_ns) != version:
+            file = _look(path, *version)
             known[file.path] = file
             new += 1
             if index and new % _KEPT_EVERY == 0:
@@ -165,9 +172,14 @@ def _more(count: int) -> str:
     return f", nor any of {count - 1} more files" if count > 1 else ""
 
 
-def _perhaps(path: Path, selection: Selection) -> bool:
+def _version(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def _perhaps(path: str, selection: Selection) -> bool:
     """Return whether a file may hold what is asked for, by its name if that is one of an SDS tree."""
-    named = _SDS.fullmatch(path.name)
+    named = _SDS.fullmatch(Path(path).name)
     if not named:
         return True
     from obspy import UTCDateTime
@@ -185,14 +197,16 @@ def named(stream: Stream, path: str | os.PathLike) -> Stream:
     return stream
 
 
-def _look(path: Path, status: os.stat_result) -> File:
+def _look(path: str, size: int, changed_ns: int) -> File:
     """Read the headers of a file."""
     import obspy
 
     held: dict[tuple[str, float], list[int]] = {}
     problem = ""
     try:
-        for trace in named(obspy.read(glob.escape(str(path)), headonly=True), path):
+        with fetched(path) as here:
+            stream = obspy.read(glob.escape(here), headonly=True)
+        for trace in named(stream, path):
             stats = trace.stats
             ends_ns = stats.starttime.ns + round(stats.npts * 1e9 / stats.sampling_rate)
             span = held.setdefault((trace.id, stats.sampling_rate), [stats.starttime.ns, ends_ns, 0])
@@ -200,7 +214,7 @@ def _look(path: Path, status: os.stat_result) -> File:
     except Exception as error:  # ObsPy raises whatever a format's library leads to
         held, problem = {}, str(error).strip() or type(error).__name__
     spans = tuple(Held(code, rate_hz, *span) for (code, rate_hz), span in held.items())
-    return File(str(path), status.st_size, status.st_mtime_ns, spans, problem)
+    return File(path, size, changed_ns, spans, problem)
 
 
 def _read_index(index: Path | None) -> dict[str, File]:

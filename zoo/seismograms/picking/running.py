@@ -13,16 +13,12 @@ looks at a unit as a whole: a channel of which more than half is at one value fo
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from zoo.cluster import Job, run
 from zoo.errors import UsageError, ZooError
 from zoo.files import digest, read_json, write_json
 from zoo.progress import bar, say
@@ -38,13 +34,17 @@ from zoo.seismograms.picking.segments import MAX_GAP_S
 from zoo.seismograms.picking.tables import write_day
 from zoo.seismograms.picking.units import PIECE_HOURS, Selection, Unit, by_day, units
 from zoo.seismograms.picking.windows import model_and_shape
+from zoo.store import is_address
 
 if TYPE_CHECKING:
     from obspy import Inventory, UTCDateTime
 
 ARCHIVE_MB = 200
 """Files of more than this are an archive: some seven station-days of three components at 100 Hz."""
-_WAITING = 3  # units for each worker that are handed out ahead
+_ENDED = (
+    "A worker needs about 1 GB. What was done is kept: run the same command again, perhaps with fewer --workers or a "
+    "smaller --piece-hours."
+)
 
 
 def annotate_archive(
@@ -59,6 +59,7 @@ def annotate_archive(
     end: UTCDateTime | str | None = None,
     piece_hours: float = 6,
     workers: int = 1,
+    cluster: str | None = None,
     shard: str | None = None,
     probabilities: bool = False,
     overlap: float | None = None,
@@ -76,8 +77,8 @@ def annotate_archive(
     [('P', '00:20:07'), ('S', '00:20:08')]
 
     Args:
-        what: files, folders (an SDS tree too) and wildcards; or an ObsPy client with `get_waveforms` (fdsn, earthworm,
-            filesystem), for which stations, start and end are named.
+        what: files, folders (an SDS tree too) and wildcards, also in stores (s3://, gs://); or an ObsPy client with
+            `get_waveforms` (fdsn, earthworm, filesystem), for which stations, start and end are named.
         model: a waveform model, or the name or folder of its checkpoint, which several workers need.
         out: folder of the results, for one model and one choice of settings.
         thresholds: as in `classify`, or a text like "P=0.3,S=0.3".
@@ -88,6 +89,7 @@ def annotate_archive(
         piece_hours: length of a unit of work: 0.25, 0.5, 1, 2, 3, 4, 6, 8, 12 or 24.
         workers: processes of one thread each; 1: this process, with TensorFlow's own threads. A script that asks for
             more needs `if __name__ == "__main__":`, because they are spawned.
+        cluster: as in `zoo.cluster.run`; then workers do not matter. All see archive and `out` under the same paths.
         shard: "2/10": only the second of ten parts, all of which write to the same folder.
         probabilities: whether probabilities/DAY/NET.STA.THHMM.mseed are written.
         overlap, max_gap_s, components: as in `annotate`.
@@ -106,7 +108,7 @@ def annotate_archive(
     if workers < 1:
         raise UsageError(f"There is at least one worker; received {workers}.")
     named, part = model, _shard(shard)
-    if workers > 1 and not isinstance(model, str | os.PathLike):
+    if (workers > 1 or cluster) and not isinstance(model, str | os.PathLike):
         raise UsageError("Several workers load the model themselves: give the name or the folder of its checkpoint.")
     selection = _selection(stations, start, end)
     model, shape = model_and_shape(model)
@@ -139,15 +141,17 @@ def annotate_archive(
     todo = [unit for unit in mine if not _is_done(folder.read(unit))]
     if len(todo) < len(mine):
         say(f"zoo: {len(mine) - len(todo)} of {len(mine)} units are done already")
-    light = FileSource([]) if isinstance(source, FileSource) else source  # a unit names its files
+    # A unit names its files; workers may have another current folder.
+    light = FileSource([], root=os.getcwd() if cluster else "") if isinstance(source, FileSource) else source
     days = _Days(folder, report, by_day(found), todo)
-    if workers == 1:
-        run = _here(todo, work.Worker(light, model, shape, settings, folder, Responses(inventory)))
+    if workers == 1 and cluster is None:
+        job = Job(work.work, work.Worker(light, model, shape, settings, folder, Responses(inventory)))
     else:
-        run = _in_processes(todo, work.Order(light, str(named), settings, str(out), made_by, inventory), workers)
+        named, where = (os.path.abspath(path) if os.path.isdir(path) else str(path) for path in (named, out))
+        job = Job(work.work, work.Order(light, named, settings, where, made_by, inventory), work.begin, _ENDED)
     if todo:
         with bar(f"Annotating {len(todo)} units", sum(unit.seconds for unit in todo)) as advance:
-            for unit, record in run:
+            for unit, record in run(job, todo, processes=workers, cluster=cluster):
                 advance(unit.seconds)
                 for problem in record["problems"]:
                     say(f"zoo: {problem}")
@@ -159,6 +163,8 @@ def annotate_archive(
 
 def is_archive(files: Sequence[str | os.PathLike]) -> bool:
     """Return whether files, folders and wildcards are too large to be annotated in one go, with figures."""
+    if any(is_address(str(file)) for file in files):
+        return True
     return sum(path.stat().st_size for path in find(files)) > 1e6 * ARCHIVE_MB
 
 
@@ -205,42 +211,6 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 def _is_done(record: Mapping[str, Any] | None) -> bool:
     return record is not None and not record["problems"]
-
-
-def _here(todo: Sequence[Unit], worker: work.Worker) -> Iterator[tuple[Unit, dict[str, Any]]]:
-    for unit in todo:
-        yield unit, worker.work(unit)
-
-
-def _in_processes(todo: Sequence[Unit], order: work.Order, workers: int) -> Iterator[tuple[Unit, dict[str, Any]]]:
-    """Yield units and their records as processes finish them."""
-    waiting = iter(todo)
-    with _pool(order, workers) as pool:
-        running = {pool.submit(work.work, unit): unit for unit in itertools.islice(waiting, _WAITING * workers)}
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                unit, record = running.pop(future), future.result()
-                for following in waiting:
-                    running[pool.submit(work.work, following)] = following
-                    break
-                yield unit, record
-
-
-@contextmanager
-def _pool(order: work.Order, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that each keep to one thread (not forked: TensorFlow does not survive it)."""
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=work.begin, initargs=(order,))
-    try:
-        yield pool
-    except BrokenProcessPool as error:
-        raise ZooError(
-            "A worker ended before its work did: it was killed, or there was not enough memory (about 1 GB each). What "
-            "was done is kept: run the same command again, perhaps with fewer --workers or a smaller --piece-hours."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @dataclass

@@ -7,11 +7,9 @@ other digests, or with a problem, counts as not done. Nothing else is shared bet
 from __future__ import annotations
 
 import json
-import multiprocessing.connection
 import os
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -213,11 +211,6 @@ def rows_of(record: Mapping[str, Any], shape: Shape) -> list[Row]:
     return decode(record["rows"], kind_of(shape))
 
 
-# What follows runs in processes of their own: each loads the model once and keeps to one thread.
-
-_worker: Worker | None = None
-
-
 @dataclass(frozen=True)
 class Order:
     """What a worker process is told at its start."""
@@ -230,28 +223,18 @@ class Order:
     inventory: Any = field(hash=False)
 
 
-def begin(order: Order) -> None:
-    """Start a worker process: load the model, hold TensorFlow to one thread."""
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out the work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ[name] = "1"
+def begin(order: Order) -> Worker:
+    """Start in a worker process: load the model, hold TensorFlow to one thread."""
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with suppress(RuntimeError):  # a worker of somebody's cluster that has used TensorFlow before
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     model, shape = model_and_shape(order.model)
     folder = Folder(order.out, order.made_by)
-    _worker = Worker(order.source, model, shape, order.settings, folder, Responses(order.inventory))
+    return Worker(order.source, model, shape, order.settings, folder, Responses(order.inventory))
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone (killed), which nothing else would tell it."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
-def work(unit: Unit) -> dict[str, Any]:
-    """Annotate a unit in a worker process."""
-    return _worker.work(unit)
+def work(worker: Worker, unit: Unit) -> dict[str, Any]:
+    """Annotate a unit: the work of a `zoo.cluster.Job`."""
+    return worker.work(unit)
