@@ -21,7 +21,7 @@ from zoo.files import digest
 from zoo.fwi.inversion.streaming import Observed, parts, streamed, streams, stretches
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
-from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
+from zoo.fwi.settings import DAMPING_KNOWN, DAMPING_UNKNOWN, SCIPY_OPTIMIZERS, SETTINGS
 
 if TYPE_CHECKING:
     from zoo.fwi.models.inversion import WaveInversion
@@ -42,7 +42,7 @@ class Settings:
 
     optimizer: str = SETTINGS["optimizer"].default
     learning_rate: float = SETTINGS["learning_rate"].default
-    damping: float = SETTINGS["damping"].default
+    damping: float | None = SETTINGS["damping"].default
     iterations: int = SETTINGS["iterations"].default
     misfit: str = SETTINGS["misfit"].default
     batch_size: int | None = SETTINGS["batch_size"].default
@@ -71,6 +71,14 @@ class Settings:
         """Return the corner (None: all frequencies) and the number of iterations of each stage."""
         corners = [*self.bands_hz, None]
         return [(c, len(p)) for c, p in zip(corners, np.array_split(range(self.iterations), len(corners)), strict=True)]
+
+    def completed(self, wavelet_known: bool) -> Settings:
+        """Return the settings with what follows from whether the wavelet is given put in where they say none."""
+        amplitudes = self.amplitudes or ("absolute" if wavelet_known else "per-trace")
+        damping = self.damping
+        if damping is None:
+            damping = DAMPING_KNOWN if wavelet_known else DAMPING_UNKNOWN
+        return replace(self, amplitudes=amplitudes, damping=damping)
 
     def checked(self, shots: int) -> Settings:
         """Return the settings if they fit each other and the number of shots.
@@ -168,8 +176,7 @@ def fit_velocity(
     if survey.observed is None:
         raise ZooError("The survey has no observed traces: there is nothing to invert.")
     shots = len(survey.sources)
-    settings = settings.checked(shots)
-    amplitudes = settings.amplitudes or ("absolute" if wavelet_known else "per-trace")
+    settings = settings.checked(shots).completed(wavelet_known)
     water = start.water_rows if settings.freeze_water else None
     mask = free_cells(start.shape, survey.sources, settings.taper_m / start.spacing_m, water)
     _check_bounds(start, mask, survey, settings)
@@ -188,7 +195,7 @@ def fit_velocity(
         every = settings.iterations  # once a stage: they compare misfits
     peak_hz = None if wavelet_known else peak_of(survey, start, settings.order)
     counts = None if wavelet_known else nearness(survey, start.spacing_m)
-    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, amplitudes == "per-trace", counts)
+    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, settings.amplitudes == "per-trace", counts)
     arrivals = None
     if settings.windows_s or settings.mute_early:
         parted = (model.traces(start.velocity_m_s, shots=some) for some in stretches(survey))
@@ -208,7 +215,7 @@ def fit_velocity(
         optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate, settings.damping)
         if count > 1:
             optimizer.gradient_accumulation_steps = count
-        model.compile(optimizer, fwi_misfits.misfit(settings.misfit, amplitudes), jit_compile=False)
+        model.compile(optimizer, fwi_misfits.misfit(settings.misfit, settings.amplitudes), jit_compile=False)
         first = state.begin_stage(number)
         if first < iterations:
             part = of_stage(survey, settings, number, start.spacing_m, arrivals)
