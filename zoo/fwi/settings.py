@@ -10,6 +10,8 @@ SCIPY_OPTIMIZERS = ("cg", "l-bfgs-b", "tnc")
 """Those of scipy, which choose their steps themselves and need the gradient of all shots."""
 OPTIMIZERS = (*GRADIENT_OPTIMIZERS, *SCIPY_OPTIMIZERS)
 MISFITS = ("l2", "correlation", "envelope")
+ENGINES = ("kernels", "xla")
+"""What simulates: numba's kernels on a CPU, or XLA through JAX on its default device."""
 AMPLITUDES = ("absolute", "per-shot", "per-trace")
 """How far the amplitudes of the data count: as they are, within each shot, or not at all."""
 DAMPING_KNOWN, DAMPING_UNKNOWN = 0.05, 0.2

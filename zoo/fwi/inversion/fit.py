@@ -140,6 +140,7 @@ def fit_velocity(
     truth: VelocityModel | np.ndarray | None = None,
     callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
     wavelet_known: bool = True,
+    engine: str | None = None,
 ) -> Result:
     """Find the velocities whose traces are the observed ones.
 
@@ -152,6 +153,7 @@ def fit_velocity(
         truth: the true model (Z, X), where it is known, to measure the error against.
         wavelet_known: whether the survey's wavelet is right but for its amplitude. If not, it is a first estimate, and
             solved for as `Settings.wavelet_every` says.
+        engine: what simulates, "kernels" or "xla", as in `zoo.fwi.WaveRNN`.
         callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
 
     Raises:
@@ -186,7 +188,7 @@ def fit_velocity(
     model = WaveInversion(network=siren() if settings.network else None)
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
     sought = np.asarray(sought, np.float32)
-    waves = waves_of(sought, start.spacing_m, survey, **options)
+    waves = waves_of(sought, start.spacing_m, survey, engine=engine, **options)
     model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
     size = settings.batch_size or shots
     true = None if truth is None else np.asarray(getattr(truth, "velocity_m_s", truth), np.float32)

@@ -58,6 +58,7 @@ def invert(
     truth: VelocityModel | str | os.PathLike | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     figure_every: int = 10,
+    engine: str | None = None,
 ) -> Inversion:
     """Invert shots for velocity and write models, tables and figures to a folder.
 
@@ -74,6 +75,7 @@ def invert(
         settings: `Settings`, or those that differ from its defaults. Without bounds, velocities stay within 0.75 times
             the start's lowest (or what the grid carries) and 1.25 times its highest.
         figure_every: iterations between pictures of the model in `out`/iterations.
+        engine: what simulates, "kernels" or "xla" (JAX, on its default device), as in `zoo.fwi.WaveRNN`.
 
     Returns:
         The inversion, which has been written to `out`.
@@ -92,10 +94,12 @@ def invert(
     settings = settings.checked(len(np.unique(shots.shot)))
 
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings, aperture_m)
+    run["engine"] = engine  # both give the same to some 1e-6, but a run that was begun by one goes on with it
     _claim(out, run)
     if settings.point_source:
         shots = _as_line_source(shots)
     waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
+    waves["engine"] = engine
     kept = out / _WAVELET
     known = wavelet is not None or shots.wavelet is not None
     again = kept.is_file()  # then taken from there: another machine would estimate one with other last digits
@@ -138,7 +142,14 @@ def invert(
             draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
 
     found = fit_velocity(
-        start, fitted, settings, folder=out / _STATE, truth=truth, callback=picture, wavelet_known=known
+        start,
+        fitted,
+        settings,
+        folder=out / _STATE,
+        truth=truth,
+        callback=picture,
+        wavelet_known=known,
+        engine=engine,
     )
     inverted = Inversion(
         start=start,
