@@ -12,6 +12,7 @@ OPTIMIZERS = (*GRADIENT_OPTIMIZERS, *SCIPY_OPTIMIZERS)
 MISFITS = ("l2", "correlation", "envelope")
 ENGINES = ("kernels", "xla")
 """What simulates: numba's kernels on a CPU, or XLA through JAX on its default device."""
+UNCERTAINTIES = ("none", "halves")
 AMPLITUDES = ("absolute", "per-shot", "per-trace")
 """How far the amplitudes of the data count: as they are, within each shot, or not at all."""
 DAMPING_KNOWN, DAMPING_UNKNOWN = 0.05, 0.2
@@ -135,6 +136,13 @@ SETTINGS = {
         "traces of which one is left out of the fit and scored; 0: none",
         "ours",
         low=0,
+    ),
+    "uncertainty": Setting(
+        "none",
+        "halves: also invert the odd and the even shots on their own, at the same cost again, and draw how far the "
+        "model depends on which were taken",
+        "ours",
+        choices=UNCERTAINTIES,
     ),
     "total_variation": Setting(
         0.0,

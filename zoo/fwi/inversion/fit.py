@@ -60,6 +60,7 @@ class Settings:
     point_source: bool = SETTINGS["point_source"].default
     time_dispersion: bool = SETTINGS["time_dispersion"].default
     hold_out: int = SETTINGS["hold_out"].default
+    uncertainty: str = SETTINGS["uncertainty"].default
     total_variation: float = SETTINGS["total_variation"].default
     network: bool = SETTINGS["network"].default
     order: int = SETTINGS["order"].default

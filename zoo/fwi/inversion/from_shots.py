@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.corrections import line_source, with_time_dispersion
 from zoo.fwi.inversion.fit import Settings, fit_velocity
@@ -25,6 +25,7 @@ from zoo.fwi.inversion.result import Inversion
 from zoo.fwi.inversion.shots_on_grid import to_survey
 from zoo.fwi.inversion.streaming import predicted, spread_shots, streams
 from zoo.fwi.inversion.survey import Survey
+from zoo.fwi.inversion.uncertainty import LEAST_SHOTS, halves
 from zoo.fwi.inversion.windows import offsets_m
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, phase_velocity_error
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
@@ -92,6 +93,11 @@ def invert(
         truth = _on_grid(truth if isinstance(truth, VelocityModel) else read_velocity_model(truth), start)
     shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry, corner_m=corner_m, datum_m=datum_m)
     settings = settings.checked(len(np.unique(shots.shot)))
+    if settings.uncertainty == "halves" and len(np.unique(shots.shot)) < LEAST_SHOTS:
+        raise UsageError(
+            f"uncertainty=halves needs {LEAST_SHOTS} shots or more; received {len(np.unique(shots.shot))}. Leave it "
+            "out."
+        )
 
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings, aperture_m)
     run["engine"] = engine  # both give the same to some 1e-6, but a run that was begun by one goes on with it
@@ -151,6 +157,9 @@ def invert(
         wavelet_known=known,
         engine=engine,
     )
+    sd_m_s = None
+    if settings.uncertainty == "halves":
+        sd_m_s = halves(start, fitted, settings, folder=out / _STATE, wavelet_known=known, engine=engine)
     inverted = Inversion(
         start=start,
         velocity_m_s=found.velocity_m_s,
@@ -166,6 +175,7 @@ def invert(
         source=shots.source,
         notes=notes,
         line=shots.line,
+        sd_m_s=sd_m_s,
     )
     inverted.write(out)
     return inverted

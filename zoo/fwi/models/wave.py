@@ -21,7 +21,7 @@ from zoo.progress import say
 
 # Checkpoints of a simulation are kept for its gradient up to this size; beyond it the shots are simulated once more.
 _MOST_KEPT_BYTES = 256 << 20
-# Fields of a step that TensorFlow keeps when it differentiates the unrolled cell: measured.
+# Fields of a step that TensorFlow keeps when it differentiates the unrolled cell: 0.56 MB for 140 x 340 cells.
 _UNROLLED_FIELDS = 3
 PROPAGATORS = dict(zip(ENGINES, (Propagator, XlaPropagator), strict=True))
 """Engine -> what simulates."""
