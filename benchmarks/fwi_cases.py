@@ -143,14 +143,14 @@ def by_deepwave(shots: Shots, true: VelocityModel) -> np.ndarray:
         source = np.array([[shots.source_depth_m[mine[0]], shots.source_x_m[mine[0]]]])
         heard = np.stack([shots.receiver_depth_m[mine], shots.receiver_x_m[mine]], 1)
         cells = (torch.tensor(np.rint(at / FINE_M).astype(np.int64))[None] for at in (source, heard))
-        names = ("source_locations_p", "receiver_locations_p")
+        names = ("source_locations_volume_rate", "receiver_locations_p")
         with torch.no_grad():
             found = deepwave.acoustic(
                 torch.tensor(fine),
                 torch.tensor(310 * fine**0.25),
                 FINE_M,
                 FINE_S,
-                source_amplitudes_p=torch.tensor(pulse)[None, None],
+                source_amplitudes_volume_rate=torch.tensor(pulse)[None, None],
                 **dict(zip(names, cells, strict=True)),
                 pml_width=STRIP,
                 pml_freq=PEAK_HZ,
