@@ -54,7 +54,7 @@ jax: $(VENV)/installed
 	$(PYTHON) -m venv $(VENV)-jax
 	$(VENV)-jax/bin/python -m pip install --quiet --upgrade pip
 	$(VENV)-jax/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax]"
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q -n 2 tests/test_jax.py
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(VENV)-jax/bin/python -m pytest -q -n 2 tests/test_jax.py tests/fwi/test_xla_engine.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

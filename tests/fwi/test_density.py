@@ -41,8 +41,7 @@ def test_an_interface_reflects_and_transmits_what_theory_says(order):
     pulse = ricker(8.0, STEP_S, steps)[None]
     options = {"order": order, "width": 40}
     with_contrast, without = (
-        waves(receivers, d, medium.shape, **options).traces(medium, pulse, [[source, 0.0]])[0]
-        for d in (density, None)
+        waves(receivers, d, medium.shape, **options).traces(medium, pulse, [[source, 0.0]])[0] for d in (density, None)
     )
     mirrored = waves(receivers[:1], None, medium.shape, **options).traces(medium, pulse, [[image, 0.0]])[0, :, 0]
     reflected = with_contrast[:, 0] - without[:, 0]

@@ -19,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from zoo.figures import BLACK, VERMILLION, save_figure, style
 
 VELOCITY, DIFFERENCE, DEVIATION, WAVES = "viridis", "RdBu_r", "magma_r", "gray"
-_LABELS = {"velocity": "velocity", "difference": "difference", "deviation": "standard deviation"}
+_LABELS = {"velocity": "velocity", "difference": "difference", "deviation": "sd"}
 _PANEL_INCH = 4.2  # width of a velocity panel
 _LOUDEST = 93  # percentile of the magnitudes in a shot at which its grey scale ends; direct waves are beyond it
 

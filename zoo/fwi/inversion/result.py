@@ -148,7 +148,8 @@ class Inversion:
             lines.append(
                 f"standard deviation from halves of the shots: {np.median(self.sd_m_s):.0f} m/s in the median, most at "
                 f"(z, x) = ({row * self.start.spacing_m:g}, {column * self.start.spacing_m:g}) m, "
-                f"{self.sd_m_s.max():.0f} m/s; without what all shots share (wavelet, density, start)"
+                f"{self.sd_m_s.max():.0f} m/s; it leaves out what all shots share: wavelet, density, start, and what "
+                "waves do not resolve"
             )
         lines += self.checks.lines()
         if self.rmse_m_s:
