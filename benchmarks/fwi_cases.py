@@ -83,6 +83,7 @@ def inversions(folder: Path) -> None:
             {**muted, "point_source": True},
         ),
         ("Gardner's density, 20 % noise, wavelet unknown", "<= 0.70, top 200 m <= 40 m/s", dense, None, muted),
+        ("the same, damping=0.2", "", dense, None, {**muted, "damping": 0.2}),
     ]
     rows = []
     for name, target, shots, wavelet, changes in cases:

@@ -243,11 +243,3 @@ def test_every_setting_of_real_data_changes_the_model(small, changes):
     base = {"misfit": "envelope"} if "misfit" in changes else {}
     before, after = (fit(small, survey=strong, **{**base, **of}).velocity_m_s for of in ({}, changes))
     assert np.isfinite(after).all() and np.abs(after - before).max() > 0.1
-
-
-def test_damping_follows_from_whether_the_wavelet_is_given():
-    """Measured by benchmarks/fwi_cases.py: the first row wants little of it, that with density much."""
-    known, unknown = (Settings().completed(wavelet_known=given) for given in (True, False))
-    assert (known.damping, unknown.damping) == (0.05, 0.2)
-    assert (known.amplitudes, unknown.amplitudes) == ("absolute", "per-trace")
-    assert Settings(damping=0.0).completed(wavelet_known=True).damping == 0

@@ -15,9 +15,6 @@ ENGINES = ("kernels", "xla")
 UNCERTAINTIES = ("none", "halves")
 AMPLITUDES = ("absolute", "per-shot", "per-trace")
 """How far the amplitudes of the data count: as they are, within each shot, or not at all."""
-DAMPING_KNOWN, DAMPING_UNKNOWN = 0.05, 0.2
-"""Of `adam`, where the wavelet is given and where it is solved for: what was better in benchmarks/fwi_cases.py."""
-
 SETTINGS = {
     "optimizer": Setting("adam", "how the velocities are changed", "figures 6 to 21", choices=OPTIMIZERS),
     "learning_rate": Setting(
@@ -29,13 +26,11 @@ SETTINGS = {
         low=0.0,
     ),
     "damping": Setting(
-        None,
+        0.05,
         "what adam's steps are held back by where the gradient is small, as part of its rms over the grid; 0: Adam as "
-        "it is; none: 0.05 where the wavelet is given, 0.2 where it is solved for",
+        "it is",
         "ours: benchmarks/fwi_cases.py, fwi_reality.py",
         low=0.0,
-        kind="number",
-        optional=True,
     ),
     "iterations": Setting(
         100,

@@ -21,7 +21,7 @@ from zoo.files import digest
 from zoo.fwi.inversion.streaming import Observed, parts, streamed, streams, stretches
 from zoo.fwi.inversion.survey import Survey, free_cells
 from zoo.fwi.physics import acoustic
-from zoo.fwi.settings import DAMPING_KNOWN, DAMPING_UNKNOWN, SCIPY_OPTIMIZERS, SETTINGS
+from zoo.fwi.settings import SCIPY_OPTIMIZERS, SETTINGS
 
 if TYPE_CHECKING:
     from zoo.fwi.models.inversion import WaveInversion
@@ -42,7 +42,7 @@ class Settings:
 
     optimizer: str = SETTINGS["optimizer"].default
     learning_rate: float = SETTINGS["learning_rate"].default
-    damping: float | None = SETTINGS["damping"].default
+    damping: float = SETTINGS["damping"].default
     iterations: int = SETTINGS["iterations"].default
     misfit: str = SETTINGS["misfit"].default
     batch_size: int | None = SETTINGS["batch_size"].default
@@ -75,11 +75,7 @@ class Settings:
 
     def completed(self, wavelet_known: bool) -> Settings:
         """Return the settings with what follows from whether the wavelet is given put in where they say none."""
-        amplitudes = self.amplitudes or ("absolute" if wavelet_known else "per-trace")
-        damping = self.damping
-        if damping is None:
-            damping = DAMPING_KNOWN if wavelet_known else DAMPING_UNKNOWN
-        return replace(self, amplitudes=amplitudes, damping=damping)
+        return replace(self, amplitudes=self.amplitudes or ("absolute" if wavelet_known else "per-trace"))
 
     def checked(self, shots: int) -> Settings:
         """Return the settings if they fit each other and the number of shots.

@@ -123,7 +123,7 @@ def invert(
         settings = dataclasses.replace(settings, bounds=_bounds(start, survey, highest_m_s, settings.order))
         low, high = settings.bounds
         notes += (f"Velocities were kept within {low:.0f} to {high:.0f} m/s (--set bounds=LOW,HIGH sets others).",)
-    notes += _grid_error(survey, start, settings) + _damping(settings, known)
+    notes += _grid_error(survey, start, settings)
     if streams(survey):
         some = len(spread_shots(survey))
         notes += (f"The fit is looked at without the truth in {some} shots, and one wavelet for all is theirs.",)
@@ -234,14 +234,6 @@ def _grid_error(survey: Survey, start: VelocityModel, settings: Settings) -> Not
         f" at {slowest:.0f} m/s: records at {far_m:.0f} m are off by some {100 * error:.0f} %. Take order=8 with "
         "time_dispersion=true, or a finer grid.",
     )
-
-
-def _damping(settings: Settings, wavelet_known: bool) -> Notes:
-    """Return a sentence on the damping that was chosen, where one was."""
-    if settings.damping is not None or settings.optimizer != "adam":
-        return ()
-    damping, why = settings.completed(wavelet_known).damping, "given" if wavelet_known else "solved for"
-    return (f"Adam's steps were damped by {damping:g}, since the wavelet is {why} (--set damping=SHARE sets another).",)
 
 
 def _held_out(survey: Survey, every: int) -> np.ndarray:
