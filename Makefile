@@ -67,9 +67,9 @@ $(EXTRAS)/installed: pyproject.toml constraints.txt
 	$(EXTRAS)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax,beam,dask]"
 	touch $@
 
-# every checkpoint's stored answers under JAX
+# every checkpoint's stored answers under JAX, and waves by XLA
 jax: $(EXTRAS)/installed
-	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(EXTRAS)/bin/python -m pytest -q -n 2 tests/test_jax.py
+	KERAS_BACKEND=jax JAX_PLATFORMS=cpu $(EXTRAS)/bin/python -m pytest -q -n 2 tests/test_jax.py tests/fwi/test_xla_engine.py
 
 # shards made by Apache Beam in two processes
 beam: $(EXTRAS)/installed

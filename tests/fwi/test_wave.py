@@ -210,7 +210,7 @@ def test_a_receiver_outside_is_named():
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_gives_the_same():
-    """Kernels and cell, compiled by JAX, in a process with that backend."""
+    """Kernels, XLA and cell, compiled by JAX, in a process with that backend."""
     script = """
 import jax, jax.numpy as jnp, numpy as np
 from zoo.fwi.models.wave import WaveRNN
@@ -218,12 +218,13 @@ from zoo.fwi.physics.acoustic import ricker
 velocity = 2000 + 800 * np.random.default_rng(0).random((16, 20))
 pulses, sources = jnp.asarray(np.stack([ricker(20.0, 0.001, 110)] * 2)), np.array([[4, 12], [10, 7]])
 found = []
-for gradient in ("checkpoint", "autodiff"):
-    waves = WaveRNN(velocity, 6.0, 0.001, [[3, 5], [12, 10], [3, 15]], width=6, gradient=gradient)
+for options in ({"engine": "kernels"}, {"engine": "xla"}, {"gradient": "autodiff"}):
+    waves = WaveRNN(velocity, 6.0, 0.001, [[3, 5], [12, 10.3], [3, 15]], width=6, **options)
     loss = lambda v, w: (waves((w, sources), velocity_m_s=v) ** 2).sum()
     found.append(jax.jit(jax.grad(loss, argnums=(0, 1)))(jnp.asarray(velocity, "float32"), pulses))
-for one, other in zip(*found):
-    assert float(jnp.linalg.norm(one - other) / jnp.linalg.norm(other)) < 1e-5
+for kernels, xla, other in zip(*found):
+    for one in (kernels, xla):
+        assert float(jnp.linalg.norm(one - other) / jnp.linalg.norm(other)) < 1e-5
 """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import nullcontext
 
+from zoo.fwi.settings import ENGINES
 from zoo.fwi.settings import SETTINGS as INVERSION
 from zoo.terminal import Commands, add_cluster, positive, print_answer, settings_of
 
@@ -63,6 +64,11 @@ def add(commands: Commands) -> None:
     fwi.add_argument(
         "--wavelet", metavar="FILE|ricker:HZ", help="default: the one stored with the shots, else estimated"
     )
+    fwi.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="what simulates: compiled kernels on the CPU (default), or XLA through JAX on its default device",
+    )
     fwi.add_argument("--true", metavar="MODEL", help="the true model, in any of these forms, to measure the error")
     add_cluster(fwi)
     fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
@@ -100,5 +106,6 @@ def _invert(args: argparse.Namespace, client) -> None:
         settings=settings_of(args.set),
         figure_every=args.every,
         client=client,
+        engine=args.engine,
     )
     print_answer(inverted, args.json, f"models, tables and figures are in {args.out}; look at overview.png first")

@@ -10,9 +10,11 @@ SCIPY_OPTIMIZERS = ("cg", "l-bfgs-b", "tnc")
 """Those of scipy, which choose their steps themselves and need the gradient of all shots."""
 OPTIMIZERS = (*GRADIENT_OPTIMIZERS, *SCIPY_OPTIMIZERS)
 MISFITS = ("l2", "correlation", "envelope")
+ENGINES = ("kernels", "xla")
+"""What simulates: numba's kernels on a CPU, or XLA through JAX on its default device."""
+UNCERTAINTIES = ("none", "halves")
 AMPLITUDES = ("absolute", "per-shot", "per-trace")
 """How far the amplitudes of the data count: as they are, within each shot, or not at all."""
-
 SETTINGS = {
     "optimizer": Setting("adam", "how the velocities are changed", "figures 6 to 21", choices=OPTIMIZERS),
     "learning_rate": Setting(
@@ -24,10 +26,10 @@ SETTINGS = {
         low=0.0,
     ),
     "damping": Setting(
-        0.2,
+        0.05,
         "what adam's steps are held back by where the gradient is small, as part of its rms over the grid; 0: Adam as "
         "it is",
-        "ours: benchmarks/fwi_reality.py",
+        "ours: benchmarks/fwi_cases.py, fwi_reality.py",
         low=0.0,
     ),
     "iterations": Setting(
@@ -129,6 +131,13 @@ SETTINGS = {
         "traces of which one is left out of the fit and scored; 0: none",
         "ours",
         low=0,
+    ),
+    "uncertainty": Setting(
+        "none",
+        "halves: also invert the odd and the even shots on their own, at the same cost again, and draw how far the "
+        "model depends on which were taken",
+        "ours",
+        choices=UNCERTAINTIES,
     ),
     "total_variation": Setting(
         0.0,

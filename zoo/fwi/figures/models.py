@@ -18,7 +18,8 @@ from matplotlib.ticker import MaxNLocator
 
 from zoo.figures import BLACK, VERMILLION, save_figure, style
 
-VELOCITY, DIFFERENCE, WAVES = "viridis", "RdBu_r", "gray"
+VELOCITY, DIFFERENCE, DEVIATION, WAVES = "viridis", "RdBu_r", "magma_r", "gray"
+_LABELS = {"velocity": "velocity", "difference": "difference", "deviation": "sd"}
 _PANEL_INCH = 4.2  # width of a velocity panel
 _LOUDEST = 93  # percentile of the magnitudes in a shot at which its grey scale ends; direct waves are beyond it
 
@@ -29,6 +30,7 @@ def draw_models(
     path: str | os.PathLike,
     *,
     differences: Mapping[str, np.ndarray] | None = None,
+    deviations: Mapping[str, np.ndarray] | None = None,
     sources: np.ndarray | None = None,
     receivers: np.ndarray | None = None,
     title: str = "",
@@ -40,17 +42,25 @@ def draw_models(
         spacing_m: grid spacing.
         path: where the picture is written.
         differences: title -> (Z, X) m/s, drawn in red and blue about zero.
+        deviations: title -> (Z, X) m/s, drawn from zero upwards.
         sources, receivers: (n, 2) cells (z, x), marked in the first panel.
         title: title above all panels.
     """
-    differences = differences or {}
-    panels = {**models, **differences}
+    differences, deviations = differences or {}, deviations or {}
+    panels = {**models, **differences, **deviations}
+    kinds = ["velocity"] * len(models) + ["difference"] * len(differences) + ["deviation"] * len(deviations)
     shape = next(iter(models.values())).shape
     columns = len(panels) if len(panels) <= 3 else 2 if len(panels) == 4 else 3
     rows = -(-len(panels) // columns)
     low, high = velocity_limits(models)
     largest = max((float(np.percentile(np.abs(values), 99)) for values in differences.values()), default=0) / 1000
     largest = largest or 1e-3
+    widest = max((float(np.percentile(values, 99)) for values in deviations.values()), default=0) / 1000 or 1e-3
+    scales = {
+        "velocity": {"cmap": VELOCITY, "vmin": low, "vmax": high},
+        "difference": {"cmap": DIFFERENCE, "vmin": -largest, "vmax": largest},
+        "deviation": {"cmap": DEVIATION, "vmin": 0.0, "vmax": widest},
+    }
     with style():
         width, height = _panel_size(shape)
         figure = Figure(
@@ -60,25 +70,23 @@ def draw_models(
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         images = {}
         for number, (axes, (name, values)) in enumerate(zip(grid.flat, panels.items(), strict=False)):
-            difference = number >= len(models)
-            scale = {"cmap": VELOCITY, "vmin": low, "vmax": high}
-            if difference:
-                scale = {"cmap": DIFFERENCE, "vmin": -largest, "vmax": largest}
-            images[difference] = draw_velocity(axes, values, spacing_m, **scale)
+            images[kinds[number]] = draw_velocity(axes, values, spacing_m, **scales[kinds[number]])
             axes.set_title(f"({chr(97 + number)}) {name}" if len(panels) > 1 else name, loc="left")
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
         _label_outer(grid, len(panels))
         _mark(grid.flat[0], spacing_m, sources, receivers)
-        beside: dict[bool, Any] = {False: list(grid.flat[: len(models)]), True: list(grid.flat[len(models) :])}
-        if differences and rows > 1:  # one bar for each row, not one over the other
-            beside = {False: list(grid[:-1].flat), True: list(grid[-1])}
-        for difference, image in images.items():
-            label, ends = "difference (km/s)", "both"
-            if not difference:
-                label, ends = "velocity (km/s)", _beyond(models.values(), low, high)
+        beside: dict[str, Any] = {"velocity": list(grid.flat[: len(models)])}
+        beside["difference"] = list(grid.flat[len(models) : len(models) + len(differences)])
+        beside["deviation"] = list(grid.flat[len(models) + len(differences) : len(panels)])
+        if differences and rows > 1 and not deviations:  # one bar for each row, not one over the other
+            beside |= {"velocity": list(grid[:-1].flat), "difference": list(grid[-1])}
+        for kind, image in images.items():
+            label, ends = f"{_LABELS[kind]} (km/s)", "both" if kind == "difference" else "max"
+            if kind == "velocity":
+                ends = _beyond(models.values(), low, high)
             look = {"pad": 0.015, "aspect": 16, "extend": ends, "ticks": MaxNLocator(5)}
-            figure.colorbar(image, ax=beside[difference], **look).set_label(label, labelpad=8)
+            figure.colorbar(image, ax=beside[kind], **look).set_label(label, labelpad=8)
         if title:
             figure.suptitle(title, fontsize="medium")
     return save_figure(figure, path)

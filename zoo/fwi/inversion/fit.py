@@ -62,6 +62,7 @@ class Settings:
     point_source: bool = SETTINGS["point_source"].default
     time_dispersion: bool = SETTINGS["time_dispersion"].default
     hold_out: int = SETTINGS["hold_out"].default
+    uncertainty: str = SETTINGS["uncertainty"].default
     total_variation: float = SETTINGS["total_variation"].default
     network: bool = SETTINGS["network"].default
     order: int = SETTINGS["order"].default
@@ -73,6 +74,10 @@ class Settings:
         """Return the corner (None: all frequencies) and the number of iterations of each stage."""
         corners = [*self.bands_hz, None]
         return [(c, len(p)) for c, p in zip(corners, np.array_split(range(self.iterations), len(corners)), strict=True)]
+
+    def completed(self, wavelet_known: bool) -> Settings:
+        """Return the settings with what follows from whether the wavelet is given put in where they say none."""
+        return replace(self, amplitudes=self.amplitudes or ("absolute" if wavelet_known else "per-trace"))
 
     def checked(self, shots: int) -> Settings:
         """Return the settings if they fit each other and the number of shots.
@@ -135,6 +140,7 @@ def fit_velocity(
     callback: Callable[[int, Mapping[str, float], np.ndarray], None] | None = None,
     wavelet_known: bool = True,
     client: Client | None = None,
+    engine: str | None = None,
 ) -> Result:
     """Find the velocities whose traces are the observed ones.
 
@@ -147,6 +153,7 @@ def fit_velocity(
         truth: the true model (Z, X), where it is known, to measure the error against.
         wavelet_known: whether the survey's wavelet is right but for its amplitude. If not, it is a first estimate, and
             solved for as `Settings.wavelet_every` says.
+        engine: what simulates, "kernels" or "xla", as in `zoo.fwi.WaveRNN`.
         callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
         client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
 
@@ -172,8 +179,7 @@ def fit_velocity(
     if survey.observed is None:
         raise ZooError("The survey has no observed traces: there is nothing to invert.")
     shots = len(survey.sources)
-    settings = settings.checked(shots)
-    amplitudes = settings.amplitudes or ("absolute" if wavelet_known else "per-trace")
+    settings = settings.checked(shots).completed(wavelet_known)
     water = start.water_rows if settings.freeze_water else None
     mask = free_cells(start.shape, survey.sources, settings.taper_m / start.spacing_m, water)
     _check_bounds(start, mask, survey, settings)
@@ -183,7 +189,7 @@ def fit_velocity(
     model = WaveInversion(network=siren() if settings.network else None)
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
     sought = np.asarray(sought, np.float32)
-    waves = waves_of(sought, start.spacing_m, survey, **options)
+    waves = waves_of(sought, start.spacing_m, survey, engine=engine, **options)
     if client is not None:
         waves.spread(client)
     model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
@@ -194,7 +200,7 @@ def fit_velocity(
         every = settings.iterations  # once a stage: they compare misfits
     peak_hz = None if wavelet_known else peak_of(survey, start, settings.order)
     counts = None if wavelet_known else nearness(survey, start.spacing_m)
-    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, amplitudes == "per-trace", counts)
+    solver = SourceSolver(peak_hz, settings.wavelet_per_shot, settings.amplitudes == "per-trace", counts)
     arrivals = None
     if settings.windows_s or settings.mute_early:
         parted = (model.traces(start.velocity_m_s, shots=some) for some in stretches(survey))
@@ -214,7 +220,7 @@ def fit_velocity(
         optimizer = fwi_optimizers.optimizer(settings.optimizer, settings.learning_rate, settings.damping)
         if count > 1:
             optimizer.gradient_accumulation_steps = count
-        model.compile(optimizer, fwi_misfits.misfit(settings.misfit, amplitudes), jit_compile=False)
+        model.compile(optimizer, fwi_misfits.misfit(settings.misfit, settings.amplitudes), jit_compile=False)
         first = state.begin_stage(number)
         if first < iterations:
             part = of_stage(survey, settings, number, start.spacing_m, arrivals)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.corrections import line_source, with_time_dispersion
 from zoo.fwi.inversion.fit import Settings, fit_velocity
@@ -25,6 +25,7 @@ from zoo.fwi.inversion.result import Inversion
 from zoo.fwi.inversion.shots_on_grid import to_survey
 from zoo.fwi.inversion.streaming import predicted, spread_shots, streams
 from zoo.fwi.inversion.survey import Survey
+from zoo.fwi.inversion.uncertainty import LEAST_SHOTS, halves
 from zoo.fwi.inversion.windows import offsets_m
 from zoo.fwi.physics.acoustic import POINTS_PER_WAVELENGTH, highest_frequency_hz, phase_velocity_error
 from zoo.fwi.physics.velocity_models import VelocityModel, read_velocity_model
@@ -62,6 +63,7 @@ def invert(
     settings: Settings | Mapping[str, Any] | None = None,
     figure_every: int = 10,
     client: Client | None = None,
+    engine: str | None = None,
 ) -> Inversion:
     """Invert shots for velocity and write models, tables and figures to a folder.
 
@@ -79,6 +81,7 @@ def invert(
             the start's lowest (or what the grid carries) and 1.25 times its highest.
         figure_every: iterations between pictures of the model in `out`/iterations.
         client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
+        engine: what simulates, "kernels" or "xla" (JAX, on its default device), as in `zoo.fwi.WaveRNN`.
 
     Returns:
         The inversion, which has been written to `out`.
@@ -95,12 +98,19 @@ def invert(
         truth = _on_grid(truth if isinstance(truth, VelocityModel) else read_velocity_model(truth), start)
     shots = shots if isinstance(shots, Shots) else read_shots(shots, geometry, corner_m=corner_m, datum_m=datum_m)
     settings = settings.checked(len(np.unique(shots.shot)))
+    if settings.uncertainty == "halves" and len(np.unique(shots.shot)) < LEAST_SHOTS:
+        raise UsageError(
+            f"uncertainty=halves needs {LEAST_SHOTS} shots or more; received {len(np.unique(shots.shot))}. Leave it "
+            "out."
+        )
 
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings, aperture_m)
+    run["engine"] = engine  # both give the same to some 1e-6, but a run that was begun by one goes on with it
     _claim(out, run)
     if settings.point_source:
         shots = _as_line_source(shots)
     waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
+    waves["engine"] = engine
     kept = out / _WAVELET
     known = wavelet is not None or shots.wavelet is not None
     again = kept.is_file()  # then taken from there: another machine would estimate one with other last digits
@@ -143,8 +153,19 @@ def invert(
             draw_models(models, start.spacing_m, out / "iterations" / f"{iteration:05d}.png")
 
     found = fit_velocity(
-        start, fitted, settings, folder=out / _STATE, truth=truth, callback=picture, wavelet_known=known, client=client
+        start,
+        fitted,
+        settings,
+        folder=out / _STATE,
+        truth=truth,
+        callback=picture,
+        wavelet_known=known,
+        client=client,
+        engine=engine,
     )
+    sd_m_s = None
+    if settings.uncertainty == "halves":
+        sd_m_s = halves(start, fitted, settings, folder=out / _STATE, wavelet_known=known, engine=engine, client=client)
     inverted = Inversion(
         start=start,
         velocity_m_s=found.velocity_m_s,
@@ -154,14 +175,13 @@ def invert(
         start_predicted=predicted(found.model, start.velocity_m_s, survey, survey.wavelet),
         predicted=predicted(found.model, found.velocity_m_s, survey),
         shot_labels=np.unique(shots.shot),
-        settings=dataclasses.replace(
-            settings, amplitudes=settings.amplitudes or ("absolute" if known else "per-trace")
-        ),
+        settings=settings.completed(known),
         history=tuple(found.history),
         snapshots=found.snapshots,
         source=shots.source,
         notes=notes,
         line=shots.line,
+        sd_m_s=sd_m_s,
     )
     inverted.write(out)
     return inverted

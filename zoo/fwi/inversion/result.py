@@ -44,6 +44,7 @@ class Inversion:
         source: name of the data.
         notes: sentences on what was done to the data.
         line: where the model's columns are on the map; None where that is not known.
+        sd_m_s: (Z, X), how far the model depends on which shots were taken (`zoo.fwi.inversion.uncertainty`), or None.
     """
 
     start: VelocityModel
@@ -60,6 +61,7 @@ class Inversion:
     source: str
     notes: tuple[str, ...]
     line: Line | None = None
+    sd_m_s: np.ndarray | None = None
 
     @property
     def model(self) -> VelocityModel:
@@ -124,6 +126,8 @@ class Inversion:
             "checks": self.checks.table(),
             "warnings": self.checks.warnings,
         }
+        if self.sd_m_s is not None:
+            result["sd_m_s"] = {"median": float(np.median(self.sd_m_s)), "max": float(self.sd_m_s.max())}
         if self.rmse_m_s:
             result["model_rmse_m_s"] = dict(zip(("start", "inverted"), self.rmse_m_s, strict=True))
         return result
@@ -139,6 +143,14 @@ class Inversion:
             f"velocities {self.velocity_m_s.min():.0f} to {self.velocity_m_s.max():.0f} m/s; changed by "
             f"{rms_difference(self.velocity_m_s, self.start.velocity_m_s):.0f} m/s rms",
         ]
+        if self.sd_m_s is not None:
+            row, column = np.unravel_index(np.argmax(self.sd_m_s), self.sd_m_s.shape)
+            lines.append(
+                f"standard deviation from halves of the shots: {np.median(self.sd_m_s):.0f} m/s in the median, most at "
+                f"(z, x) = ({row * self.start.spacing_m:g}, {column * self.start.spacing_m:g}) m, "
+                f"{self.sd_m_s.max():.0f} m/s; it leaves out what all shots share: wavelet, density, start, and what "
+                "waves do not resolve"
+            )
         lines += self.checks.lines()
         if self.rmse_m_s:
             start, end = self.rmse_m_s
@@ -157,6 +169,9 @@ class Inversion:
         for suffix in (".npz", ".segy", ".nc"):
             write_velocity_model(self.model, folder / f"model{suffix}", places_m, datum_m)
         write_with(folder / "history.csv", self._write_history)
+        if self.sd_m_s is not None:
+            kept = {"sd_m_s": self.sd_m_s, "spacing_m": self.start.spacing_m}
+            write_with(folder / "uncertainty.npz", lambda path: _write_npz(path, kept))
         self._draw(folder)
         write_json(folder / "summary.json", self.summary())
         return folder
@@ -178,7 +193,11 @@ class Inversion:
         difference = {f"inverted minus {against}": self.velocity_m_s - {**models, **known}[against]}
         marked = {"sources": survey.sources, "receivers": survey.places}
         if self.start.shape[1] > 1:
-            draw_models({**models, **known}, spacing_m, folder / "overview.png", differences=difference, **marked)
+            spread = {} if self.sd_m_s is None else {"standard deviation": self.sd_m_s}
+            models_drawn = {**models, **known}
+            draw_models(
+                models_drawn, spacing_m, folder / "overview.png", differences=difference, deviations=spread, **marked
+            )
             steps = {f"iteration {i}": self.snapshots[i] for i in self._quarters()}
             draw_models({**(known or {"start": models["start"]}), **steps}, spacing_m, folder / "iterations.png")
         x_m = (0.0,) if self.start.shape[1] == 1 else None
@@ -210,6 +229,11 @@ class Inversion:
         """Return the iterations of the snapshots nearest to a quarter, half and the end of the run."""
         there, last = [i for i in self.snapshots if i > 0], len(self.history)
         return sorted({min(there, key=lambda i, part=part: abs(i - part * last)) for part in (0.25, 0.5, 1.0)})
+
+
+def _write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    with open(path, "wb") as file:  # a name would be given another ending
+        np.savez(file, **arrays)
 
 
 def _along(

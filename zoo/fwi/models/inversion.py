@@ -160,6 +160,8 @@ class WaveInversion(ServedModel):
                 "epoch. Set batch_size to the number of shots."
             )
         batch = (x, y) if y is not None else next(iter(x))
+        if keras.backend.backend() != "tensorflow":  # whose tensors another backend does not take
+            batch = keras.tree.map_structure(np.asarray, batch)
         grid = self.network is None
         unit = fwi_scipy.VELOCITY_UNIT_M_S if grid else 1.0
         return fwi_scipy.fit(self, batch, unit=unit, bounds=self.waves.bounds if grid else None, **arguments)

@@ -8,16 +8,23 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.fwi.models import wave_backends
 from zoo.fwi.models.wave_cell import FDRNNCell
 from zoo.fwi.models.wave_grid import WaveGrid, check_choice
 from zoo.fwi.physics.acoustic import check_dispersion, highest_frequency_hz
 from zoo.fwi.physics.acoustic_positions import check_below_surface, check_positions
 from zoo.fwi.physics.acoustic_propagator import Propagator
+from zoo.fwi.physics.xla import XlaPropagator
+from zoo.fwi.settings import ENGINES
+from zoo.progress import say
 
 # Checkpoints of a simulation are kept for its gradient up to this size; beyond it the shots are simulated once more.
 _MOST_KEPT_BYTES = 256 << 20
+# Fields of a step that TensorFlow keeps when it differentiates the unrolled cell: 0.56 MB for 140 x 340 cells.
+_UNROLLED_FIELDS = 3
+PROPAGATORS = dict(zip(ENGINES, (Propagator, XlaPropagator), strict=True))
+"""Engine -> what simulates."""
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -40,16 +47,22 @@ class WaveRNN(WaveGrid):
         free_surface: whether the field is zero at the top row, where there is then no strip; sources and receivers
             lie below it.
         gradient: "checkpoint" keeps the field every sqrt(T) steps, "store" keeps all of them, "autodiff" unrolls an
-            `FDRNNCell` and is for tests, other equations and devices other than a CPU.
+            `FDRNNCell` and is for tests and other equations; it says first what memory it takes.
         store_dtype: what a gradient keeps of each step, "float32" or "float16".
         bounds: lowest and highest velocity in m/s, kept by a constraint.
         reference_m_s: velocity for which the absorber is made; by default the highest.
+        engine: "kernels" (compiled by numba, on a CPU) or "xla" (through JAX, on its default device); None: the
+            kernels, or under the backend JAX "xla", which JAX compiles and differentiates as it does everything else.
+        **kwargs: `density` (Z, X) in any unit, where it varies, which stays as it is (constant by default); and what
+            every layer takes.
 
     Raises:
-        ZooError: the time step is unstable, a velocity is not positive or out of bounds, or a receiver is outside or
-            at a free surface.
-        UsageError: an order, absorber, gradient or type that does not exist.
+        ZooError: the time step is unstable, a velocity is not positive or out of bounds, a receiver is outside or
+            at a free surface, or JAX is needed and not installed.
+        UsageError: an order, absorber, gradient, engine or type that does not exist.
     """
+
+    _engine_of_jax = "xla"
 
     def __init__(
         self,
@@ -65,15 +78,21 @@ class WaveRNN(WaveGrid):
         store_dtype: str = "float32",
         bounds: tuple[float, float] | None = None,
         reference_m_s: float | None = None,
+        engine: str | None = None,
         **kwargs,
     ):
         grid = velocity_m_s, spacing_m, time_step_s, receivers
         super().__init__(*grid, order, absorber, width, free_surface, bounds, reference_m_s, **kwargs)
         check_choice("gradient", gradient, ("checkpoint", "store", "autodiff"))
         check_choice("store_dtype", store_dtype, ("float32", "float16"))
+        check_choice("engine", engine or "kernels", ENGINES)
         self.gradient, self.store_dtype = gradient, store_dtype
-        self.supports_jit = False  # the kernels are compiled by numba; XLA cannot see into them
-        self._propagator = Propagator(
+        backend = keras.backend.backend()
+        self._given_engine = engine
+        self.engine = engine or (self._engine_of_jax if backend == "jax" else "kernels")
+        # The kernels are compiled by numba; XLA cannot see into them.
+        self.supports_jit = self.engine == "xla" and backend == "jax"
+        self._propagator = PROPAGATORS[self.engine](
             tuple(self.velocity.shape),
             self.spacing_m,
             self.time_step_s,
@@ -86,8 +105,9 @@ class WaveRNN(WaveGrid):
             store_dtype,
             gradient == "store",
             self.compute_dtype,
+            self.density,
         )
-        self._make_cell = None
+        self._make_cell, self._said = None, None
         self._kept = (0, None)  # number of the latest simulation, and its checkpoints
 
     def call(self, inputs, velocity_m_s=None):
@@ -123,7 +143,13 @@ class WaveRNN(WaveGrid):
         return simulate(velocity, wavelet, ops.cast(sources, self.compute_dtype))
 
     def spread(self, client) -> None:
-        """Let the workers of a cluster (a Dask client) simulate the shots from now on; not with `autodiff`."""
+        """Let the workers of a cluster (a Dask client) simulate the shots from now on; not with `autodiff`.
+
+        Raises:
+            UsageError: the engine is not that of the kernels.
+        """
+        if self.engine != "kernels":
+            raise UsageError(f"A cluster's workers simulate by the kernels; received engine={self.engine}.")
         from zoo.fwi.physics.acoustic_spread import SpreadPropagator
 
         self._propagator = SpreadPropagator(self._propagator, client)
@@ -158,6 +184,7 @@ class WaveRNN(WaveGrid):
                 self.width,
                 self.free_surface,
                 reference_m_s=self.reference_m_s,
+                density=self.density,
                 dtype=self.compute_dtype,
             )
             self._make_cell = lambda: cell  # held by a function: it is no part of the model, which gives it velocities
@@ -172,10 +199,25 @@ class WaveRNN(WaveGrid):
     def _unrolled(self, velocity, wavelet, sources):
         """Return traces (S, T, R) by the recurrent cell, which the backend differentiates automatically."""
         cell = self.unrolled_cell()
+        self._say_memory(cell, wavelet)
         cells = ops.repeat(ops.cast(sources, self.compute_dtype)[:, None], wavelet.shape[1], axis=1)
         steps = ops.concatenate([wavelet[..., None], cells], axis=-1)
         cell.given_m_s = velocity
         return keras.layers.RNN(cell, return_sequences=True, dtype=self.compute_dtype)(steps)
 
+    def _say_memory(self, cell: FDRNNCell, wavelet) -> None:
+        """Say, once for each size, what automatic differentiation keeps."""
+        shots, steps = wavelet.shape[:2]
+        if shots is None or steps is None or self._said == (shots, steps):
+            return
+        self._said = shots, steps
+        field = int(np.prod(cell.state_size[0])) * np.dtype(self.compute_dtype).itemsize
+        megabytes = shots * steps * _UNROLLED_FIELDS * field / 1e6
+        say(
+            f"gradient='autodiff' keeps about {_UNROLLED_FIELDS} fields of each step: {megabytes:.0f} MB for {shots} "
+            f"shots of {steps} steps, if a gradient is taken. gradient='checkpoint' keeps some sqrt(steps) of them."
+        )
+
     def get_config(self):
-        return {**super().get_config(), "gradient": self.gradient, "store_dtype": self.store_dtype}
+        own = {"gradient": self.gradient, "store_dtype": self.store_dtype, "engine": self._given_engine}
+        return {**super().get_config(), **own}

@@ -31,8 +31,13 @@ def tensorflow_simulator(layer):
 
 
 def jax_simulator(layer):
-    """Return the same for JAX, on a CPU."""
+    """Return the same for JAX: its own functions, or the kernels called back, which run on a CPU."""
     import jax
+
+    if layer.engine == "xla":
+        from zoo.fwi.physics.xla import simulator
+
+        return simulator(layer._propagator)
 
     def shape(like, dimensions):
         return jax.ShapeDtypeStruct(dimensions, like.dtype)

@@ -12,6 +12,7 @@ from zoo.field.sinc import KAISER, REACH
 from zoo.fwi.models.wave_grid import WaveGrid
 from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+from zoo.fwi.physics.acoustic_density import potential_of, root_at
 from zoo.fwi.physics.acoustic_positions import spread
 
 
@@ -35,6 +36,7 @@ class FDRNNCell(WaveGrid):
         resample: steps between changes of the output, the paper's gate (then take `[:, ::resample]`).
         bounds: lowest and highest velocity in m/s, kept by a constraint.
         reference_m_s: velocity for which the absorber is made; by default the highest.
+        **kwargs: `density`, as in `WaveRNN`, and what a layer takes.
 
     Raises:
         ZooError, UsageError: as in `WaveRNN`.
@@ -65,6 +67,12 @@ class FDRNNCell(WaveGrid):
         self._pad = ((width * sides[0], width), (width * sides[2], width * sides[3]))
         self._shape = tuple(n + sum(pad) for n, pad in zip(self.velocity.shape, self._pad, strict=True))
         self._profiles(sides)
+        self._potential = self._heard = None
+        if self.density is not None:
+            across = (0.0,) * len(self._second) if flat else self._second
+            padded = np.pad(self.density, self._pad, mode="edge")
+            self._potential = potential_of(padded, self._second, across).astype(self.compute_dtype)
+            self._heard = root_at(self.density, self.receivers).astype(self.compute_dtype)
         self._receivers()
         # The fields now and before, four memories of the absorber, the output that the gate holds, the step's number.
         self.state_size = [self._shape] * 6 + [(len(self.receivers),), (1,)]
@@ -105,6 +113,16 @@ class FDRNNCell(WaveGrid):
         if axis == 0 and self.free_surface:
             share = share - _windowed_sinc(nodes + position)
         return share if self._shape[axis] > 1 else ops.ones_like(share)
+
+    def _root(self, z, x):
+        """Return sqrt(density) at positions (shots, 1) each, linear between the nodes: `root_at` as ops."""
+        hats = (
+            ops.maximum(1 - ops.abs(np.arange(n, dtype=self.compute_dtype) - ops.clip(at, 0, n - 1)), 0)
+            for n, at in zip(self.density.shape, (z, x), strict=True)
+        )
+        down, across = hats
+        mixed = ops.matmul(down, self.density.astype(self.compute_dtype))
+        return ops.sqrt(ops.sum(mixed * across, axis=-1, keepdims=True))
 
     def _shifted(self, field, axis: int, shift: int):
         """Return the field at a distance along an axis, (shots, Z, X); zero beyond the edges, odd at a free surface."""
@@ -165,12 +183,17 @@ class FDRNNCell(WaveGrid):
             q = q + curve + slope + zeta
             memories += [psi, zeta]
         amplitude, z, x = (inputs[:, i, None] for i in range(3))
+        if self._potential is not None:
+            q = q - self._potential * now
+            amplitude = amplitude / self._root(z, x)
         here = self._shares(z, 0)[:, :, None] * self._shares(x, 1)[:, None, :]
         q = q + self.spacing_m**2 * amplitude[..., None] * here
         after = (2.0 * now - (1.0 - self._damping) * before + c * q) / (1.0 + self._damping)
         flat = ops.reshape(after, (-1, self._shape[0] * self._shape[1]))
         gate = ops.cast(ops.equal(ops.mod(step, float(self.resample)), 0.0), self.compute_dtype)
         listened = ops.sum(ops.take(flat, self._cells, axis=1) * self._share, axis=-1)
+        if self._heard is not None:
+            listened = listened * self._heard
         received = gate * listened + (1.0 - gate) * held
         return received, [after, now, *memories, received, step + 1.0]
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from zoo.errors import UsageError, ZooError
 from zoo.fwi.physics.acoustic import check_stability
+from zoo.fwi.physics.acoustic_density import checked_density
 from zoo.fwi.physics.acoustic_positions import check_below_surface, check_positions
 
 
@@ -42,6 +43,7 @@ class WaveGrid(keras.layers.Layer):
         free_surface: bool = False,
         bounds: tuple[float, float] | None = None,
         reference_m_s: float | None = None,
+        density: np.ndarray | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -64,6 +66,7 @@ class WaveGrid(keras.layers.Layer):
         self.order, self.absorber, self.width, self.free_surface = order, absorber, width, free_surface
         self.reference_m_s = float(reference_m_s or fastest_m_s)
         self.slowest_m_s = float(start.min())
+        self.density = None if density is None else checked_density(density, start.shape)
         self.velocity = self.add_weight(
             shape=start.shape,
             initializer=keras.initializers.Constant(start),
@@ -85,6 +88,7 @@ class WaveGrid(keras.layers.Layer):
             "free_surface": self.free_surface,
             "bounds": self.bounds,
             "reference_m_s": self.reference_m_s,
+            "density": None if self.density is None else self.density.tolist(),
         }
 
     @classmethod

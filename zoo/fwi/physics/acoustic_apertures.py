@@ -77,11 +77,16 @@ class AperturePropagator:
     Args:
         shape: (Z, X) of the grid.
         apertures: of all shots.
+        kind: of propagator, which simulates a shot.
         options: what a `Propagator` takes beside its shape and receivers.
     """
 
-    def __init__(self, shape: tuple[int, int], apertures: Apertures, **options: Any):
-        self.shape, self.apertures, self.options = shape, apertures, options
+    def __init__(
+        self, shape: tuple[int, int], apertures: Apertures, kind: type[Propagator] = Propagator, **options: Any
+    ):
+        self.shape, self.apertures, self.kind = shape, apertures, kind
+        self.density = options.pop("density", None)
+        self.options = options
         self._propagator = lru_cache(_PLANS)(self._made)
 
     def __reduce__(self):
@@ -90,7 +95,9 @@ class AperturePropagator:
     def _made(self, shot: int) -> Propagator:
         first, last = self.apertures.columns[shot]
         receivers = self.apertures.receivers[shot] - np.array([0, first], self.apertures.receivers.dtype)
-        return Propagator((self.shape[0], int(last - first)), receivers=receivers, **self.options)
+        density = None if self.density is None else self.density[:, first:last]
+        shape = self.shape[0], int(last - first)
+        return self.kind(shape, receivers=receivers, density=density, **self.options)
 
     def kept_bytes(self, steps: int) -> int:
         """Return the memory in bytes that the checkpoints of the widest shot with that many steps take."""

@@ -15,7 +15,8 @@ antisymmetric, so the scaled adjoint field m = A C dJ/du' goes backwards by near
     m'   = A (2 m - B m_before + C (L_z m + L_x m + sum_j (L_j Z_j + D_j Y_j) + r at the receivers))
 
 and dJ/dC = sum over time of m' q / C. (The paper's eq. A-9 puts C outside L, which is not the adjoint where velocity
-varies.) In the code Z_z, Y_z, Z_x, Y_x are `z_z`, `y_z`, `z_x`, `y_x`.
+varies.) In the code Z_z, Y_z, Z_x, Y_x are `z_z`, `y_z`, `z_x`, `y_x`. Where density varies, L_z + L_x is less V
+(`zoo.fwi.physics.acoustic_density`), in both directions.
 
 Fields have a halo of h = order / 2 zeros around the grid with its strips, so that no difference needs a test for the
 edge. D psi reaches h cells out of a strip; so the memories and their a and b have coordinates of their own, which run
@@ -215,6 +216,13 @@ def _add_edges(q, edge, z, halo):
 
 
 @njit(**_OPTIONS)
+def _subtract_product(q, potential, field):
+    """q <- q - potential field."""
+    for x in range(q.size):
+        q[x] -= potential[x] * field[x]
+
+
+@njit(**_OPTIONS)
 def _mirror(field, halo):
     """Make the field odd about the top, where it is zero: a free surface. A single row is a column laid along x."""
     for k in range(1, halo + 1):
@@ -235,13 +243,13 @@ def forward_step(now, before, memory, medium, q, work):
         now, before: fields (rows + 2 halo, columns + 2 halo).
         memory: psi_z, zeta_z (2, width, columns) and psi_x, zeta_x (line,); width is that of a strip with 3 halos.
         medium: C (rows, columns); the strips; A and B (rows, columns) of a sponge, or (0, 0); the weights of L_z and
-            of L_x; whether the top is a free surface. The strips are: a, b (2, width) along z; the range of sides
-            of z that have one (first, last + 1); a, b (line,) of all strips along x (empty where there are none); the
-            weights of D.
+            of L_x; whether the top is a free surface; V dx^2 (rows, columns) where density varies, or (0, 0). The
+            strips are: a, b (2, width) along z; the range of sides of z that have one (first, last + 1); a, b (line,)
+            of all strips along x (empty where there are none); the weights of D.
         q: (rows, columns) to keep all right-hand sides, (1, columns) to keep none.
         work: a row (columns,), and two arrays (rows, 2, width).
     """
-    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free = medium
+    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free, potential = medium
     psi_z, zeta_z, psi_x, zeta_x = memory
     line, edge, terms = work
     halo = len(second) - 1
@@ -273,6 +281,8 @@ def forward_step(now, before, memory, medium, q, work):
                 _add_both(right, zeta_z[side, i], psi_z[side], i, first)
         if a_line.size:
             _add_edges(right, terms, z, halo)
+        if potential.shape[0]:
+            _subtract_product(right, potential[z], now[z + halo, halo : halo + right.size])
         _advance(now, before, c, sponge, right, z, halo)
 
 
@@ -285,7 +295,7 @@ def adjoint_step(now, before, memory, medium, right, work):
         memory: Z_z, Y_z (2, width, columns) and Z_x, Y_x (line,).
         right: a row (columns,) to work in.
     """
-    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free = medium
+    c, (a, b, sides, a_line, b_line, first), sponge, second, along, free, potential = medium
     z_z, y_z, z_x, y_x = memory
     line, edge, terms = work
     halo = len(second) - 1
@@ -318,4 +328,6 @@ def adjoint_step(now, before, memory, medium, right, work):
                 _add_both(right, line, y_z[side], i, first)
         if a_line.size:
             _add_edges(right, terms, z, halo)
+        if potential.shape[0]:
+            _subtract_product(right, potential[z], now[z + halo, halo : halo + right.size])
         _advance(now, before, c, sponge, right, z, halo)

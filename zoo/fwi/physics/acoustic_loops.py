@@ -213,7 +213,7 @@ def run_forward(state, now, medium, source, amplitude, receivers, traces, kept, 
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    c, _, (gain, _), second, _, _ = medium
+    c, _, (gain, _), second, _, _, _ = medium
     halo = len(second) - 1
     line, edge, terms, q, _ = work
     for n in range(amplitude.shape[0]):
@@ -242,7 +242,7 @@ def run_adjoint(state, now, medium, source, receivers, residual, gradient, by_am
     """
     fields, memory_z, memory_x = state
     memory = (memory_z[0], memory_z[1], memory_x[0], memory_x[1])
-    c, _, (gain, _), second, _, _ = medium
+    c, _, (gain, _), second, _, _, _ = medium
     halo = len(second) - 1
     rows, columns = gradient.shape
     line, edge, terms, q, spare = work

@@ -21,6 +21,7 @@ from zoo.files import cores
 from zoo.fwi.physics import acoustic_loops as loops
 from zoo.fwi.physics.acoustic import derivative_coefficients, laplacian_coefficients
 from zoo.fwi.physics.acoustic_absorber import cpml_profile, sponge_profile
+from zoo.fwi.physics.acoustic_density import check_stable_with, checked_density, potential_of, root_at
 from zoo.fwi.physics.acoustic_positions import Points, check_below_surface, check_positions, spread
 
 
@@ -41,10 +42,12 @@ class Propagator:
         store_dtype: what a gradient keeps of each step, "float32" or "float16" (half the memory, an error of 1e-4).
         store_all: keep every step, where memory allows, instead of checkpoints to start again from.
         dtype: type of the fields, "float32" or "float64".
+        density: (Z, X) in any unit, where it varies (`zoo.fwi.physics.acoustic_density`); None: constant.
 
     Raises:
-        ZooError: at the first use, if the grid is smaller than the differences, a receiver lies outside it, or a source
-            lies in the top row of a free surface, where it would send nothing.
+        ZooError: at the first use, if the grid is smaller than the differences, a receiver lies outside it, a source
+            lies in the top row of a free surface, where it would send nothing, or density is no grid of positive
+            numbers or has contrasts too strong for the time step.
         UsageError: likewise, for float16 of float64 fields or another order.
     """
 
@@ -60,10 +63,31 @@ class Propagator:
     store_dtype: str = "float32"
     store_all: bool = False
     dtype: str = "float32"
+    density: np.ndarray | None = None
 
     @cached_property
     def _plan(self) -> _Plan:
         return _Plan(self)
+
+    @cached_property
+    def _density(self) -> np.ndarray | None:
+        return None if self.density is None else checked_density(self.density, self.shape)
+
+    def potential(self, strip: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray | None:
+        """Return what stands for density in a step, (Z, X) with strips of those widths; None where it is constant."""
+        if self._density is None:
+            return None
+        second = laplacian_coefficients(self.order)
+        padded = np.pad(self._density, strip, mode="edge")
+        along = tuple(0.0 for _ in second) if self.shape[1] == 1 else second
+        return potential_of(padded, second, along).astype(self.dtype)
+
+    def _heard(self, traces: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """Return traces (S, T, R) of the field over sqrt(density) as those of pressure, or residuals the other way."""
+        if self._density is None:
+            return traces
+        factor = root_at(self._density, self.receivers) / root_at(self._density, sources)[:, None]
+        return traces * factor[:, None].astype(traces.dtype)
 
     def kept_bytes(self, steps: int) -> int:
         """Return the memory in bytes that the checkpoints of a shot with that many steps take."""
@@ -103,6 +127,7 @@ class Propagator:
 
         done = _parallel(shot, len(wavelet))
         traces = np.stack([one for one, _ in done]) * plan.dtype(height * self.spacing_m**2)
+        traces = self._heard(traces, sources)
         return (traces, [marks for _, marks in done]) if keep else traces
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -125,6 +150,7 @@ class Propagator:
             _, checkpoints = self.traces(velocity_m_s, wavelet, sources, keep=True)
         plan, steps = self._plan, wavelet.shape[1]
         medium, segment = plan.medium(velocity_m_s), plan.segment(steps)
+        residual = self._heard(residual, sources)
         height, residual_height = _height(wavelet), _height(residual)
         receivers = plan.receivers
         scaled = np.ascontiguousarray(residual / residual_height, plan.dtype)
@@ -166,6 +192,7 @@ class _Plan:
             raise UsageError(f"Steps are kept as float16 of float32 fields; these are {of.dtype}.")
         self.store_all = of.store_all
         self.scale = (of.time_step_s / of.spacing_m) ** 2
+        self.steps = of.spacing_m, of.time_step_s, of.order
         h = self.halo = of.order // 2
         self.of_shape = tuple(of.shape)
         width, top = of.width, 0 if of.free_surface else of.width
@@ -183,7 +210,10 @@ class _Plan:
         along, second = second, tuple(self.dtype(0) for _ in second) if self.lies else second
 
         strips, sponge = self._absorber(of, first, top)
-        self.rest = (strips, sponge, second, along, of.free_surface)
+        potential = of.potential(self.strip[::-1] if self.lies else self.strip)
+        self.potential = np.zeros((0, 0), self.dtype) if potential is None else self._laid(potential)
+        self.potential = np.ascontiguousarray(self.potential)
+        self.rest = (strips, sponge, second, along, of.free_surface, self.potential)
         lines = self.shape[0] if of.absorber == "cpml" else 0
         self.sizes = (
             (2, self.shape[0] + 2 * h, self.shape[1] + 2 * h),
@@ -241,6 +271,8 @@ class _Plan:
 
     def medium(self, velocity_m_s: np.ndarray) -> tuple:
         """Return what the kernels call the medium."""
+        if self.potential.size:
+            check_stable_with(self.potential, velocity_m_s, *self.steps)
         c = self.padded(velocity_m_s) ** 2 * self.scale
         if self.free_surface:
             c[(slice(None), 0) if self.lies else 0] = 0  # holds the field at zero there
