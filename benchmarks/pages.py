@@ -38,7 +38,7 @@ from zoo.settings import table
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "benchmarks" / "measured"
-PAGES = ("README.md", "zoo/*/README.md", "recipes/README.md", "checkpoints/README.md")
+PAGES = ("README.md", "zoo/*/README.md", "recipes/README.md", "checkpoints/README.md", "docs/*.md")
 _BLOCK = re.compile(r"(<!-- ([a-z]+)(?:: ([^>]*?))? -->\n)(.*?)(<!-- end -->)", re.S)
 
 # The systems of the datasets; that of a recipe is the one that it imports.

@@ -40,6 +40,9 @@ ORDER = (
     "seismograms.py",
     "waveforms.py",
     "reading.py",
+    "streams.py",
+    "parallel.py",
+    "scaling.py",
     "store.py",
     "picking.py",
     "continuous.py",
@@ -55,6 +58,7 @@ ORDER = (
     "catalogue.py",
     "catalogue_formats.py",
     "rooms.py",
+    "front_door.py",
 )
 TOOLS = {
     "run.py": "this one",

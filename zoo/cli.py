@@ -302,7 +302,13 @@ def _reproduce(args: argparse.Namespace) -> None:
         header = ("name", "paper", "title", "cost", "result")
         rows = [(n, m.paper, m.title, m.cost, there[n]["date"] if n in there else "none") for n, m in known.items()]
         as_dicts = [dict(zip(header, row, strict=True)) for row in rows]
-        print_json(as_dicts) if args.json else print_table(("name", "paper", "what is repeated", *header[3:]), rows)
+        if args.json:
+            print_json(as_dicts)
+        elif sys.stdout.isatty():
+            told = [(n, f"{title} ({paper}). Cost: {cost}.", result) for n, paper, title, cost, result in rows]
+            print_table(("name", "what is repeated", "result"), told)
+        else:
+            print_table(header, rows)
         return
     if args.name == "all":
         for option, given in (("--set", args.set), ("--quick", args.quick), ("--train", args.train)):
