@@ -196,7 +196,14 @@ def test_an_interruption_says_what_goes_on(capsys, monkeypatch):
 def test_reproduce_alone_lists_the_experiments():
     listed = json.loads(run("reproduce", "--json").stdout)
     expected = {"crust-table-1", "crust-noise", "crust-split", "crust-depth", "crust-monte-carlo"}
-    expected |= {"fwi-learning-rates", "fwi-1d", "fwi-marmousi", "kong-figure-3", "kong-figures-5-6-7"}
+    expected |= {
+        "fwi-learning-rates",
+        "fwi-1d",
+        "fwi-marmousi",
+        "fwi-marmousi-counts",
+        "kong-figure-3",
+        "kong-figures-5-6-7",
+    }
     expected |= {
         "microseismic-table-1",
         "microseismic-table-2",

@@ -67,6 +67,17 @@ def test_a_section(tmp_path, data):
     check(rows, tmp_path, [*names, "models", "shots", "comparison", "loss", "profiles"])
 
 
+def test_a_row_for_each_number_of_gradients(tmp_path, data):
+    rows = reproduce.run("fwi-marmousi-counts", tmp_path, quick=True, data_dir=data)
+    assert [(row["optimizer"], row["gradients"]) for row in rows[1:]] == [
+        (name, count) for name in ("l-bfgs-b", "cg") for count in (2, 3, 4)
+    ]
+    for row, later in zip(rows[1:], rows[2:], strict=False):
+        if row["optimizer"] == later["optimizer"] and row["done"] < later["done"]:
+            assert later["loss_ratio"] <= row["loss_ratio"] and later["cpu_s"] > row["cpu_s"]
+    assert (tmp_path / "loss-counts.png").stat().st_size > 10_000
+
+
 def test_settings_are_checked(tmp_path, data):
     for settings, message in (
         ({"iteration": 3}, "Did you mean iterations"),

@@ -26,6 +26,10 @@ _ONE_DIMENSION = {
     ),
 }
 
+_SECTION = Setting(
+    "", "the prepared velocity model; empty: Marmousi-II where it is prepared, else a synthetic one", "ours"
+)
+
 EXPERIMENTS = {
     "fwi-learning-rates": Experiment(
         "Five optimizers of full-waveform inversion with four or five learning rates each, on four layers",
@@ -51,15 +55,24 @@ EXPERIMENTS = {
         claims="zoo.fwi.claims:ONE_DIMENSION",
         figures=("comparison.png",),
     ),
+    "fwi-marmousi-counts": Experiment(
+        "Adam at 100 gradients against L-BFGS-B at 200, 600, 1000 and CG at 400, 800, 1420, on the same section",
+        "Sun et al., figures 19, 20 and 22",
+        "three inversions of 2520 gradients in all, about a CPU-second each",
+        "zoo.fwi.reproduce.fwi:marmousi_counts",
+        {"dataset": _SECTION},
+        quick={"dataset": "velocity_models/synthetic_folded"},
+        cpu_s=2600.0,
+        claims="zoo.fwi.claims:COUNTS",
+        figures=("loss-counts.png",),
+    ),
     "fwi-marmousi": Experiment(
         "Adam, CG and L-BFGS-B with 100 gradients of 12 shots on Marmousi-II, or on a synthetic section without it",
         "Sun et al., figures 16 to 22",
         "four inversions, about 100 CPU-seconds each; Marmousi-II where velocity_models/marmousi2_fwi is prepared",
         "zoo.fwi.reproduce.fwi:marmousi",
         {
-            "dataset": Setting(
-                "", "the prepared velocity model; empty: Marmousi-II where it is prepared, else a synthetic one", "ours"
-            ),
+            "dataset": _SECTION,
             "iterations": Setting(
                 100, "gradients of all shots in each inversion", "figures 16 to 21", unit="gradients", low=1
             ),

@@ -107,17 +107,8 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
 
     Its settings are in `zoo.fwi.experiments`.
     """
-    from zoo.data import datasets
-
     settings = workshop.own
-    dataset = settings["dataset"]
-    if not dataset:
-        there = MARMOUSI in datasets.describe(MARMOUSI.split("/")[0], workshop.data_dir)["prepared"]
-        dataset = MARMOUSI if there else FOLDED
-        say(f"On {dataset}" + ("" if there else f": {MARMOUSI} is not prepared (zoo prepare, --manual-dir)"))
-    if dataset == FOLDED:
-        prepared(dataset, workshop)
-    recipe = "fdrnn_marmousi" if dataset == MARMOUSI else "fdrnn_folded"
+    dataset, recipe = _section(workshop)
     changes = {"dataset": dataset, **(_QUICK_2D if workshop.quick else {})}
     plain = problem(recipe, "", workshop, **changes)
     practice = problem(recipe, "practice100", workshop, **changes, **({"batch_size": 1} if workshop.quick else {}))
@@ -135,6 +126,60 @@ def marmousi(workshop: Workshop) -> list[dict[str, Any]]:
     judged(dict(zip(runs, rows, strict=True)), SECTION, not workshop.quick)
     _draw_section(workshop, plain, runs)
     return rows
+
+
+COUNTS = {"adam": (100,), "l-bfgs-b": (200, 600, 1000), "cg": (400, 800, 1420)}
+"""The paper's gradients of each optimizer, figures 18 to 22."""
+
+
+def marmousi_counts(workshop: Workshop) -> list[dict[str, Any]]:
+    """Invert a section by Adam, L-BFGS-B and CG with the paper's own numbers of gradients (figures 19, 20 and 22).
+
+    A row for each number that the paper shows, all of an optimizer from one run.
+    """
+    from zoo.fwi.figures.runs import draw_history
+
+    dataset, recipe = _section(workshop)
+    given = problem(recipe, "", workshop, dataset=dataset, **(_QUICK_2D if workshop.quick else {}))
+    start_m_s = rms_difference(given.start.velocity_m_s, given.truth.velocity_m_s)
+    runs, rows = {}, []
+    for optimizer, counts in COUNTS.items():
+        counts = tuple(2 + i for i in range(len(counts))) if workshop.quick else counts
+        how = replace(given.settings, optimizer=optimizer, iterations=counts[-1])
+        run = runs[optimizer] = kept_run(workshop, f"{optimizer}-{counts[-1]}", given, how)
+        for count in counts:
+            at = min(count, len(run.history)) - 1  # scipy's methods may end before
+            row = run.history[at]
+            rows.append(
+                {
+                    "optimizer": optimizer,
+                    "gradients": count,
+                    "done": at + 1,
+                    "loss_ratio": _round(run.relative_loss[at]),
+                    "rmse_m_s": round(row["model_rmse_m_s"], 1),
+                    "rmse_ratio": _round(row["model_rmse_m_s"] / start_m_s),
+                    "cpu_s": round(row["cpu_s"], 1),
+                    "dataset": dataset,
+                }
+            )
+            said = f"loss {rows[-1]['loss_ratio']} of the first, model RMSE {rows[-1]['rmse_ratio']} of the start's"
+            say(f"{optimizer}, {count}: {said}")
+    draw_history({_TITLES[name]: run.history for name, run in runs.items()}, workshop.folder / "loss-counts.png")
+    return rows
+
+
+def _section(workshop: Workshop) -> tuple[str, str]:
+    """Return the dataset of a section, prepared where it is synthetic, and the recipe that inverts it."""
+    from zoo.data import datasets
+
+    dataset = workshop.own["dataset"]
+    if not dataset:
+        there = MARMOUSI in datasets.describe(MARMOUSI.split("/")[0], workshop.data_dir)["prepared"]
+        dataset = MARMOUSI if there else FOLDED
+        say(f"On {dataset}" + ("" if there else f": {MARMOUSI} is not prepared (zoo prepare, --manual-dir)"))
+    if dataset == FOLDED:
+        prepared(dataset, workshop)
+    return dataset, "fdrnn_marmousi" if dataset == MARMOUSI else "fdrnn_folded"
 
 
 _PROPORTIONAL = ("gd", "momentum")

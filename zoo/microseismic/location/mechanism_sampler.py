@@ -136,7 +136,7 @@ class MechanismSampler(Sampler):
         information = np.einsum("nij,nj,nkj->nik", axes, size, axes) / probe / probe[:, None]
         return points, value, information
 
-    def _best_origin(self, places: tf.Tensor, data, variance, scale, _timing, _loud, taps) -> tf.Tensor:
+    def _best_origin(self, places: tf.Tensor, data, variance, scale, timing_sd_s, log_amplitude_sd, taps) -> tf.Tensor:
         """Return the origin time in s (n,) at which places (n, 3) fit the data best."""
         likelihood = self.likelihood
         step_s = likelihood.frame_step_s
