@@ -32,7 +32,7 @@ print(made.report())
 # %%
 # Map and section:
 
-longitude, latitude = made.degrees
+longitude, latitude = made.degrees()
 depth_km = made.located.place_km[:, 2]
 others = [row for row in csv.DictReader((sample / "relocated.csv").open()) if row["time"][11:16] < "00:40"]
 known = np.array([[float(row[key]) for key in ("longitude_deg", "latitude_deg", "depth_km")] for row in others]).T
