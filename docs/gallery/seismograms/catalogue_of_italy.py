@@ -47,5 +47,5 @@ right.set(xlabel="longitude (deg)", ylabel="depth (km)", xlim=(12.9, 13.5), ylim
 plt.show()
 
 # %%
-# Every event that others relocated has one beside it, and many more are found that they left out. Bars are standard
+# Events that others relocated have one beside them, and many more are found that they left out. Bars are standard
 # deviations of the depth.
