@@ -13,11 +13,8 @@ demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
 
 # docs/_build/html: pages, cards, API, the gallery with its figures; a warning, a broken link or a script that fails is an error
-# (make docs GALLERY=crust/ runs those scripts alone)
-GALLERY ?= [.]py
 docs: $(VENV)/docs
-	MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees \
-		-D "sphinx_gallery_conf.filename_pattern=$(GALLERY)" docs docs/_build/html
+	MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 # Two processes; the tests of one file stay together, since they share what they have prepared.
 test: $(VENV)/installed
@@ -31,12 +28,12 @@ faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
 # what continuous integration runs after the tests: optional extras, every kill, some hundred mutated files a reader,
-# two processes that train one model, the pages with half of the scripts
+# two processes that train one model, the pages with their gallery
 lanes: jax beam dask
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py
-	$(MAKE) docs GALLERY="(crust|fwi|seismicity)/"
+	$(MAKE) docs
 
 # how many small changes of the modules that handle faults no test notices; hours for all
 mutants: $(VENV)/installed

@@ -7,20 +7,23 @@ import re
 
 def prepare(app, what, name, obj, options, lines: list[str]) -> None:
     """Change the lines of a docstring in place (event autodoc-process-docstring, before napoleon)."""
+    if what == "data" and lines[:1] == (type(obj).__doc__ or "").splitlines()[:1]:
+        lines.clear()  # a value without a docstring has that of its type
     lines[:] = as_code(several(attributes([plain(line) for line in lines])))
 
 
 def plain(line: str) -> str:
-    """Return a line with what reStructuredText would take for markup, outside of doctests, marked as text.
+    r"""Return a line with what reStructuredText would take for markup, outside of doctests, marked as text.
 
-    >>> plain("build(**settings) makes `Window`s")
-    'build(\\\\*\\\\*settings) makes `Window`\\\\ s'
+    >>> print(plain("`build`, `f(**a)`; build(**settings) makes `Window`s"))
+    `build`, `f(**a)`; build(\*\*settings) makes `Window`\ s
     """
     if line.lstrip().startswith((">>>", "...")):
         return line
     parts = line.split("`")  # every other one is code
-    parts[::2] = [part.replace("**", r"\*\*") for part in parts[::2]]
-    return re.sub(r"`([^`]+)`(?=\w)", r"`\1`\\ ", "`".join(parts))
+    text = [part.replace("**", r"\*\*") for part in parts[::2]]
+    parts[::2] = [("\\ " if number and re.match(r"\w", part) else "") + part for number, part in enumerate(text)]
+    return "`".join(parts)
 
 
 def several(lines: list[str]) -> list[str]:
@@ -75,14 +78,16 @@ def as_code(lines: list[str]) -> list[str]:
     for line in lines:
         indented = line.startswith("    ")
         if indented and blank and base and changed and not inside:
-            python = re.match(r"\s+(import |from |[\w.]+(, \w+)* = |[\w.]+\()", line) is not None
+            python = not re.search(r"\S {4,}[^#\s]", line) and re.match(
+                r"\s+(import |from |[\w.]+(, \w+)* = |[\w.]+\()", line
+            )
             changed += [f".. code-block:: {'python' if python else 'none'}", ""]
             inside = True
         elif line.strip() and not indented:
             if inside and not blank:
                 changed.append("")
             inside = False
-        changed.append(line)
+        changed.append(line.replace(r"\*", "*").replace("`\\ ", "`") if inside else line)
         blank = not line.strip()
         if not blank:
             base = not indented

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 import zoo
 from zoo import registry
-from zoo.training.epochs import EpochState, batches, ordered_steps
+from zoo.training.batches import batches
+from zoo.training.epochs import EpochState, ordered_steps
 
 wgan_gp = registry.recipe_module("wgan_gp_emulator")
 CONDITIONS, SAMPLES = 3, 12

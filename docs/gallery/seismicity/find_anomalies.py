@@ -43,5 +43,5 @@ below.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %%
-# The planted day is found, and the aftershock sequences, which are larger and longer, are not called anomalous: the
-# model explains them.
+# The planted day is found. The two largest sequences raise short alarms where they begin, their decay none, though it
+# has far more events: the model explains it. One alarm, the first, is false.

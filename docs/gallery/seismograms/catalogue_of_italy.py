@@ -32,7 +32,7 @@ print(made.report())
 # %%
 # Map and section:
 
-longitude, latitude = made.degrees
+longitude, latitude = made.degrees()
 depth_km = made.located.place_km[:, 2]
 others = [row for row in csv.DictReader((sample / "relocated.csv").open()) if row["time"][11:16] < "00:40"]
 known = np.array([[float(row[key]) for key in ("longitude_deg", "latitude_deg", "depth_km")] for row in others]).T
@@ -47,5 +47,5 @@ right.set(xlabel="longitude (deg)", ylabel="depth (km)", xlim=(12.9, 13.5), ylim
 plt.show()
 
 # %%
-# Every event that others relocated has one beside it, and many more are found that they left out. Bars are standard
+# Events that others relocated have one beside them, and many more are found that they left out. Bars are standard
 # deviations of the depth.

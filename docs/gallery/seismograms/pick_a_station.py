@@ -40,4 +40,5 @@ plt.show()
 print(f"{right.sum()} of {len(planted)} found; {len(found_s) - right.sum()} other P picks")
 
 # %%
-# Strong arrivals are picked to a few hundredths of a second; those that are missed are the weakest.
+# Most arrivals are picked to a few hundredths of a second, weak ones too. All that are missed begin in the waves of
+# another event some seconds before, whatever their strength.

@@ -41,5 +41,6 @@ panels[-1].set_xlabel("time after the first sample (s)")
 plt.show()
 
 # %%
-# Probabilities rise where the analysts picked; on the weak record at BK.BRIB they stay low, and a threshold decides
-# whether that is a pick. By default it allows one false pick of each phase in an hour of noise.
+# Probabilities rise where the analysts picked, also at BK.BRIB, where slow noise is as large as the waves: the network
+# looks at what is left above that. S at BK.HUMO comes a little late. By default the threshold allows one false pick of
+# each phase in an hour of noise.

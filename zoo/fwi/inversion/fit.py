@@ -172,7 +172,8 @@ def fit_velocity(
     from zoo.fwi.inversion.windows import first_arrivals, of_stage
     from zoo.fwi.models.inversion import WaveInversion, siren
     from zoo.fwi.models.wave_apertures import waves_of
-    from zoo.training.epochs import batches, ordered_steps
+    from zoo.training.batches import batches
+    from zoo.training.epochs import ordered_steps
 
     settings = settings or Settings()
     survey = survey.checked(start.velocity_m_s, start.spacing_m, settings.order)
