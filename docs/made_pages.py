@@ -48,6 +48,7 @@ def readmes() -> dict[str, str]:
         "CONTRIBUTING.md": "contributing",
         "CHANGELOG.md": "changelog",
         "README.md": "../index",
+        **{f"docs/{page.name}": f"../{page.stem}" for page in (ROOT / "docs").glob("*.md")},
     }
 
 

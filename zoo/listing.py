@@ -142,7 +142,7 @@ def _size(card: Mapping[str, Any]) -> str:
 def _learned_from(card: Mapping[str, Any]) -> str:
     """Return real, synthetic or both, by the datasets that a model was trained on; "" where no card says."""
     beside = (card.get("settings") or {}).get("beside") or []
-    named = [(card.get("dataset") or "").split(" ")[0], *(beside if isinstance(beside, Sequence) else [])]
+    named = [str(card.get("dataset") or "").split(" ")[0], *(beside if isinstance(beside, Sequence) else [])]
     kinds = {dataset_listing(str(name).partition(":")[0])["kind"] for name in named} & {"real", "synthetic"}
     return "both" if len(kinds) > 1 else "".join(kinds)
 

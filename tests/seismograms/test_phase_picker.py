@@ -11,7 +11,7 @@ from zoo import registry
 from zoo.data import datasets
 from zoo.errors import UsageError, ZooError
 from zoo.seismograms.models.picking_network import CausalHighPass, ChannelScaling, PickingNetwork
-from zoo.training import epochs
+from zoo.training import batches
 
 DATASET = "local_seismograms/mini"
 
@@ -96,7 +96,7 @@ def test_a_trained_model_is_a_checkpoint_that_answers(trained):
 def test_drawn_batches_differ_and_repeat():
     draw = lambda rng: (rng.normal(size=(2, 3)).astype(np.float32), np.ones((2, 1), np.float32))  # noqa: E731
     take = lambda seed, first, count: [  # noqa: E731
-        x.numpy() for x, _ in epochs.drawn_batches(draw, 3, seed, first).take(count)
+        x.numpy() for x, _ in batches.drawn_batches(draw, 3, seed, first).take(count)
     ]
     whole = take(0, 0, 9)
     np.testing.assert_array_equal(take(0, 2, 3), whole[6:])

@@ -31,7 +31,7 @@ FROM_DISK = {
     "p_picker": {"labels": 25},
     "phase_picker": {"samples": 256},
     "shallow_crust": {},
-    "seismicity_resnet18": {"tasks": ["stored"], "channels": 2},
+    "seismicity_resnet18": {"tasks": ["stored"], "channels": 2, "batch_size": 8},
     "surface_waves": {"bank": 300},
     "waveform_autoencoder": {"maps": 4},
 }
