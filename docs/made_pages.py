@@ -48,7 +48,6 @@ def readmes() -> dict[str, str]:
         "CONTRIBUTING.md": "contributing",
         "CHANGELOG.md": "changelog",
         "README.md": "../index",
-        **{f"docs/{page.name}": f"../{page.stem}" for page in (ROOT / "docs").glob("*.md")},
     }
 
 
@@ -72,7 +71,7 @@ def moved(text: str, source: str, target: str, pictures: dict[str, str]) -> str:
     >>> moved("[a](../../datasets/stead/README.md#x)", "zoo/fwi/README.md", "systems/fwi", {})
     '[a](../datasets/stead.md#x)'
     """
-    pages = readmes()
+    pages = readmes() | {f"docs/{page.name}": f"../{page.stem}" for page in (ROOT / "docs").glob("*.md")}
 
     def change(match: re.Match) -> str:
         link, _, anchor = match[1].partition("#")

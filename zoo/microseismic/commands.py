@@ -176,7 +176,6 @@ def _by_arrivals(args: argparse.Namespace, data, seed: int, known: bool, pick_sd
 
 def _locate_many(args: argparse.Namespace) -> None:
     """Locate each file into a folder of its name, and all of them into `locations.csv`."""
-    from zoo import registry
     from zoo.cluster import Job, run
     from zoo.files import write_csv
     from zoo.progress import bar
@@ -184,8 +183,6 @@ def _locate_many(args: argparse.Namespace) -> None:
     stems = [Path(path).stem for path in args.traces]
     if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
         raise UsageError(f"Several files are called {', '.join(twice)}; each event's folder has the name of its file.")
-    if args.by == "waveforms":
-        args.model = registry.model_for(args.model, "microseismic.traces")[0]
     shared = argparse.Namespace(**{name: value for name, value in vars(args).items() if name != "function"})
     if args.cluster:  # workers may have another current folder
         for name in ("receivers", "velocity_model", "out"):
@@ -193,7 +190,7 @@ def _locate_many(args: argparse.Namespace) -> None:
         shared.traces = [str(Path(path).resolve()) for path in args.traces]
     found = {}
     with bar(f"{len(stems)} events", len(stems)) as advance:
-        for number, result in run(Job(_locate_one, shared), range(len(stems)), cluster=args.cluster):
+        for number, result in run(Job(_locate_one, shared, _with_model), range(len(stems)), cluster=args.cluster):
             found[number] = result
             advance()
     found = [found[number] for number in range(len(stems))]
@@ -209,6 +206,15 @@ def _locate_many(args: argparse.Namespace) -> None:
     table = write_csv(Path(args.out) / "locations.csv", [*header, "converged", "warnings"], rows)
     passed = f", {len(passed_over)} of {len(args.traces)} files were passed over" if passed_over else ""
     print_json(answers) if args.json else print(f"{len(rows)} events are in {table}{passed}")
+
+
+def _with_model(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with the model in the place of its name: loaded once in each process, for all its events."""
+    from zoo import registry
+
+    if args.by != "waveforms":
+        return args
+    return argparse.Namespace(**{**vars(args), "model": registry.model_for(args.model, "microseismic.traces")[0]})
 
 
 def _locate_one(args: argparse.Namespace, number: int) -> tuple[dict, list[str], list[str]] | str:
