@@ -196,7 +196,7 @@ def test_shards_have_the_same_bytes(two_workers, tmp_path):
 
 @with_dask
 @pytest.mark.slow
-def test_many_events_are_located_the_same(two_workers, tmp_path, capsys):
+def test_many_events_are_located_there_as_here(two_workers, tmp_path, capsys):
     from zoo import registry
 
     model = registry.load("cvae_emulator")
@@ -217,7 +217,12 @@ def test_many_events_are_located_the_same(two_workers, tmp_path, capsys):
         with open(tmp_path / name / "locations.csv", newline="") as file:
             tables.append(list(csv.reader(file)))
         assert (tmp_path / name / "event1" / "summary.json").exists()
-    assert tables[0] == tables[1] and len(tables[0]) == 3
+    # Workers have one thread, which adds in another order: by far less than what is not known.
+    (header, *here), (same, *there) = tables
+    assert header == same and [row[0] for row in here] == [row[0] for row in there] == ["event0", "event1"]
+    for one, other in zip(here, there, strict=True):
+        for axis in (1, 3, 5):
+            assert abs(float(one[axis]) - float(other[axis])) < 0.1 * float(one[axis + 1])
 
 
 @with_dask

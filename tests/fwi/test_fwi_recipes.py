@@ -56,7 +56,8 @@ def test_scipy_through_the_trainer(tag, prepared, tmp_path):
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
     assert len(losses) == 8 and losses == sorted(losses, reverse=True) and losses[-1] < 0.8 * losses[0]
     metrics = zoo.info(str(folder))["scores"]["validation"]["metrics"]
-    assert metrics["loss"] == pytest.approx(losses[-1], rel=1e-3)  # the best model was kept
+    # The best model was kept; a trial after the last row may be a little better still.
+    assert 0.99 * losses[-1] < metrics["loss"] < 1.001 * losses[-1]
 
 
 def test_every_extra_is_a_setting(prepared, tmp_path):
