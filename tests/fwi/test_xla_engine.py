@@ -69,10 +69,17 @@ def test_records_and_gradient_are_those_of_the_kernels(options):
 
 @with_jax
 def test_a_column():
-    shape, receivers = (40, 1), np.array([[2.0, 0.0], [11.3, 0.0]])
-    sources = np.array([[5.4, 0.0], [20.0, 0.0]])
-    # Nothing spreads in one dimension: the gradient adds more than elsewhere, and in float32 it is 1.1e-5 off.
-    compared(both(shape, receivers, free_surface=True), velocities(shape), sources, limit=2e-5)
+    """Its gradient is a sum of large terms: single precision loses more than 1e-5 of it, by XLA no more than by the
+    kernels, measured against kernels in double precision."""
+    shape, receivers, sources = (40, 1), np.array([[2.0, 0.0], [11.3, 0.0]]), np.array([[5.4, 0.0], [20.0, 0.0]])
+    single, by_xla = both(shape, receivers, free_surface=True)
+    exact, _ = both(shape, receivers, free_surface=True, dtype="float64")
+    found, residual = [], np.random.default_rng(1).normal(size=(2, STEPS, 2)).cumsum(1).astype(np.float32)
+    for engine in (single, by_xla, exact):
+        traces = engine.traces(velocities(shape), pulses(2), sources)
+        found.append((traces, *engine.gradient(velocities(shape), pulses(2), sources, residual)))
+    for kernels, other, wanted in zip(*found, strict=True):
+        assert relative_error(other, wanted) < max(1e-5, 1.5 * relative_error(kernels, wanted)) < 3e-5
 
 
 @with_jax
