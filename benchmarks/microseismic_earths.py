@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,21 +78,8 @@ def places_km() -> np.ndarray:
 
 
 def events(name: str) -> np.ndarray:
-    """Return the traces (events, receivers, samples) of an earth with the short pulse, simulated once."""
-    from zoo.microseismic.physics.simulation import simulate
-
-    stem = name.replace(" ", "_").replace("%", "percent").replace(",", "")
-    parts = []
-    for number, receiver in enumerate(RECEIVERS_KM):
-        path = folder() / f"{stem}-{number}.npy"
-        if not path.exists():
-            traces = simulate(
-                places_km(), earth(*EARTHS[name]), receiver[np.newaxis], duration_s=DURATION_S,
-                sampling_rate_hz=RATE_HZ, pulse_sigma_s=SHORT_SIGMA_S,
-            )  # fmt: skip
-            _keep(path, traces)
-        parts.append(np.load(path))
-    return np.concatenate(parts, axis=1)
+    """Return the traces (events, receivers, samples) of explosions in an earth with the short pulse."""
+    return _simulated(name, "", None, SHORT_SIGMA_S)
 
 
 def mechanisms(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -100,30 +88,30 @@ def mechanisms(name: str) -> tuple[np.ndarray, np.ndarray]:
     A third each double couples, CLVDs and any tensors, of one scalar moment.
     """
     from zoo.microseismic.physics import moment_tensor
-    from zoo.microseismic.physics.simulation import simulate
 
-    stem = name.replace(" ", "_").replace("%", "percent").replace(",", "")
     random = np.random.default_rng(SEED)
     kinds = [moment_tensor.draw(kind, EVENTS, random) for kind in ("double couple", "clvd", "general")]
     tensors = MOMENT_N_M * np.array([kinds[event % 3][event] for event in range(EVENTS)])
+    return tensors, _simulated(name, "-mechanisms", tensors, PULSE_SIGMA_S)
+
+
+def _simulated(name: str, kind: str, tensors: np.ndarray | None, pulse_sigma_s: float) -> np.ndarray:
+    """Return traces (events, receivers, samples) of an earth, simulated once, receiver by receiver."""
+    from zoo.files import write_with
+    from zoo.microseismic.physics.simulation import simulate
+
+    stem = name.replace(" ", "_").replace("%", "percent").replace(",", "") + kind
     parts = []
     for number, receiver in enumerate(RECEIVERS_KM):
-        path = folder() / f"{stem}-mechanisms-{number}.npy"
+        path = folder() / f"{stem}-{number}.npy"
         if not path.exists():
             traces = simulate(
                 places_km(), earth(*EARTHS[name]), receiver[np.newaxis], tensors, duration_s=DURATION_S,
-                sampling_rate_hz=RATE_HZ, pulse_sigma_s=PULSE_SIGMA_S,
+                sampling_rate_hz=RATE_HZ, pulse_sigma_s=pulse_sigma_s,
             )  # fmt: skip
-            _keep(path, traces)
+            write_with(path, partial(np.save, arr=traces))
         parts.append(np.load(path))
-    return tensors, np.concatenate(parts, axis=1)
-
-
-def _keep(path: Path, traces: np.ndarray) -> None:
-    from zoo.files import atomic_path
-
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, traces)
+    return np.concatenate(parts, axis=1)
 
 
 def with_pulse(traces: np.ndarray, ratio: float) -> np.ndarray:

@@ -176,7 +176,7 @@ def command_page() -> str:
     from zoo import cli
 
     os.environ["COLUMNS"] = "100"
-    parser = cli._parser()
+    parser = cli.command_parser()
     choices = next(action for action in parser._actions if action.choices and hasattr(action, "add_parser")).choices
     parts = [f"## zoo {name}\n\n```text\n{one.format_help().strip()}\n```\n" for name, one in choices.items()]
     return "# Commands\n\nAs `zoo COMMAND --help` prints them.\n\n" + "\n".join(parts)

@@ -74,8 +74,6 @@ SAID = {
         '("x 1e-6")',
         "in the order of the table: 0.950, 0.944, 0.943, 0.950, 0.947, 0.948, 0.921, about 0.89",
     ),
-    # Printed by benchmarks/fwi_reality.py; no JSON has it yet.
-    "printed by a benchmark, not kept": ("of wrong models it is 0.8 to 1.3 times that of fitted traces",),
     # Bounds that a test holds (tests/test_export.py).
     "held by a test": (
         "to 1e-5 of the largest answer",

@@ -1,4 +1,5 @@
-"""The `zoo` command: what every system shares; each adds its own commands (`zoo/SYSTEM/commands.py`).
+"""The `zoo` command: what every system shares; each adds its own commands (`zoo/SYSTEM/commands.py`),
+and so do `zoo.reproduce` and `zoo.serve`.
 
 Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage,
 3 members passed over (`--strict`), 130 interrupted. Errors are one line with a remedy; `--debug` shows the traceback.
@@ -21,8 +22,10 @@ from zoo.fwi import commands as fwi
 from zoo.microseismic import commands as microseismic
 from zoo.own import own_folders
 from zoo.quiet import quiet
+from zoo.reproduce import commands as reproduce
 from zoo.seismicity import commands as seismicity
 from zoo.seismograms import commands as seismograms
+from zoo.serve import commands as serve
 from zoo.terminal import (
     Commands,
     Parser,
@@ -293,51 +296,6 @@ def _export(args: argparse.Namespace) -> None:
     print_json({"model": args.name, "out": str(out)}) if args.json else print(out)
 
 
-def _reproduce(args: argparse.Namespace) -> None:
-    from zoo import reproduce
-
-    if args.list or not args.name:
-        known = reproduce.experiments()
-        there = reproduce.results(args.out or reproduce.default_folder(), known)
-        header = ("name", "paper", "title", "cost", "result")
-        rows = [(n, m.paper, m.title, m.cost, there[n]["date"] if n in there else "none") for n, m in known.items()]
-        as_dicts = [dict(zip(header, row, strict=True)) for row in rows]
-        if args.json:
-            print_json(as_dicts)
-        elif sys.stdout.isatty():
-            told = [(n, f"{title} ({paper}). Cost: {cost}.", result) for n, paper, title, cost, result in rows]
-            print_table(("name", "what is repeated", "result"), told)
-        else:
-            print_table(header, rows)
-        return
-    if args.name == "all":
-        for option, given in (("--set", args.set), ("--quick", args.quick), ("--train", args.train)):
-            if given:
-                text = "zoo reproduce NAME takes it, and zoo reproduce all takes over what that leaves"
-                raise UsageError(f"zoo reproduce all has no {option}: {text}; a quick run never enters the report.")
-        made = reproduce.run_all(args.out, only_report=args.only_report, data_dir=args.data_dir)
-        counts = [
-            (paper["paper"], ", ".join(f"{n} {v}" for v, n in paper["counts"].items())) for paper in made["papers"]
-        ]
-        print_json(made) if args.json else print_table(("paper", "verdicts"), counts)
-        return
-    if args.only_report:
-        raise UsageError("--only-report is of zoo reproduce all.")
-    rows = reproduce.run(
-        args.name,
-        args.out,
-        quick=args.quick,
-        data_dir=args.data_dir,
-        settings=settings_of(args.set),
-        train=args.train,
-        cluster=args.cluster,
-    )
-    if args.json:
-        print_json(rows)
-        return
-    print_table(list(rows[0]), [["" if v is None else str(v) for v in row.values()] for row in rows])
-
-
 def _new(args: argparse.Namespace) -> None:
     from pathlib import Path
 
@@ -396,12 +354,6 @@ def _demo(args: argparse.Namespace) -> None:
     from zoo import demo
 
     demo.run(args.out)
-
-
-def _serve(args: argparse.Namespace) -> None:
-    from zoo.serve import Limits, serve
-
-    serve(args.host, args.port, Limits(upload_bytes=args.megabytes * 10**6, run_s=60.0 * args.minutes))
 
 
 def command_parser(kind: type[Parser] = Parser) -> Parser:
@@ -537,25 +489,7 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
     check.add_argument("folder", metavar="FOLDER", help="with recipes, datasets, checkpoints; or one of them")
     for system in SYSTEM_COMMANDS:
         system.add(commands)
-    again = "repeat an experiment of a paper (goes on with an interrupted one)"
-    reproduce = commands.add(
-        "reproduce",
-        _reproduce,
-        again,
-        data=True,
-        settings=True,
-        resumes=True,
-        examples=("zoo reproduce --list", "zoo reproduce fwi-1d --quick", "zoo reproduce all --only-report"),
-    )
-    says = "all: each that has no result yet, and a report on all; without a name: list them"
-    reproduce.add_argument("name", nargs="?", metavar="NAME", help=says)
-    says = "folder for checkpoints, table and figure, default runs/NAME; of all: for results and report"
-    reproduce.add_argument("--out", metavar="DIR", help=says)
-    reproduce.add_argument("--list", action="store_true", help="list them, with cost, and whether there is a result")
-    reproduce.add_argument("--only-report", action="store_true", help="of all: run nothing, write the report anew")
-    reproduce.add_argument("--quick", action="store_true", help="on a small dataset, to see that all works")
-    add_cluster(reproduce)
-    reproduce.add_argument("--train", action="store_true", help="train anew where shipped checkpoints would do")
+    reproduce.add(commands)
     commands.add(
         "where", _where, "say where models, datasets and downloads are", data=True, examples=("zoo where --json",)
     )
@@ -568,27 +502,8 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     demo = commands.add("demo", _demo, "show in minutes what the zoo does", examples=("zoo demo --out demo",))
     demo.add_argument("--out", default="demo", metavar="DIR", help="folder for the figures")
-    serve = commands.add(
-        "serve",
-        _serve,
-        "the commands as a page in the browser, on this machine",
-        examples=("zoo serve", "zoo serve --port 8123 --minutes 20 --megabytes 500"),
-    )
-    serve.add_argument(
-        "--host", default="127.0.0.1", metavar="NAME", help="that browsers ask; default 127.0.0.1, this machine alone"
-    )
-    serve.add_argument("--port", type=positive, default=8750, metavar="N", help="default %(default)s")
-    serve.add_argument(
-        "--megabytes", type=positive, default=200, metavar="N", help="the largest upload (default %(default)s)"
-    )
-    serve.add_argument(
-        "--minutes", type=positive, default=10, metavar="N", help="the longest run of a command (default %(default)s)"
-    )
+    serve.add(commands)
     return parser
-
-
-_parser = command_parser
-"""The name by which docs/ builds the page of commands."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo import registry
 from zoo.errors import ZooError
-from zoo.files import atomic_path
+from zoo.files import write_with
 from zoo.foreign import read_npz
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.world import World
@@ -95,6 +95,6 @@ def _simulated(workshop: Workshop, model: Any) -> np.ndarray:
             raise ZooError(f"{path} holds traces of shape {kept.shape}: it is of another run. Delete it.")
         return kept
     traces = simulate(np.array([PAPER_EVENT_KM]), marine_model(), model.receivers_km)[0]
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, traces=traces, coordinates_km=np.array(PAPER_EVENT_KM), receivers_km=model.receivers_km)
+    kept = {"traces": traces, "coordinates_km": np.array(PAPER_EVENT_KM), "receivers_km": model.receivers_km}
+    write_with(path, lambda temporary: np.savez(temporary, **kept))
     return traces
