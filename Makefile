@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo docs test test-all lanes faults mutants bench publish readme lint release jax beam dask clean clean-kernels
+.PHONY: demo docs test test-all long lanes faults mutants bench publish readme lint release jax beam dask clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -23,13 +23,17 @@ test: $(VENV)/installed
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest -q -m "slow or not slow"
 
+# what takes ten seconds or more, and is no matter of minutes
+long: $(VENV)/installed
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "long and not slow"
+
 # every kill, thousands of mutated files for each reader; about half an hour
 faults: $(VENV)/installed
 	ZOO_FUZZ=3000 $(BIN)/python -m pytest -q -m "slow or not slow" tests/faults
 
-# what continuous integration runs after the tests: optional extras, every kill, some hundred mutated files a reader,
-# two processes that train one model, the pages with their gallery
-lanes: jax beam dask
+# what continuous integration runs after the tests: the longer ones, optional extras, every kill, some hundred mutated
+# files a reader, two processes that train one model, the pages with their gallery
+lanes: long jax beam dask
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py

@@ -25,6 +25,7 @@ def _summary(model):
     return text.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", large_are_slow(ARCHITECTURES))
 def test_shapes_are_known_and_shown_before_and_after_a_call(name):
     model = zoo.load(name)

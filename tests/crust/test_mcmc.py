@@ -22,6 +22,7 @@ def drawn():
     return made["phase_velocity_km_s"].astype(np.float64), made["moho_depth_km"].astype(np.float64)
 
 
+@pytest.mark.long
 def test_without_data_the_chains_sample_the_prior(drawn):
     curve = drawn[0][0]
     chains = crust_mcmc.sample(PRIOR, FREQUENCY_HZ, curve, np.full(4, 1e3), chains=3, updates=3000, seed=1)

@@ -86,6 +86,7 @@ def test_the_kind_is_known(model, nodes, earths):
     assert flagged["rayleigh_phase"] < 0.06 and flagged["rayleigh_group"] > 0.5 and flagged["love_phase"] > 0.5
 
 
+@pytest.mark.long
 def test_a_map_of_group_velocities_given_as_phase_is_warned_of(tmp_path, nodes, earths):
     _, logs = earths
     period_s, velocity, _ = measured(nodes, logs[:36], PERIOD_SETS_S["short_period"], ("rayleigh_group",), 0.01)[

@@ -12,6 +12,7 @@ from zoo.microseismic.physics.elastic import ElasticModel, write_model
 from zoo.training.metrics import relative_error
 
 
+@pytest.mark.long
 def test_a_dataset_of_mechanisms_of_ones_own(tmp_path):
     vp = np.full((15, 15, 21), 2500, np.float32)
     vs, density = vp / 1.8, np.full_like(vp, 2200)

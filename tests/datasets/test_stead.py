@@ -155,6 +155,7 @@ def test_real_windows_have_p_where_the_resampled_trace_has_it(real, tmp_path):
             assert moved == np.timedelta64(10 * begin, "ms")
 
 
+@pytest.mark.long
 def test_both_layouts_and_file_names_give_the_same_records(folder, tmp_path):
     rows = [stead_row(n, noise=n % 3 == 2) for n in range(60)]
     datasets.prepare("stead/whole", tmp_path / "current", folder)
@@ -314,6 +315,7 @@ def test_windows_reach_every_start_that_holds_p_and_no_other():
     assert fits.all() and found.min() < 50 and 3250 < found.max() <= 3300
 
 
+@pytest.mark.long
 def test_windows_depend_on_seed_and_name_alone(folder, tmp_path):
     contents = []
     for workers in (1, 3):
@@ -333,6 +335,7 @@ def test_windows_depend_on_seed_and_name_alone(folder, tmp_path):
     assert np.mean(np.array(p[0]) != p[1]) > 0.9
 
 
+@pytest.mark.long
 def test_limit_and_mini(folder, tmp_path, monkeypatch):
     datasets.prepare("stead/whole", tmp_path / "limited", folder, limit=2)
     assert datasets.metadata("stead/whole", tmp_path / "limited")["splits"] == {"train": 2, "validation": 2, "test": 2}
@@ -419,6 +422,7 @@ def test_files_that_cannot_be_read(folder, tmp_path):
         datasets.prepare("stead/chunk3", tmp_path, folder)
 
 
+@pytest.mark.long
 def test_an_interrupted_preparation_goes_on(folder, tmp_path, monkeypatch, capsys):
     import zoo.seismograms.archives.preparation as preparation
 

@@ -35,6 +35,7 @@ def test_the_folded_model(tmp_path):
     assert about["highest_hz"] == 24 and about["ricker_peak_hz"] == pytest.approx(12.3, abs=0.1)
 
 
+@pytest.mark.long
 def test_the_same_bytes_in_every_process(tmp_path):
     datasets.prepare(FOLDED, tmp_path / "one")
     code = f"from zoo.data import datasets; datasets.prepare({FOLDED!r}, {str(tmp_path / 'two')!r})"

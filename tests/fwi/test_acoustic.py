@@ -235,6 +235,7 @@ def test_checkpoints_change_nothing():
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12 * np.abs(other).max())
 
 
+@pytest.mark.long
 def test_single_and_half_precision():
     """float32 is good to 1e-5, half floats to 1e-4, whatever the unit of the source."""
     residual = np.random.default_rng(3).normal(size=(2, 300, 3))

@@ -132,6 +132,7 @@ def _line(path, shots: int = 12, channels: int = 16) -> np.ndarray:
     return velocity
 
 
+@pytest.mark.long
 def test_a_line_is_inverted_within_its_apertures(tmp_path):
     velocity = _line(tmp_path / "line.sgy")
     start = VelocityModel(np.repeat(velocity.mean(axis=1, keepdims=True), 120, 1), SPACING_M)

@@ -26,6 +26,7 @@ def waves(receivers=RECEIVERS, density=DENSITY, shape=SHAPE, **options):
     return Propagator(shape, SPACING_M, STEP_S, receivers, 3000.0, density=density, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", [2, 4])
 def test_an_interface_reflects_and_transmits_what_theory_says(order):
     """At normal incidence R = (rho2 - rho1) / (rho2 + rho1) and T = 1 + R, at 25 points in the peak's wavelength.
@@ -71,6 +72,7 @@ def test_the_gradient_by_velocity_and_wavelet_is_exact():
     assert np.sum(by_wavelet * PULSE) == pytest.approx(np.sum(residual * engine.traces(VELOCITY, PULSE, SOURCE)))
 
 
+@pytest.mark.long
 def test_kernels_give_what_the_unrolled_cell_gives():
     found = []
     for gradient in ("checkpoint", "autodiff"):

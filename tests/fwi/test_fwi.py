@@ -289,6 +289,7 @@ def test_an_inversion_explains_the_data_goes_on_and_refuses_other_runs(
     assert before == {path: path.read_bytes() for path in (tmp_path / "whole").rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_the_command_estimates_a_wavelet_and_says_what_it_found(shots, start, tmp_path, capsys):
     shots_file = str(write_shots(shots, tmp_path / "shots.segy"))
     start_file = str(write_velocity_model(start, tmp_path / "start.npz"))

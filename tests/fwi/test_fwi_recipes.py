@@ -60,6 +60,7 @@ def test_scipy_through_the_trainer(tag, prepared, tmp_path):
     assert 0.99 * losses[-1] < metrics["loss"] < 1.001 * losses[-1]
 
 
+@pytest.mark.long
 def test_every_extra_is_a_setting(prepared, tmp_path):
     smoke = registry.recipe_module("fdrnn_folded").RECIPE.smoke
     settings = {**smoke, "bands_hz": (6.0,), "band_epochs": 2, "bounds": (1400.0, 5000.0), "taper_m": 50.0}

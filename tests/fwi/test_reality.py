@@ -183,6 +183,7 @@ def fit(small, **changes):
     )
 
 
+@pytest.mark.long
 def test_the_unit_of_a_known_wavelet_does_not_matter(small):
     right = fit(small).velocity_m_s
     strong = fit(small, survey={"wavelet": 1.8 * small[1].wavelet}).velocity_m_s
@@ -221,6 +222,7 @@ def test_an_unknown_wavelet_is_that_of_near_traces_muted_or_not(small):
     assert error(muted) < 0.07 < 0.1 < error(far)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [

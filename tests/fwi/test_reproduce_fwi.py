@@ -56,6 +56,7 @@ def test_one_dimension_gives_every_method_the_same_gradients(tmp_path, data):
     check(rows, tmp_path, ["cg", "l-bfgs-b", "tnc", "comparison"])
 
 
+@pytest.mark.long
 def test_a_section(tmp_path, data):
     rows = reproduce.run("fwi-marmousi", tmp_path, quick=True, data_dir=data)
     names = ["adam", "cg", "l-bfgs-b", "practice"]
@@ -67,6 +68,7 @@ def test_a_section(tmp_path, data):
     check(rows, tmp_path, [*names, "models", "shots", "comparison", "loss", "profiles"])
 
 
+@pytest.mark.long
 def test_a_row_for_each_number_of_gradients(tmp_path, data):
     rows = reproduce.run("fwi-marmousi-counts", tmp_path, quick=True, data_dir=data)
     assert [(row["optimizer"], row["gradients"]) for row in rows[1:]] == [

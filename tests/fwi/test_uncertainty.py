@@ -33,6 +33,7 @@ def shots(folder, count, noise=0.0):
     return read_shots(folder / "shots.npz"), start
 
 
+@pytest.mark.long
 def test_the_spread_of_halves_is_written_and_grows_with_noise(tmp_path):
     found = []
     for name, noise in (("clean", 0.0), ("noisy", 1.0)):

@@ -65,6 +65,7 @@ CASES = {
 LONG = ("second order", "eighth order")  # in `make test-all`: they take the way of the fourth
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [pytest.param(of, id=name, marks=pytest.mark.slow if name in LONG else ()) for name, of in CASES.items()],
@@ -90,6 +91,7 @@ def test_a_column_too(free_surface):
     assert relative_error(np.asarray(found(inputs)), as_graph(expected, inputs)) < 1e-12
 
 
+@pytest.mark.long
 def test_the_cell_is_an_rnn_cell_with_one_weight():
     """The paper's network as Keras builds it: same records, velocity the only weight, and it trains."""
     cell = FDRNNCell(VELOCITY, SPACING_M, 0.001, RECEIVERS, width=6)

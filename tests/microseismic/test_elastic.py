@@ -56,6 +56,7 @@ def test_homogeneous_medium_matches_the_analytic_explosion_up_to_the_faces():
         assert np.abs(trace[after]).max() < 0.002 * np.abs(expected).max()  # nothing comes back from the faces
 
 
+@pytest.mark.long
 def test_error_falls_fourfold_when_grid_and_step_are_halved():
     errors = []
     for cells, step_s in ((16, 1.6e-3), (32, 0.8e-3)):
@@ -236,6 +237,7 @@ def test_pulse_is_the_derivative_of_a_gaussian():
     np.testing.assert_allclose(elastic.gaussian_derivative(time_s + 0.03, delay_s=0.1), pulse, atol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("source", "receiver"), [((8.35, 9.0, 10.5), (22, 20, 19)), ((8, 9, 10), (21.6, 20.6, 19.55))])
 def test_between_the_nodes_it_is_the_analytic_explosion(source, receiver):
     model = homogeneous()
@@ -247,6 +249,7 @@ def test_between_the_nodes_it_is_the_analytic_explosion(source, receiver):
     assert relative_error(moved, expected) > 0.05
 
 
+@pytest.mark.long
 def test_reciprocity_between_the_nodes(sea_and_rock):
     one, other = np.array([9.4, 10.0, 10.3]), np.array([4.0, 4.6, 17.0])
     options = {"duration_s": 0.2, "time_step_s": 1e-3, "output_every": 4}

@@ -221,6 +221,7 @@ def test_measured_errors_are_the_errors_made():
     np.testing.assert_allclose(found["shape_error"], 0.0, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["cvae_emulator", "ae_nn_emulator", "ae_gp_emulator"])
 def test_a_checkpoint_keeps_no_encoder_and_its_answers_and_training_goes_on_from_it(name, tmp_path):
     model = configured(name)

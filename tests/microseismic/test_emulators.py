@@ -88,6 +88,7 @@ def test_the_autoencoder_has_the_papers_layers_for_each_receiver():
     assert shapes == [(2, inputs, outputs) for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)]
 
 
+@pytest.mark.long
 def test_components_by_processes_learn_a_medium():
     assert r2d_of(learnt("pca_gp_emulator", components=6, code_points=60)) > 0.95
 
@@ -97,6 +98,7 @@ def test_dominant_samples_by_processes_learn_a_medium():
     assert r2d_of(learnt("d18_emulator", events=120, components=30)) > 0.7
 
 
+@pytest.mark.long
 def test_codes_of_an_autoencoder_are_learnt_from_what_its_encoder_gives():
     model = learnt("ae_gp_emulator", latent=2, code_points=100)
     records = records_of(sources(250))
@@ -136,6 +138,7 @@ def test_samples_between_positions_are_shared_and_those_that_meet_are_averaged()
     np.testing.assert_allclose(found, [[[0, 3, 1, 4, 0, 1]], [[1, 0, 0, 3, 3, 0]]], atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("features", [pytest.param("paper", marks=pytest.mark.slow), "physics"])
 def test_saving_and_loading_changes_nothing(name, features, tmp_path):
@@ -156,6 +159,7 @@ def test_saving_and_loading_changes_nothing(name, features, tmp_path):
     assert again.emulator_error.keys() == model.emulator_error.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["d18_emulator", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pca_gp_emulator", "ae_nn_emulator"))]
 )

@@ -49,6 +49,7 @@ def test_value_and_gradient_of_the_evidence_are_gpflows():
         np.testing.assert_allclose(gradient, np.hstack([slopes[0], slopes[1], slopes[2]]), rtol=2e-4, atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_batch_finds_as_much_evidence_as_gpflow_one_by_one():
     import gpflow
 

@@ -49,6 +49,7 @@ def event(tmp_path_factory):
     return folder, source, noise_sd
 
 
+@pytest.mark.long
 def test_an_event_is_located(event, capsys):
     folder, source, _ = event
     out = folder / "out"

@@ -51,6 +51,7 @@ def dense(model, source_km, traces, noise_sd, scale, mean=None):
     return density - silence
 
 
+@pytest.mark.long
 def test_integrating_the_tensor_out_gives_the_dense_gaussian():
     model = HomogeneousGreens()
     likelihood = MechanismLikelihood(model)

@@ -178,6 +178,7 @@ def test_half_a_periodic_grid_is_refused():
             fingerprint(recipe, {key: GRID[key]})
 
 
+@pytest.mark.long
 def test_training_of_no_epochs_is_compiled():
     for name in ("nn_direct_emulator", "wgan_gp_emulator", "greens_emulator"):
         # A schedule of no steps divides by nothing: its rates are numbers.

@@ -50,6 +50,7 @@ def test_fewer_sources_than_receivers_and_coordinates_rounded_to_a_metre_give_th
     assert relative_error(simulate(rounded, rock, RECEIVERS_KM, duration_s=DURATION_S), traces[:1]) < 1e-5
 
 
+@pytest.mark.long
 def test_moment_tensors_by_reciprocity_and_directly(rock):
     tensors = 1e10 * moment_tensor.draw("double couple", 3, np.random.default_rng(0))
     options = {"duration_s": DURATION_S, "sampling_rate_hz": 200.0}

@@ -43,6 +43,7 @@ def test_greens_functions_by_reciprocity_are_those_of_a_moment_tensor_source(sea
                 assert relative_error((tensor * [1, 1, 1, 0.5, 0.5, 0.5]) @ functions[0], direct[0]) > 0.02
 
 
+@pytest.mark.long
 def test_isotropic_part_is_the_explosion_of_receiver_gathers(sea_and_rock):
     sources = np.array([[3, 13, 2], [15, 4, 9]])
     greens = elastic.greens_functions(sea_and_rock, [4, 4, 17], sources, **OPTIONS)

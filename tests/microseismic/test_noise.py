@@ -107,6 +107,7 @@ def test_likelihood_with_emulator_errors_against_the_dense_covariance():
     np.testing.assert_allclose(received, expected, atol=0.1)
 
 
+@pytest.mark.long
 def test_coloured_noise_taken_for_white_makes_an_estimate_too_sure():
     """Amplitude of a pulse in low-frequency noise, 150 times: pulls of both likelihoods."""
     medium = HomogeneousMedium(HomogeneousMedium().receivers_km[:1])

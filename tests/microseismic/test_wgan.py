@@ -141,6 +141,7 @@ def test_an_adversarial_loss_alone_learns_frames():
     assert set(history) == {"loss", "val_loss", "wasserstein_distance", "gradient_penalty"}
 
 
+@pytest.mark.long
 def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):
     """Both optimizers, the codes that are drawn and the average go on where they were."""
     whole, begun, resumed = (compiled(generator(), critic_steps=3, epochs=6) for _ in range(3))

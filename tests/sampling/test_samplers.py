@@ -82,6 +82,7 @@ def test_mean_sd_and_evidence_of_a_gaussian(gaussian_sampler, name):
     np.testing.assert_array_equal(again.samples, samples.samples[: len(again.samples)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_the_trap(trap_sampler, name):
     """Screened samplers find the truth. A nested one may not, but then the comparison says so."""

@@ -45,6 +45,7 @@ def trap_sampler():
     return Sampler(trap, np.zeros(3), np.ones(3), Settings(screen=65_536, particles=512, evidence_draws=1_024))
 
 
+@pytest.mark.long
 def test_gaussian_posterior_and_evidence(gaussian_sampler):
     run = gaussian_sampler.run(seed=1)
     assert run.converged

@@ -196,6 +196,7 @@ def test_geographic_catalogues_give_the_same_answer(found):
     )
 
 
+@pytest.mark.long
 def test_a_wide_region_is_tiled_and_a_burst_on_two_maps_is_one():
     found = find_anomalies(synthetic(15), None, **SETTINGS | {"pixel_km": 0.4})
     assert len(found.tiles) == 4 and (found.grid.rows, found.grid.columns) == (100, 100)

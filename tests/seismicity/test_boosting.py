@@ -12,6 +12,7 @@ from zoo.seismicity.models.boosting import boosted_score
 from zoo.seismicity.physics.maps import TASKS, draw_maps
 
 
+@pytest.mark.long
 def test_boosting_learns_from_the_scan():
     pytest.importorskip("sklearn")
     maps = draw_maps(TASKS["medium"], 600, np.random.default_rng(8))

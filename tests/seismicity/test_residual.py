@@ -17,6 +17,7 @@ from zoo.seismicity.models.residual import (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("depth", "reference", "shipped"),
     [(18, 11_689_512, 11_171_266), (34, 21_797_672, 21_279_426), (101, 44_549_160, 42_497_986)],
@@ -28,6 +29,7 @@ def test_as_many_parameters_as_the_reference(depth, reference, shipped):
         assert trainable_parameters(network) == parameters
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("depth", [18, 34, 101])
 def test_a_network_is_its_configuration(depth):
     network = ResidualNetwork(depth, 3, 4)
@@ -78,6 +80,7 @@ def test_the_fused_normalisation_is_kerass():
     assert np.allclose(fused(x), plain(x), atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_network_grown_from_another_answers_as_it():
     maps = np.random.default_rng(0).normal(size=(3, 64, 64, 1)).astype(np.float32)
     small, large = (SeismicityClassifier(depth, width=4).network for depth in (18, 34))

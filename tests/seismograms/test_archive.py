@@ -103,6 +103,7 @@ def test_probabilities_of_pieces_are_those_of_the_whole(stream, archive, tmp_pat
     np.testing.assert_allclose(pieces[0].data, expected.data, atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_shipped_picker_on_synthetic_records_cut_and_whole(tmp_path):
     from zoo.seismograms.physics.days import continuous
 
@@ -343,6 +344,7 @@ while True:
 '''
 
 
+@pytest.mark.long
 def test_killed_twenty_times_it_finds_the_same(archive, tmp_path):
     expected = annotate_archive(archive, ToyPicker(), tmp_path / "whole", piece_hours=0.25)
     paths = os.pathsep.join([str(HERE), str(HERE.parent), *sys.path])

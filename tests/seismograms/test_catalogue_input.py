@@ -96,6 +96,7 @@ def test_too_few_stations_for_an_event(tmp_path, capsys, count):
     empty_but_valid(tmp_path / "made")
 
 
+@pytest.mark.long
 def test_picks_thirty_years_apart_take_no_time(tmp_path, capsys):
     stations = network()
     picks = picks_of(stations, PLACE[[0, 0]], START_S + np.array([0.0, -30 * 365.25 * 86400]))

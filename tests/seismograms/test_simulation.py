@@ -168,6 +168,7 @@ def test_instruments_are_flat_where_they_should_be():
     assert response[0, 1, at(25)] == pytest.approx(np.sqrt(0.5), rel=0.02)  # telemetry
 
 
+@pytest.mark.long
 def test_rays_convert_and_echo_at_the_site():
     none, one = np.zeros(1), np.ones((1, 2))
     waves = Waves(

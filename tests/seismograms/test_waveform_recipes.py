@@ -115,6 +115,7 @@ def test_labels_are_few_resampled_by_seed_and_a_fifth_for_validation(folder):
     assert len(shared.labelled_rows(None, records, {"labels": 0, "seed": 0})) == 240
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "head"), [("noise_earthquake", "cnn"), ("explosion_window", "dense"), ("p_picker", "cnn")]
 )

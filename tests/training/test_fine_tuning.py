@@ -39,6 +39,7 @@ def train(out, **arguments):
     return trainer.recipe("phase_picker.synthetic").train(out=out, settings=settings, **arguments)
 
 
+@pytest.mark.long
 def test_weights_are_taken_over_and_what_is_frozen_stays(records):
     first = train("first", seed=1)
     begun = zoo.load(train("begun", seed=2, start_from="first", settings={"epochs": 0}))
@@ -57,6 +58,7 @@ def test_weights_are_taken_over_and_what_is_frozen_stays(records):
     assert "--from first --set frozen=encoder" in card["command"] and "frozen" not in card["settings"]
 
 
+@pytest.mark.long
 def test_what_cannot_begin_with_a_checkpoint_says_why(records):
     train("first")
     with pytest.raises(ZooError, match="first does not fit: .* Give --set"):

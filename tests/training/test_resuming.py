@@ -121,6 +121,7 @@ def check(name, encoder, tmp_path, monkeypatch):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FEW)
 def test_a_training_repeats_itself(name, without_xla, encoder, tmp_path, monkeypatch):
     check(name, encoder, tmp_path, monkeypatch)

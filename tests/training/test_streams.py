@@ -185,6 +185,7 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_a_training_from_disk_is_that_from_memory_and_goes_on_within_an_epoch(given, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(epochs, "_SAVE_EVERY_S", -1.0)
     in_memory = toy().train(out=tmp_path / "memory", seed=2)

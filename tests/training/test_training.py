@@ -243,6 +243,7 @@ def test_a_recipe_says_which_settings_it_lacks():
         toy(tags={"fast": {"epoch": 1}})
 
 
+@pytest.mark.long
 def test_stages_are_fitted_in_order_on_examples_made_when_they_begin(toy_data, tmp_path):
     """The first stage doubles the first layer's answer; the one after it sees what came out."""
     seen = []
