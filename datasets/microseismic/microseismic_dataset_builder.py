@@ -203,11 +203,6 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if "velocity_model" in chosen and "receivers_km" not in chosen:
             raise UsageError("A velocity model of your own needs receivers=FILE.csv (columns x_km,y_km,z_km).")
         chosen.setdefault("receivers_km", MARINE_RECEIVERS_KM)
-        if chosen.get("mechanisms") and chosen.get("components", PRESSURE) != PRESSURE:
-            raise UsageError(
-                "mechanisms=true keeps pressure only, and components is ZNE: take one of the two. The velocities of "
-                "moment tensors are in zoo.microseismic.physics.elastic.greens_functions."
-            )
         return SimulatedConfig(name=name, description="A user's own dataset; synthetic.", **chosen)
 
     @classmethod
