@@ -28,6 +28,7 @@ ORDER = (
     "eikonal.py",
     "location.py",
     "microseismic_world.py",
+    "own_field.py",
     "samplers.py",
     "mechanism.py",
     "mechanism_world.py",

@@ -52,7 +52,7 @@ class AEGPEmulator(Emulator):
         super().__init__(**emulator)
 
     def make_network(self) -> keras.Model:
-        receivers, (units, latent, points) = len(self.receivers_km), self._code
+        receivers, (units, latent, points) = len(self.rays_km), self._code
         self.autoencoder, self.decoder = autoencoder_of(units, latent, self.samples, receivers, self.encodes)
         self.code_processes = GaussianProcess(points, outputs=latent, precise=False, name="code_processes")
         network = keras.Sequential([self.code_processes, self.decoder], name="network")

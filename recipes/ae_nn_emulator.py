@@ -43,7 +43,7 @@ class AENNEmulator(Emulator):
         super().__init__(**emulator)
 
     def make_network(self) -> keras.Model:
-        receivers, (units, latent) = len(self.receivers_km), self._code
+        receivers, (units, latent) = len(self.rays_km), self._code
         self.autoencoder, self.decoder = autoencoder_of(units, latent, self.samples, receivers, self.encodes)
         code = ReceiverPerceptrons([*self.units, latent], name="code")
         network = keras.Sequential([code, self.decoder], name="network")

@@ -118,7 +118,7 @@ class CVAEEmulator(Emulator):
         network = ConditionalAutoencoder(
             self.units, conditions, self.samples, *self._latent, self.encodes, name="network"
         )
-        network.build((None, len(self.receivers_km), conditions + self.samples))
+        network.build((None, len(self.rays_km), conditions + self.samples))
         return network
 
     def only_trains(self) -> list[keras.layers.Layer]:

@@ -51,13 +51,15 @@ class D18Emulator(Emulator):
 
     def make_parts(self) -> None:
         self.processes = GaussianProcess(self.inducing_points, outputs=2 * self.components, precise=False)
-        self.processes.build((None, len(self.receivers_km), self.source_features.smooth))
+        self.processes.build((None, len(self.rays_km), self.source_features.smooth))
 
     def call(self, coordinates_km):
         features = self.source_features(coordinates_km)[..., : self.source_features.smooth]
         outputs = self.processes(features)
         distance = self.source_features.distance_km(coordinates_km)[..., None]
-        return place_samples(outputs[..., : self.components], outputs[..., self.components :] / distance, self.samples)
+        amplitude = outputs[..., self.components :] / distance
+        traces = place_samples(outputs[..., : self.components], amplitude, self.samples)
+        return self.to_channels(coordinates_km, traces)
 
     def get_config(self):
         return {**super().get_config(), "components": self.components}
@@ -96,7 +98,8 @@ def fit_processes(
     emulator_training.configure(model, records, about)
     seed = seeds(settings)
     used = emulator_training.usable(model, records)
-    traces, coordinates = records["traces"][used], records["coordinates_km"][used]
+    coordinates = records["coordinates_km"][used]
+    traces, _, _ = emulator_training.ray_traces(model, records["traces"][used], coordinates)
     features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
     distance_km = np.asarray(model.source_features.distance_km(coordinates))
     for receiver in range(traces.shape[1]):

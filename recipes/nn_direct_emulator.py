@@ -27,7 +27,7 @@ class NNDirectEmulator(Emulator):
 
     def make_network(self) -> keras.Model:
         network = ReceiverPerceptrons([*self.units, self.samples], name="network")
-        network.build((None, len(self.receivers_km), self.source_features.count))
+        network.build((None, len(self.rays_km), self.source_features.count))
         return network
 
     def frames(self, features):

@@ -45,7 +45,7 @@ class PCAGPEmulator(Emulator):
         self.code_processes = GaussianProcess(points, outputs=components, precise=False, name="code_processes")
         self.components = PrincipalComponents(components, self.samples, name="components")
         network = keras.Sequential([self.code_processes, self.components], name="network")
-        network.build((None, len(self.receivers_km), self.source_features.smooth))
+        network.build((None, len(self.rays_km), self.source_features.smooth))
         return network
 
     def frames(self, features):

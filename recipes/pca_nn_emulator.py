@@ -39,7 +39,7 @@ class PCANNEmulator(Emulator):
         coefficients = ReceiverPerceptrons([*self.units, self._component_count], name="coefficients")
         self.components = PrincipalComponents(self._component_count, self.samples, name="components")
         network = keras.Sequential([coefficients, self.components], name="network")
-        network.build((None, len(self.receivers_km), self.source_features.count))
+        network.build((None, len(self.rays_km), self.source_features.count))
         return network
 
     def frames(self, features):

@@ -242,7 +242,7 @@ class WGANEmulator(Emulator):
 
     def make_network(self) -> keras.Model:
         network = Generator(self.units, self.samples, self._latent, name="network")
-        network.build((None, len(self.receivers_km), self.source_features.count))
+        network.build((None, len(self.rays_km), self.source_features.count))
         return network
 
     def frames(self, features):

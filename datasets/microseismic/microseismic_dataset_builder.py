@@ -1,4 +1,4 @@
-"""Microseismic traces at receivers on the seabed, as TFDS."""
+"""Microseismic traces at receivers on the seabed, on land or in wells, as TFDS."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from zoo.errors import UsageError
 from zoo.foreign import check_npy
 from zoo.microseismic.location.receiver_tables import read_receiver_table
 from zoo.microseismic.physics import design, elastic, marine, moment_tensor
+from zoo.microseismic.physics.components import AXIS, GEOPHONE, PRESSURE, RECORDED
 from zoo.microseismic.physics.layers import depth_of_bottom_m, layered_model, read_layers
 from zoo.microseismic.physics.simulation import grid_points
 from zoo.settings import Setting, read
@@ -45,6 +46,15 @@ class SimulatedConfig(tfds.core.BuilderConfig):
     """Least number of steps of the simulation in a sampling interval; 5 are the paper's 0.8 ms."""
     mechanisms: bool = False
     """Keep the traces of six elementary moment tensors (`greens`) instead of an explosion's (`traces`)."""
+    components: str = PRESSURE
+    """What receivers record: P, pressure; or ZNE, velocity up, to the north (y) and to the east (x)."""
+    free_surface: str = "auto"
+    """Whether the model's top is a free surface: yes, no, or auto, where geophones are and the top is rock."""
+
+    @property
+    def channels(self) -> list[tuple[int, str]]:
+        """Number of the receiver and letter of the component of each trace, the receivers one after the other."""
+        return [(receiver, letter) for receiver in range(len(self.receivers_km)) for letter in self.components]
 
     @property
     def records(self) -> str:
@@ -160,6 +170,18 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         "mechanisms": Setting(
             False, "whether to keep the traces of six moment tensors instead of an explosion's", "ours"
         ),
+        "components": Setting(
+            PRESSURE,
+            "what receivers record: P, pressure; ZNE, velocity up, to the north (y) and to the east (x)",
+            "ours: pressure is section 2.1",
+            choices=RECORDED,
+        ),
+        "free_surface": Setting(
+            "auto",
+            "whether the earth model's top is a free surface; auto: where receivers record velocity and the top is rock",
+            "ours: without one, as in section 2.1, the top absorbs",
+            choices=("auto", "yes", "no"),
+        ),
     }
 
     @classmethod
@@ -185,30 +207,34 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
 
     @classmethod
     def shard_count(cls, config: SimulatedConfig) -> int:
-        """Return the number of receivers: by reciprocity, each costs one simulation for all sources."""
-        return len(config.receivers_km)
+        """Return the number of channels: by reciprocity, each costs one simulation for all sources."""
+        return len(config.channels)
 
     @classmethod
     def make_shard(cls, config: SimulatedConfig, index: int) -> dict[str, np.ndarray]:
-        """Simulate the traces (sources, samples) or Green's functions (sources, 6, samples) at one receiver."""
+        """Simulate the traces (sources, samples) or Green's functions (sources, 6, samples) of one channel."""
         model, receivers, sources = _simulation(config)
         time_step_s, output_every = _time_step(model, config)
         simulate = elastic.greens_functions if config.mechanisms else elastic.receiver_gathers
+        number, component = config.channels[index]
         records = simulate(
             model,
-            receivers[index],
+            receivers[number],
             sources,
+            component=component,
+            free_surface=_has_free_surface(model, config),
             duration_s=config.duration_s,
             time_step_s=time_step_s,
             output_every=output_every,
             sigma_s=config.pulse_sigma_s,
-            description=f"Receiver {index + 1} of {len(receivers)}",
+            description=f"Receiver {number + 1} of {len(receivers)}"
+            + (f", component {component}" if component in AXIS else ""),
         )
         return {config.records: records}
 
     @classmethod
     def input_files(cls, config: SimulatedConfig) -> list[str]:
-        """Return the path of the user's own velocity model, if there is one."""
+        """Return the path of the user's own earth model, if there is one."""
         return [config.velocity_model] if config.velocity_model else []
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -219,6 +245,8 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         )
         greens = simulated and config.mechanisms
         receivers, components = len(config.receivers_km), len(moment_tensor.COMPONENTS)
+        geophones = simulated and config.components == GEOPHONE
+        receivers *= len(config.components) if simulated else 1
         shape = (receivers, components, config.samples) if greens else (receivers, config.samples)
         features = {
             "event": np.int64,
@@ -229,7 +257,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "on_boundary_face": np.bool_,
             "missing_abs_bound": np.float32,
         }
-        units = "Pa per N m" if greens else "Pa per m3 of injected volume"
+        units = f"{'m/s' if geophones else 'Pa'} per {'N m' if greens else 'm3 of injected volume'}"
         about = {
             "receivers_km": [list(r) for r in config.receivers_km],
             "sampling_rate_hz": 1 / config.sampling_interval_s,
@@ -239,6 +267,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if greens:
             about["components"] = list(moment_tensor.COMPONENTS)
         if simulated:
+            about["recorded"] = config.components
             about["settings"] = shards.fields(config)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
@@ -287,6 +316,13 @@ def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarr
         model = marine.marine_model(spacing_m=config.spacing_m)
     receivers = grid_points(np.array(config.receivers_km), model, "receiver")
     return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
+
+
+def _has_free_surface(model: elastic.ElasticModel, config: SimulatedConfig) -> bool:
+    """Return whether the top of the model is a free surface."""
+    if config.free_surface == "auto":
+        return config.components == GEOPHONE and bool((model.vs_m_s[:, :, -1] > 0).all())
+    return config.free_surface == "yes"
 
 
 def _split(records: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

@@ -49,9 +49,8 @@ class AlignedFrames:
         """Return frames (n, receivers, time) with a peak of 1 at `reference`, its time in s and its height (n, r)."""
         model = self.model
         if self.own:
-            features = model.source_features(coordinates_km)
-            time_s, amplitude = model.arrival(coordinates_km, features)
-            return self._used(model.frames(features)), self._used(time_s), self._used(amplitude)
+            frames, time_s, amplitude = model.aligned(coordinates_km)
+            return self._used(frames), self._used(time_s), self._used(amplitude)
         traces = self._used(model(coordinates_km))
         index = tf.clip_by_value(tf.argmax(traces, axis=-1, output_type=tf.int32), 1, model.samples - 2)
         before, top, after = (tf.gather(traces, index + k, axis=2, batch_dims=2) for k in (-1, 0, 1))

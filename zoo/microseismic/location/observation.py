@@ -29,6 +29,8 @@ class Observation:
         unit: of the traces; None if not stated.
         noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
             traces; None if there are none.
+        components: (traces,) letters, such as Z, N, E, of what each trace is, for an emulator with `components`; None: not
+            stated, as of pressure.
         table: from which `receivers_km` come; with degrees, they are moved to the emulator's receivers. None: they are
             those of the earth model.
 
@@ -44,6 +46,7 @@ class Observation:
     source_km: np.ndarray | None = None
     unit: str | None = None
     noise: np.ndarray | None = None
+    components: tuple[str, ...] | None = None
     table: ReceiverTable | None = None
 
     @classmethod

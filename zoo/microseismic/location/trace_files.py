@@ -15,6 +15,7 @@ from zoo.foreign import check_numbers, read_npz, reader
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.picks import PICK_SD_S, Picks
 from zoo.microseismic.location.receiver_tables import ReceiverTable, read_receiver_table
+from zoo.microseismic.physics.components import GEOPHONE
 
 if TYPE_CHECKING:
     import obspy
@@ -31,8 +32,9 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
     Args:
         path: an .npz file with `traces` (receivers, time), `sampling_rate_hz`, `receivers_km`
             (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
-            `source_km`, `unit`; or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace for
-            each station.
+            `source_km`, `unit`, `components` (a text of a letter for each trace: Z, N or E; then a row of
+            `receivers_km` for each); or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace of pressure for
+            each station, or traces of its velocity up, to the north and to the east, whose channel codes end in Z, N, E.
         receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km, or station,
             latitude, longitude, elevation_m: the table from which the emulator's dataset was prepared.
 
@@ -132,6 +134,7 @@ def _read_npz(path: Path) -> Observation:
         noise_sd=content.get("noise_sd"),
         noise=content.get("noise"),
         source_km=content.get("source_km"),
+        components=tuple(str(content["components"])) if "components" in content else None,
         unit=str(content["unit"]) if "unit" in content else None,
     )
 
@@ -157,12 +160,13 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
             raise ZooError(
                 f"Station '{station}' of {path} is not in {receivers_path} (it has: {', '.join(receivers_km)})."
             )
-        if stations.count(station) > 1:
-            channels = ", ".join(t.stats.channel for t in stream if t.stats.station == station)
+        channels = [t.stats.channel for t in stream if t.stats.station == station]
+        letters = [channel[-1:] for channel in channels]
+        if len(channels) > 1 and not (set(letters) <= set(GEOPHONE) and len(set(letters)) == len(letters)):
             raise ZooError(
-                f"Station '{station}' has several traces (channels {channels}). The simulator and the emulators give "
-                "pressure, not particle velocity, so components of a geophone cannot be used: keep one channel of "
-                "pressure for each station."
+                f"Station '{station}' has several traces (channels {', '.join(channels)}). Keep one channel of pressure "
+                "for each station; or of a geophone one each of up, north and east, whose codes end in Z, N and E "
+                "(rotate others: ObsPy's stream.rotate)."
             )
         if np.ma.is_masked(trace.data):
             raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")
@@ -171,8 +175,15 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         traces=_together(stream, stations),
         sampling_rate_hz=float(stream[0].stats.sampling_rate),
         receivers_km=np.array([receivers_km[station] for station in stations]),
+        components=_components([trace.stats.channel for trace in stream]),
         table=table,
     )
+
+
+def _components(channels: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the component of each trace, by its channel code; None if one is no geophone's."""
+    letters = tuple(channel[-1:] for channel in channels)
+    return letters if set(letters) <= set(GEOPHONE) else None
 
 
 def _together(stream: obspy.Stream, stations: Sequence[str]) -> np.ndarray:

@@ -104,10 +104,9 @@ class TraceLikelihood:
             return self.emulate(points)
         model, coordinates_km, origin_time_s = self.model, points[:, :3], points[:, 3:]
         if self._moves_frames:
-            features = model.source_features(coordinates_km)
-            time_s, amplitude = model.arrival(coordinates_km, features)
+            frames, time_s, amplitude = model.aligned(coordinates_km)
             shift = (time_s + origin_time_s) / model.time_step_s - model.reference_sample
-            return self._used(self._delay(model.frames(features), shift, amplitude))
+            return self._used(self._delay(frames, shift, amplitude))
         shift = tf.repeat(origin_time_s / model.time_step_s, len(self.receivers), axis=1)
         return self._delay(self.emulate(coordinates_km), shift, tf.ones_like(shift))
 

@@ -20,6 +20,7 @@ from keras import ops
 
 from zoo.errors import ZooError
 from zoo.microseismic.models.gaussian_process import GaussianProcess
+from zoo.microseismic.models.ray_coordinates import RayCoordinates
 from zoo.microseismic.models.source_features import SourceFeatures
 from zoo.serving import ServedModel
 
@@ -27,6 +28,8 @@ _INTERPOLATION_POINTS = 8
 # Coordinates in float32 may lie outside the training volume by this much.
 _ROUNDING_KM = 1e-4
 _ROWS_LISTED = 10
+# A component at right angles to the ray has no amplitude, and a logarithm of it all the same.
+_LEAST_AMPLITUDE = 1e-25
 ERROR_NAMES = ("timing_sd_s", "log_amplitude_sd", "shape_error")
 
 
@@ -134,10 +137,15 @@ class ReceiverPerceptrons(keras.Model):
 
 
 class Emulator(ServedModel):
-    """Turns source coordinates in km, (n, 3), into traces (n, receivers, samples) in the unit of the dataset.
+    """Turns source coordinates in km, (n, 3), into traces (n, channels, samples) in the unit of the dataset.
 
-    x, y, z with z up; float32. A subclass defines the network that makes the frames: `make_network` builds
-    `self.network`, and `frames` asks it for frames with a unit peak.
+    x, y, z with z up; float32. A channel is a receiver of pressure, or a component of one of velocity, the components of
+    a receiver one after the other. A subclass defines the network that makes the frames: `make_network` builds
+    `self.network`, and `frames` asks it for frames with a unit peak (of velocity: of the motion along the ray,
+    `zoo.microseismic.models.ray_coordinates`).
+
+    Once configured, it has, one for each channel, `receivers_km` (channels, 3), `component_of_channel` (letters) and
+    `station_of_channel` (integers); and for each trace that the network makes, `rays_km` (traces, 3).
 
     An emulator without receivers has no weights yet: `configure` gives it its geometry, once.
 
@@ -146,12 +154,13 @@ class Emulator(ServedModel):
         features: "paper" or "physics", see `SourceFeatures`, which also explains the arguments that are not
             listed here.
         inducing_points: of each Gaussian process.
-        receivers_km: (receivers, 3).
+        receivers_km: (receivers, 3), one row for each, whatever it records.
         samples: of a trace.
         time_step_s: between samples.
         lower_km, upper_km: (3,) the volume that the training events fill.
         reference_sample: position of the peak in a frame.
         unit: of the traces.
+        recorded: "P", pressure, or "ZNE", velocity up, to the north and to the east, at each receiver.
     """
 
     answers = "microseismic.traces"
@@ -173,6 +182,7 @@ class Emulator(ServedModel):
         upper_km: Sequence[float] = (),
         reference_sample: int = 40,
         unit: str = "",
+        recorded: str = "P",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -187,8 +197,9 @@ class Emulator(ServedModel):
         }
         self._compiled = None
         self.receivers_km = np.zeros((0, 3))
+        self.rays = RayCoordinates(0, recorded)
         if receivers_km is not None:
-            self.configure(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample, unit)
+            self.configure(receivers_km, samples, time_step_s, lower_km, upper_km, reference_sample, unit, recorded)
 
     def configure(
         self,
@@ -199,9 +210,15 @@ class Emulator(ServedModel):
         upper_km: Sequence[float],
         reference_sample: int,
         unit: str = "",
+        recorded: str = "P",
     ) -> None:
         """Give the emulator its geometry and create every weight; arguments as in the class."""
-        self.receivers_km = np.asarray(receivers_km, np.float64).reshape(-1, 3)
+        stations_km = np.asarray(receivers_km, np.float64).reshape(-1, 3)
+        self.rays = RayCoordinates(len(stations_km), recorded)
+        self.station_of_channel = self.rays.station_of_channel
+        self.component_of_channel = self.rays.component_of_channel
+        self.receivers_km = stations_km[self.station_of_channel]
+        self.rays_km = stations_km[self.rays.station_of_ray]
         self.samples = int(samples)
         self.time_step_s = float(time_step_s)
         self.lower_km = np.asarray(lower_km, np.float64)
@@ -209,7 +226,7 @@ class Emulator(ServedModel):
         self.reference_sample = int(reference_sample)
         self.unit = unit
         self.source_features = SourceFeatures(
-            self.receivers_km.tolist(),
+            self.rays_km.tolist(),
             self.lower_km.tolist(),
             self.upper_km.tolist(),
             self.feature_kind,
@@ -231,7 +248,7 @@ class Emulator(ServedModel):
 
     def make_parts(self) -> None:
         """Create the layers and weights that `call` uses besides the features."""
-        receivers = len(self.receivers_km)
+        receivers = self.rays.receivers
         self.processes = GaussianProcess(self.inducing_points, outputs=2)
         self.processes.build((None, receivers, self.source_features.smooth))
         self.network = self.make_network()
@@ -270,19 +287,47 @@ class Emulator(ServedModel):
         return dict(zip(ERROR_NAMES, ops.convert_to_numpy(self.errors), strict=True))
 
     def arrival(self, coordinates_km, features):
-        """Return arrival times in s and amplitudes of the peaks, each (n, receivers).
+        """Return arrival times in s and amplitudes of the peaks, each (n, receivers), from features (n, rays, features).
 
         The Gaussian processes give (time + pulse delay) / distance and log(amplitude x distance), which vary little.
         """
-        outputs = self.processes(features[..., : self.source_features.smooth])
-        distance = self.source_features.distance_km(coordinates_km)
+        outputs = self.processes(features[:, :: self.rays.rays, : self.source_features.smooth])
+        distance = self.source_features.distance_km(coordinates_km)[:, :: self.rays.rays]
         return outputs[..., 0] * distance - self.pulse_delay_s, ops.exp(outputs[..., 1]) / distance
 
     def call(self, coordinates_km):
+        frames, time_s, amplitude = self._of_channels(coordinates_km)
+        return self.shift_and_scale(frames, time_s / self.time_step_s - self.reference_sample, amplitude)
+
+    def aligned(self, coordinates_km):
+        """Return frames (n, channels, samples), their times in s and amplitudes, each (n, channels) and positive."""
+        frames, time_s, amplitude = self._of_channels(coordinates_km)
+        if not self.rays.turns:
+            return frames, time_s, amplitude
+        frames = ops.where(amplitude[..., None] < 0, -frames, frames)
+        return frames, time_s, ops.maximum(ops.abs(amplitude), _LEAST_AMPLITUDE)
+
+    def to_channels(self, coordinates_km, rays):
+        """Return traces (n, channels, samples) of what is emulated, (n, rays, samples)."""
+        if not self.rays.turns:
+            return rays
+        return ops.take(rays, self.rays.ray_of_channel, axis=1) * self._factors(coordinates_km)[..., None]
+
+    def _factors(self, coordinates_km):
+        every = self.rays.rays
+        offset, distance = self.source_features.offsets_km(coordinates_km)
+        return self.rays.factors(offset[:, ::every], distance[:, ::every])
+
+    def _of_channels(self, coordinates_km):
+        """Return frames (n, channels, samples), and time in s and amplitude, of either sign, of each (n, channels)."""
         features = self.source_features(coordinates_km)
         time_s, amplitude = self.arrival(coordinates_km, features)
-        shift = time_s / self.time_step_s - self.reference_sample
-        return self.shift_and_scale(self.frames(features), shift, amplitude)
+        frames = self.frames(features)
+        if self.rays.turns:
+            frames = ops.take(frames, self.rays.ray_of_channel, axis=1)
+            time_s, amplitude = (ops.take(one, self.station_of_channel, axis=1) for one in (time_s, amplitude))
+            amplitude = amplitude * self._factors(coordinates_km)
+        return frames, time_s, amplitude
 
     def __call__(self, coordinates_km, *args, **kwargs):
         # Layer by layer, an eager call takes milliseconds; as a function that was traced once, it takes a tenth of one.
@@ -326,7 +371,7 @@ class Emulator(ServedModel):
         }
         if len(self.receivers_km):
             config |= {
-                "receivers_km": self.receivers_km.tolist(),
+                "receivers_km": self.receivers_km[:: self.rays.channels].tolist(),
                 "samples": self.samples,
                 "time_step_s": self.time_step_s,
                 "lower_km": self.lower_km.tolist(),
@@ -334,6 +379,8 @@ class Emulator(ServedModel):
                 "reference_sample": self.reference_sample,
                 "unit": self.unit,
             }
+            if self.rays.turns:
+                config["recorded"] = self.rays.recorded
         return config
 
     @classmethod

@@ -115,7 +115,8 @@ _KWAVE2021 = {
 _SMOKE = {"dataset": "microseismic/marine_small", "inducing_points": 64}
 _CARD = {
     "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
-    "outputs": "(n, receivers, samples) float32: pressure in the unit of the dataset, from the origin time",
+    "outputs": "(n, channels, samples) float32: pressure, or components of velocity, in the unit of the dataset, from the "
+    "origin time",
     "licence": "weights: Apache-2.0",
     "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
 }
@@ -223,13 +224,15 @@ def adapt(
     configure(model, records, about)
     seed = seeds(settings)
     traces, coordinates = records["traces"], records["coordinates_km"]
-    features = np.asarray(model.source_features(coordinates))[..., : model.source_features.smooth]
-    distance_km = np.asarray(model.source_features.distance_km(coordinates))
-    dz_km = np.asarray(model.source_features.dz_km(coordinates))
+    every = model.rays.rays
+    features = np.asarray(model.source_features(coordinates))[:, ::every, : model.source_features.smooth]
+    distance_km = np.asarray(model.source_features.distance_km(coordinates))[:, ::every]
+    dz_km = np.asarray(model.source_features.dz_km(coordinates))[:, ::every]
+    _, along, _ = ray_traces(model, traces, coordinates)
     learnt = usable(model, records)
-    delay_s = np.zeros(traces.shape[1])
-    for receiver in range(traces.shape[1]):
-        position, height = peaks(traces[:, receiver])
+    delay_s = np.zeros(model.rays.receivers)
+    for receiver in range(model.rays.receivers):
+        position, height = peaks(along[:, receiver])
         time_s, distance = position * model.time_step_s, distance_km[:, receiver]
         delay_s[receiver] = pulse_delay_s(time_s[learnt], distance[learnt])
         slowness = (time_s + delay_s[receiver]) / distance
@@ -259,14 +262,24 @@ def configure(model: Emulator, records: Mapping[str, np.ndarray], about: Mapping
         coordinates.max(0),
         round(_REFERENCE_S / time_step_s),
         about["unit"],
+        about.get("recorded", "P"),
     )
     model.source_features.adapt(coordinates[~records["on_boundary_face"]])
+
+
+def ray_traces(
+    model: Emulator, traces: np.ndarray, coordinates_km: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is emulated of traces (n, channels, time), see `RayCoordinates.rays_of`."""
+    every = model.rays.rays
+    offset, distance = (np.asarray(one)[:, ::every] for one in model.source_features.offsets_km(coordinates_km))
+    return model.rays.rays_of(traces, offset, distance)
 
 
 def frames(
     model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return features (n, receivers, features), frames (n, receivers, time) and weights (n, receivers).
+    """Return features (n, rays, features), frames (n, rays, time) and weights (n, rays); of pressure, rays are receivers.
 
     The weight of a frame is a power of its amplitude, 1 on average: R2D (eq. 12) weighs squared
     errors by the amplitude squared, the paper's loss does not weigh them at all.
@@ -274,13 +287,15 @@ def frames(
     used = usable(model, records)
     traces, coordinates = records["traces"][used], records["coordinates_km"][used]
     features = np.asarray(model.source_features(coordinates))
-    aligned = np.empty(traces.shape, np.float32)
-    weights = np.empty(traces.shape[:2], np.float32)
-    for receiver in range(traces.shape[1]):
-        position, height = peaks(traces[:, receiver])
-        moved = shift_traces(traces[:, receiver], model.reference_sample - position)
-        aligned[:, receiver] = moved / height[:, np.newaxis]
-        weights[:, receiver] = height ** settings["amplitude_weight"]
+    rays, along, heard = ray_traces(model, traces, coordinates)
+    aligned = np.empty(rays.shape, np.float32)
+    weights = np.empty(rays.shape[:2], np.float32)
+    for receiver in range(model.rays.receivers):
+        position, height = peaks(along[:, receiver])
+        for ray in range(receiver * model.rays.rays, (receiver + 1) * model.rays.rays):
+            moved = shift_traces(rays[:, ray], model.reference_sample - position)
+            aligned[:, ray] = moved / height[:, np.newaxis]
+            weights[:, ray] = (height * heard[:, ray]) ** settings["amplitude_weight"]
     return features, aligned, weights / weights.mean(axis=0)
 
 
@@ -355,7 +370,8 @@ def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings:
 
     Each residual is split as `zoo.microseismic.location.trace_likelihood` does: multiples of the derivative of the
     emulated trace (it is late or early) and of the trace itself (too small or large), and a rest.
-    The rms over the events of the multiples and of rest / peak are the errors.
+    The rms over the events of the multiples and of rest / peak are the errors. A component of velocity vanishes for some
+    azimuths: there, each event counts by the energy of its trace.
     """
     inside = ~records["on_boundary_face"]
     true = records["traces"][inside].astype(np.float64)
@@ -364,14 +380,19 @@ def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings:
     residual = true - emulated
     columns = np.stack([-derivative, emulated], axis=-1)
     normal = np.einsum("nrti,nrtj->nrij", columns, columns)
+    share = np.ones(normal.shape[:2])
+    if model.rays.turns:
+        share = normal[..., 1, 1].copy()
+        normal += 1e-9 * np.eye(2) * normal.mean(axis=0)  # a trace of zeros has no time
+    share /= share.mean(axis=0)
     projected = np.einsum("nrti,nrt->nri", columns, residual)
     multiples = np.linalg.solve(normal, projected[..., np.newaxis])[..., 0]
     rest = residual - np.einsum("nrti,nri->nrt", columns, multiples)
-    relative = rest / np.abs(emulated).max(axis=-1, keepdims=True)
+    relative = rest / np.maximum(np.abs(emulated).max(axis=-1, keepdims=True), 1e-30)
     found = {
-        "timing_sd_s": np.sqrt((multiples[..., 0] ** 2).mean(axis=0)),
-        "log_amplitude_sd": np.sqrt((multiples[..., 1] ** 2).mean(axis=0)),
-        "shape_error": np.sqrt((relative**2).mean(axis=(0, 2))),
+        "timing_sd_s": np.sqrt((share * multiples[..., 0] ** 2).mean(axis=0)),
+        "log_amplitude_sd": np.sqrt((share * multiples[..., 1] ** 2).mean(axis=0)),
+        "shape_error": np.sqrt((share[..., np.newaxis] * relative**2).mean(axis=(0, 2))),
     }
     model.errors.assign(np.stack([found[name] for name in ERROR_NAMES]))
 

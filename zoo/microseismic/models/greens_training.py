@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from scipy.signal import hilbert
 
+from zoo.errors import ZooError
 from zoo.microseismic.models.emulator_training import NOISE_TO_PEAK
 from zoo.microseismic.models.gp_regression import fit_gaussian_processes
 from zoo.microseismic.models.greens import to_common_axes
@@ -46,6 +47,11 @@ def adapt(
     model: keras.Model, records: Mapping[str, np.ndarray], settings: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Give the model its geometry; fit arrival times, amplitudes and principal components."""
+    if about.get("recorded", "P") != "P":
+        raise ZooError(
+            f"The emulator of Green's functions takes pressure, and the dataset has {about['recorded']}: prepare one "
+            "without components=ZNE."
+        )
     greens, coordinates = records["greens"], records["coordinates_km"]
     seed = seeds(settings)
     time_step_s = 1 / float(about["sampling_rate_hz"])

@@ -100,6 +100,11 @@ class SourceFeatures(keras.layers.Layer):
         self.mean.assign(raw.mean(0))
         self.scale.assign(np.maximum(raw.std(0), _SMALLEST_SCALE))
 
+    def offsets_km(self, coordinates_km):
+        """Return offsets from the receivers (n, receivers, 3), and their lengths (n, receivers), km, as tensors."""
+        offset = self._offsets(coordinates_km)[0]
+        return offset, self._distance(offset)
+
     def distance_km(self, coordinates_km):
         """Return the distances (n, receivers) in km, a tensor, of the locations from which the sources are heard."""
         return self._distance(self._offsets(coordinates_km)[0])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.microseismic.physics.between_nodes import spread
 from zoo.microseismic.physics.elastic_kernels import HALO
 from zoo.microseismic.physics.elastic_model import ElasticModel
+from zoo.microseismic.physics.elastic_surface import image_stress, image_velocity
 
 ECHO = 1e-4  # what is left, in theory, of the fastest wave after it has crossed the absorbing layer twice
 _TINY = 1e-30
@@ -24,6 +27,7 @@ class Grid:
         absorbing_cells: width of the absorbing layer around it.
         lam, two_mu, shear, buoyancy: from `step_coefficients`.
         axes: from `absorbing_axes`.
+        free_surface: whether the model's highest plane of nodes is a free surface.
     """
 
     model: ElasticModel
@@ -33,17 +37,68 @@ class Grid:
     shear: tuple[np.ndarray, ...]
     buoyancy: tuple[np.ndarray, ...]
     axes: tuple[tuple, ...]
+    free_surface: bool = False
 
     @classmethod
-    def of(cls, model: ElasticModel, absorbing_cells: int, time_step_s: float, sigma_s: float) -> Grid:
+    def of(
+        cls, model: ElasticModel, absorbing_cells: int, time_step_s: float, sigma_s: float, free_surface: bool = False
+    ) -> Grid:
         """Return the grid of a model for a time step and a pulse (`zoo.microseismic.physics.elastic.shot_gather`)."""
         coefficients = step_coefficients(model, absorbing_cells + HALO, time_step_s)
-        return cls(model, absorbing_cells, *coefficients, absorbing_axes(model, absorbing_cells, time_step_s, sigma_s))
+        axes = absorbing_axes(model, absorbing_cells, time_step_s, sigma_s)
+        return cls(model, absorbing_cells, *coefficients, axes, free_surface)
 
     @property
     def pad(self) -> int:
         """Cells that surround the model on each side."""
         return self.absorbing_cells + HALO
+
+    @property
+    def surface(self) -> int:
+        """Index along z of the model's highest plane of nodes."""
+        return self.pad + self.model.shape[2] - 1
+
+    @property
+    def computed(self) -> tuple[int, int, int]:
+        """Shape of the grid, up to `HALO` above the last plane that is computed."""
+        nx, ny, nz = self.lam.shape
+        return (nx, ny, self.surface + 1 + HALO) if self.free_surface else (nx, ny, nz)
+
+    @cached_property
+    def _lam_share(self) -> np.ndarray:
+        """Lambda / (lambda + 2 mu) in the surface."""
+        lam, two_mu = (modulus[:, :, self.surface] for modulus in (self.lam, self.two_mu))
+        return lam / (lam + two_mu)
+
+    def image_velocity(self, velocity: tuple[np.ndarray, ...]) -> None:
+        """Write the images of the velocities above a free surface."""
+        if self.free_surface:
+            image_velocity(velocity, self.surface, self._lam_share, self.model.spacing_m)
+
+    def image_stress(self, stress: tuple[np.ndarray, ...]) -> None:
+        """Write the images of the stresses above a free surface."""
+        if self.free_surface:
+            image_stress(stress, self.surface)
+
+    def spread(self, points: np.ndarray, axis: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the nodes and weights of points (n, 3), `zoo.microseismic.physics.between_nodes.spread`.
+
+        Args:
+            points: in units of the spacing, from the first node of the model.
+            axis: of a velocity, whose nodes lie half a cell further along it; None: of normal stresses.
+        """
+        points, top = np.array(points, np.float64), self.model.shape[2] - 1
+        if axis is not None:
+            points[:, axis] -= 0.5
+        return spread(points, (top - (axis == 2)) if self.free_surface else None)
+
+    def unit_force(self, nodes: np.ndarray, axis: int) -> np.ndarray:
+        """Return time step over density (m,) for a force of 1 N s along an axis at its velocity's nodes (m, 3).
+
+        Only half of a cell in a free surface is rock.
+        """
+        found = self.buoyancy[axis][tuple((nodes + self.pad).T)].astype(np.float64)
+        return np.where(self.free_surface & (axis != 2) & (nodes[:, 2] == self.model.shape[2] - 1), 2 * found, found)
 
     def unit_volume(self, node: np.ndarray) -> np.ndarray:
         """Return time step times moment tensor (6,) of 1 m^3 injected at a node: K in each normal component.

@@ -1,4 +1,4 @@
-"""Traces of given sources at given receivers: coordinates in km go in, pressure comes out.
+"""Traces of given sources at given receivers: coordinates in km go in, pressure or velocity comes out.
 
 A thin layer over `zoo.microseismic.physics.elastic`, which knows nodes and time steps: it finds the nodes, chooses a
 stable time step, and makes use of reciprocity where there are fewer receivers than sources.
@@ -28,10 +28,12 @@ def simulate(
     duration_s: float = 2.0,
     sampling_rate_hz: float = 250.0,
     pulse_sigma_s: float = 0.014,
+    components: str = "P",
+    free_surface: bool = False,
 ) -> np.ndarray:
-    """Simulate what pressure sensors record of small sources, by elastic finite differences.
+    """Simulate what hydrophones or geophones record of small sources, by elastic finite differences.
 
-    It costs one simulation for each receiver, or for each source if there are fewer of those: some minutes each for the
+    It costs one simulation for each receiver and component, or for each source if there are fewer of those: some minutes each for the
     marine earth at its full resolution, seconds on a grid that is twice as coarse.
 
     Args:
@@ -45,8 +47,13 @@ def simulate(
         sampling_rate_hz: of the traces.
         pulse_sigma_s: of the source's pulse, `zoo.microseismic.physics.elastic.gaussian_derivative`, s.
 
+        components: what receivers record: "P", pressure; or letters of "ZNE", velocity up, to the north (y) and to the
+            east (x).
+        free_surface: whether the top of the model is one; otherwise it absorbs.
+
     Returns:
-        (n, receivers, samples) float32 from the origin time on, Pa; for explosions that is Pa per m^3.
+        (n, channels, samples) float32 from the origin time on, Pa or m/s; for explosions that is per m^3. The components
+        of a receiver follow each other.
 
     Raises:
         ZooError: a source or a receiver is outside the model, the grid is too coarse for the pulse, there is too little
@@ -72,7 +79,18 @@ def simulate(
         "time_step_s": interval_s / every,
         "output_every": every,
         "sigma_s": pulse_sigma_s,
+        "free_surface": free_surface,
     }
+    if len(components) != 1:
+        each = [
+            simulate(
+                coordinates_km, model, receivers_km, moment_tensors_n_m, duration_s, sampling_rate_hz, pulse_sigma_s,
+                component, free_surface,
+            )
+            for component in components
+        ]  # fmt: skip
+        return np.stack(each, axis=2).reshape(len(sources), -1, each[0].shape[-1])
+    options["component"] = components
     if moment_tensors_n_m is None:
         if len(sources) < len(receivers):
             return np.stack([shot_gather(model, source, receivers, **options) for source in sources])
