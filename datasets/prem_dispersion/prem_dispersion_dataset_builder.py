@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, draw_dispersion
+from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, MixedPrior, draw_dispersion
 from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.data import shards
 from zoo.data.builders import check_own_name
@@ -108,9 +108,14 @@ class DispersionConfig(tfds.core.BuilderConfig):
     all_waves: bool = False
     """Rayleigh group velocities and Love waves too."""
 
-    def earth_prior(self) -> EarthPrior:
+    def earth_prior(self) -> EarthPrior | MixedPrior:
         """Return the prior with the changes of this config."""
-        return dataclasses.replace(EarthPrior.named(self.prior), **dict(self.ranges))
+        prior = EarthPrior.named(self.prior)
+        if not self.ranges:
+            return prior
+        if isinstance(prior, MixedPrior):
+            raise UsageError(f"prior={self.prior} is a mixture: {', '.join(dict(self.ranges))} cannot be set for it.")
+        return dataclasses.replace(prior, **dict(self.ranges))
 
 
 class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
@@ -143,6 +148,14 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             test_models=20_000,
             seed=4,
             **_ALL_WAVES,
+        ),
+        DispersionConfig(
+            name="global_waves",
+            description="As surface_waves of continents, thick basins, and oceans with their sea; synthetic.",
+            models=120_000,
+            test_models=20_000,
+            seed=6,
+            **{**_ALL_WAVES, "prior": "global"},
         ),
         DispersionConfig(
             name="mini_waves",
@@ -240,7 +253,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "origin": "synthetic: random Earths and phase velocities of zoo.crust.physics.prior",
             "units": {
                 "phase_velocity_km_s": "km/s at frequency_hz",
-                "moho_depth_km": "km below the surface",
+                "moho_depth_km": "km below the top of the solid",
                 "vp_km_s": "km/s at depth_km, isotropic average",
                 "vs_km_s": "km/s at depth_km, isotropic average",
             },

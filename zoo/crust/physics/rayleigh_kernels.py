@@ -261,6 +261,7 @@ def _velocities(problem, options, mesh, k, x):
     assemble(mesh, problem.first, problem.elements, problem.log_factor, True, problem.matrices)
     r0, r1, r2, _ = quadratic(problem, x)
     by_log = r0 + k * r1 + k * k * r2
+    load, _ = _load(problem, k)  # k may have moved
     later = problem.log_factor + problem.anelastic * _STEP
     nudged, _ = sea_load(problem.knots, problem.top, omega * (1.0 + _STEP), k, later)
     by_omega = problem.anelastic / omega * by_log - 2.0 * omega * qm + u2 * (nudged - load) / (omega * _STEP)
