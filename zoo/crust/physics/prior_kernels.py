@@ -382,7 +382,7 @@ def draw_many(prior, frequency_hz, depth_km, seed, numbers, scratch, block):
         block.failed[e] = 0
         while True:
             draw_model(state, prior, scratch.uniform, knots)
-            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, others), scratch.rayleigh, out)
+            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, others, 0), scratch.rayleigh, out)
             whole = True
             for i in range(frequency_hz.size):
                 whole = whole and not (math.isnan(out[0, i]) or others and math.isnan(out[1, i]))
