@@ -120,6 +120,20 @@ def _load_slope(problem, k, load):
 
 
 @njit(cache=True, nogil=True)
+def load_and_slope(problem, k):
+    """Return the sea's load at a wavenumber, and its derivative by k; both are 0 without a sea."""
+    load, _ = _load(problem, k)
+    return load, _load_slope(problem, k, load)
+
+
+@njit(cache=True, nogil=True)
+def mesh_depth_hz(lowest_hz, overtone):
+    """Return the frequency that decides how deep the mesh goes."""
+    # An overtone turns deep below what its frequency says of the fundamental mode.
+    return _WHOLE_HZ if overtone else lowest_hz
+
+
+@njit(cache=True, nogil=True)
 def _modes_below(problem, k):
     """Return how many modes of wavenumber k have a lower frequency than the problem's; factors T(k)."""
     load, zeros = _load(problem, k)
@@ -337,8 +351,7 @@ def dispersion(knots, frequency_hz, options, work, out):
     """
     n = frequency_hz.size
     out[:] = np.nan
-    # An overtone turns deep below what its frequency says of the fundamental mode.
-    lowest_hz = _WHOLE_HZ if options.overtone else frequency_hz[0]
+    lowest_hz = mesh_depth_hz(frequency_hz[0], options.overtone)
     elements, top = build_mesh(knots, lowest_hz, frequency_hz[n - 1], options.refinement, work.mesh)
     if elements < 1:
         return
