@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, MixedPrior, draw_dispersion
-from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
 from zoo.data import shards
 from zoo.data.builders import check_own_name
 from zoo.errors import UsageError
@@ -25,6 +24,7 @@ DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 1
 SURFACE_WAVE_HZ = (*(float(f) for f in np.sort(1 / np.geomspace(4, 150, 40))[:-1]), 0.25)
 PROFILE_KM = (1.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 100.0, 120.0,
               150.0)  # fmt: skip
+_LOWEST_HZ, _HIGHEST_HZ = 0.005, 0.250  # for which the priors are meant
 # A seed per config: mini must not hold models that cheng2019 trains on.
 _USERS_SEED = 3
 
@@ -203,7 +203,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if tests >= models:
             raise UsageError(f"test_models={tests} leaves none of {models} models to train on.")
         frequency_hz = chosen.get("frequency_hz", CHENG_FREQUENCY_HZ)
-        if frequency_hz[0] < LOWEST_HZ * (1 - 1e-9) or frequency_hz[-1] > HIGHEST_HZ * (1 + 1e-9):
+        if frequency_hz[0] < _LOWEST_HZ * (1 - 1e-9) or frequency_hz[-1] > _HIGHEST_HZ * (1 + 1e-9):
             low, high = frequency_hz[0] * 1e3, frequency_hz[-1] * 1e3
             raise UsageError(f"Phase velocities are computed from 5 to 250 mHz; received {low:g} to {high:g} mHz.")
         config = DispersionConfig(name=name, description="A user's own dataset; synthetic.", **chosen)
