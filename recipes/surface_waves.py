@@ -1,7 +1,7 @@
 """Thickness and Vs of the crust and upper mantle from surface waves of any kind at any periods: one posterior for all.
 
 Paper   ours; after Cheng et al. 2019 (future work), DispFormer (Liu et al. 2025: any periods, phase and group, gaps)
-Data    prem_dispersion/surface_waves (datasets/prem_dispersion)
+Data    prem_dispersion/surface_waves; surface_waves.global: prem_dispersion/global_waves (datasets/prem_dispersion)
 Cost    7 CPU-minutes of training, after those of the dataset; 8 MB
 Run     zoo train surface_waves
 """
@@ -88,7 +88,7 @@ RECIPE = Recipe(
         "citation": "Cheng et al. (2019), Inverting Rayleigh surface wave velocities for crustal thickness in eastern "
         "Tibet and the western Yangtze craton based on deep learning neural networks",
     },
-    tags={"continental": {}},
+    tags={"continental": {}, "global": {"dataset": "prem_dispersion/global_waves", "epochs": 48}},
     smoke={
         "dataset": "prem_dispersion/mini_waves",
         "epochs": 3,

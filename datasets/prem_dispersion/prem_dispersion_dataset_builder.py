@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, draw_dispersion
-from zoo.crust.physics.rayleigh import HIGHEST_HZ, LOWEST_HZ
+from zoo.crust.physics.prior import OTHER_WAVES, PRIORS, EarthPrior, MixedPrior, draw_dispersion
 from zoo.data import shards
 from zoo.data.builders import check_own_name
 from zoo.errors import UsageError
@@ -25,6 +24,7 @@ DEPTH_KM = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 120.0, 1
 SURFACE_WAVE_HZ = (*(float(f) for f in np.sort(1 / np.geomspace(4, 150, 40))[:-1]), 0.25)
 PROFILE_KM = (1.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 60.0, 70.0, 80.0, 100.0, 120.0,
               150.0)  # fmt: skip
+_LOWEST_HZ, _HIGHEST_HZ = 0.005, 0.250  # for which the priors are meant
 # A seed per config: mini must not hold models that cheng2019 trains on.
 _USERS_SEED = 3
 
@@ -108,9 +108,14 @@ class DispersionConfig(tfds.core.BuilderConfig):
     all_waves: bool = False
     """Rayleigh group velocities and Love waves too."""
 
-    def earth_prior(self) -> EarthPrior:
+    def earth_prior(self) -> EarthPrior | MixedPrior:
         """Return the prior with the changes of this config."""
-        return dataclasses.replace(EarthPrior.named(self.prior), **dict(self.ranges))
+        prior = EarthPrior.named(self.prior)
+        if not self.ranges:
+            return prior
+        if isinstance(prior, MixedPrior):
+            raise UsageError(f"prior={self.prior} is a mixture: {', '.join(dict(self.ranges))} cannot be set for it.")
+        return dataclasses.replace(prior, **dict(self.ranges))
 
 
 class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
@@ -143,6 +148,14 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             test_models=20_000,
             seed=4,
             **_ALL_WAVES,
+        ),
+        DispersionConfig(
+            name="global_waves",
+            description="As surface_waves of continents, thick basins, and oceans with their sea; synthetic.",
+            models=120_000,
+            test_models=20_000,
+            seed=6,
+            **{**_ALL_WAVES, "prior": "global"},
         ),
         DispersionConfig(
             name="mini_waves",
@@ -190,7 +203,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         if tests >= models:
             raise UsageError(f"test_models={tests} leaves none of {models} models to train on.")
         frequency_hz = chosen.get("frequency_hz", CHENG_FREQUENCY_HZ)
-        if frequency_hz[0] < LOWEST_HZ * (1 - 1e-9) or frequency_hz[-1] > HIGHEST_HZ * (1 + 1e-9):
+        if frequency_hz[0] < _LOWEST_HZ * (1 - 1e-9) or frequency_hz[-1] > _HIGHEST_HZ * (1 + 1e-9):
             low, high = frequency_hz[0] * 1e3, frequency_hz[-1] * 1e3
             raise UsageError(f"Phase velocities are computed from 5 to 250 mHz; received {low:g} to {high:g} mHz.")
         config = DispersionConfig(name=name, description="A user's own dataset; synthetic.", **chosen)
@@ -240,7 +253,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
             "origin": "synthetic: random Earths and phase velocities of zoo.crust.physics.prior",
             "units": {
                 "phase_velocity_km_s": "km/s at frequency_hz",
-                "moho_depth_km": "km below the surface",
+                "moho_depth_km": "km below the top of the solid",
                 "vp_km_s": "km/s at depth_km, isotropic average",
                 "vs_km_s": "km/s at depth_km, isotropic average",
             },

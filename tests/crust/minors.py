@@ -17,6 +17,12 @@ G = 6.6743e-8
 
 def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float) -> float:
     """Return the root next to `near_km_s`, in km/s, of a model integrated from `depth_km` up; a sea is allowed."""
+    surface = at_surface(model, frequency_hz, depth_km)
+    return brentq(surface, near_km_s * (1 - 2e-4), near_km_s * (1 + 2e-4), xtol=1e-10, rtol=1e-11)
+
+
+def at_surface(model, frequency_hz: float, depth_km: float, rtol: float = 1e-11):
+    """Return the function of the phase velocity that vanishes at every mode."""
     pieces, seas = _pieces(model, frequency_hz, depth_km)
     omega, radius = 2 * np.pi * frequency_hz, model.radius_km[-1]
 
@@ -25,7 +31,7 @@ def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float
         m = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
         for r0, r1, at in pieces:
             # Minors grow with depth over wavelength: each piece is integrated in its own scale.
-            m = solve_ivp(_rates, (r0, r1), m, "DOP853", args=(k, omega, at), rtol=1e-11, atol=1e-13 * np.abs(m).max())
+            m = solve_ivp(_rates, (r0, r1), m, "DOP853", args=(k, omega, at), rtol=rtol, atol=1e-2 * rtol * np.abs(m).max())
             m = m.y[:, -1] / np.abs(m.y[:, -1]).max()
         if not seas:
             return m[4]
@@ -35,7 +41,7 @@ def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float
             u, stress = solve_ivp(_sea_rates, (r1, r0), [u, stress], "DOP853", args=(k, omega, at), rtol=1e-11).y[:, -1]
         return m[4] * u - m[2] * stress
 
-    return brentq(surface, near_km_s * (1 - 2e-4), near_km_s * (1 + 2e-4), xtol=1e-10, rtol=1e-11)
+    return surface
 
 
 def _pieces(model, frequency_hz, depth_km):

@@ -8,7 +8,7 @@ import sys
 
 import zoo.crust
 from zoo.crust import crust_map, inversion, maps, names, posterior, profiles, tables
-from zoo.crust.physics import earth, love, prior, rayleigh
+from zoo.crust.physics import earth, love, modes, prior, rayleigh, sensitivity
 
 LIGHT = """
 import sys
@@ -34,6 +34,7 @@ def test_every_name_of_the_face_is_its_own():
 
 
 def test_examples_in_docstrings_run():
-    for module in (zoo.crust, crust_map, maps, names, posterior, profiles, tables, earth, love, prior, rayleigh):
+    solvers = earth, love, modes, prior, rayleigh, sensitivity
+    for module in (zoo.crust, crust_map, maps, names, posterior, profiles, tables, *solvers):
         found = doctest.testmod(module)
         assert found.attempted and not found.failed, module.__name__

@@ -9,7 +9,7 @@ import pytest
 
 from zoo.crust.physics.earth import prem, read_deck
 from zoo.crust.physics.prior import PRIORS, EarthPrior, draw_dispersion
-from zoo.crust.physics.rayleigh import phase_velocity
+from zoo.crust.physics.rayleigh import group_velocity, phase_velocity
 from zoo.errors import UsageError, ZooError
 
 BAND_HZ = np.arange(10.0, 35.1, 1.25) / 1e3
@@ -109,6 +109,33 @@ def test_priors_travel_as_plain_values():
         EarthPrior(moho_km=(50.0, 20.0))
     with pytest.raises(UsageError, match="sediment"):
         EarthPrior(moho_km=(6.0, 20.0), sediment_km=(0.0, 9.0))
+
+
+def test_under_a_sea_depths_count_from_its_floor():
+    prior, f = EarthPrior.named("oceanic"), np.array([0.02, 0.06, 0.1])
+    records = draw_dispersion(prior, f, np.array([0.0, 60.0]), 6, 20, 1, all_waves=True)
+    model, _ = prior.draw(6, 20)
+    floor = model.radius_km[model.vsv_km_s > 0][-1]
+    assert 0.5 < 6371 - floor < 6.5 and model.qmu[-1] == 0
+    assert records["moho_depth_km"][0] == pytest.approx(floor - model.radius_km[156], rel=1e-6)
+    assert records["vs_km_s"][0, 0] == pytest.approx(model.vsv_km_s[-3], rel=1e-6)
+    # Of this Earth, with 2 km of mud under 5 km of sea, group velocities take the load of the sea at the right k.
+    np.testing.assert_allclose(records["group_velocity_km_s"][0], group_velocity(model, f), rtol=1e-4)
+
+
+def test_a_mixture_draws_its_parts():
+    prior, f = EarthPrior.named("global"), np.array([0.02])
+    records = draw_dispersion(prior, f, np.array([10.0]), 6, 0, 12)
+    names = [prior.part_of(6, i) for i in range(12)]
+    assert {"continental", "oceanic"} <= set(names)
+    for i in (names.index("oceanic"), names.index("continental")):
+        alone = draw_dispersion(EarthPrior.named(names[i]), f, np.array([10.0]), 6, i, 1)
+        np.testing.assert_array_equal(alone["phase_velocity_km_s"][0], records["phase_velocity_km_s"][i])
+    many = [prior.part_of(0, i) for i in range(2000)]
+    for name, share in prior.parts:
+        assert many.count(name) / 2000 == pytest.approx(share, abs=0.04)
+    with pytest.raises(UsageError, match="sea_km"):
+        EarthPrior(sea_km=(0.0, 3.0))
 
 
 def test_a_fixed_moho_is_a_range_of_no_width():

@@ -7,10 +7,14 @@ import csv
 import minors
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 
 from zoo.crust.physics.earth import COLUMNS, EarthModel, prem, read_deck
 from zoo.crust.physics.prior import EarthPrior
 from zoo.crust.physics.rayleigh import group_velocity, phase_velocity
+from zoo.crust.physics.rayleigh_kernels import work_arrays
+from zoo.crust.physics.rayleigh_matrices import assemble
+from zoo.crust.physics.rayleigh_mesh import build_mesh
 from zoo.errors import ZooError
 
 BAND_HZ = np.arange(10.0, 35.1, 1.25) / 1e3
@@ -106,15 +110,75 @@ def test_what_matters_matters():
 
 
 def test_what_cannot_be_solved_says_so():
-    with pytest.raises(ZooError, match="0.005 to 0.25"):
-        phase_velocity(prem(), [0.01, 0.5])
-    with pytest.raises(ZooError, match="0.005 to 0.25"):
+    with pytest.raises(ZooError, match="0.003 to 10 Hz.*reach the core"):
+        phase_velocity(prem(), [0.01, 0.001])
+    with pytest.raises(ZooError, match="0.003 to 10 Hz"):
         phase_velocity(prem(), np.nan)
     model = prem()
     columns = {name: getattr(model, name) for name in COLUMNS}
     fluid = EarthModel(**{**columns, "vsv_km_s": 0 * model.vsv_km_s, "vsh_km_s": 0 * model.vsh_km_s}, title="water")
     with pytest.raises(ZooError, match="water has no fundamental Rayleigh mode at 10 mHz"):
         phase_velocity(fluid, BAND_HZ)
+
+
+def test_group_velocity_has_the_self_gravitation_of_the_phase_velocity():
+    step, f = 1e-3, np.array([0.004, 0.006])
+    low, high = (x / phase_velocity(prem(), x) for x in (f * (1 - step), f * (1 + step)))
+    slope = 2 * step * f / (high - low)
+    np.testing.assert_allclose(group_velocity(prem(), f), slope, rtol=5e-5)
+    assert np.abs(group_velocity(prem(), f, cowling=True) / slope - 1).min() > 1e-4
+
+
+def test_short_periods_are_those_of_the_uppermost_layer():
+    for f in (1.0, 10.0):
+        assert phase_velocity(with_crust(*SEDIMENT), f)[0] == pytest.approx(0.945 * 0.8, rel=5e-3)
+    # Under a sea the waves of mud, Vs 0.5 km/s: as deep as they reach, not as deep as the sea.
+    alone = [phase_velocity(with_crust(*SEA), f)[0] for f in (2.0, 10.0)]
+    np.testing.assert_allclose(alone, phase_velocity(with_crust(*SEA), [2.0, 10.0], refinement=3), rtol=1e-4)
+    assert 0.43 < alone[0] < alone[1] < 0.45
+
+
+@pytest.mark.parametrize("overtone", [1, 3])
+def test_minors_find_the_same_overtones(overtone):
+    model, frequency_hz = prem(), 0.01
+    found = phase_velocity(model, frequency_hz, overtone=overtone, cowling=True)[0]
+    surface = minors.at_surface(model, frequency_hz, 2800.0, rtol=1e-8)
+    assert surface(found * (1 - 1e-5)) * surface(found * (1 + 1e-5)) < 0
+
+
+def test_no_overtone_is_skipped():
+    """Minors change their sign once a mode: as often, up to above overtone 3, as modes were found."""
+    model, f = with_crust(*SEDIMENT), 0.02
+    modes = [phase_velocity(model, f, overtone=n, cowling=True)[0] for n in range(4)]
+    assert (np.diff(modes) > 0.1).all()
+    surface = minors.at_surface(model, f, 1500.0, rtol=1e-6)
+    middles = [3.0, *(a + (b - a) * part for a, b in zip(modes, modes[1:], strict=False) for part in (0.1, 0.5, 0.9))]
+    signs = np.sign([surface(c) for c in [*middles, modes[3] * 1.01]])
+    assert (signs[1:] != signs[:-1]).tolist() == [True, False, False, True, False, False, True, False, False, True]
+
+
+def test_overtones_are_the_lowest_of_all_eigenvalues():
+    """At a wavenumber the frequencies of all modes are eigenvalues of dense matrices, which count for themselves."""
+    base, k = with_crust(*SEDIMENT), 2000.0
+    model = EarthModel(**{name: getattr(base, name) for name in COLUMNS}, reference_period_s=0.0)
+    knots, work = np.stack([getattr(model, name) for name in COLUMNS]), work_arrays()
+    elements, _ = build_mesh(knots, 0.02, 0.4, 1.0, work.mesh)
+    assemble(work.mesh, 0, elements, 0.0, False, work.matrices)
+    size = 6 * elements + 2
+    stiffness, mass = np.zeros((size, size)), np.zeros(size)
+    for e in range(elements):
+        m, u, v = work.matrices[e], 6 * e + 2 * np.arange(4), 6 * e + 2 * np.arange(4) + 1
+        stiffness[np.ix_(u, u)] += m[0:4] + k * k * np.diag(m[12])
+        stiffness[np.ix_(v, v)] += m[4:8] + k * k * np.diag(m[13])
+        stiffness[np.ix_(u, v)] += k * m[8:12]
+        stiffness[np.ix_(v, u)] += k * m[8:12].T
+        mass[u] += m[14]
+        mass[v] += m[14]
+    lowest = eigh(stiffness, np.diag(mass), eigvals_only=True, subset_by_index=(0, 3)) ** 0.5
+    for overtone, omega in enumerate(lowest):
+        f = omega / (2 * np.pi)
+        found = phase_velocity(model, f, overtone=overtone, cowling=True, refinement=3)[0]
+        assert found == pytest.approx(omega * 6371 / np.sqrt(k * k + 0.25), rel=1e-5)
 
 
 def test_a_normal_mode_code_agrees(real_data):

@@ -31,6 +31,9 @@ _FACE = {
     "ThicknessMap": "zoo.crust.maps",
     "phase_velocity": "zoo.crust.physics.rayleigh",
     "group_velocity": "zoo.crust.physics.rayleigh",
+    "love_velocity": "zoo.crust.physics.love",
+    "sensitivity": "zoo.crust.physics.sensitivity",
+    "ellipticity": "zoo.crust.physics.modes",
     "prem": "zoo.crust.physics.earth",
     "layered": "zoo.crust.physics.earth",
     "read_deck": "zoo.crust.physics.earth",
@@ -44,8 +47,11 @@ if TYPE_CHECKING:
     from zoo.crust.inversion import invert, read_map, read_reference  # noqa: F401
     from zoo.crust.maps import DispersionMap, ThicknessMap  # noqa: F401
     from zoo.crust.physics.earth import EarthModel, layered, prem, read_deck  # noqa: F401
+    from zoo.crust.physics.love import love_velocity  # noqa: F401
+    from zoo.crust.physics.modes import ellipticity  # noqa: F401
     from zoo.crust.physics.prior import EarthPrior  # noqa: F401
     from zoo.crust.physics.rayleigh import group_velocity, phase_velocity  # noqa: F401
+    from zoo.crust.physics.sensitivity import sensitivity  # noqa: F401
 
 
 def __getattr__(name: str):

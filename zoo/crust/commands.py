@@ -23,6 +23,7 @@ def add(commands: Commands) -> None:
             "zoo crust velocities.csv --out crust",
             "zoo crust curve.csv --kind rayleigh_group --noise 0.01 --out point   # one curve: Vs with depth",
             "zoo crust velocities.csv --smoothness 50 --compare crust1 --out crust",
+            "zoo crust velocities.csv --smoothness 100 --points receiver_functions.csv --out crust",
         ),
     )
     crust.add_argument(
@@ -36,6 +37,9 @@ def add(commands: Commands) -> None:
     crust.add_argument("--prior", metavar="NAME", help="crust1 or a table: its thickness around the map is the prior")
     crust.add_argument("--smoothness", type=float, metavar="KM", help="length over which the thickness varies")
     crust.add_argument(
+        "--points", metavar="FILE", help="known thickness, lon lat thickness sd, or H-k grids; with --smoothness"
+    )
+    crust.add_argument(
         "--correlation", type=float, default=0.0, metavar="R", help="of errors at a distance of 0.1 in ln(period)"
     )
     crust.add_argument("--profile", action="store_true", help="draw Vs with depth and its interval, the map's mean")
@@ -46,6 +50,7 @@ def add(commands: Commands) -> None:
 
 def _crust(args: argparse.Namespace) -> None:
     from zoo.crust import inversion as crust
+    from zoo.crust.points import read_points
 
     velocities = crust.read_map(args.map, args.data_dir, kind=args.kind, order=args.order)
     reference = crust.read_reference(args.compare, args.data_dir) if args.compare else None
@@ -57,6 +62,7 @@ def _crust(args: argparse.Namespace) -> None:
         noise_correlation=args.correlation,
         prior=crust.read_reference(args.prior, args.data_dir) if args.prior else None,
         smoothness_km=args.smoothness,
+        points=read_points(args.points) if args.points else None,
         reference=reference,
         reference_name=name,
     )

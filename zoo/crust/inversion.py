@@ -27,6 +27,7 @@ from zoo.crust.tables import PLACE_DECIMALS
 from zoo.errors import ZooError, did_you_mean
 
 if TYPE_CHECKING:
+    from zoo.crust.points import KnownPoints
     from zoo.crust.profiles import CurveAnswer
 
 # A posterior is at an edge of the prior's range when more than this share of it lies in the range's outermost part.
@@ -103,6 +104,7 @@ def invert(
     noise_correlation: float = 0.0,
     prior: ThicknessMap | None = None,
     smoothness_km: float | None = None,
+    points: KnownPoints | None = None,
     reference: ThicknessMap | None = None,
     reference_name: str = "reference",
 ) -> CrustMap | CurveAnswer:
@@ -119,6 +121,8 @@ def invert(
         prior: a thickness whose values around the map, the map's own region left out, are the prior, for surface_waves;
             None: every thickness of the model's range is as likely.
         smoothness_km: the thickness is a Gaussian field of this length, for surface_waves; None: every point is alone.
+        points: thickness that is known at points (`zoo.crust.points.read_points`), data of the field that smoothness_km
+            makes of the thickness; it takes that.
         reference: a known thickness to compare with.
         reference_name: what to call it.
 
@@ -133,6 +137,8 @@ def invert(
     model, name = registry.model_for(model, "crust.thickness")
     if noise_relative is not None and not 0 < noise_relative < 1:
         raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
+    if points is not None and smoothness_km is None:
+        raise ZooError("Known points say something about the map only where the thickness is smooth: give --smoothness KM.")
     if hasattr(model, "bank_size"):
         from zoo.crust import wave_maps
 
@@ -140,8 +146,8 @@ def invert(
         if not np.isfinite(velocities.longitude_deg).all():
             return wave_maps.answer_curves(velocities, model, name, **chosen)
         return wave_maps.invert_map(
-            velocities, model, name, **chosen, prior=prior, smoothness_km=smoothness_km, reference=reference,
-            reference_name=reference_name,
+            velocities, model, name, **chosen, prior=prior, smoothness_km=smoothness_km, points=points,
+            reference=reference, reference_name=reference_name,
         )  # fmt: skip
     if noise_correlation or prior is not None or smoothness_km is not None:
         raise ZooError(f"{name} takes no correlated noise, prior or smoothness; surface_waves does.")

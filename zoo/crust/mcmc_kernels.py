@@ -129,7 +129,7 @@ def log_posterior(normal, target, scratch, anyhow):
     if not kernels.fill_density(uniform, target.prior, scratch.knots) and not anyhow:
         return -np.inf
     kernels.fill_rest(uniform, target.prior, scratch.knots)
-    options = Options(1.0, 1.0, False, False)
+    options = Options(1.0, 1.0, False, False, 0)
     dispersion(scratch.knots, target.data.frequency_hz, options, scratch.rayleigh, scratch.curve)
     scratch.solved[0] += 1
     place, correction = uniform[MOHO_DRAW], target.correction

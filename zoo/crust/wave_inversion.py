@@ -11,6 +11,7 @@ from zoo.crust.crust_map import FLAGS
 from zoo.crust.familiar import Familiarity, familiarity
 from zoo.crust.maps import DispersionMap, ThicknessMap
 from zoo.crust.nodes import Nodes
+from zoo.crust.points import KnownPoints
 from zoo.crust.waves import LEAST_PERIODS, WavePosterior, observe
 from zoo.errors import ZooError
 
@@ -22,6 +23,7 @@ _SMOOTHING_KM = 3.0  # sd of the kernel over the histogram of the surroundings
 _LEAST_PRIOR = 1e-3  # of a prior's mean density: it rules nothing out for good
 _GRID = 400  # thicknesses at which a posterior is weighed with a prior
 _EARTH_KM = 6371.0
+_FAR = 3.0  # lengths: a point that is further away says nothing
 _MOST_POINTS = 4000  # of a map that is smoothed as one Gaussian field
 
 
@@ -90,40 +92,59 @@ def surroundings(
 
 
 def smooth(
-    mean_km: np.ndarray, sd_km: np.ndarray, longitude_deg: np.ndarray, latitude_deg: np.ndarray, length_km: float
+    mean_km: np.ndarray,
+    sd_km: np.ndarray,
+    longitude_deg: np.ndarray,
+    latitude_deg: np.ndarray,
+    length_km: float,
+    points: KnownPoints | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and sd (n,) of thickness that varies smoothly: a Gaussian field of one length over the points.
 
     Each point's posterior counts as a measurement of the field; the field's mean and variance are those of the map.
     Its covariance is exponential in distance. Points closer than the length share what they do not know: their errors
-    count as correlated likewise, by half.
+    count as correlated likewise, by half. Known points are further measurements of the same field, with errors of their
+    own.
 
     Args:
         mean_km, sd_km: (n,), of each point alone; NaN where there is none.
         longitude_deg, latitude_deg: (n,).
         length_km: distance at which the correlation is 1 / e.
+        points: where the thickness is known otherwise.
 
     Raises:
-        ZooError: if there are too many points, or the length is not positive.
+        ZooError: if there are too many points, the length is not positive, or all known points are far away.
     """
     if not length_km > 0:
         raise ZooError(f"The length of smoothness is {length_km:g} km; expected a positive number such as 100.")
     known = np.isfinite(mean_km) & np.isfinite(sd_km)
-    if known.sum() > _MOST_POINTS:
-        raise ZooError(f"{known.sum()} points are too many to smooth as one field; at most {_MOST_POINTS}.")
-    east, north = np.radians(longitude_deg[known]), np.radians(latitude_deg[known])
+    places = [(longitude_deg[known], latitude_deg[known])]
+    m, s = mean_km[known], sd_km[known]
+    n, own = len(m), np.zeros(0)
+    if points is not None:
+        places.append((points.longitude_deg, points.latitude_deg))
+        own = points.sd_km
+    if n + len(own) > _MOST_POINTS:
+        raise ZooError(f"{n + len(own)} points are too many to smooth as one field; at most {_MOST_POINTS}.")
+    east, north = (np.radians(np.concatenate([place[i] for place in places])) for i in (0, 1))
     unit = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], 1)
     apart = _EARTH_KM * np.arccos(np.clip(unit @ unit.T, -1, 1))
+    if points is not None and apart[n:, :n].min() > _FAR * length_km:
+        raise ZooError(
+            f"{points.source}: the nearest known point is {apart[n:, :n].min():.0f} km from the map, which says nothing "
+            f"about it with a length of {length_km:g} km. Are longitude and latitude in this order?"
+        )
     alike = np.exp(-apart / length_km)
-    m, s = mean_km[known], sd_km[known]
     middle = m.mean()  # not weighted: thin crust is known better, and would count more
     variance = max(np.var(m), np.mean(s**2) * 0.1)
     field = variance * alike
-    noise = np.outer(s, s) * (0.5 * np.eye(len(s)) + 0.5 * alike)
-    gain = np.linalg.solve(field + noise, field).T
+    noise = np.diag(np.concatenate([0.5 * s**2, own**2]))
+    noise[:n, :n] += 0.5 * np.outer(s, s) * alike[:n, :n]
+    gain = np.linalg.solve(field + noise, field[:, :n]).T
+    values = m if points is None else np.concatenate([m, points.thickness_km])
     out = mean_km.copy(), sd_km.copy()
-    out[0][known] = middle + gain @ (m - middle)
-    out[1][known] = np.sqrt(np.clip(np.diag(field - gain @ field), 0, None))
+    out[0][known] = middle + gain @ (values - middle)
+    out[1][known] = np.sqrt(np.clip(variance - (gain * field[:n]).sum(axis=1), 0, None))
     return out
 
 

@@ -10,6 +10,7 @@ from zoo.crust import wave_inversion as waves
 from zoo.crust.crust_map import CrustMap, compare
 from zoo.crust.maps import DispersionMap, ThicknessMap, in_one_piece
 from zoo.crust.models.wave_network import KINDS
+from zoo.crust.points import KnownPoints
 from zoo.crust.profile_fit import fit_profiles
 from zoo.crust.profiles import CurveAnswer
 
@@ -25,6 +26,7 @@ def invert_map(
     correlation: float = 0.0,
     prior: ThicknessMap | None = None,
     smoothness_km: float | None = None,
+    points: KnownPoints | None = None,
     reference: ThicknessMap | None = None,
     reference_name: str = "reference",
 ) -> CrustMap:
@@ -50,7 +52,9 @@ def invert_map(
         )
     if smoothness_km is not None:
         old = columns["sd_km"].copy()
-        columns["thickness_km"], columns["sd_km"] = waves.smooth(columns["thickness_km"], old, lon, lat, smoothness_km)
+        columns["thickness_km"], columns["sd_km"] = waves.smooth(
+            columns["thickness_km"], old, lon, lat, smoothness_km, points
+        )
         for end, level, sds in (
             ("lower", 68, -0.9945),
             ("upper", 68, 0.9945),
@@ -61,6 +65,8 @@ def invert_map(
         notes.append(
             f"Smoothness: the thickness is a Gaussian field with a correlation of 1 / e at {smoothness_km:g} km."
         )
+        if points is not None:
+            notes.append(f"{len(points.sd_km)} points of {points.source} are data of that field. Vs is without them.")
     main = next(iter(curves))
     period_s, velocity, _ = curves[main]
     inside = nodes.inside(period_s)

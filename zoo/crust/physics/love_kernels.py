@@ -210,6 +210,31 @@ def _search(problem, slowest_k2, fastest_k2, overtone, x, y):
 
 
 @njit(cache=True, nogil=True)
+def mesh_depth_hz(lowest_hz, refinement, overtone):
+    """Return the frequency that decides how deep the mesh goes."""
+    if overtone:  # it turns deep below what its frequency says of the fundamental mode
+        return _WHOLE_HZ
+    depth = depth_needed(lowest_hz, refinement)  # and a channel below that
+    return lowest_hz * depth / (depth + _CHANNEL_KM)
+
+
+@njit(cache=True, nogil=True)
+def mode_at(problem, k2, iterations):
+    """Return the mode W (3 elements + 1) next to k2 = k^2 by inverse iteration; its largest value is one."""
+    x = 1.0 + (np.arange(OWN * problem.elements + 1) % 7) / 7.0
+    x[0] = 0.0
+    _factor(problem, k2)
+    for _ in range(iterations):
+        y = np.zeros(x.size)
+        for e in range(problem.elements):
+            for i in range(NODES):
+                y[OWN * e + i] += problem.matrices[e, K2, i] * x[OWN * e + i]
+        _solve(problem, y)
+        x = y / np.abs(y).max()
+    return x
+
+
+@njit(cache=True, nogil=True)
 def love_dispersion(knots, frequency_hz, reference_period_s, refinement, overtone, with_group, work, out):
     """Fill phase and (if asked for) group velocity of a Love mode of a model; NaN where there is no such mode.
 
@@ -223,11 +248,7 @@ def love_dispersion(knots, frequency_hz, reference_period_s, refinement, overton
     """
     count = frequency_hz.size
     out[:] = np.nan
-    # An overtone turns deep below what its frequency says of the fundamental mode.
-    lowest_hz = _WHOLE_HZ
-    if overtone == 0:  # as deep as the lowest frequency needs, and a channel below that
-        depth = depth_needed(frequency_hz[0], refinement)
-        lowest_hz = frequency_hz[0] * depth / (depth + _CHANNEL_KM)
+    lowest_hz = mesh_depth_hz(frequency_hz[0], refinement, overtone)
     elements, _ = build_mesh(knots, lowest_hz, frequency_hz[count - 1], refinement, work.mesh)
     if elements < 1:
         return

@@ -5,7 +5,8 @@ between 20 and 100 km as in Cheng et al. (2019). The topmost knot of a region de
 knot below has the value above it plus PREM's increment, times one plus a small departure. Mass and moment of inertia
 must be the Earth's: 3 % of the draws fit.
 
-An example depends on its seed and number alone, whatever else is drawn.
+An example depends on its seed and number alone, whatever else is drawn. Under a sea, depths and the thickness of the
+crust count from its floor.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ Range = tuple[float, float]
 # Limits of a prior: depths go down to the first, the Moho is no shallower than the second, and sediment takes at most
 # the third part of the thinnest crust, so that every layer has a thickness.
 _DEEPEST_KM, _SHALLOWEST_MOHO_KM, _MOST_SEDIMENT = 150.0, 5.0, 0.6
+_DEEPEST_SEA_KM = 11.0
+_PARTS_SEED = 1_000_003  # added to a seed: the numbers that choose the part of a mixture are no part's own
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ _CONTINENTAL_LAYERS = (
     CrustLayer((3.1, 3.9), None, (2.65, 2.95), (0.2, 0.45)),
     CrustLayer((3.3, 4.2), None, (2.8, 3.1)),
 )
+_OCEANIC_LAYERS = (
+    CrustLayer((2.2, 3.4), None, (2.4, 2.8), (0.2, 0.4), vp_over_vs=(1.75, 2.1)),
+    CrustLayer((3.4, 4.1), None, (2.8, 3.05), vp_over_vs=(1.70, 1.90)),
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class EarthPrior:
     """A distribution of Earth models: ranges (low, high) of independent uniform draws.
 
     `EarthPrior.named("cheng2019")` is the paper's; `"continental"` has sediment and three crustal layers with wider,
-    overlapping velocities (low-velocity zones occur), for periods below 20 s.
+    overlapping velocities (low-velocity zones occur), for periods below 20 s; `"basin"` thick sediment on the same;
+    `"oceanic"` a sea on thin crust. `"global"` is a `MixedPrior` of the last three.
 
     >>> model, _ = EarthPrior.named("cheng2019").draw(seed=0, example=7)
     >>> bool(20 < model.moho_depth_km < 100)
@@ -69,6 +77,7 @@ class EarthPrior:
     """
 
     moho_km: Range = (20.0, 100.0)
+    """Depth of the Moho below the top of the solid."""
     sediment_km: Range = (0.0, 0.0)
     """Thickness of the sediment; thin ones are likelier (the square of a uniform draw)."""
     flat_moho: bool = False
@@ -76,6 +85,9 @@ class EarthPrior:
     layers: tuple[CrustLayer, ...] = _CHENG_LAYERS
     """Layers of the crust below the sediment, from above."""
     sediment: CrustLayer = CrustLayer((1.0, 3.0), None, (1.9, 2.6), vp_over_vs=(1.7, 2.5), knots=2)
+    sea_km: Range = (0.0, 0.0)
+    """Depth of the sea; it needs a least one above 0."""
+    sea: CrustLayer = CrustLayer((0.0, 0.0), (1.46, 1.54), (1.02, 1.05), knots=2)
 
     def __post_init__(self):
         for name, (low, high) in {"moho_km": self.moho_km, "sediment_km": self.sediment_km}.items():
@@ -87,9 +99,12 @@ class EarthPrior:
                 f"{_MOST_SEDIMENT:g} of that; received moho_km from {self.moho_km[0]:g} and sediment_km to "
                 f"{self.sediment_km[1]:g}."
             )
+        low, high = self.sea_km
+        if not (0.0 < low <= high <= _DEEPEST_SEA_KM or low == high == 0.0):
+            raise UsageError(f"sea_km takes low:high in km, above 0 to {_DEEPEST_SEA_KM:g}; received {low:g}:{high:g}.")
 
-    @classmethod
-    def named(cls, name: str) -> EarthPrior:
+    @staticmethod
+    def named(name: str) -> EarthPrior | MixedPrior:
         """Return a prior by name.
 
         Raises:
@@ -104,15 +119,17 @@ class EarthPrior:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> EarthPrior:
+    def from_dict(cls, stored: Mapping[str, Any]) -> EarthPrior | MixedPrior:
         """Return the prior that `to_dict` described."""
+        if "parts" in stored:
+            return MixedPrior(tuple((name, float(share)) for name, share in stored["parts"]))
 
         def layer(values):
             return CrustLayer(**{k: tuple(v) if isinstance(v, list | tuple) else v for k, v in values.items()})
 
         values = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in stored.items()}
         values["layers"] = tuple(layer(v) for v in values["layers"])
-        values["sediment"] = layer(values["sediment"])
+        values |= {name: layer(values[name]) for name in ("sediment", "sea") if name in values}
         return cls(**values)
 
     @property
@@ -127,14 +144,16 @@ class EarthPrior:
 
     @property
     def _layers(self) -> tuple[CrustLayer, ...]:
-        return (self.sediment, *self.layers) if self.sediment_km[1] > 0 else self.layers
+        layers = (self.sediment, *self.layers) if self.sediment_km[1] > 0 else self.layers
+        return (self.sea, *layers) if self.sea_km[1] > 0 else layers
 
     def table(self) -> np.ndarray:
-        """Return the ranges as the kernels take them: a row of Moho and sediment, then a row per layer from above.
+        """Return the ranges as the kernels take them: a row of Moho, sediment and sea, then a row per layer.
 
         `prior_kernels` names the columns.
         """
-        rows = [[*self.moho_km, *self.sediment_km, self.flat_moho, self.sediment_km[1] > 0] + [0.0] * 4]
+        first = [*self.moho_km, *self.sediment_km, self.flat_moho, self.sediment_km[1] > 0]
+        rows = [[*first, *self.sea_km, self.sea_km[1] > 0, 0.0]]
         for layer in self._layers:
             vp = layer.vp_over_vs if layer.vp_km_s is None else layer.vp_km_s
             rows.append(
@@ -165,9 +184,54 @@ class EarthPrior:
         return EarthModel(*knots, title=f"Earth {example} of seed {seed}"), uniforms
 
 
-PRIORS = {
+@dataclass(frozen=True)
+class MixedPrior:
+    """A mixture of priors: each example is of one of them.
+
+    >>> EarthPrior.named("global").moho_km
+    (5.0, 80.0)
+    """
+
+    parts: tuple[tuple[str, float], ...]
+    """Names of `EarthPrior`s, and their shares, which sum to one."""
+
+    @property
+    def moho_km(self) -> Range:
+        """Least and largest depth of the Moho of all parts."""
+        ranges = [PRIORS[name].moho_km for name, _ in self.parts]
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+    def part_of(self, seed: int, example: int) -> str:
+        """Return the name of the part that an example is of."""
+        u = kernels.next_uniform(kernels.start(seed + _PARTS_SEED, example))
+        ends = np.cumsum([share for _, share in self.parts])
+        return self.parts[min(int(np.searchsorted(ends, u, side="right")), len(self.parts) - 1)][0]
+
+    def draw(self, seed: int, example: int) -> tuple[EarthModel, np.ndarray]:
+        """Return what the part's `EarthPrior.draw` does."""
+        return PRIORS[self.part_of(seed, example)].draw(seed, example)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the prior as plain values (JSON), for `EarthPrior.from_dict`."""
+        return {"moho_km": list(self.moho_km), "parts": [list(part) for part in self.parts]}
+
+
+_CONTINENTAL = EarthPrior(
+    moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS
+)
+PRIORS: dict[str, Any] = {
     "cheng2019": EarthPrior(),
-    "continental": EarthPrior(moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS),
+    "continental": _CONTINENTAL,
+    "basin": dataclasses.replace(_CONTINENTAL, moho_km=(27.0, 55.0), sediment_km=(6.0, 16.0)),
+    "oceanic": EarthPrior(
+        moho_km=(5.0, 20.0),
+        sediment_km=(0.0, 2.5),
+        flat_moho=True,
+        layers=_OCEANIC_LAYERS,
+        sediment=CrustLayer((0.3, 1.2), (1.55, 2.3), (1.5, 2.1), knots=2),
+        sea_km=(0.5, 6.5),
+    ),
+    "global": MixedPrior((("continental", 0.55), ("oceanic", 0.35), ("basin", 0.10))),
 }
 
 
@@ -176,7 +240,7 @@ OTHER_WAVES = ("group_velocity_km_s", "love_phase_velocity_km_s", "love_group_ve
 
 
 def draw_dispersion(
-    prior: EarthPrior,
+    prior: EarthPrior | MixedPrior,
     frequency_hz: np.ndarray,
     depth_km: np.ndarray,
     seed: int,
@@ -206,14 +270,32 @@ def draw_dispersion(
     if (np.diff(frequencies) <= 0).any():
         raise ZooError("Frequencies must ascend; sort them, and leave out those that occur twice.")
     depths = np.asarray(depth_km, np.float64)
+    numbers = np.arange(first, first + count)
     curves = np.empty((count, len(frequencies)))
     moho = np.empty(count)
     vp, vs = np.empty((2, count, len(depths)))
     failed = np.empty(count, np.int32)
-    scratch = kernels.Scratch(np.empty(prior.size), np.empty((len(COLUMNS), prior.knots)), work_arrays())
     others = np.empty((len(OTHER_WAVES), *(curves.shape if all_waves else (0, 0))))
-    block = kernels.Block(curves, moho, vp, vs, failed, others)
-    kernels.draw_many(prior.table(), frequencies, depths, seed, first, scratch, block)
+    if isinstance(prior, MixedPrior):
+        chosen = np.array([prior.part_of(seed, number) for number in numbers])
+        groups = [(PRIORS[name], np.flatnonzero(chosen == name)) for name, _ in prior.parts]
+    else:
+        groups = [(prior, np.arange(count))]
+    for part, rows in groups:
+        scratch = kernels.Scratch(np.empty(part.size), np.empty((len(COLUMNS), part.knots)), work_arrays())
+        n = len(rows)
+        block = kernels.Block(
+            np.empty((n, len(frequencies))),
+            np.empty(n),
+            *np.empty((2, n, len(depths))),
+            np.empty(n, np.int32),
+            np.empty((len(OTHER_WAVES), *((n, len(frequencies)) if all_waves else (0, 0)))),
+        )
+        kernels.draw_many(part.table(), frequencies, depths, seed, numbers[rows], scratch, block)
+        for whole, drawn in zip((curves, moho, vp, vs, failed), block, strict=False):
+            whole[rows] = drawn
+        if all_waves:
+            others[:, rows] = block.others
     if np.isnan(curves).any():
         raise ZooError(
             f"For example {first + int(np.argmax(np.isnan(curves).any(1)))} of this prior, none of "

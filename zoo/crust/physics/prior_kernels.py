@@ -35,9 +35,11 @@ MOST_DRAWS = 100
 
 # Draws that every prior has: boundaries of table A.2 from 0, then these; shares of the layers follow.
 MOHO_DRAW, SEDIMENT_DRAW, _SHARE_DRAWS = 6, 7, 8
-# Columns of a prior's table (`EarthPrior.table`), row 0: ranges of Moho and sediment.
+# Columns of a prior's table (`EarthPrior.table`), row 0: ranges of Moho, sediment and sea.
 _MOHO_LOW, _MOHO_HIGH, _SEDIMENT_LOW, _SEDIMENT_HIGH, _FLAT_MOHO, _HAS_SEDIMENT = range(6)
-# The other rows are layers of the crust from above. vp is a ratio to vs where the table says so.
+_SEA_LOW, _SEA_HIGH, _HAS_SEA = 6, 7, 8
+# The other rows are layers from above: the sea if there is one, then those of the crust. vp is a ratio to vs where the
+# table says so.
 _VS_LOW, _VS_HIGH, _VP_LOW, _VP_HIGH, _VP_IS_RATIO = range(5)
 _RHO_LOW, _RHO_HIGH, _SHARE_LOW, _SHARE_HIGH, _LAYER_KNOTS = range(5, 10)
 
@@ -46,7 +48,7 @@ class Layout(NamedTuple):
     """Where in the vector of draws those for one purpose begin. Before all of them: `MOHO_DRAW`, `SEDIMENT_DRAW`."""
 
     shares: int
-    """Shares of the crust's layers."""
+    """Shares of the crust's layers; that of a sea is its thickness."""
     density: int
     """Density of the knots below the Moho; those of a region from above."""
     crust_density: int
@@ -79,7 +81,7 @@ class Block(NamedTuple):
     curves: np.ndarray
     """(n, F), phase velocity in km/s; NaN where MOST_DRAWS models had no root."""
     moho: np.ndarray
-    """(n,), depth in km."""
+    """(n,), depth in km below the top of the solid."""
     vp: np.ndarray
     """(n, D), km/s."""
     vs: np.ndarray
@@ -163,14 +165,17 @@ def fill_density(u, prior, knots):
     for i in range(tables.DEPTHS_KM.shape[0]):
         edges[1 + i] = EARTH_RADIUS_KM - _between(tables.DEPTHS_KM[i, 0], tables.DEPTHS_KM[i, 1], u[i])
     moho = _between(prior[0, _MOHO_LOW], prior[0, _MOHO_HIGH], u[MOHO_DRAW])
-    edges[-1] = EARTH_RADIUS_KM - moho
+    sea = 0.0
+    if prior[0, _HAS_SEA] > 0.0:
+        sea = _between(prior[0, _SEA_LOW], prior[0, _SEA_HIGH], u[draws.shares])
+    edges[-1] = EARTH_RADIUS_KM - sea - moho
     prem, u_density, density = tables.PREM[tables.PREM_DENSITY], u[draws.density :], knots[DENSITY]
     for region in range(len(tables.KNOTS)):
         n, at = tables.KNOTS[region], tables.FIRST_KNOT[region]
         for i in range(n):
             knots[RADIUS, at + i] = edges[region] + (edges[region + 1] - edges[region]) * i / (n - 1)
         _descend(region, prem, tables.OF_DENSITY, u_density, density)
-    _fill_crust_density(u, draws, prior, moho, knots)
+    _fill_crust_density(u, draws, prior, sea, moho, knots)
     mass, inertia = _mass_and_inertia(knots)
     return (
         abs(mass - tables.MASS_KG[0]) <= tables.MASS_KG[1]
@@ -179,13 +184,14 @@ def fill_density(u, prior, knots):
 
 
 @njit(cache=True, nogil=True)
-def _fill_crust_density(u, draws, prior, moho, knots):
-    """Fill radii and density of the crust, layer by layer from the surface down.
+def _fill_crust_density(u, draws, prior, sea, moho, knots):
+    """Fill radii and density of sea and crust, layer by layer from the surface down.
 
     Args:
         u: the draws; draws: their layout.
         prior: the table of the prior.
-        moho: depth in km.
+        sea: thickness in km; 0 without one.
+        moho: depth below the sea in km.
         knots: (9, knots).
     """
     layers = prior.shape[0] - 1
@@ -193,11 +199,14 @@ def _fill_crust_density(u, draws, prior, moho, knots):
     sediment = _between(prior[0, _SEDIMENT_LOW], prior[0, _SEDIMENT_HIGH], u_sediment)
     top = EARTH_RADIUS_KM
     at = knots.shape[1]
+    first = 1 if prior[0, _HAS_SEA] > 0.0 else 0  # of the crust
     for layer in range(layers):
         row = prior[1 + layer]
         if layer == layers - 1:
-            bottom = EARTH_RADIUS_KM - moho
-        elif layer == 0 and prior[0, _HAS_SEDIMENT] > 0.0:
+            bottom = EARTH_RADIUS_KM - sea - moho
+        elif layer < first:
+            bottom = top - sea
+        elif layer == first and prior[0, _HAS_SEDIMENT] > 0.0:
             bottom = top - max(sediment, _THINNEST_KM)
         else:
             bottom = top - (moho - sediment) * _between(row[_SHARE_LOW], row[_SHARE_HIGH], u[draws.shares + layer])
@@ -288,6 +297,9 @@ def _fill_attenuation(u, knots):
             shear, bulk = 6, 3
         else:
             shear, bulk = (7 if depth > tables.Q_LID_KM and i < tables.MANTLE_KNOTS else 8), 3
+        if i >= tables.MANTLE_KNOTS and knots[VSV, i] == 0.0:  # a sea
+            knots[QMU, i], knots[QKAPPA, i] = 0.0, tables.SEA_QKAPPA
+            continue
         knots[QMU, i] = 0.0 if shear < 0 else 10.0 ** _between(tables.QMU[shear, 0], tables.QMU[shear, 1], u[shear])
         knots[QKAPPA, i] = 10.0 ** _between(tables.QKAPPA[bulk, 0], tables.QKAPPA[bulk, 1], u[tables.SHEAR_QS + bulk])
 
@@ -319,11 +331,26 @@ def draw_model(state, prior, u, knots):
 
 
 @njit(cache=True, nogil=True)
+def top_of_solid(knots):
+    """Return the uppermost knot of the solid, and its radius in km."""
+    top = knots.shape[1] - 1
+    if knots[VSV, top] > 0.0:
+        return top, EARTH_RADIUS_KM
+    while knots[VSV, top] == 0.0:
+        top -= 1
+    return top, knots[RADIUS, top]
+
+
+@njit(cache=True, nogil=True)
 def velocities_at(knots, depth_km, vp, vs):
-    """Fill isotropic (Voigt) averages of vp and vs at depths (D,); linear between knots, the upper side of a jump."""
+    """Fill isotropic (Voigt) averages of vp and vs at depths (D,) below the top of the solid.
+
+    They are linear between knots; at a jump the upper side counts.
+    """
+    top, floor = top_of_solid(knots)
     for d in range(depth_km.size):
-        r = EARTH_RADIUS_KM - depth_km[d]
-        i = knots.shape[1] - 1
+        r = floor - depth_km[d]
+        i = top
         while i > 1 and knots[RADIUS, i - 1] > r:
             i -= 1
         r0, r1 = knots[RADIUS, i - 1], knots[RADIUS, i]
@@ -335,7 +362,7 @@ def velocities_at(knots, depth_km, vp, vs):
 
 
 @njit(cache=True, nogil=True)
-def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
+def draw_many(prior, frequency_hz, depth_km, seed, numbers, scratch, block):
     """Fill a block of examples with what is drawn and computed.
 
     Args:
@@ -343,7 +370,7 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
         frequency_hz: (F,), ascending.
         depth_km: (D,), where velocities are noted.
         seed: seed of the dataset.
-        first: number of the first example.
+        numbers: (n,), of the examples.
         scratch: work arrays of this thread.
         block: filled.
     """
@@ -351,11 +378,11 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
     knots = scratch.knots
     others = block.others.shape[1] > 0
     for e in range(block.moho.size):
-        state = start(seed, first + e)
+        state = start(seed, numbers[e])
         block.failed[e] = 0
         while True:
             draw_model(state, prior, scratch.uniform, knots)
-            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, others), scratch.rayleigh, out)
+            dispersion(knots, frequency_hz, Options(1.0, 1.0, False, others, 0), scratch.rayleigh, out)
             whole = True
             for i in range(frequency_hz.size):
                 whole = whole and not (math.isnan(out[0, i]) or others and math.isnan(out[1, i]))
@@ -367,5 +394,5 @@ def draw_many(prior, frequency_hz, depth_km, seed, first, scratch, block):
             block.others[0, e] = out[1]
             love_dispersion(knots, frequency_hz, 1.0, 1.0, 0, True, scratch.rayleigh, out)
             block.others[1, e], block.others[2, e] = out[0], out[1]
-        block.moho[e] = EARTH_RADIUS_KM - knots[RADIUS, tables.MANTLE_KNOTS - 1]
+        block.moho[e] = top_of_solid(knots)[1] - knots[RADIUS, tables.MANTLE_KNOTS - 1]
         velocities_at(knots, depth_km, block.vp[e], block.vs[e])

@@ -57,6 +57,7 @@ QMU = np.log10(
 )
 QKAPPA = np.log10(np.array([[300, 3e5], [300, 1e5], [300, 1e5], [300, 2e5]], np.float64))
 SHEAR_QS, BULK_QS = len(QMU), len(QKAPPA)
+SEA_QKAPPA = float(PREM_REGIONS[-1][-2])
 Q_INNER_CORE_KM, Q_LOWER_KM, Q_MIDDLE_KM, Q_LID_KM = 5760.0, 2157.0, 1428.0, 80.0
 # Mass and moment of inertia of the Earth, and by how much a model's may differ.
 MASS_KG, INERTIA_KG_M2 = (5.9733e24, 0.0090e24), (8.018e37, 0.012e37)

@@ -2,7 +2,7 @@
 
 At each frequency the wavenumber k is found by residual inverse iteration on T(k) x = 0 (`rayleigh_matrices`), begun
 at the mode of the frequency before or, failing that, after a bisection that counts modes. The fundamental mode is the
-one with the largest k: no mode has a lower frequency there.
+one with the largest k: no mode has a lower frequency there; overtone n has n modes below.
 """
 
 from __future__ import annotations
@@ -46,15 +46,17 @@ _TOO_NEAR = 1e-9  # relative distance of two k of which rounding decides which i
 _STEP = 1e-6  # relative step of the differences that give derivatives of a sea's load
 # The fundamental mode is sought between this part of the slowest velocity of the model and this velocity. On a
 # half-space it runs at 0.87 to 0.96 of the shear velocity, and physical dispersion with Q = 10 takes a fifth off that
-# at 200 s; the rest is margin. At 5 mHz, the lowest frequency, it runs at 4.6 km/s in PREM.
-SLOWEST_PART, FASTEST_KM_S = 0.6, 6.5
+# at 200 s; the rest is margin. At 3 mHz, the lowest frequency, it runs at 5.2 km/s in PREM. Overtones are sought up to
+# the second velocity, below which they turn above the core.
+SLOWEST_PART, FASTEST_KM_S, FASTEST_OVERTONE_KM_S = 0.6, 6.5, 12.0
 # Relative widths at which bisection stops: the first is enough for inverse iteration to end at the fundamental mode in
-# nearly every model, the second separates modes that lie close together.
-_WIDTHS = (0.003, 1e-5)
+# nearly every model, the others separate modes that lie close together.
+_WIDTHS = (0.003, 1e-5, 1e-8)
 # The search begins this much above the velocity of a sea's gravity wave, which Newton's method finds in so many steps.
 _GRAVITY_MARGIN, _GRAVITY_STEPS = 1.25, 20
 _LEAST_ABOVE = 4  # elements that stay in use at any frequency
 _SHORTEST_PERIOD_S = 1e-9  # in place of a reference period of 0, whose logarithm is multiplied by 0
+_WHOLE_HZ = 1e-5  # a frequency so low that the mesh takes in all of the uppermost solid
 _OVERFLOW = 1e300  # a vector this large has lost its direction
 
 
@@ -69,6 +71,8 @@ class Options(NamedTuple):
     """Leave self-gravitation out."""
     with_group: bool = False
     """Fill group velocities as well."""
+    overtone: int = 0
+    """0: the fundamental mode."""
 
 
 class Work(NamedTuple):
@@ -116,6 +120,20 @@ def _load_slope(problem, k, load):
 
 
 @njit(cache=True, nogil=True)
+def load_and_slope(problem, k):
+    """Return the sea's load at a wavenumber, and its derivative by k; both are 0 without a sea."""
+    load, _ = _load(problem, k)
+    return load, _load_slope(problem, k, load)
+
+
+@njit(cache=True, nogil=True)
+def mesh_depth_hz(lowest_hz, overtone):
+    """Return the frequency that decides how deep the mesh goes."""
+    # An overtone turns deep below what its frequency says of the fundamental mode.
+    return _WHOLE_HZ if overtone else lowest_hz
+
+
+@njit(cache=True, nogil=True)
 def _modes_below(problem, k):
     """Return how many modes of wavenumber k have a lower frequency than the problem's; factors T(k)."""
     load, zeros = _load(problem, k)
@@ -123,25 +141,26 @@ def _modes_below(problem, k):
 
 
 @njit(cache=True, nogil=True)
-def _bisect(problem, slow, fast, width):
-    """Return a wavenumber just above the fundamental's: the largest k at which a mode lies below omega.
+def _bisect(problem, overtone, slow, fast, width):
+    """Return a wavenumber just above the mode's: the largest k at which more than `overtone` modes lie below omega.
 
     Args:
         problem: the `Problem` of the frequency.
-        slow, fast: phase velocities, without a mode below omega and with at least one.
+        overtone: 0 for the fundamental mode.
+        slow, fast: phase velocities, with at most `overtone` modes below omega and with more.
         width: relative distance of the two at which to stop.
 
     Returns:
         The wavenumber; 0 if slow and fast are not such.
     """
     radius = problem.knots[earth.RADIUS, -1]
-    if _modes_below(problem, wavenumber(problem.omega, radius, slow)) > 0:
+    if _modes_below(problem, wavenumber(problem.omega, radius, slow)) > overtone:
         return 0.0
-    if _modes_below(problem, wavenumber(problem.omega, radius, fast)) == 0:
+    if _modes_below(problem, wavenumber(problem.omega, radius, fast)) <= overtone:
         return 0.0
     while fast / slow > 1.0 + width:
         middle = math.sqrt(slow * fast)
-        if _modes_below(problem, wavenumber(problem.omega, radius, middle)) > 0:
+        if _modes_below(problem, wavenumber(problem.omega, radius, middle)) > overtone:
             fast = middle
         else:
             slow = middle
@@ -167,11 +186,12 @@ def _better(problem, k, x):
 
 
 @njit(cache=True, nogil=True)
-def _refine(problem, k, is_mode, x, y):
-    """Return the wavenumber by residual inverse iteration, 0 unless it is the fundamental's.
+def _refine(problem, overtone, k, is_mode, x, y):
+    """Return the wavenumber by residual inverse iteration, 0 unless it is that of the mode.
 
     Args:
         problem: the `Problem` of the frequency.
+        overtone: 0 for the fundamental mode.
         k: where to begin.
         is_mode: x is a mode already, that of the frequency before: its Rayleigh quotient is better than k.
         x: (6 * elements + 2), the vector to begin with; the mode on return.
@@ -188,11 +208,12 @@ def _refine(problem, k, is_mode, x, y):
             if better == 0.0:
                 return 0.0
             if count >= 0 and abs(better - k) < _CONVERGED * k:
-                # The last factorisation was at k: no mode lies below omega there if k was too large, one if too small.
-                expected = 1 if better > k else 0
+                # The last factorisation was at k: if that was too large, as many modes lie below omega there as come
+                # before this one, if it was too small, one more.
+                expected = overtone + 1 if better > k else overtone
                 if abs(better - k) < _TOO_NEAR * k:  # look just above
                     count = _modes_below(problem, better * (1.0 + _STEP))
-                    expected = 0
+                    expected = overtone
                 return better if count == expected else 0.0
             k = better
         # y = T(k)^-1 T'(k) x: nearer to the mode than x.
@@ -213,23 +234,24 @@ def _refine(problem, k, is_mode, x, y):
 
 
 @njit(cache=True, nogil=True)
-def _search(problem, slow, x, y):
-    """Return the fundamental's wavenumber without a guess, 0 if it is not found; x is the mode on return.
+def _search(problem, overtone, slow, x, y):
+    """Return the mode's wavenumber without a guess, 0 if it is not found; x is the mode on return.
 
     Args:
         problem: the `Problem` of the frequency.
+        overtone: 0 for the fundamental mode.
         slow: phase velocity at which no mode lies below omega.
         x, y: (6 * elements + 2), overwritten.
     """
     size = OWN * problem.elements + 2
     for width in _WIDTHS:
-        k = _bisect(problem, slow, FASTEST_KM_S, width)
+        k = _bisect(problem, overtone, slow, FASTEST_OVERTONE_KM_S if overtone else FASTEST_KM_S, width)
         if k == 0.0:
             return 0.0
         for j in range(OWN * problem.first, size):
-            x[j] = 0.0
+            x[j] = 1.0 + (j % 7) / 7.0 if overtone else 0.0  # nothing that an overtone could be orthogonal to
         x[size - 2] = x[size - 1] = 1.0
-        k = _refine(problem, k, False, x, y)
+        k = _refine(problem, overtone, k, False, x, y)
         if k > 0.0:
             return k
     return 0.0
@@ -261,6 +283,7 @@ def _velocities(problem, options, mesh, k, x):
     assemble(mesh, problem.first, problem.elements, problem.log_factor, True, problem.matrices)
     r0, r1, r2, _ = quadratic(problem, x)
     by_log = r0 + k * r1 + k * k * r2
+    load, _ = _load(problem, k)  # k may have moved
     later = problem.log_factor + problem.anelastic * _STEP
     nudged, _ = sea_load(problem.knots, problem.top, omega * (1.0 + _STEP), k, later)
     by_omega = problem.anelastic / omega * by_log - 2.0 * omega * qm + u2 * (nudged - load) / (omega * _STEP)
@@ -317,7 +340,7 @@ def _extrapolate(frequency_hz, found, i):
 
 @njit(cache=True, nogil=True)
 def dispersion(knots, frequency_hz, options, work, out):
-    """Fill phase and (if asked for) group velocity of the fundamental Rayleigh mode of a model.
+    """Fill phase and (if asked for) group velocity of a Rayleigh mode of a model.
 
     Args:
         knots: (9, knots), rows as in `zoo.crust.physics.earth.COLUMNS`.
@@ -328,7 +351,8 @@ def dispersion(knots, frequency_hz, options, work, out):
     """
     n = frequency_hz.size
     out[:] = np.nan
-    elements, top = build_mesh(knots, frequency_hz[0], frequency_hz[n - 1], options.refinement, work.mesh)
+    lowest_hz = mesh_depth_hz(frequency_hz[0], options.overtone)
+    elements, top = build_mesh(knots, lowest_hz, frequency_hz[n - 1], options.refinement, work.mesh)
     if elements < 1:
         return
     radius = knots[earth.RADIUS, -1]
@@ -341,8 +365,8 @@ def dispersion(knots, frequency_hz, options, work, out):
         omega = 2.0 * math.pi * frequency_hz[i]
         log_factor = anelastic * math.log(frequency_hz[i] * max(options.reference_period_s, _SHORTEST_PERIOD_S))
         # Elements that are too deep for this frequency are left out; the mode of the one before ends at the new bottom.
-        lowest = radius - depth_needed(frequency_hz[i], options.refinement)
-        while first < elements - _LEAST_ABOVE and work.mesh[RADIUS, first + 1, 0] <= lowest:
+        lowest = knots[earth.RADIUS, top - 1] - depth_needed(frequency_hz[i], options.refinement)
+        while not options.overtone and first < elements - _LEAST_ABOVE and work.mesh[RADIUS, first + 1, 0] <= lowest:
             first += 1
         x[OWN * first] = x[OWN * first + 1] = 0.0
         assemble(work.mesh, first, elements, log_factor, False, work.matrices)
@@ -350,9 +374,11 @@ def dispersion(knots, frequency_hz, options, work, out):
         k = 0.0
         if i > 0 and found[i - 1] > 0.0:
             guess = _extrapolate(frequency_hz, found, i)
-            k = _refine(problem, math.sqrt(max((omega * radius / guess) ** 2 - 0.25, 1.0)), True, x, y)
+            begin = math.sqrt(max((omega * radius / guess) ** 2 - 0.25, 1.0))
+            k = _refine(problem, options.overtone, begin, True, x, y)
         if k == 0.0:
-            k = _search(problem, max(slow, _GRAVITY_MARGIN * _gravity_wave(knots, top, omega)), x, y)
+            least = max(slow, _GRAVITY_MARGIN * _gravity_wave(knots, top, omega))
+            k = _search(problem, options.overtone, least, x, y)
         if k > 0.0:
             found[i] = _velocity(omega, radius, k)
             out[0, i], out[1, i] = _velocities(problem, options, work.mesh, k, x)

@@ -145,7 +145,7 @@ def _attenuation(qkappa, qmu, parameters):
 
 @njit(cache=True, nogil=True)
 def depth_needed(frequency_hz, refinement):
-    """Return the depth in km below which a mode is taken as zero."""
+    """Return the depth in km below the top of the solid at which a mode is taken as zero."""
     return _DEPTH_WAVELENGTHS * _DEPTH_SPEED / frequency_hz * math.sqrt(refinement)
 
 
@@ -264,8 +264,8 @@ def build_mesh(knots, lowest_hz, highest_hz, refinement, mesh):
     count = radius.size
     surface = radius[count - 1]
     bottom, top = _solid_part(knots[earth.VSV])
-    lowest = max(surface - depth_needed(lowest_hz, refinement), radius[bottom], _INNERMOST_KM)
     floor = radius[top - 1] if top > 0 else surface
+    lowest = max(floor - depth_needed(lowest_hz, refinement), radius[bottom], _INNERMOST_KM)
     finest = _ELEMENT_KM * min(1.0, _ELEMENT_HZ / highest_hz) / refinement
     spacing = _Spacing(lowest, floor, finest, _ELEMENT_GROWTH / refinement)
     parameters = _love_parameters(knots)

@@ -11,6 +11,8 @@ from zoo.crust.physics.rayleigh_mesh import GRAVITY, mass_below
 # A sea is integrated in so many Runge-Kutta steps a layer, and more where the wave is short.
 _SEA_STEPS, _SEA_STEPS_PER_RADIAN = 4, 8.0
 
+_LARGE = 1e100
+
 
 @njit(cache=True, nogil=True)
 def sea_load(knots, top, omega, k, log_factor):
@@ -66,5 +68,7 @@ def sea_load(knots, top, omega, k, log_factor):
             stress += h * dr
             if before * u <= 0.0:
                 zeros += 1
+            if abs(u) > _LARGE:  # a short wave grows beyond any number; only the ratio of the two counts
+                u, stress = u / _LARGE, stress / _LARGE
     r = knots[earth.RADIUS, top]
     return -r * r * stress / u, zeros
