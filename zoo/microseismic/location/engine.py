@@ -220,10 +220,9 @@ class Engine:
         d_amplitude = tf.concat([slope(log_amplitude), *(loud[name] for name in names)], 1)
         strength = tf.exp(2.0 * (here[1] + log_strength[:, None])) * here[3]
         world = likelihood.world
-        time_variance = (world.velocity_error * here[0]) ** 2 + world.clock_error_s**2 + likelihood.timing_sd_s**2
-        time_variance += 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
+        time_variance = likelihood.timing_sd_s**2 + 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
         gain_variance = likelihood.gain_sd**2 + 1.0 / tf.maximum(strength, 1e-6)
-        information = tf.einsum("nir,njr,nr->nij", d_time, d_time, 1.0 / time_variance)
+        information = self._of_times(d_time, time_variance, likelihood.earth_variance(here[0]))
         information += tf.einsum("nir,njr,nr->nij", d_amplitude, d_amplitude, 1.0 / gain_variance)
         # The shape of the frame changes, too; what looks like a shift or a factor has been counted.
         d_shape = tf.transpose(slope(shaped), (0, 2, 1, 3))
@@ -240,6 +239,18 @@ class Engine:
         if "slowness_change" in likelihood.parameters:
             prior[-1] = 1.0 / world.velocity_error**2
         return value[:, 0], tf.stack(gradient, -1), information + tf.linalg.diag(prior)
+
+    def _of_times(self, slopes: tf.Tensor, variance: tf.Tensor, earth: tf.Tensor) -> tf.Tensor:
+        """Return the information (n, d, d) of arrival times with slopes (n, d, channels), each channel with a variance
+        (n, channels) of its own and each station with one (n, stations) that its channels share."""
+        likelihood = self.likelihood
+        if likelihood.stations == len(likelihood.receivers):
+            return tf.einsum("nir,njr,nr->nij", slopes, slopes, 1.0 / (variance + earth))
+        weighted = slopes / variance[:, None]
+        summed = tf.einsum("nir,sr->nis", weighted, likelihood.of_station)
+        known = tf.matmul(1.0 / variance, likelihood.of_station, transpose_b=True)
+        apart = tf.matmul(weighted, slopes, transpose_b=True)
+        return apart - tf.einsum("nis,njs,ns->nij", summed, summed, earth / (1.0 + earth * known))
 
     def _climb_loop(self, points: tf.Tensor, steps: tf.Tensor, *data: tf.Tensor) -> tuple[tf.Tensor, ...]:
         lower, upper = self.lower.astype(np.float32), self.upper.astype(np.float32)

@@ -60,11 +60,13 @@ def explain(
     best = share.sum(axis=0).argmax(axis=-1)[..., None]
     # Around the most probable lag, where the correlation is one hill.
     share *= np.abs(np.arange(share.shape[-1]) - best) <= 1
-    late_s = np.sum(share * late_at, axis=(0, 3)) / np.sum(share, axis=(0, 3))
+    # Channels of one station are late together.
+    of = likelihood.station_of_channel
+    late_s = (np.sum(share * late_at, axis=(0, 3)) / np.sum(share, axis=(0, 3)))[:, of]
     middle_s = time_s * (1 + change[:, None]) + late[:, None]
-    gain = 1.0 + v * np.take_along_axis(surplus, best, -1)[..., 0]
-    world = likelihood.world
-    prior_sd = np.sqrt((world.velocity_error * time_s) ** 2 + world.clock_error_s**2 + likelihood.timing_sd_s**2)
+    gain = 1.0 + v * np.take_along_axis(surplus, best[:, of], -1)[..., 0]
+    earth = np.asarray(likelihood.earth_variance(time_s))[:, of]
+    prior_sd = np.sqrt(earth + likelihood.timing_sd_s**2)
 
     # The frames themselves, with the pulse of this event.
     plain = likelihood.filtered_basis(np.ones((len(traces), 1)), pulse)

@@ -10,6 +10,9 @@ the receiver, normal with variance s^2 ((v tau_r)^2 + clock^2) + timing^2, where
 together (the data tell which, if there are enough of them); and g_r, normal about 1. `timing` and a part of g's
 variance are the emulator's own error, measured on validation events.
 
+Channels of one station (components of a geophone) share its time term and clock, and have gains of their own; a station
+of one channel is a receiver.
+
 Given x, t0, A and c, the receivers are independent, and g_r and delta_r are integrated out for each: g_r in closed
 form, for it is linear; delta_r as a sum over all lags of the data, each with a parabola around it, so that several
 maxima of the correlation count and a sharp one is not missed. So there are six parameters or fewer, however many
@@ -27,6 +30,7 @@ The log-likelihood is relative to noise alone.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -46,6 +50,8 @@ _LEAST_TIMING_S = 5e-5
 _LEAST_GAIN_ERROR = 1e-3
 # Lags reach this many standard deviations of the time terms.
 _REACH_SD = 4.0
+# Samples on each side between which a correlation is interpolated.
+HALF_INTERPOLATION = 4
 # Lags before the first and after the last sample at which a peak may lie.
 _ROOM = 30
 # Log strengths and slowness changes reach so far.
@@ -61,8 +67,9 @@ class WorldLikelihood:
     """log p(traces | x, y, z and what else is unknown) - log p(traces | noise): vectorised, float32, for XLA.
 
     Args:
-        model: emulator of traces.
-        receivers: indices of the emulator's receivers that recorded the event.
+        model: emulator of traces. `station_of_channel` (channels,), if it has one, are integers that tell which of its
+            channels belong to one station, with one clock and one travel time; else each is a station.
+        receivers: indices of the emulator's receivers (channels) that recorded the event.
         world: errors of the world.
         bank: number of sources of the bank.
     """
@@ -79,6 +86,11 @@ class WorldLikelihood:
         def of(name: str) -> np.ndarray:
             return np.asarray(error.get(name, np.zeros(len(model.receivers_km))), np.float32)[list(self.receivers)]
 
+        stations = np.asarray(getattr(model, "station_of_channel", np.arange(len(model.receivers_km))))
+        self.station_of_channel = np.unique(stations[list(self.receivers)], return_inverse=True)[1]
+        self.stations = int(self.station_of_channel.max()) + 1
+        # (stations, channels), each row sums up what its channels say.
+        self.of_station = np.eye(self.stations, dtype=np.float32)[:, self.station_of_channel]
         self.timing_sd_s = np.maximum(of("timing_sd_s"), _LEAST_TIMING_S).astype(np.float32)
         gain = np.hypot(of("log_amplitude_sd"), world.gain_error)
         self.gain_sd = np.maximum(gain, _LEAST_GAIN_ERROR).astype(np.float32)
@@ -238,15 +250,25 @@ class WorldLikelihood:
         return -0.5 * (change / v) ** 2 + math.log(2 * CHANGE_SD / math.sqrt(2 * math.pi))
 
     def _receivers(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change):
-        """Return the log-likelihood of each scale and receiver (s, n, r), and the lags' weights with their grid."""
-        reach, step = self.reach, self.step_s
+        """Return the log-likelihood of each scale and station (s, n, stations), and the lags' weights with their grid.
+
+        With one channel a station, the lags are those of the data. Otherwise its channels, which have arrival times of
+        their own, are interpolated to lags that they share.
+        """
+        reach, step, shared = self.reach, self.step_s, self.stations < len(self.receivers)
         middle_s = time_s * (1.0 + change[:, None]) + late_s[:, None]
         position = middle_s / step - self.frames.reference - self.first_lag
-        nearest = tf.clip_by_value(tf.cast(tf.round(position), tf.int32), reach + 2, self.lags - 3 - reach)
-        window = nearest[..., None] + np.arange(-reach - 2, reach + 3, dtype=np.int32)
-        c = tf.gather(along, window, axis=2, batch_dims=2)
-        n = tf.shape(time_s)[0]
-        lone = tf.gather(tf.tile(alone[None], (n, 1, 1)), window, axis=2, batch_dims=2)
+        n, grid = tf.shape(time_s)[0], np.arange(-reach - 2, reach + 3, dtype=np.int32)
+        room = grid[-1] + (HALF_INTERPOLATION if shared else 0)
+        whole = tf.floor(position) if shared else tf.round(position)
+        nearest = tf.clip_by_value(tf.cast(whole, tf.int32), room, self.lags - 1 - room)
+        lone = tf.tile(alone[None], (n, 1, 1))
+        if shared:
+            ahead = tf.clip_by_value(position - whole, 0.0, 1.0)
+            c, lone = (_between(values, nearest, ahead, grid) for values in (along, lone))
+        else:
+            window = nearest[..., None] + grid
+            c, lone = (tf.gather(values, window, axis=2, batch_dims=2) for values in (along, lone))
         height = tf.exp(log_amplitude + log_strength[:, None])
         expected = height**2 * energy
         surplus = height[..., None] * c - expected[..., None]
@@ -256,11 +278,16 @@ class WorldLikelihood:
         low2, low, here, high, high2 = (level[..., k : k + 2 * reach + 1] for k in range(5))
         slope = (8.0 * (high - low) - (high2 - low2)) / (12.0 * step)
         bend = (16.0 * (high + low) - 30.0 * here - (high2 + low2)) / (12.0 * step**2)
-        away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
-        earth = (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
         # All scales at once, along the first axis.
         scales = np.array(self.scales, np.float32)[:, None, None, None]
-        variance = (scales**2) * earth[..., None] + self.timing_sd_s[:, None] ** 2
+        earth = self.earth_variance(time_s)[..., None]
+        if shared:
+            away = step * tf.constant(grid[2:-2], tf.float32)[None, None]
+            here, slope, bend = self._of_stations(here, slope, bend)
+            variance = (scales**2) * earth + np.float32(_LEAST_TIMING_S**2)
+        else:
+            away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
+            variance = (scales**2) * earth + self.timing_sd_s[:, None] ** 2
         precision = tf.maximum(-bend, 0.0) + 1.0 / variance
         root = tf.sqrt(precision)
         # The parabola's top, seen from the lag; where it lies far outside the lag's cell, another cell holds it.
@@ -271,6 +298,22 @@ class WorldLikelihood:
         cells = here - 0.5 * away**2 / variance + 0.5 * precision * top**2
         cells += tf.math.log(tf.maximum(share, 1e-30)) - tf.math.log(root * tf.sqrt(variance))
         return tf.reduce_logsumexp(cells, axis=-1), (cells, away + top, v, surplus[..., 2:-2])
+
+    def earth_variance(self, time_s: tf.Tensor) -> tf.Tensor:
+        """Return the variance of the time terms (n, stations) of travel times (n, channels), scale 1, in s2."""
+        if self.stations < len(self.receivers):
+            time_s = tf.matmul(time_s, self.of_station / self.of_station.sum(axis=1, keepdims=True), transpose_b=True)
+        return (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
+
+    def _of_stations(self, here: tf.Tensor, slope: tf.Tensor, bend: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Return the parabolas (n, stations, lags) of what is said by their channels, each with the emulator's timing.
+
+        A parabola convolved with a Gaussian is one again.
+        """
+        variance, bend = self.timing_sd_s[:, None] ** 2, tf.maximum(-bend, 0.0)
+        wider = 1.0 + bend * variance
+        here = here + 0.5 * slope**2 * variance / wider - 0.5 * tf.math.log(wider)
+        return tuple(tf.einsum("nck,sc->nsk", part, self.of_station) for part in (here, slope / wider, -bend / wider))
 
     def split(self, points: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return places (n, 3), origin times, log strengths and slowness changes (n,) of points (n, d)."""
@@ -283,6 +326,19 @@ class WorldLikelihood:
         places, late_s, log_strength, change = self.split(points)
         heard = self.features(places, late_s, correlation, energetic)
         return self.combine(*heard[:4], alone, late_s, log_strength, change)
+
+
+def _between(values: tf.Tensor, whole: tf.Tensor, ahead: tf.Tensor, grid: np.ndarray) -> tf.Tensor:
+    """Return values (n, r, lags) at whole + ahead + grid (n, r, k), 0 <= ahead <= 1, by Lagrange's polynomials."""
+    nodes = np.arange(1 - HALF_INTERPOLATION, HALF_INTERPOLATION + 1)
+    window = whole[..., None] + np.arange(grid[0] + nodes[0], grid[-1] + nodes[-1] + 1, dtype=np.int32)
+    near = tf.gather(values, window, axis=2, batch_dims=2)
+    found = 0.0
+    for k, node in enumerate(nodes):
+        others = [(ahead - other) / (node - other) for other in nodes if other != node]
+        weight = functools.reduce(lambda one, other: one * other, others)
+        found = found + weight[..., None] * near[..., k : k + len(grid)]
+    return found
 
 
 def _spectrum(basis: np.ndarray) -> np.ndarray:
