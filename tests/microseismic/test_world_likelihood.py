@@ -14,7 +14,7 @@ from zoo.microseismic.location.importance import Mixture, population, systematic
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.trace_likelihood import TraceLikelihood
 from zoo.microseismic.location.world import World
-from zoo.microseismic.location.world_likelihood import WorldLikelihood
+from zoo.microseismic.location.world_likelihood import WorldLikelihood, at_lags
 
 ERROR = {"timing_sd_s": np.full(4, 0.0008), "log_amplitude_sd": np.full(4, 0.03), "shape_error": np.full(4, 0.005)}
 USED = (0, 1, 2, 3)
@@ -76,6 +76,15 @@ def test_time_terms_and_gains_are_integrated_out(medium):
     expected = logsumexp(terms) + np.log((lags[1] - lags[0]) * (gains[1] - gains[0]))
     assert abs(found - expected) < 0.1
     assert expected > 20
+
+
+def test_correlations_at_all_lags_are_plain_sums():
+    rng = np.random.default_rng(0)
+    data, frames = rng.normal(size=(2, 60)), rng.normal(size=(2, 21))
+    found = at_lags(data, frames, -30, 75)
+    padded = np.pad(data, ((0, 0), (30, 60)))
+    expected = np.stack([np.sum(padded[:, k : k + 21] * frames, axis=1) for k in range(105)], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 class TwoChannels(HomogeneousMedium):

@@ -37,6 +37,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from zoo.microseismic.location.aligned_frames import BANK, AlignedFrames, Bank
 from zoo.microseismic.location.noise import Noise, whiten
@@ -59,6 +60,8 @@ _LOG_STRENGTH = 14.0
 CHANGE_SD = 5.0
 # Shape of the first pulse in another earth: as wrong as this many times the velocity error.
 SHAPE_PER_VELOCITY = 2.5
+# Components of so many pulses are kept.
+_FILTERED = 8
 # A sharper pulse amplifies what the emulator does not know at high frequencies: at most so much.
 _MOST_SHARPENED = 10.0
 
@@ -103,8 +106,10 @@ class WorldLikelihood:
         scales = world.velocity_error > 0 or world.clock_error_s > 0
         self.scales, self.weights = (TERM_SCALES, TERM_WEIGHTS) if scales else ((1.0,), (1.0,))
         basis = self.bank.basis
-        power = np.einsum("rp,rpf->f", np.diagonal(self.bank.moments, axis1=1, axis2=2), np.abs(_spectrum(basis)) ** 2)
-        omega = 2 * np.pi * np.fft.rfftfreq(2 * basis.shape[-1], self.step_s)
+        self._size = next_fast_len(2 * basis.shape[-1], real=True)
+        self._spectrum, self._filtered = rfft(basis.astype(np.float64), self._size), {}
+        power = np.einsum("rp,rpf->f", np.diagonal(self.bank.moments, axis1=1, axis2=2), np.abs(self._spectrum) ** 2)
+        omega = 2 * np.pi * rfftfreq(self._size, self.step_s)
         self.omega = float(np.sqrt(np.sum(omega**2 * power) / np.sum(power)))
         self._power = power
         # An error of the pulse's band is so much denser there than on average over the Nyquist band.
@@ -148,18 +153,12 @@ class WorldLikelihood:
         basis = self.filtered_basis(taps, pulse)
         variance = 1.0 + self.band_density * shape**2 * self.world_variance(basis, np.abs(white).max(axis=-1))
         heard = np.pad(np.ones(self.samples - order), (order, 0))
-        before, after = -self.first_lag, self.first_lag + self.lags + basis.shape[-1] - self.samples
-
-        def at_all_lags(row: np.ndarray) -> np.ndarray:
-            padded = np.pad(row, [(0, 0)] * (row.ndim - 1) + [(before, after)])
-            return np.lib.stride_tricks.sliding_window_view(padded, basis.shape[-1], axis=-1)[..., : self.lags, :]
-
-        weighted = basis / variance[:, np.newaxis]
-        correlation = np.einsum("rpj,rkj->rpk", weighted, at_all_lags(white), optimize=True)
+        first, last = self.first_lag, self.first_lag + self.lags
+        correlation = at_lags(white[:, np.newaxis], basis / variance[:, np.newaxis], first, last)
         alone = np.zeros((len(white), self.lags))
         if self.world.velocity_error:
-            alone -= 0.5 * np.einsum("rj,rkj->rk", 1.0 / variance - 1.0, at_all_lags(white**2))
-            alone -= 0.5 * np.einsum("rj,kj->rk", np.log(variance), at_all_lags(heard))
+            alone -= 0.5 * at_lags(white**2, 1.0 / variance - 1.0, first, last)
+            alone -= 0.5 * at_lags(heard, np.log(variance), first, last)
         energetic = basis / np.sqrt(variance)[:, np.newaxis]
         return tuple(part.astype(np.float32) for part in (correlation, energetic, alone))
 
@@ -176,14 +175,21 @@ class WorldLikelihood:
 
     def filtered_basis(self, taps: np.ndarray, pulse: float = 1.0) -> np.ndarray:
         """Return the components (receivers, components, time) of whitened frames with a pulse of another length."""
-        size = self.bank.basis.shape[-1]
-        omega = 2 * np.pi * np.fft.rfftfreq(2 * size, self.step_s)
+        key = (taps.tobytes(), float(pulse))
+        if key not in self._filtered:
+            while len(self._filtered) >= _FILTERED:
+                self._filtered.pop(next(iter(self._filtered)))
+            self._filtered[key] = self._of_pulse(taps, pulse)
+        return self._filtered[key]
+
+    def _of_pulse(self, taps: np.ndarray, pulse: float) -> np.ndarray:
+        omega = 2 * np.pi * rfftfreq(self._size, self.step_s)
         # Where the sharpening is limited there is nothing left to sharpen.
         longer = np.exp(np.minimum(-0.5 * (omega * self.pulse_sigma_s) ** 2 * (pulse**2 - 1), np.log(_MOST_SHARPENED)))
         # As loud on average as the emulator's: then the strength does not depend on the pulse.
         longer *= np.sqrt(np.sum(self._power) / np.sum(longer**2 * self._power))
-        whitening = np.fft.rfft(taps, 2 * size)[:, np.newaxis]
-        return np.fft.irfft(_spectrum(self.bank.basis) * longer * whitening, 2 * size)[..., :size]
+        whitening = rfft(taps, self._size)[:, np.newaxis]
+        return irfft(self._spectrum * longer * whitening, self._size)[..., : self.bank.basis.shape[-1]]
 
     def world_variance(self, basis: np.ndarray, peaks: np.ndarray) -> np.ndarray:
         """Return (receivers, time) the variance of a sample, in a frame, of what another earth does to the waves."""
@@ -341,5 +347,17 @@ def _between(values: tf.Tensor, whole: tf.Tensor, ahead: tf.Tensor, grid: np.nda
     return found
 
 
-def _spectrum(basis: np.ndarray) -> np.ndarray:
-    return np.fft.rfft(basis, 2 * basis.shape[-1])
+def at_lags(data: np.ndarray, frames: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Return sums of data (..., samples) times frames (..., time) that begin at samples first, ..., last - 1 (..., lags).
+
+    Data outside the record are zero.
+
+    >>> at_lags(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0]), -1, 3).round(6).tolist()
+    [10.0, 21.0, 32.0, 3.0]
+    """
+    size = next_fast_len(last - first + frames.shape[-1] - 1 + max(first, 0), real=True)
+    size = max(size, next_fast_len(data.shape[-1] - min(first, 0), real=True))
+    before = max(-first, 0)
+    moved = np.pad(data, [(0, 0)] * (data.ndim - 1) + [(before, 0)])
+    found = irfft(rfft(moved, size) * np.conj(rfft(frames, size)), size)
+    return found[..., first + before : last + before]
