@@ -115,7 +115,7 @@ def test_channels_of_a_station_share_its_time_term_and_have_gains_of_their_own()
     data = likelihood.data(late, Noise.white(sd), shape=0.0)
     found, inner = likelihood._receivers(
         *(likelihood.features(tf.constant(SOURCE_KM[None], tf.float32), tf.zeros(1), *map(tf.constant, data[:2])))[:4],
-        tf.constant(data[2]), tf.zeros(1), tf.zeros(1), tf.zeros(1),
+        tf.constant(data[2]), tf.constant(data[3]), tf.zeros(1), tf.zeros(1), tf.zeros(1),
     )  # fmt: skip
     assert found.shape == (1, 1, 1) and inner[2].shape == (1, 2)
 

@@ -144,8 +144,9 @@ class Engine:
         points = np.column_stack([self.likelihood.bank.places_km[best], *others])
         return np.clip(points, self.lower, self.upper)
 
-    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return the score of each source of the bank at its best origin time, that time, and the log strength."""
+        del own  # too small to matter here
         world, count = self.likelihood.world, _SCREEN_COMPONENTS
         coarse = correlation[:, :count, :: self.every]
         products = tf.matmul(energetic[:, :count], energetic[:, :count], transpose_b=True)
@@ -215,7 +216,7 @@ class Engine:
             for name, value in others.items()
         ]
         copies = [tf.concat([whole, *[centre] * len(sides)], 0) for whole, centre in zip(heard, here, strict=False)]
-        values = likelihood.combine(*copies, data[2], *rows)
+        values = likelihood.combine(*copies, *data[2:], *rows)
         value = tf.reshape(values[: 7 * n], (n, 7))
         beside = tf.reshape(values[7 * n :], (len(sides), n))
         gradient = [(value[:, 1 + k] - value[:, 4 + k]) / (2 * probe[k]) for k in range(3)]
@@ -233,8 +234,8 @@ class Engine:
         d_amplitude = tf.concat([slope(log_amplitude), *(loud[name] for name in names)], 1)
         strength = tf.exp(2.0 * (here[1] + log_strength[:, None])) * here[3]
         world = likelihood.world
-        time_variance = likelihood.timing_sd_s**2 + 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
-        gain_variance = likelihood.gain_sd**2 + 1.0 / tf.maximum(strength, 1e-6)
+        time_variance = data[3][0] ** 2 + 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
+        gain_variance = data[3][1] ** 2 + np.float32(world.gain_error**2) + 1.0 / tf.maximum(strength, 1e-6)
         information = self._of_times(d_time, time_variance, likelihood.earth_variance(here[0]))
         information += tf.einsum("nir,njr,nr->nij", d_amplitude, d_amplitude, 1.0 / gain_variance)
         # The shape of the frame changes, too; what looks like a shift or a factor has been counted.

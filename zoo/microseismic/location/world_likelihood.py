@@ -95,8 +95,7 @@ class WorldLikelihood:
         # (stations, channels), each row sums up what its channels say.
         self.of_station = np.eye(self.stations, dtype=np.float32)[:, self.station_of_channel]
         self.timing_sd_s = np.maximum(of("timing_sd_s"), _LEAST_TIMING_S).astype(np.float32)
-        gain = np.hypot(of("log_amplitude_sd"), world.gain_error)
-        self.gain_sd = np.maximum(gain, _LEAST_GAIN_ERROR).astype(np.float32)
+        self.own_gain_sd = np.maximum(of("log_amplitude_sd"), _LEAST_GAIN_ERROR).astype(np.float32)
         self.shape_error = np.hypot(of("shape_error"), self.bank.left_out).astype(np.float32)
         self.first_lag = -self.frames.reference - _ROOM
         self.lags = self.samples + 2 * _ROOM
@@ -136,7 +135,14 @@ class WorldLikelihood:
         }
         return np.concatenate([(self.lower_km, self.upper_km)[side], [others[name] for name in self.parameters[3:]]])
 
-    def data(self, traces: np.ndarray, noise: Noise, pulse: float = 1.0, shape: float = 1.0) -> tuple[np.ndarray, ...]:
+    def data(
+        self,
+        traces: np.ndarray,
+        noise: Noise,
+        pulse: float = 1.0,
+        shape: float = 1.0,
+        wrong: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, ...]:
         """Return what the likelihood takes after the points.
 
         Args:
@@ -144,12 +150,15 @@ class WorldLikelihood:
             noise: at the receivers.
             pulse: length of the source's pulse, relative to the emulator's.
             shape: factor of the standard deviation of the errors that another earth makes.
+            wrong: (receivers,) factor of the emulator's own errors; None: as measured on validation events.
 
         Returns:
             (receivers, components, lags) correlation of the data with the components; (receivers, components, time)
-            components whose weighted sum's square is the energy; (receivers, lags) what a lag alone contributes.
+            components whose weighted sum's square is the energy; (receivers, lags) what a lag alone contributes; (2,
+            receivers) the emulator's errors of time, in s, and of log amplitude.
         """
-        white, order, taps = self.whitened(traces, noise)
+        wrong = np.ones(len(self.receivers)) if wrong is None else np.asarray(wrong)
+        white, order, taps = self.whitened(traces, noise, wrong)
         basis = self.filtered_basis(taps, pulse)
         variance = 1.0 + self.band_density * shape**2 * self.world_variance(basis, np.abs(white).max(axis=-1))
         heard = np.pad(np.ones(self.samples - order), (order, 0))
@@ -160,16 +169,17 @@ class WorldLikelihood:
             alone -= 0.5 * at_lags(white**2, 1.0 / variance - 1.0, first, last)
             alone -= 0.5 * at_lags(heard, np.log(variance), first, last)
         energetic = basis / np.sqrt(variance)[:, np.newaxis]
-        return tuple(part.astype(np.float32) for part in (correlation, energetic, alone))
+        own = wrong * np.stack([self.timing_sd_s, self.own_gain_sd])
+        return tuple(part.astype(np.float32) for part in (correlation, energetic, alone, own))
 
-    def whitened(self, traces: np.ndarray, noise: Noise) -> tuple[np.ndarray, int, np.ndarray]:
+    def whitened(self, traces: np.ndarray, noise: Noise, wrong: np.ndarray | float = 1.0) -> tuple[np.ndarray, int, np.ndarray]:
         """Return traces (receivers, time) whitened by noise and the emulator's shape error, zero in their past.
 
         Returns:
             Whitened traces (receivers, time); samples of past; taps of the filter (receivers, past + 1).
         """
         traces = np.asarray(traces, np.float64)
-        taps = noise.filter((SHAPE_ERROR_DENSITY * self.shape_error * np.abs(traces).max(axis=-1)) ** 2)
+        taps = noise.filter((wrong * SHAPE_ERROR_DENSITY * self.shape_error * np.abs(traces).max(axis=-1)) ** 2)
         order = taps.shape[-1] - 1
         return np.pad(whiten(traces, taps), ((0, 0), (order, 0))), order, taps
 
@@ -227,7 +237,7 @@ class WorldLikelihood:
         energy = tf.reduce_sum(shaped * shaped, axis=-1)
         return time_s, tf.math.log(tf.maximum(amplitude, 1e-30)), along, energy, shaped
 
-    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor):
+    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor):
         """Return all that `zoo.microseismic.location.explanation` needs of points (n, d), to be compiled once.
 
         Returns:
@@ -239,12 +249,12 @@ class WorldLikelihood:
         frames, _, _ = self.frames(places)
         coefficients = tf.einsum("nrt,rpt->nrp", frames, tf.constant(self.bank.basis))
         time_s, log_amplitude, along, energy, _ = self.features(places, late_s, correlation, energetic)
-        _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
+        _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         return coefficients, time_s, log_amplitude, along, *inner
 
-    def combine(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change) -> tf.Tensor:
+    def combine(self, time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change) -> tf.Tensor:
         """Return the log-likelihood (n,) of what `features` returned, with gains and time terms integrated out."""
-        values, _ = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
+        values, _ = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         total = tf.reduce_sum(values, axis=-1) + np.log(self.weights).astype(np.float32)[:, np.newaxis]
         return tf.reduce_logsumexp(total, axis=0) + self._log_prior(change)
 
@@ -255,7 +265,7 @@ class WorldLikelihood:
         # Relative to the box, over which the evidence averages.
         return -0.5 * (change / v) ** 2 + math.log(2 * CHANGE_SD / math.sqrt(2 * math.pi))
 
-    def _receivers(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change):
+    def _receivers(self, time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change):
         """Return the log-likelihood of each scale and station (s, n, stations), and the lags' weights with their grid.
 
         With one channel a station, the lags are those of the data. Otherwise its channels, which have arrival times of
@@ -278,9 +288,10 @@ class WorldLikelihood:
         height = tf.exp(log_amplitude + log_strength[:, None])
         expected = height**2 * energy
         surplus = height[..., None] * c - expected[..., None]
-        v = self.gain_sd**2 / (1.0 + self.gain_sd**2 * expected)
+        timing_sd_s, gain = own[0], own[1] ** 2 + np.float32(self.world.gain_error**2)
+        v = gain / (1.0 + gain * expected)
         level = surplus + 0.5 * expected[..., None] + 0.5 * v[..., None] * surplus**2
-        level += lone - 0.5 * tf.math.log(1.0 + self.gain_sd**2 * expected)[..., None]
+        level += lone - 0.5 * tf.math.log(1.0 + gain * expected)[..., None]
         low2, low, here, high, high2 = (level[..., k : k + 2 * reach + 1] for k in range(5))
         slope = (8.0 * (high - low) - (high2 - low2)) / (12.0 * step)
         bend = (16.0 * (high + low) - 30.0 * here - (high2 + low2)) / (12.0 * step**2)
@@ -289,11 +300,11 @@ class WorldLikelihood:
         earth = self.earth_variance(time_s)[..., None]
         if shared:
             away = step * tf.constant(grid[2:-2], tf.float32)[None, None]
-            here, slope, bend = self._of_stations(here, slope, bend)
+            here, slope, bend = self._of_stations(here, slope, bend, timing_sd_s)
             variance = (scales**2) * earth + np.float32(_LEAST_TIMING_S**2)
         else:
             away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
-            variance = (scales**2) * earth + self.timing_sd_s[:, None] ** 2
+            variance = (scales**2) * earth + timing_sd_s[:, None] ** 2
         precision = tf.maximum(-bend, 0.0) + 1.0 / variance
         root = tf.sqrt(precision)
         # The parabola's top, seen from the lag; where it lies far outside the lag's cell, another cell holds it.
@@ -311,12 +322,12 @@ class WorldLikelihood:
             time_s = tf.matmul(time_s, self.of_station / self.of_station.sum(axis=1, keepdims=True), transpose_b=True)
         return (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
 
-    def _of_stations(self, here: tf.Tensor, slope: tf.Tensor, bend: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _of_stations(self, here, slope, bend, timing_sd_s) -> tuple[tf.Tensor, ...]:
         """Return the parabolas (n, stations, lags) of what is said by their channels, each with the emulator's timing.
 
         A parabola convolved with a Gaussian is one again.
         """
-        variance, bend = self.timing_sd_s[:, None] ** 2, tf.maximum(-bend, 0.0)
+        variance, bend = timing_sd_s[:, None] ** 2, tf.maximum(-bend, 0.0)
         wider = 1.0 + bend * variance
         here = here + 0.5 * slope**2 * variance / wider - 0.5 * tf.math.log(wider)
         return tuple(tf.einsum("nck,sc->nsk", part, self.of_station) for part in (here, slope / wider, -bend / wider))
@@ -328,10 +339,10 @@ class WorldLikelihood:
         others = (column.get(name, zero) for name in ("origin_time_s", "log_strength", "slowness_change"))
         return (points[:, :3], *others)
 
-    def __call__(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor) -> tf.Tensor:
+    def __call__(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
         places, late_s, log_strength, change = self.split(points)
         heard = self.features(places, late_s, correlation, energetic)
-        return self.combine(*heard[:4], alone, late_s, log_strength, change)
+        return self.combine(*heard[:4], *others, late_s, log_strength, change)
 
 
 def _between(values: tf.Tensor, whole: tf.Tensor, ahead: tf.Tensor, grid: np.ndarray) -> tf.Tensor:
