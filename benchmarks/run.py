@@ -28,6 +28,7 @@ ORDER = (
     "eikonal.py",
     "location.py",
     "microseismic_world.py",
+    "emulator_calibration.py",
     "samplers.py",
     "mechanism.py",
     "mechanism_world.py",

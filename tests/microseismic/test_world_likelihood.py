@@ -12,9 +12,9 @@ from scipy.stats import norm
 from zoo.errors import ZooError
 from zoo.microseismic.location.importance import Mixture, population, systematic
 from zoo.microseismic.location.noise import Noise
-from zoo.microseismic.location.trace_likelihood import TraceLikelihood
+from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood
 from zoo.microseismic.location.world import World
-from zoo.microseismic.location.world_likelihood import WorldLikelihood, at_lags
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood, at_lags
 
 ERROR = {"timing_sd_s": np.full(4, 0.0008), "log_amplitude_sd": np.full(4, 0.03), "shape_error": np.full(4, 0.005)}
 USED = (0, 1, 2, 3)
@@ -36,6 +36,8 @@ def test_in_the_emulators_own_world_it_is_the_old_likelihood(medium):
     noise, traces = Noise.white(np.full(4, 40.0)), recorded(medium)
     old = TraceLikelihood(medium, USED)
     new = WorldLikelihood(medium, USED, World.as_simulated(), 1024)
+    # The shape error is white in both, with other factors.
+    new.shape_error *= SHAPE_ERROR_DENSITY / SHAPE_ERROR_INFLATION
     points = SOURCE_KM + 0.002 * np.random.default_rng(1).normal(size=(200, 3))
     data = old.data(traces, noise)
     before = old(tf.constant(points, tf.float32), *(tf.constant(part, tf.float32) for part in data)).numpy()

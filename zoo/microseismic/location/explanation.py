@@ -10,7 +10,12 @@ from scipy.fft import next_fast_len
 
 from zoo.microseismic.location.engine import Engine
 from zoo.microseismic.location.noise import Noise, excess_factor, whiten
+from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION
 
+# Of the factor of the emulator's error in the likelihood: there it is larger lest it moves the place; a residual is
+# compared with the error itself, in its band.
+_OF_MISFIT = SHAPE_ERROR_DENSITY / SHAPE_ERROR_INFLATION
 EXPLAINED = 48
 """Draws of a posterior that are explained; always as many, for which it is compiled."""
 
@@ -79,7 +84,7 @@ def explain(
     height = np.exp(np.asarray(log_amplitude) + strength[:, None]) * gain
     predicted = height[..., None] * moved_later(shaped, np.clip(shift, first, first + likelihood.lags))
 
-    white, order, taps = likelihood.whitened(traces, noise, wrong)
+    white, order, taps = likelihood.whitened(traces, noise, _OF_MISFIT * np.asarray(wrong))
     basis = likelihood.filtered_basis(taps, pulse)
     variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1))
     # The variance of a frame's samples, moved to where they are in the record.
