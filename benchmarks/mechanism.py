@@ -86,6 +86,7 @@ def main() -> None:
         ],
         ["median angle of the samples to their mean", f"{spread:.1f}", ""],
         ["reported as converged", f"{sum(m.converged for m in found)} of {events}", ""],
+        ["warned, with nothing wrong", f"{sum(bool(m.warnings) for m in found)} of {events}", "<= 1 of 20"],
         ["CPU-s an event: median, largest", f"{np.median(cpu_s):.1f}, {np.max(cpu_s):.1f}", ""],
     ]
     if explosion_offset_km:

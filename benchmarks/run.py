@@ -29,6 +29,7 @@ ORDER = (
     "location.py",
     "microseismic_world.py",
     "own_field.py",
+    "emulator_calibration.py",
     "samplers.py",
     "mechanism.py",
     "mechanism_world.py",

@@ -1,8 +1,9 @@
 """Every sampler that is installed on location posteriors of held-out events, at four receivers with noise.
 
-    python benchmarks/samplers.py [--model NAME] [--events N] [--samplers NAME ...]
+    python benchmarks/samplers.py [--model NAME] [--events N] [--samplers NAME ...] [--errors]
 
-Each engine makes two runs of each event, which are shown one by one: whether it found the true mode,
+The likelihood is that of `zoo locate`, as simulated or with the errors of the world that are its defaults; `population`
+is the engine of `zoo locate` itself. Each engine makes two runs of each event, which are shown one by one: whether it found the true mode,
 how far it is from `smc` (both runs of that together), and what it cost after compiling.
 """
 
@@ -22,16 +23,20 @@ def main() -> None:
     from zoo import registry
     from zoo.errors import ZooError
     from zoo.microseismic.location.by_waveforms import SETTINGS
+    from zoo.microseismic.location.engine import Engine
     from zoo.microseismic.location.noise import Noise
-    from zoo.microseismic.location.trace_likelihood import TraceLikelihood
+    from zoo.microseismic.location.world import World
+    from zoo.microseismic.location.world_fit import fit
+    from zoo.microseismic.location.world_likelihood import WorldLikelihood
+    from zoo.microseismic.location.world_sampler import WorldSampler
     from zoo.sampling.convergence import compare, two_seeds
     from zoo.sampling.samplers import SAMPLERS, engine
-    from zoo.sampling.smc import Sampler
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nn_direct_emulator")
     parser.add_argument("--events", type=int, default=5)
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, help="smc comes first in any case")
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, help="smc comes first in any case, then population")
+    parser.add_argument("--errors", action="store_true", help="errors of the world as by default; else as simulated")
     args = parser.parse_args()
     name = registry.full_name(args.model)
     model = registry.load(name)
@@ -40,19 +45,22 @@ def main() -> None:
 
     # The paper's four receivers above the diagonal: all but the central one.
     used = (1, 2, 3, 4)
-    likelihood = TraceLikelihood(model, used)
-    sampler = Sampler(likelihood, model.lower_km, model.upper_km, SETTINGS)
+    core = Engine(WorldLikelihood(model, used, World() if args.errors else World.as_simulated()))
+    sampler = WorldSampler(core, SETTINGS)
     noise = Noise.white(np.full(len(used), noise_sd))
     recorded = [
         traces[event, used] + np.random.default_rng(event).normal(scale=noise_sd, size=traces[event, used].shape)
         for event in range(min(args.events, len(places)))
     ]
-    data = [likelihood.data(event, noise) for event in recorded]
+    data = [fit(core, event, noise).data for event in recorded]
+
+    def population(_, event_data, seed):
+        return core.sample(event_data, seed)
 
     references, rows, missing = [], [], []
-    for sampler_name in ("smc", *(other for other in args.samplers if other != "smc")):
+    for sampler_name in ("smc", "population", *(other for other in args.samplers if other != "smc")):
         try:
-            run = engine(sampler_name)
+            run = population if sampler_name == "population" else engine(sampler_name)
             run(sampler, data[0], 99)  # compiles
         except ZooError as error:
             missing.append(f"{sampler_name}: {error}")
@@ -91,7 +99,7 @@ def main() -> None:
         )
     header = ["sampler", "runs in the true mode", "events converged", "means [sd]", "sds", "log evidence"]
     print_table(
-        f"Two runs of {len(data)} events by {name}; largest differences from smc of the runs in the true mode "
+        f"Two runs of {len(data)} events by {name}, {'errors of the world' if args.errors else 'as simulated'}; largest differences from smc of the runs in the true mode "
         "(targets 0.3 sd, 15 %, 0.5)",
         [*header, "CPU-s a run: median, largest", "1000 calls"],
         rows,

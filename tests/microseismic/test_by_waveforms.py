@@ -144,6 +144,24 @@ def test_an_observation_that_does_not_fit_is_refused(medium, changes, message):
         locate(observe(medium, **changes), medium, settings=SMALL, world=KNOWN)
 
 
+def test_channels_are_matched_by_place_and_component(medium):
+    from zoo.microseismic.location.observation import match
+
+    geophones = HomogeneousMedium(np.repeat(RECEIVERS_KM[:2], 2, axis=0))
+    geophones.components = ("Z", "N", "Z", "N")
+    order = [3, 0, 2, 1]
+    traces = np.random.default_rng(0).normal(size=(4, 501))
+    places, letters = geophones.receivers_km[order], tuple(geophones.components[k] for k in order)
+    found = match(Observation(traces, 250.0, places, components=letters), geophones)
+    np.testing.assert_array_equal(found.traces[order], traces.astype(np.float32))
+    some = match(Observation(traces[:2], 250.0, places[:2], components=letters[:2]), geophones)
+    assert some.receivers == (0, 3)
+    for wrong, message in [(None, "expected what each of the 4 traces is"), ("ZZNE", "components E, which"),
+                           ("ZZZN", "Several traces")]:  # fmt: skip
+        with pytest.raises(ZooError, match=message):
+            match(Observation(traces, 250.0, places, components=wrong and tuple(wrong)), geophones)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

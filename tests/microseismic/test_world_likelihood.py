@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from analytic_medium import HomogeneousMedium
+from analytic_medium import RECEIVERS_KM, HomogeneousMedium
 from scipy.special import logsumexp
 from scipy.stats import norm
 
 from zoo.errors import ZooError
 from zoo.microseismic.location.importance import Mixture, population, systematic
 from zoo.microseismic.location.noise import Noise
-from zoo.microseismic.location.trace_likelihood import TraceLikelihood
+from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood
 from zoo.microseismic.location.world import World
-from zoo.microseismic.location.world_likelihood import WorldLikelihood
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood, at_lags
 
 ERROR = {"timing_sd_s": np.full(4, 0.0008), "log_amplitude_sd": np.full(4, 0.03), "shape_error": np.full(4, 0.005)}
 USED = (0, 1, 2, 3)
@@ -36,6 +36,8 @@ def test_in_the_emulators_own_world_it_is_the_old_likelihood(medium):
     noise, traces = Noise.white(np.full(4, 40.0)), recorded(medium)
     old = TraceLikelihood(medium, USED)
     new = WorldLikelihood(medium, USED, World.as_simulated(), 1024)
+    # The shape error is white in both, with other factors.
+    new.shape_error *= SHAPE_ERROR_DENSITY / SHAPE_ERROR_INFLATION
     points = SOURCE_KM + 0.002 * np.random.default_rng(1).normal(size=(200, 3))
     data = old.data(traces, noise)
     before = old(tf.constant(points, tf.float32), *(tf.constant(part, tf.float32) for part in data)).numpy()
@@ -76,6 +78,67 @@ def test_time_terms_and_gains_are_integrated_out(medium):
     expected = logsumexp(terms) + np.log((lags[1] - lags[0]) * (gains[1] - gains[0]))
     assert abs(found - expected) < 0.1
     assert expected > 20
+
+
+def test_correlations_at_all_lags_are_plain_sums():
+    rng = np.random.default_rng(0)
+    data, frames = rng.normal(size=(2, 60)), rng.normal(size=(2, 21))
+    found = at_lags(data, frames, -30, 75)
+    padded = np.pad(data, ((0, 0), (30, 60)))
+    expected = np.stack([np.sum(padded[:, k : k + 21] * frames, axis=1) for k in range(105)], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+class TwoChannels(HomogeneousMedium):
+    """A station with two channels: the second hears a wave that is slower and weaker."""
+
+    station_of_channel = np.array([7, 7])
+    share = np.array([1.0, 0.6], np.float32)
+
+    def __call__(self, coordinates_km):
+        offset = tf.convert_to_tensor(coordinates_km, tf.float32) - self.receivers_km[0].astype(np.float32)
+        distance_km = tf.norm(offset, axis=-1)[:, None, None]
+        slowness = np.array([0.5, 0.57], np.float32)[:, None]
+        time_s = np.arange(self.samples, dtype=np.float32) * np.float32(self.time_step_s)
+        phase = (time_s - distance_km * slowness) / self.pulse_sd_s - 4
+        return -1000.0 * self.share[:, None] / distance_km * phase * tf.exp(0.5 - 0.5 * phase**2)
+
+
+def test_channels_of_a_station_share_its_time_term_and_have_gains_of_their_own():
+    """By sums over many time terms and gains of the plain likelihood of white noise."""
+    model = TwoChannels(np.stack([RECEIVERS_KM[0]] * 2))
+    likelihood = WorldLikelihood(model, (0, 1), World(0.02, 0.001, 0.1, True, True, None), 1024)
+    likelihood.scales, likelihood.weights = (1.0,), (1.0,)
+    sd = np.array([250.0, 200.0])
+    traces = model(SOURCE_KM[None])[0].numpy()
+    # Both channels are 9 ms late: between samples.
+    late = np.array([np.interp(np.arange(501) - 2.25, np.arange(501), row) for row in traces])
+    late += sd[:, None] * np.random.default_rng(3).normal(size=late.shape)
+    data = likelihood.data(late, Noise.white(sd), shape=0.0)
+    found, inner = likelihood._receivers(
+        *(likelihood.features(tf.constant(SOURCE_KM[None], tf.float32), tf.zeros(1), *map(tf.constant, data[:2])))[:4],
+        tf.constant(data[2]), tf.constant(data[3]), tf.zeros(1), tf.zeros(1), tf.zeros(1),
+    )  # fmt: skip
+    assert found.shape == (1, 1, 1) and inner[2].shape == (1, 2)
+
+    frames, time_s, amplitude = (
+        part.numpy()[0] for part in likelihood.frames(tf.constant(SOURCE_KM[None], tf.float32))
+    )
+    lags, gains = np.linspace(-0.08, 0.08, 2001), np.linspace(0.4, 1.6, 241)
+    term_sd = np.hypot(0.02 * time_s.mean(), 0.001)
+    each = []
+    for c in range(2):
+        time = np.arange(501) * 0.004 - time_s[c] - lags[:, None]
+        frame = np.interp(time, (np.arange(501) - 40) * 0.004, frames[c], 0, 0) * amplitude[c]
+        energy, fit = np.sum(frame**2, axis=1) / sd[c] ** 2, frame @ late[c] / sd[c] ** 2
+        terms = gains * fit[:, None] - 0.5 * gains**2 * energy[:, None] + norm.logpdf(gains, 1, 0.1)
+        each.append(logsumexp(terms, axis=1) + np.log(gains[1] - gains[0]))
+    together = each[0] + each[1] + norm.logpdf(lags, 0, term_sd)
+    expected = logsumexp(together) + np.log(lags[1] - lags[0])
+    assert abs(float(found[0, 0, 0]) - expected) < 0.1
+    # Two stations with a term each are another answer.
+    apart = sum(logsumexp(one + norm.logpdf(lags, 0, term_sd)) + np.log(lags[1] - lags[0]) for one in each)
+    assert expected > apart + 0.3
 
 
 def test_importance_sampling_finds_both_hills_of_a_known_density():

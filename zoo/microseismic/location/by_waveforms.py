@@ -25,11 +25,11 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.files import digest
 from zoo.microseismic.location.cutting import cut
 from zoo.microseismic.location.engine import Engine, self_check
-from zoo.microseismic.location.explanation import explain
+from zoo.microseismic.location.explanation import EXPLAINED, explain
 from zoo.microseismic.location.faults import find_faults
 from zoo.microseismic.location.noise import stated_noise
 from zoo.microseismic.location.observation import Observation, match
-from zoo.microseismic.location.posterior import Posterior, waveform_warnings
+from zoo.microseismic.location.posterior import Posterior, waveform_warnings, wrong_emulator
 from zoo.microseismic.location.trace_files import read_traces
 from zoo.microseismic.location.trace_likelihood import noise_log_density
 from zoo.microseismic.location.world import UNKNOWN_ORIGIN_TIME_S, World, within_record
@@ -52,8 +52,6 @@ __all__ = ["UNKNOWN_ORIGIN_TIME_S", "Location", "Observation", "World", "locate"
 ENGINE = "population"
 # Two independent runs of this size cost as much together as one of the sampler's default size.
 SETTINGS = Settings(screen=32_768, particles=1_024, evidence_draws=2_048, batch=2_048)
-# Samples of the posterior whose traces make the predictive band.
-_BAND_SAMPLES = 48
 _STRENGTH = (
     "The strength is m3 of injected volume; times the bulk modulus of the rock at the source (1e10 to 4e10 Pa), it is "
     "the isotropic moment in N m."
@@ -205,13 +203,15 @@ def locate(
     found = fit(engine, matched.traces, noise, seed)
     if "log_strength" in likelihood.parameters and "m3" in str(getattr(model, "unit", "")):
         notes.append(_STRENGTH)
+    said, suspected = wrong_emulator(found.wrong)
+    notes += said
     convergence = self_check(found.samples)
     if sampler != ENGINE or not convergence.converged:
         found, convergence, said = _sampled(engine, found, settings, sampler, seed)
         notes.append(said)
     samples = found.samples
-    draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=_BAND_SAMPLES)
-    heard = explain(engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse)
+    draws = np.random.default_rng([seed, 3]).integers(len(samples.samples), size=EXPLAINED)
+    heard = explain(engine, samples.samples[draws], found.data, matched.traces, noise, found.pulse, found.wrong)
     # The likelihood is relative to noise alone.
     log_bayes_factor = samples.log_evidence
     names = [str(index) for index in range(len(matched.traces))]
@@ -232,7 +232,7 @@ def locate(
         unit=observation.unit or getattr(model, "unit", None) or "unit of the traces",
         source_km=None if observation.source_km is None else np.asarray(observation.source_km, np.float64),
         notes=(*notes, *edges, *matched.remarks(samples.mean[:3])),
-        warnings=(*warnings, *find_faults(matched.traces, heard, found.pulse, world, names)),
+        warnings=(*suspected, *warnings, *find_faults(matched.traces, heard, found.pulse, world, names)),
         seed=seed,
         parameters=tuple(_UNITS.get(name, (name, None))[0] for name in likelihood.parameters),
         world=world,

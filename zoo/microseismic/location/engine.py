@@ -26,8 +26,10 @@ from zoo.sampling.smc import Samples
 _SCREEN_COMPONENTS, _SCREEN_STEP_S = 32, 0.012
 # Sources of the bank that are screened are so far apart, for the basin of the true mode is wider; but so many at least.
 _SCREEN_KM, _LEAST_SCREENED = 0.042, 4_096
-# Sources of the bank whose likelihood is computed exactly, and starts of the climb among them.
-_CANDIDATES, _STARTS = 512, 24
+# Where travel times are uncertain the basin is wider still: sources, and lags, are so many times as far apart.
+_WIDER = 4 / 3
+# Starts of the climb, and of one in the emulator's own world, where nearly all of them reach the best mode.
+_STARTS, _STARTS_AS_SIMULATED = 16, 8
 # All starts climb so many steps, then the best that are apart so many more.
 _STEPS, _MORE_STEPS, _BEST = 3, 5, 8
 # Least distance between starts and, in the box's units, between the ends of two climbs that are two modes.
@@ -43,8 +45,8 @@ _LONGEST = {"origin_time_s": 0.03, "log_strength": 1.0}
 _LONGEST_KM = 0.06
 # Steps of the differences.
 _PROBE_KM, _PROBE = 0.0015, {"origin_time_s": 0.0005, "log_strength": 0.01}
-_ROUNDS, _DRAWS, _ENOUGH = 30, 512, 400
-_BATCH = 512
+# Draws of a round, and sources of the bank whose likelihood is computed exactly, for each dimension.
+_ROUNDS, _DRAWS, _ENOUGH = 40, 64, 400
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,12 @@ class Engine:
         self.likelihood = likelihood
         self.lower, self.upper = likelihood.lower, likelihood.upper
         bank, world = likelihood.bank, likelihood.world
-        self.every = max(1, round(_SCREEN_STEP_S / likelihood.step_s))
+        self.draws = _DRAWS * len(likelihood.parameters)
+        self.starts = _STARTS if world.velocity_error else _STARTS_AS_SIMULATED
+        wider = _WIDER if world.velocity_error else 1.0
+        self.every = max(1, round(wider * _SCREEN_STEP_S / likelihood.step_s))
         # The first of a Sobol sequence are as even as all.
-        wanted = np.prod(likelihood.upper_km - likelihood.lower_km) / _SCREEN_KM**3
+        wanted = np.prod(likelihood.upper_km - likelihood.lower_km) / (wider * _SCREEN_KM) ** 3
         screened = min(len(bank.places_km), max(_LEAST_SCREENED, int(wanted)))
         self._coefficients = tf.constant(bank.coefficients[:, :screened, :_SCREEN_COMPONENTS])
         first = bank.times_s[:, :screened] / likelihood.step_s - likelihood.frames.reference - likelihood.first_lag
@@ -104,9 +109,9 @@ class Engine:
     def evaluate(self, points: np.ndarray, data: Sequence[tf.Tensor]) -> np.ndarray:
         """Return the log-likelihood (n,) of points (n, d); 0 probability outside the box."""
         out = []
-        for start in range(0, len(points), _BATCH):
-            part = np.asarray(points[start : start + _BATCH], np.float32)
-            padded = tf.constant(np.resize(part, (_BATCH, part.shape[1])))
+        for start in range(0, len(points), self.draws):
+            part = np.asarray(points[start : start + self.draws], np.float32)
+            padded = tf.constant(np.resize(part, (self.draws, part.shape[1])))
             out.append(self._evaluate(padded, *data).numpy()[: len(part)])
         return np.concatenate(out).astype(np.float64)
 
@@ -127,9 +132,9 @@ class Engine:
 
     def screen(self, data: Sequence[tf.Tensor]) -> np.ndarray:
         """Return the starts (n, d) of the climb."""
-        points = self.best_of_bank(data, _CANDIDATES)
+        points = self.best_of_bank(data, self.draws)
         order = np.argsort(-self.evaluate(points, data), kind="stable")
-        return points[np.resize(apart(points, order, _APART_KM, _STARTS), _STARTS)]
+        return points[np.resize(apart(points, order, _APART_KM, self.starts), self.starts)]
 
     def best_of_bank(self, data: Sequence[tf.Tensor], count: int | None = None) -> np.ndarray:
         """Return the `count` best sources of the bank, or all, each at its best origin time and strength (n, d)."""
@@ -140,25 +145,35 @@ class Engine:
         points = np.column_stack([self.likelihood.bank.places_km[best], *others])
         return np.clip(points, self.lower, self.upper)
 
-    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return the score of each source of the bank at its best origin time, that time, and the log strength."""
+        del own  # too small to matter here
         world, count = self.likelihood.world, _SCREEN_COMPONENTS
         coarse = correlation[:, :count, :: self.every]
-        along = tf.matmul(self._coefficients, coarse)  # (receivers, sources, lags)
         products = tf.matmul(energetic[:, :count], energetic[:, :count], transpose_b=True)
         energy = tf.reduce_sum(tf.matmul(self._coefficients, products) * self._coefficients, axis=-1)
-        if self._pool > 1:
-            # Each receiver's time term may make the best of its own lags.
-            along = _largest(along, self._pool)
-        lags = along.shape[-1]
-        height = self._amplitudes
+        lags, height = coarse.shape[-1], self._amplitudes
         need = tf.reduce_sum(height**2 * energy, axis=0)
+        one = len(self._origins) == 1 and self._pool == 1
+        along = None
+        if not one:
+            along = tf.matmul(self._coefficients, coarse)  # (receivers, sources, lags)
+            if self._pool > 1:
+                # Each receiver's time term may make the best of its own lags.
+                along = _largest(along, self._pool)
 
         def at(origin: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             index = tf.clip_by_value(self._first + origin, 0, lags - 1)
-            fit = tf.gather(along, index[..., None], axis=2, batch_dims=2)[..., 0] * height
-            lone = tf.gather(alone[:, :: self.every], index, axis=1, batch_dims=1)
+            if one:
+                # Of one lag only a row is needed.
+                rows = tf.gather(tf.transpose(coarse, (0, 2, 1)), index, axis=1, batch_dims=1)
+                fit = tf.reduce_sum(rows * self._coefficients, axis=-1) * height
+            else:
+                fit = tf.gather(along, index[..., None], axis=2, batch_dims=2)[..., 0] * height
             total = tf.reduce_sum(fit, axis=0)
+            lone = tf.zeros((1, 1))
+            if world.velocity_error:
+                lone = tf.gather(alone[:, :: self.every], index, axis=1, batch_dims=1)
             good = total - 0.5 * need if world.strength_known else 0.5 * tf.maximum(total, 0.0) ** 2 / need
             return good + tf.reduce_sum(lone, axis=0), total
 
@@ -202,7 +217,7 @@ class Engine:
             for name, value in others.items()
         ]
         copies = [tf.concat([whole, *[centre] * len(sides)], 0) for whole, centre in zip(heard, here, strict=False)]
-        values = likelihood.combine(*copies, data[2], *rows)
+        values = likelihood.combine(*copies, *data[2:], *rows)
         value = tf.reshape(values[: 7 * n], (n, 7))
         beside = tf.reshape(values[7 * n :], (len(sides), n))
         gradient = [(value[:, 1 + k] - value[:, 4 + k]) / (2 * probe[k]) for k in range(3)]
@@ -220,10 +235,9 @@ class Engine:
         d_amplitude = tf.concat([slope(log_amplitude), *(loud[name] for name in names)], 1)
         strength = tf.exp(2.0 * (here[1] + log_strength[:, None])) * here[3]
         world = likelihood.world
-        time_variance = (world.velocity_error * here[0]) ** 2 + world.clock_error_s**2 + likelihood.timing_sd_s**2
-        time_variance += 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
-        gain_variance = likelihood.gain_sd**2 + 1.0 / tf.maximum(strength, 1e-6)
-        information = tf.einsum("nir,njr,nr->nij", d_time, d_time, 1.0 / time_variance)
+        time_variance = data[3][0] ** 2 + 1.0 / tf.maximum(strength * likelihood.omega**2, 1e-6)
+        gain_variance = data[3][1] ** 2 + np.float32(world.gain_error**2) + 1.0 / tf.maximum(strength, 1e-6)
+        information = self._of_times(d_time, time_variance, likelihood.earth_variance(here[0]))
         information += tf.einsum("nir,njr,nr->nij", d_amplitude, d_amplitude, 1.0 / gain_variance)
         # The shape of the frame changes, too; what looks like a shift or a factor has been counted.
         d_shape = tf.transpose(slope(shaped), (0, 2, 1, 3))
@@ -240,6 +254,18 @@ class Engine:
         if "slowness_change" in likelihood.parameters:
             prior[-1] = 1.0 / world.velocity_error**2
         return value[:, 0], tf.stack(gradient, -1), information + tf.linalg.diag(prior)
+
+    def _of_times(self, slopes: tf.Tensor, variance: tf.Tensor, earth: tf.Tensor) -> tf.Tensor:
+        """Return the information (n, d, d) of arrival times with slopes (n, d, channels), each channel with a variance
+        (n, channels) of its own and each station with one (n, stations) that its channels share."""
+        likelihood = self.likelihood
+        if likelihood.stations == len(likelihood.receivers):
+            return tf.einsum("nir,njr,nr->nij", slopes, slopes, 1.0 / (variance + earth))
+        weighted = slopes / variance[:, None]
+        summed = tf.einsum("nir,sr->nis", weighted, likelihood.of_station)
+        known = tf.matmul(1.0 / variance, likelihood.of_station, transpose_b=True)
+        apart = tf.matmul(weighted, slopes, transpose_b=True)
+        return apart - tf.einsum("nis,njs,ns->nij", summed, summed, earth / (1.0 + earth * known))
 
     def _climb_loop(self, points: tf.Tensor, steps: tf.Tensor, *data: tf.Tensor) -> tuple[tf.Tensor, ...]:
         lower, upper = self.lower.astype(np.float32), self.upper.astype(np.float32)
@@ -309,9 +335,9 @@ class Engine:
         climbed = self.climb(self.screen(data), data) if climbed is None else climbed
         rng = np.random.default_rng([seed, 11])
         mixture = Mixture.of_modes(*self.modes(climbed), _MODES)
-        found = population(lambda points: self.evaluate(points, data), mixture, _ROUNDS, _DRAWS, rng, _ENOUGH)
-        tried = 7 * (_STARTS * (_STEPS + 1) + _BEST * (_MORE_STEPS + 1)) + _CANDIDATES
-        rounds, ends = len(found.points) // _DRAWS, (climbed.points, climbed.values)
+        found = population(lambda points: self.evaluate(points, data), mixture, _ROUNDS, self.draws, rng, _ENOUGH)
+        tried = 7 * (self.starts * (_STEPS + 1) + _BEST * (_MORE_STEPS + 1)) + self.draws
+        rounds, ends = len(found.points) // self.draws, (climbed.points, climbed.values)
         return found.samples(self.lower, self.upper, rounds, ends, tried, rng)
 
 

@@ -9,7 +9,15 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from zoo.microseismic.location.engine import Engine
-from zoo.microseismic.location.noise import Noise, whiten
+from zoo.microseismic.location.noise import Noise, excess_factor, whiten
+from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION
+
+# Of the factor of the emulator's error in the likelihood: there it is larger lest it moves the place; a residual is
+# compared with the error itself, in its band.
+_OF_MISFIT = SHAPE_ERROR_DENSITY / SHAPE_ERROR_INFLATION
+EXPLAINED = 48
+"""Draws of a posterior that are explained; always as many, for which it is compiled."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ def explain(
     traces: np.ndarray,
     noise: Noise,
     pulse: float,
+    wrong: np.ndarray | float = 1.0,
 ) -> Explanation:
     """Compare posterior draws (n, d) with the data that they were inferred from; see `WorldLikelihood.data`."""
     likelihood = engine.likelihood
@@ -60,11 +69,13 @@ def explain(
     best = share.sum(axis=0).argmax(axis=-1)[..., None]
     # Around the most probable lag, where the correlation is one hill.
     share *= np.abs(np.arange(share.shape[-1]) - best) <= 1
-    late_s = np.sum(share * late_at, axis=(0, 3)) / np.sum(share, axis=(0, 3))
+    # Channels of one station are late together.
+    of = likelihood.station_of_channel
+    late_s = (np.sum(share * late_at, axis=(0, 3)) / np.sum(share, axis=(0, 3)))[:, of]
     middle_s = time_s * (1 + change[:, None]) + late[:, None]
-    gain = 1.0 + v * np.take_along_axis(surplus, best, -1)[..., 0]
-    world = likelihood.world
-    prior_sd = np.sqrt((world.velocity_error * time_s) ** 2 + world.clock_error_s**2 + likelihood.timing_sd_s**2)
+    gain = 1.0 + v * np.take_along_axis(surplus, best[:, of], -1)[..., 0]
+    earth = np.asarray(likelihood.earth_variance(time_s))[:, of]
+    prior_sd = np.sqrt(earth + data[3][0] ** 2)
 
     # The frames themselves, with the pulse of this event.
     plain = likelihood.filtered_basis(np.ones((len(traces), 1)), pulse)
@@ -73,7 +84,7 @@ def explain(
     height = np.exp(np.asarray(log_amplitude) + strength[:, None]) * gain
     predicted = height[..., None] * moved_later(shaped, np.clip(shift, first, first + likelihood.lags))
 
-    white, order, taps = likelihood.whitened(traces, noise)
+    white, order, taps = likelihood.whitened(traces, noise, _OF_MISFIT * np.asarray(wrong))
     basis = likelihood.filtered_basis(taps, pulse)
     variance = likelihood.world_variance(basis, np.abs(white).max(axis=-1))
     # The variance of a frame's samples, moved to where they are in the record.
@@ -98,11 +109,28 @@ def explain(
     window = centre[..., None] + np.arange(-likelihood.reach, likelihood.reach + 1)
     nearby = np.take_along_axis(along, np.clip(window, 0, likelihood.lags - 1), axis=-1)
     sd = np.sqrt(noise.sd[:, None] ** 2 + moved / gain_of_filter[:, None] + spread
-                 + (likelihood.shape_error[:, None] * np.abs(traces).max(axis=-1, keepdims=True)) ** 2)  # fmt: skip
+                 + ((wrong * likelihood.shape_error)[:, None] * np.abs(traces).max(axis=-1, keepdims=True)) ** 2)  # fmt: skip
     return Explanation(
         predicted, late_s, late_s / prior_sd, gain, nearby.max(axis=-1), -nearby.min(axis=-1), misfit, pulse_misfit,
         pulse_noise, sd,
     )  # fmt: skip
+
+
+def more_wrong(
+    engine: Engine, point: np.ndarray, data: tuple, traces: np.ndarray, noise: Noise, pulse: float
+) -> np.ndarray:
+    """Return factors (receivers,), at least 1, of the emulator's errors, from what the best point (d,) leaves.
+
+    The errors are means over the validation events; near a receiver or a corner of the volume the emulator is worse.
+    Where more is left of a trace than noise and these errors explain (by two standard deviations), they are larger by
+    that factor here, of the shape as of time and amplitude, for they have one cause.
+    """
+    likelihood = engine.likelihood
+    found = explain(engine, np.tile(point, (EXPLAINED, 1)), data, traces, noise, pulse)
+    taps = noise.filter()
+    left = np.mean(whiten(np.asarray(traces, np.float64) - found.predicted[0], taps) ** 2, axis=-1)
+    expected = (likelihood.shape_error * np.abs(traces).max(axis=-1)) ** 2 * np.sum(taps**2, axis=-1)
+    return excess_factor(left, np.ones(len(left)), expected, traces.shape[-1])
 
 
 def moved_later(frames: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ import tensorflow as tf
 from scipy.signal import firwin, resample_poly
 from scipy.stats import qmc
 
-from zoo.microseismic.location.noise import Noise, prediction_error_filter
+from zoo.microseismic.location.noise import Noise, excess_factor, prediction_error_filter
 from zoo.microseismic.location.small_systems import cholesky_of_unit_plus, solve_lower, solve_posterior
 from zoo.microseismic.location.world import World
 from zoo.microseismic.location.world_likelihood import CHANGE_SD, SHAPE_PER_VELOCITY
@@ -117,20 +117,31 @@ class MechanismLikelihood:
         zero = tf.zeros_like(points[:, 0])
         return points[:, :3], column.get("origin_time_s", zero), column.get("slowness_change", zero)
 
-    def errors(self, height_km: float | None) -> dict[str, np.ndarray]:
-        """Return the emulator's errors at the receivers in use, for a height or on average (None)."""
+    def errors(self, height_km: float | None, wrong: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return the emulator's errors at the receivers in use, for a height or on average (None), times `wrong`."""
         found = self.model.emulator_error if height_km is None else self.model.errors_at(height_km)
-        return {name: np.asarray(values, np.float32)[list(self.receivers)] for name, values in found.items()}
+        found = {name: np.asarray(values, np.float32)[list(self.receivers)] for name, values in found.items()}
+        if wrong is None:
+            return found
+        factor = np.asarray(wrong, np.float32)
+        return {name: values * factor.reshape(-1, *[1] * (values.ndim - 1)) for name, values in found.items()}
 
-    def prepare(self, traces: np.ndarray, noise: Noise | np.ndarray, height_km: float | None = None) -> tuple:
+    def prepare(
+        self,
+        traces: np.ndarray,
+        noise: Noise | np.ndarray,
+        height_km: float | None = None,
+        wrong: np.ndarray | None = None,
+    ) -> tuple:
         """Return what follows the points in a call: data, variance, prior scale, errors of time and amplitude, taps.
 
         Args:
             traces: (receivers, time), from the origin time on where that is known.
             noise: at the receivers; or the standard deviations (receivers,) of white noise.
             height_km: z near which the source probably lies, for the emulator's errors there; None: errors on average.
+            wrong: (receivers,) factors of the emulator's errors (`more_wrong`); None: as measured.
         """
-        error, every = self.errors(height_km), self.model.frame_every
+        error, every = self.errors(height_km, wrong), self.model.frame_every
         noise = noise if isinstance(noise, Noise) else Noise.white(noise)
         data = resample_poly(np.asarray(traces, np.float64), 1, every, axis=-1)
         # Low-passed white noise keeps its spectral density: the thinned data have 1 / every of its variance.
@@ -292,6 +303,7 @@ class MechanismLikelihood:
         noise_sd: np.ndarray,
         arguments: Sequence[np.ndarray],
         height_km: float | None = None,
+        wrong: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation, each (receivers, time), of data that samples of the posterior predict.
 
@@ -300,9 +312,9 @@ class MechanismLikelihood:
             traces: (receivers, time) observed.
             noise_sd: (receivers,).
             arguments: what `prepare` returned.
-            height_km: as in `prepare`.
+            height_km, wrong: as in `prepare`.
         """
-        error, v = self.errors(height_km), self.world.velocity_error
+        error, v = self.errors(height_km, wrong), self.world.velocity_error
         waves = np.asarray(self.model.waves(np.asarray(points[:, :3], np.float32)))[:, list(self.receivers)]
         parts = np.einsum("nc,nrwct->nrwt", tensors_n_m, waves)
         if len(self.parameters) > 3 or self._terms:
@@ -319,6 +331,29 @@ class MechanismLikelihood:
         shape = np.hypot(error["shape_error"], SHAPE_PER_VELOCITY * v) * np.abs(traces).max()
         wrong = np.sum(late**2 + loud**2, axis=1)
         return mean.sum(axis=1), np.sqrt((np.asarray(noise_sd) ** 2 + shape**2)[:, None] + wrong + drawn.var(axis=0))
+
+    def more_wrong(
+        self, point: np.ndarray, traces: np.ndarray, noise_sd: np.ndarray, height_km: float, arguments: Sequence
+    ) -> np.ndarray:
+        """Return factors (receivers,), at least 1, of the emulator's errors, from what the best point (d,) leaves.
+
+        As `zoo.microseismic.location.explanation.more_wrong`: where more is left of a trace than noise and these errors
+        explain.
+
+        Args:
+            point: of the highest likelihood known.
+            traces: (receivers, time).
+            noise_sd: (receivers,).
+            height_km: as in `prepare`.
+            arguments: what `prepare` returned.
+        """
+        points = np.asarray(point, np.float32)[None]
+        gram, projected = self.normal_equations(tf.constant(points), *map(tf.constant, arguments))[:2]
+        _, tensor = draw_tensors(np.asarray(gram, float), np.asarray(projected, float), float(arguments[2]),
+                                 np.random.default_rng(0))  # fmt: skip
+        mean, _ = self.predictive(points, tensor, traces, noise_sd, arguments, height_km)
+        expected = (self.errors(height_km)["shape_error"] * np.abs(traces).max()) ** 2
+        return excess_factor(np.mean((traces - mean) ** 2, axis=-1), noise_sd**2, expected, traces.shape[-1])
 
     def _shifted(self, frames: tf.Tensor, late_s: tf.Tensor) -> tf.Tensor:
         """Return frames (n, receivers, 6, time) that are late by so much (n, receivers)."""

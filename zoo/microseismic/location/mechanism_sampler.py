@@ -20,14 +20,16 @@ from zoo.sampling.smc import Sampler, Samples, Settings
 
 _BATCH = 256
 # Starts, their least distance, steps of all of them, and further steps of the best.
-_STARTS, _APART_KM, _STEPS, _BEST, _MORE_STEPS = 24, 0.06, 3, 8, 6
+_STARTS, _APART_KM, _STEPS, _BEST, _MORE_STEPS = 16, 0.06, 3, 8, 6
+# Places of a screen whose likelihood is computed exactly.
+_CANDIDATES = 512
 # Steps of the differences, and the longest of a climb.
 _PROBE = {"origin_time_s": 0.001, "slowness_change": 0.002}
 _PROBE_KM = 0.004
 _LONGEST_PROBES = 20.0
 # Modes that are lower by more than this hold nothing; none is taken for wider than this.
 _DEEPEST, _MODES, _WIDEST_PROBES = 12.0, 8, 40.0
-_ROUNDS, _DRAWS, _ENOUGH = 16, 512, 400
+_ROUNDS, _DRAWS, _ENOUGH = 32, 256, 400
 
 
 class MechanismSampler(Sampler):
@@ -49,10 +51,28 @@ class MechanismSampler(Sampler):
 
     def screen(self, data: Sequence[Any] = (), seed: int = 0, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return points (size, d) all over the volume, each at its best origin time, and log-likelihoods (size,)."""
+        points, _ = self._scanned(data, seed, size)
+        return points, self.evaluate(points, data)
+
+    def candidates(self, data: Sequence[Any], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best points (c, d) of a screen and log-likelihoods (c,).
+
+        With an unknown origin time, the scan for the best one tells which they are, without most errors of the world.
+        """
+        points, scores = self._scanned(data, seed)
+        if scores is None:
+            scores = self.evaluate(points, data)
+            best = np.argsort(-scores)[:_CANDIDATES]
+            return points[best], scores[best]
+        best = np.argsort(-scores)[:_CANDIDATES]
+        return points[best], self.evaluate(points[best], data)
+
+    def _scanned(self, data: Sequence[Any], seed: int, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return points (size, d) all over the volume and, where origin times were scanned, scores (size,)."""
         likelihood, step_s = self.likelihood, self.likelihood.frame_step_s
         if likelihood.parameters == ("x_km", "y_km", "z_km"):
-            return super().screen(data, seed, size)
-        places = self.sobol(3, seed, size)
+            return self.sobol(3, seed, size), None
+        places, scores = self.sobol(3, seed, size), None
         rng = np.random.default_rng([seed, 5])
         columns = {"slowness_change": likelihood.world.velocity_error * rng.normal(size=len(places))}
         if "origin_time_s" in likelihood.parameters:
@@ -60,25 +80,32 @@ class MechanismSampler(Sampler):
             found = []
             for start in range(0, len(places), _BATCH):
                 part = np.resize(places[start : start + _BATCH], (_BATCH, 3))
-                found.append(self._scan(tf.constant(part, tf.float32), *tensors).numpy())
-            origin_s = np.concatenate(found)[: len(places)]
+                found.append([one.numpy() for one in self._scan(tf.constant(part, tf.float32), *tensors)])
+            origin_s, scores = (np.concatenate(part)[: len(places)] for part in zip(*found, strict=True))
             columns["origin_time_s"] = origin_s + step_s * rng.uniform(-1, 1, len(places))
         points = np.column_stack([places, *(columns[name] for name in likelihood.parameters[3:])])
-        points = np.clip(points, self.lower, self.upper)
-        return points, self.evaluate(points, data)
+        return np.clip(points, self.lower, self.upper), scores
 
-    def sample(self, data: Sequence[Any], seed: int = 0) -> Samples:
+    def climb(self, screened: tuple[np.ndarray, np.ndarray], data: Sequence[Any]) -> tuple[np.ndarray, ...]:
+        """Climb from the best points of a screen; see `_climb`."""
+        points, values = screened
+        chosen = apart(points, np.argsort(-values), _APART_KM, _STARTS)
+        ends = self._climb(points[chosen], _STEPS, data)
+        best = np.argsort(-ends[1])[:_BEST]
+        return self._climb(ends[0][best], _MORE_STEPS, data)
+
+    def sample(
+        self, data: Sequence[Any], seed: int = 0, screened: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> Samples:
         """Sample the posterior; the same seed gives the same samples.
 
         Args:
             data: what `MechanismLikelihood.prepare` returned.
             seed: of the screen and of the draws.
+            screened: points (s, d) and log-likelihoods (s,) to climb from; None: of a screen of its own.
         """
-        points, values = screened = self.screen(data, seed)
-        chosen = apart(points, np.argsort(-values), _APART_KM, _STARTS)
-        ends = self._climb(points[chosen], _STEPS, data)
-        best = np.argsort(-ends[1])[:_BEST]
-        places, heights, information = self._climb(ends[0][best], _MORE_STEPS, data)
+        screened = self.candidates(data, seed) if screened is None else screened
+        places, heights, information = self.climb(screened, data)
         covariances = np.linalg.inv(information)
         order, chosen = np.argsort(-heights), []
         for index in order:
@@ -89,7 +116,7 @@ class MechanismSampler(Sampler):
         rng = np.random.default_rng([seed, 11])
         mixture = Mixture.of_modes(places[chosen], covariances[chosen], heights[chosen], _MODES)
         found = population(lambda x: self._inside(x, data), mixture, _ROUNDS, _DRAWS, rng, _ENOUGH)
-        rounds, tried = len(found.points) // _DRAWS, len(values)
+        rounds, tried = len(found.points) // _DRAWS, len(screened[1])
         return found.samples(self.lower, self.upper, rounds, screened, tried, rng)
 
     def _inside(self, points: np.ndarray, data: Sequence[Any]) -> np.ndarray:
@@ -136,8 +163,8 @@ class MechanismSampler(Sampler):
         information = np.einsum("nij,nj,nkj->nik", axes, size, axes) / probe / probe[:, None]
         return points, value, information
 
-    def _best_origin(self, places: tf.Tensor, data, variance, scale, timing_sd_s, log_amplitude_sd, taps) -> tf.Tensor:
-        """Return the origin time in s (n,) at which places (n, 3) fit the data best."""
+    def _best_origin(self, places: tf.Tensor, data, variance, scale, timing_sd_s, log_amplitude_sd, taps):
+        """Return the origin time in s (n,) at which places (n, 3) fit the data best, and how well (n,)."""
         likelihood = self.likelihood
         step_s = likelihood.frame_step_s
         earliest, latest = likelihood.world.origin_time_s or (0.0, 0.0)
@@ -161,6 +188,7 @@ class MechanismSampler(Sampler):
         if taps.shape[-1] > 1:
             greens = tf.signal.irfft(filtered, [longest])[..., :samples]
         gram = tf.einsum("nrij,nrjk,nrlk->nil", even, tf.matmul(greens, greens, transpose_b=True), even)
-        half = solve_lower(cholesky_of_unit_plus(gram), tf.unstack(projected, axis=1))
-        best = tf.argmax(tf.add_n([value**2 for value in half]), axis=-1)
-        return tf.cast(first + tf.cast(best, tf.int32), tf.float32) * step_s
+        lower = cholesky_of_unit_plus(gram)
+        fit = tf.add_n([value**2 for value in solve_lower(lower, tf.unstack(projected, axis=1))])
+        score = 0.5 * tf.reduce_max(fit, axis=-1) - tf.add_n([tf.math.log(lower[i][i][..., 0]) for i in range(6)])
+        return tf.cast(first + tf.argmax(fit, axis=-1, output_type=tf.int32), tf.float32) * step_s, score

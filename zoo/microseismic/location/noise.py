@@ -33,6 +33,8 @@ _ONSET_SD = 6.0
 # before the onset are left out, since the pulse may have begun.
 _MIN_PRE_EVENT_SAMPLES = 25
 _ONSET_GUARD_SAMPLES = 10
+MOST_WRONG = 8.0
+"""An emulator is at most so many times as wrong of an event as on average of its validation events."""
 # Noise below this fraction of the peak is none: the samples are zeros or rounding errors of a simulation.
 _SMALLEST_NOISE_TO_PEAK = 1e-6
 
@@ -144,6 +146,24 @@ def whiten(traces: Any, taps: Any) -> Any:
     left = traces.shape[-1] - order
     terms = (taps[:, k, np.newaxis] * traces[..., order - k : order - k + left] for k in range(order + 1))
     return sum(terms, start=0.0)
+
+
+def excess_factor(left: np.ndarray, noise: np.ndarray, expected: np.ndarray, samples: int) -> np.ndarray:
+    """Return by what an emulator's errors have to be multiplied to explain what they and the noise leave (receivers,).
+
+    At least 1 and at most `MOST_WRONG`; what two standard deviations of the noise's power explain does not count.
+
+    Args:
+        left: (receivers,) mean square of what is left of the traces.
+        noise: (receivers,) variance of the noise.
+        expected: (receivers,) mean square of the emulator's error.
+        samples: of a trace.
+
+    >>> excess_factor(np.array([1.0, 5.3]), np.ones(2), np.ones(2), 800).round(2).tolist()
+    [1.0, 2.05]
+    """
+    sure = left - noise * (1.0 + 2.0 * math.sqrt(2.0 / samples))
+    return np.sqrt(np.clip(sure / np.maximum(expected, 1e-30), 1.0, MOST_WRONG**2))
 
 
 def stated_noise(

@@ -128,7 +128,7 @@ def match(observation: Observation, model: Any) -> Matched:
     if receivers_km is not None and observation.table is not None:
         shift = observation.table.shift_to(model.receivers_km)
         receivers_km, degrees = np.asarray(receivers_km) + shift, observation.table.degrees(shift)
-    receivers = _match_receivers(receivers_km, len(traces), model)
+    receivers = _match_receivers(receivers_km, len(traces), model, observation.components)
     order = np.argsort(receivers)
     notes = []
     if np.any(np.diff(order) < 0):
@@ -195,9 +195,14 @@ def _check_noise(noise_sd: Any, count: int) -> np.ndarray | None:
     return np.broadcast_to(values, (count,)).copy()
 
 
-def _match_receivers(receivers_km: np.ndarray | None, count: int, model: Any) -> np.ndarray:
-    """Return the index of the emulator's receiver for each trace."""
-    known = np.asarray(model.receivers_km, np.float64)
+def _match_receivers(
+    receivers_km: np.ndarray | None, count: int, model: Any, components: tuple[str, ...] | None = None
+) -> np.ndarray:
+    """Return the index of the emulator's receiver (channel) for each trace.
+
+    `model.receivers_km` has a row for each channel; `model.components`, if there are several at a receiver, a letter.
+    """
+    known, known_components = np.asarray(model.receivers_km, np.float64), getattr(model, "components", None)
     if receivers_km is None:
         if count != len(known):
             raise ZooError(
@@ -223,11 +228,40 @@ def _match_receivers(receivers_km: np.ndarray | None, count: int, model: Any) ->
                 f"{', '.join(map(listed, known))}. Leave the trace out, correct the coordinates "
                 "(x, y, z in km, z up from the model's bottom), or train an emulator for that receiver."
             )
+    distance_km = distance_km + _other_component(components, count, model, receivers_km)
     nearest = distance_km.argmin(axis=1)
     values, counts = np.unique(nearest, return_counts=True)
     if np.any(counts > 1):
         raise ZooError(
             f"Several traces are from the receiver at {listed(known[values[counts > 1][0]])} km; "
-            "expected one pressure trace for each receiver."
+            f"expected one {'trace for each component' if known_components else 'pressure trace for each receiver'}."
         )
     return nearest
+
+
+def _other_component(
+    components: tuple[str, ...] | None, count: int, model: Any, receivers_km: np.ndarray
+) -> np.ndarray | float:
+    """Return infinity where a trace and a channel of the emulator are not the same component, else 0."""
+    known = getattr(model, "components", None)
+    if not known:
+        return 0.0
+    if components is None or len(components) != count:
+        raise ZooError(
+            f"The emulator gives the components {', '.join(dict.fromkeys(known))} of its receivers; expected what each "
+            f"of the {count} traces is (components, or the last letter of the channel code), received {components}."
+        )
+    missing = [one for one in dict.fromkeys(components) if one not in known]
+    if missing:
+        raise ZooError(
+            f"The traces have the components {', '.join(missing)}, which the emulator does not give; it gives "
+            f"{', '.join(dict.fromkeys(known))}. Rotate them, or leave them out."
+        )
+    same = np.array(components)[:, np.newaxis] == np.array(known)
+    here = np.linalg.norm(receivers_km[:, np.newaxis] - np.asarray(model.receivers_km), axis=-1) <= SAME_POINT_KM
+    if not np.all(np.any(same & here, axis=1)):
+        lost = int(np.flatnonzero(~np.any(same & here, axis=1))[0])
+        raise ZooError(
+            f"The emulator has no component {components[lost]} at {listed(receivers_km[lost])} km. Leave that trace out."
+        )
+    return np.where(same, 0.0, np.inf)

@@ -22,6 +22,8 @@ AXES = ("x_km", "y_km", "z_km")
 _EDGE_SD = 3.0
 # An event must be this much likelier than noise, as a log Bayes factor ("strong" on Jeffreys' scale).
 _MIN_LOG_BAYES_FACTOR = 3.0
+# Factors of an emulator's error that are mentioned, and that are more than a bad place explains.
+_NOTABLY_WRONG, _TOO_WRONG = 1.5, 4.0
 # Ratio of a trace's squared residual to its expected value beyond which the emulator does not explain the trace.
 _MAX_MISFIT = 1.5
 
@@ -174,6 +176,20 @@ def edges_reached(samples: Samples, sampler: Sampler) -> Iterator[tuple[int, str
         for side, edge in (("lower", sampler.lower[index]), ("upper", sampler.upper[index])):
             if abs(mean - edge) < _EDGE_SD * sd:
                 yield index, side, float(edge)
+
+
+def wrong_emulator(factors: np.ndarray | None) -> tuple[list[str], list[str]]:
+    """Return notes and warnings on factors (receivers,) by which an emulator's errors are larger than measured."""
+    if factors is None or np.max(factors) <= _NOTABLY_WRONG:
+        return [], []
+    said = (
+        "More is left of the traces than the emulator's mean error explains; its errors are taken as larger, by factors "
+        f"of {', '.join(f'{one:.1f}' for one in factors)}."
+    )
+    if np.max(factors) <= _TOO_WRONG:
+        return [said], []
+    worst = int(np.argmax(factors))
+    return [], [f"{said} The earth, a clock or a gain may not be as simulated, at receiver {worst} above all."]
 
 
 def waveform_warnings(

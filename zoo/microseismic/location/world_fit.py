@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from zoo.microseismic.location.engine import Climbed, Engine, tensors
+from zoo.microseismic.location.explanation import more_wrong
 from zoo.microseismic.location.noise import Noise
 from zoo.sampling.smc import Samples
 
@@ -30,11 +31,13 @@ class WorldFit:
         samples: of the posterior.
         data: what `WorldLikelihood.data` returned.
         pulse: length of the source's pulse, relative to the emulator's.
+        wrong: (receivers,) factors of the emulator's errors (`zoo.microseismic.location.explanation.more_wrong`).
     """
 
     samples: Samples
     data: tuple[np.ndarray, ...]
     pulse: float
+    wrong: np.ndarray
 
 
 def fit(engine: Engine, traces: np.ndarray, noise: Noise, seed: int = 0) -> WorldFit:
@@ -62,7 +65,15 @@ def fit(engine: Engine, traces: np.ndarray, noise: Noise, seed: int = 0) -> Worl
             climbed = engine.climb(engine.screen(tensors(data)), tensors(data))
         else:
             climbed = engine.climb_on(climbed, tensors(data))
-    return WorldFit(engine.sample(data, seed, climbed), data, float(pulse))
+    wrong = np.ones(len(likelihood.receivers))
+    if not world.velocity_error:
+        # Another earth does more to the waves than the emulator does.
+        best = climbed.points[np.argmax(climbed.values)]
+        wrong = more_wrong(engine, best, data, traces, noise, pulse)
+        if np.any(wrong > 1.0):
+            data = likelihood.data(traces, noise, pulse, wrong=wrong)
+            climbed = engine.climb(engine.screen(tensors(data)), tensors(data))
+    return WorldFit(engine.sample(data, seed, climbed), data, float(pulse), wrong)
 
 
 def _height(engine: Engine, climbed: Climbed, traces: np.ndarray, noise: Noise, pulse: float) -> float:

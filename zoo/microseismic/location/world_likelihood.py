@@ -10,6 +10,9 @@ the receiver, normal with variance s^2 ((v tau_r)^2 + clock^2) + timing^2, where
 together (the data tell which, if there are enough of them); and g_r, normal about 1. `timing` and a part of g's
 variance are the emulator's own error, measured on validation events.
 
+Channels of one station (components of a geophone) share its time term and clock, and have gains of their own; a station
+of one channel is a receiver.
+
 Given x, t0, A and c, the receivers are independent, and g_r and delta_r are integrated out for each: g_r in closed
 form, for it is linear; delta_r as a sum over all lags of the data, each with a parabola around it, so that several
 maxima of the correlation count and a sharp one is not missed. So there are six parameters or fewer, however many
@@ -19,24 +22,24 @@ What another earth does to the waves after the first is represented by more vari
 after the strongest are late or early by about v t, which leaves the share exp(-(omega v t)^2) of their variance
 explained. Such errors lie in the band of the pulse, where their density is `band_density` times the mean. How large
 they are follows from the velocity error and is not fitted: another place explains them, so they look small in any
-earth, and that place is wrong. The emulator's own shape error is white, as in
-`zoo.microseismic.location.trace_likelihood`.
+earth, and that place is wrong. The emulator's own shape error is white, `SHAPE_ERROR_INFLATION` times as large.
 
 The log-likelihood is relative to noise alone.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from zoo.microseismic.location.aligned_frames import BANK, AlignedFrames, Bank
 from zoo.microseismic.location.noise import Noise, whiten
-from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY
 from zoo.microseismic.location.world import World
 
 # Of the time terms' standard deviation, for all receivers together, and the prior probability of each.
@@ -44,8 +47,16 @@ TERM_SCALES, TERM_WEIGHTS = (0.5, 1.0, 2.0), (0.25, 0.5, 0.25)
 # Without any error of the clock, the emulator's timing is still no better than this.
 _LEAST_TIMING_S = 5e-5
 _LEAST_GAIN_ERROR = 1e-3
+# The emulator's shape error is white with this many times its rms. It is none: it lies in the band of the pulse and after
+# the arrival, and it resembles what another place would change, so that fewer independent samples than of noise tell the
+# two apart. Chosen such that 80 held-out events, 20 of each of four emulators, are off by their standard deviations
+# (`python benchmarks/emulator_calibration.py`); with 3, as white noise in the band would have it, an event below the
+# seabed was 8 off.
+SHAPE_ERROR_INFLATION = 10.0
 # Lags reach this many standard deviations of the time terms.
 _REACH_SD = 4.0
+# Samples on each side between which a correlation is interpolated.
+HALF_INTERPOLATION = 4
 # Lags before the first and after the last sample at which a peak may lie.
 _ROOM = 30
 # Log strengths and slowness changes reach so far.
@@ -53,6 +64,8 @@ _LOG_STRENGTH = 14.0
 CHANGE_SD = 5.0
 # Shape of the first pulse in another earth: as wrong as this many times the velocity error.
 SHAPE_PER_VELOCITY = 2.5
+# Components of so many pulses are kept.
+_FILTERED = 8
 # A sharper pulse amplifies what the emulator does not know at high frequencies: at most so much.
 _MOST_SHARPENED = 10.0
 
@@ -61,8 +74,9 @@ class WorldLikelihood:
     """log p(traces | x, y, z and what else is unknown) - log p(traces | noise): vectorised, float32, for XLA.
 
     Args:
-        model: emulator of traces.
-        receivers: indices of the emulator's receivers that recorded the event.
+        model: emulator of traces. `station_of_channel` (channels,), if it has one, are integers that tell which of its
+            channels belong to one station, with one clock and one travel time; else each is a station.
+        receivers: indices of the emulator's receivers (channels) that recorded the event.
         world: errors of the world.
         bank: number of sources of the bank.
     """
@@ -79,9 +93,13 @@ class WorldLikelihood:
         def of(name: str) -> np.ndarray:
             return np.asarray(error.get(name, np.zeros(len(model.receivers_km))), np.float32)[list(self.receivers)]
 
+        stations = np.asarray(getattr(model, "station_of_channel", np.arange(len(model.receivers_km))))
+        self.station_of_channel = np.unique(stations[list(self.receivers)], return_inverse=True)[1]
+        self.stations = int(self.station_of_channel.max()) + 1
+        # (stations, channels), each row sums up what its channels say.
+        self.of_station = np.eye(self.stations, dtype=np.float32)[:, self.station_of_channel]
         self.timing_sd_s = np.maximum(of("timing_sd_s"), _LEAST_TIMING_S).astype(np.float32)
-        gain = np.hypot(of("log_amplitude_sd"), world.gain_error)
-        self.gain_sd = np.maximum(gain, _LEAST_GAIN_ERROR).astype(np.float32)
+        self.own_gain_sd = np.maximum(of("log_amplitude_sd"), _LEAST_GAIN_ERROR).astype(np.float32)
         self.shape_error = np.hypot(of("shape_error"), self.bank.left_out).astype(np.float32)
         self.first_lag = -self.frames.reference - _ROOM
         self.lags = self.samples + 2 * _ROOM
@@ -91,8 +109,10 @@ class WorldLikelihood:
         scales = world.velocity_error > 0 or world.clock_error_s > 0
         self.scales, self.weights = (TERM_SCALES, TERM_WEIGHTS) if scales else ((1.0,), (1.0,))
         basis = self.bank.basis
-        power = np.einsum("rp,rpf->f", np.diagonal(self.bank.moments, axis1=1, axis2=2), np.abs(_spectrum(basis)) ** 2)
-        omega = 2 * np.pi * np.fft.rfftfreq(2 * basis.shape[-1], self.step_s)
+        self._size = next_fast_len(2 * basis.shape[-1], real=True)
+        self._spectrum, self._filtered = rfft(basis.astype(np.float64), self._size), {}
+        power = np.einsum("rp,rpf->f", np.diagonal(self.bank.moments, axis1=1, axis2=2), np.abs(self._spectrum) ** 2)
+        omega = 2 * np.pi * rfftfreq(self._size, self.step_s)
         self.omega = float(np.sqrt(np.sum(omega**2 * power) / np.sum(power)))
         self._power = power
         # An error of the pulse's band is so much denser there than on average over the Nyquist band.
@@ -119,7 +139,14 @@ class WorldLikelihood:
         }
         return np.concatenate([(self.lower_km, self.upper_km)[side], [others[name] for name in self.parameters[3:]]])
 
-    def data(self, traces: np.ndarray, noise: Noise, pulse: float = 1.0, shape: float = 1.0) -> tuple[np.ndarray, ...]:
+    def data(
+        self,
+        traces: np.ndarray,
+        noise: Noise,
+        pulse: float = 1.0,
+        shape: float = 1.0,
+        wrong: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, ...]:
         """Return what the likelihood takes after the points.
 
         Args:
@@ -127,51 +154,56 @@ class WorldLikelihood:
             noise: at the receivers.
             pulse: length of the source's pulse, relative to the emulator's.
             shape: factor of the standard deviation of the errors that another earth makes.
+            wrong: (receivers,) factor of the emulator's own errors; None: as measured on validation events.
 
         Returns:
             (receivers, components, lags) correlation of the data with the components; (receivers, components, time)
-            components whose weighted sum's square is the energy; (receivers, lags) what a lag alone contributes.
+            components whose weighted sum's square is the energy; (receivers, lags) what a lag alone contributes; (2,
+            receivers) the emulator's errors of time, in s, and of log amplitude.
         """
-        white, order, taps = self.whitened(traces, noise)
+        wrong = np.ones(len(self.receivers)) if wrong is None else np.asarray(wrong)
+        white, order, taps = self.whitened(traces, noise, wrong)
         basis = self.filtered_basis(taps, pulse)
         variance = 1.0 + self.band_density * shape**2 * self.world_variance(basis, np.abs(white).max(axis=-1))
         heard = np.pad(np.ones(self.samples - order), (order, 0))
-        before, after = -self.first_lag, self.first_lag + self.lags + basis.shape[-1] - self.samples
-
-        def at_all_lags(row: np.ndarray) -> np.ndarray:
-            padded = np.pad(row, [(0, 0)] * (row.ndim - 1) + [(before, after)])
-            return np.lib.stride_tricks.sliding_window_view(padded, basis.shape[-1], axis=-1)[..., : self.lags, :]
-
-        weighted = basis / variance[:, np.newaxis]
-        correlation = np.einsum("rpj,rkj->rpk", weighted, at_all_lags(white), optimize=True)
+        first, last = self.first_lag, self.first_lag + self.lags
+        correlation = at_lags(white[:, np.newaxis], basis / variance[:, np.newaxis], first, last)
         alone = np.zeros((len(white), self.lags))
         if self.world.velocity_error:
-            alone -= 0.5 * np.einsum("rj,rkj->rk", 1.0 / variance - 1.0, at_all_lags(white**2))
-            alone -= 0.5 * np.einsum("rj,kj->rk", np.log(variance), at_all_lags(heard))
+            alone -= 0.5 * at_lags(white**2, 1.0 / variance - 1.0, first, last)
+            alone -= 0.5 * at_lags(heard, np.log(variance), first, last)
         energetic = basis / np.sqrt(variance)[:, np.newaxis]
-        return tuple(part.astype(np.float32) for part in (correlation, energetic, alone))
+        own = wrong * np.stack([self.timing_sd_s, self.own_gain_sd])
+        return tuple(part.astype(np.float32) for part in (correlation, energetic, alone, own))
 
-    def whitened(self, traces: np.ndarray, noise: Noise) -> tuple[np.ndarray, int, np.ndarray]:
+    def whitened(self, traces: np.ndarray, noise: Noise, wrong: np.ndarray | float = 1.0) -> tuple[np.ndarray, int, np.ndarray]:
         """Return traces (receivers, time) whitened by noise and the emulator's shape error, zero in their past.
 
         Returns:
             Whitened traces (receivers, time); samples of past; taps of the filter (receivers, past + 1).
         """
         traces = np.asarray(traces, np.float64)
-        taps = noise.filter((SHAPE_ERROR_DENSITY * self.shape_error * np.abs(traces).max(axis=-1)) ** 2)
+        taps = noise.filter((wrong * SHAPE_ERROR_INFLATION * self.shape_error * np.abs(traces).max(axis=-1)) ** 2)
         order = taps.shape[-1] - 1
         return np.pad(whiten(traces, taps), ((0, 0), (order, 0))), order, taps
 
     def filtered_basis(self, taps: np.ndarray, pulse: float = 1.0) -> np.ndarray:
         """Return the components (receivers, components, time) of whitened frames with a pulse of another length."""
-        size = self.bank.basis.shape[-1]
-        omega = 2 * np.pi * np.fft.rfftfreq(2 * size, self.step_s)
+        key = (taps.tobytes(), float(pulse))
+        if key not in self._filtered:
+            while len(self._filtered) >= _FILTERED:
+                self._filtered.pop(next(iter(self._filtered)))
+            self._filtered[key] = self._of_pulse(taps, pulse)
+        return self._filtered[key]
+
+    def _of_pulse(self, taps: np.ndarray, pulse: float) -> np.ndarray:
+        omega = 2 * np.pi * rfftfreq(self._size, self.step_s)
         # Where the sharpening is limited there is nothing left to sharpen.
         longer = np.exp(np.minimum(-0.5 * (omega * self.pulse_sigma_s) ** 2 * (pulse**2 - 1), np.log(_MOST_SHARPENED)))
         # As loud on average as the emulator's: then the strength does not depend on the pulse.
         longer *= np.sqrt(np.sum(self._power) / np.sum(longer**2 * self._power))
-        whitening = np.fft.rfft(taps, 2 * size)[:, np.newaxis]
-        return np.fft.irfft(_spectrum(self.bank.basis) * longer * whitening, 2 * size)[..., :size]
+        whitening = rfft(taps, self._size)[:, np.newaxis]
+        return irfft(self._spectrum * longer * whitening, self._size)[..., : self.bank.basis.shape[-1]]
 
     def world_variance(self, basis: np.ndarray, peaks: np.ndarray) -> np.ndarray:
         """Return (receivers, time) the variance of a sample, in a frame, of what another earth does to the waves."""
@@ -209,7 +241,7 @@ class WorldLikelihood:
         energy = tf.reduce_sum(shaped * shaped, axis=-1)
         return time_s, tf.math.log(tf.maximum(amplitude, 1e-30)), along, energy, shaped
 
-    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor):
+    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor):
         """Return all that `zoo.microseismic.location.explanation` needs of points (n, d), to be compiled once.
 
         Returns:
@@ -221,12 +253,12 @@ class WorldLikelihood:
         frames, _, _ = self.frames(places)
         coefficients = tf.einsum("nrt,rpt->nrp", frames, tf.constant(self.bank.basis))
         time_s, log_amplitude, along, energy, _ = self.features(places, late_s, correlation, energetic)
-        _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
+        _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         return coefficients, time_s, log_amplitude, along, *inner
 
-    def combine(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change) -> tf.Tensor:
+    def combine(self, time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change) -> tf.Tensor:
         """Return the log-likelihood (n,) of what `features` returned, with gains and time terms integrated out."""
-        values, _ = self._receivers(time_s, log_amplitude, along, energy, alone, late_s, log_strength, change)
+        values, _ = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         total = tf.reduce_sum(values, axis=-1) + np.log(self.weights).astype(np.float32)[:, np.newaxis]
         return tf.reduce_logsumexp(total, axis=0) + self._log_prior(change)
 
@@ -237,30 +269,46 @@ class WorldLikelihood:
         # Relative to the box, over which the evidence averages.
         return -0.5 * (change / v) ** 2 + math.log(2 * CHANGE_SD / math.sqrt(2 * math.pi))
 
-    def _receivers(self, time_s, log_amplitude, along, energy, alone, late_s, log_strength, change):
-        """Return the log-likelihood of each scale and receiver (s, n, r), and the lags' weights with their grid."""
-        reach, step = self.reach, self.step_s
+    def _receivers(self, time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change):
+        """Return the log-likelihood of each scale and station (s, n, stations), and the lags' weights with their grid.
+
+        With one channel a station, the lags are those of the data. Otherwise its channels, which have arrival times of
+        their own, are interpolated to lags that they share.
+        """
+        reach, step, shared = self.reach, self.step_s, self.stations < len(self.receivers)
         middle_s = time_s * (1.0 + change[:, None]) + late_s[:, None]
         position = middle_s / step - self.frames.reference - self.first_lag
-        nearest = tf.clip_by_value(tf.cast(tf.round(position), tf.int32), reach + 2, self.lags - 3 - reach)
-        window = nearest[..., None] + np.arange(-reach - 2, reach + 3, dtype=np.int32)
-        c = tf.gather(along, window, axis=2, batch_dims=2)
-        n = tf.shape(time_s)[0]
-        lone = tf.gather(tf.tile(alone[None], (n, 1, 1)), window, axis=2, batch_dims=2)
+        n, grid = tf.shape(time_s)[0], np.arange(-reach - 2, reach + 3, dtype=np.int32)
+        room = grid[-1] + (HALF_INTERPOLATION if shared else 0)
+        whole = tf.floor(position) if shared else tf.round(position)
+        nearest = tf.clip_by_value(tf.cast(whole, tf.int32), room, self.lags - 1 - room)
+        lone = tf.tile(alone[None], (n, 1, 1))
+        if shared:
+            ahead = tf.clip_by_value(position - whole, 0.0, 1.0)
+            c, lone = (_between(values, nearest, ahead, grid) for values in (along, lone))
+        else:
+            window = nearest[..., None] + grid
+            c, lone = (tf.gather(values, window, axis=2, batch_dims=2) for values in (along, lone))
         height = tf.exp(log_amplitude + log_strength[:, None])
         expected = height**2 * energy
         surplus = height[..., None] * c - expected[..., None]
-        v = self.gain_sd**2 / (1.0 + self.gain_sd**2 * expected)
+        timing_sd_s, gain = own[0], own[1] ** 2 + np.float32(self.world.gain_error**2)
+        v = gain / (1.0 + gain * expected)
         level = surplus + 0.5 * expected[..., None] + 0.5 * v[..., None] * surplus**2
-        level += lone - 0.5 * tf.math.log(1.0 + self.gain_sd**2 * expected)[..., None]
+        level += lone - 0.5 * tf.math.log(1.0 + gain * expected)[..., None]
         low2, low, here, high, high2 = (level[..., k : k + 2 * reach + 1] for k in range(5))
         slope = (8.0 * (high - low) - (high2 - low2)) / (12.0 * step)
         bend = (16.0 * (high + low) - 30.0 * here - (high2 + low2)) / (12.0 * step**2)
-        away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
-        earth = (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
         # All scales at once, along the first axis.
         scales = np.array(self.scales, np.float32)[:, None, None, None]
-        variance = (scales**2) * earth[..., None] + self.timing_sd_s[:, None] ** 2
+        earth = self.earth_variance(time_s)[..., None]
+        if shared:
+            away = step * tf.constant(grid[2:-2], tf.float32)[None, None]
+            here, slope, bend = self._of_stations(here, slope, bend, timing_sd_s)
+            variance = (scales**2) * earth + np.float32(_LEAST_TIMING_S**2)
+        else:
+            away = (tf.cast(window[..., 2:-2], tf.float32) - position[..., None]) * step
+            variance = (scales**2) * earth + timing_sd_s[:, None] ** 2
         precision = tf.maximum(-bend, 0.0) + 1.0 / variance
         root = tf.sqrt(precision)
         # The parabola's top, seen from the lag; where it lies far outside the lag's cell, another cell holds it.
@@ -272,6 +320,22 @@ class WorldLikelihood:
         cells += tf.math.log(tf.maximum(share, 1e-30)) - tf.math.log(root * tf.sqrt(variance))
         return tf.reduce_logsumexp(cells, axis=-1), (cells, away + top, v, surplus[..., 2:-2])
 
+    def earth_variance(self, time_s: tf.Tensor) -> tf.Tensor:
+        """Return the variance of the time terms (n, stations) of travel times (n, channels), scale 1, in s2."""
+        if self.stations < len(self.receivers):
+            time_s = tf.matmul(time_s, self.of_station / self.of_station.sum(axis=1, keepdims=True), transpose_b=True)
+        return (self.world.velocity_error * time_s) ** 2 + self.world.clock_error_s**2
+
+    def _of_stations(self, here, slope, bend, timing_sd_s) -> tuple[tf.Tensor, ...]:
+        """Return the parabolas (n, stations, lags) of what is said by their channels, each with the emulator's timing.
+
+        A parabola convolved with a Gaussian is one again.
+        """
+        variance, bend = timing_sd_s[:, None] ** 2, tf.maximum(-bend, 0.0)
+        wider = 1.0 + bend * variance
+        here = here + 0.5 * slope**2 * variance / wider - 0.5 * tf.math.log(wider)
+        return tuple(tf.einsum("nck,sc->nsk", part, self.of_station) for part in (here, slope / wider, -bend / wider))
+
     def split(self, points: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return places (n, 3), origin times, log strengths and slowness changes (n,) of points (n, d)."""
         zero = tf.zeros_like(points[:, 0])
@@ -279,11 +343,36 @@ class WorldLikelihood:
         others = (column.get(name, zero) for name in ("origin_time_s", "log_strength", "slowness_change"))
         return (points[:, :3], *others)
 
-    def __call__(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor) -> tf.Tensor:
+    def __call__(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
         places, late_s, log_strength, change = self.split(points)
         heard = self.features(places, late_s, correlation, energetic)
-        return self.combine(*heard[:4], alone, late_s, log_strength, change)
+        return self.combine(*heard[:4], *others, late_s, log_strength, change)
 
 
-def _spectrum(basis: np.ndarray) -> np.ndarray:
-    return np.fft.rfft(basis, 2 * basis.shape[-1])
+def _between(values: tf.Tensor, whole: tf.Tensor, ahead: tf.Tensor, grid: np.ndarray) -> tf.Tensor:
+    """Return values (n, r, lags) at whole + ahead + grid (n, r, k), 0 <= ahead <= 1, by Lagrange's polynomials."""
+    nodes = np.arange(1 - HALF_INTERPOLATION, HALF_INTERPOLATION + 1)
+    window = whole[..., None] + np.arange(grid[0] + nodes[0], grid[-1] + nodes[-1] + 1, dtype=np.int32)
+    near = tf.gather(values, window, axis=2, batch_dims=2)
+    found = 0.0
+    for k, node in enumerate(nodes):
+        others = [(ahead - other) / (node - other) for other in nodes if other != node]
+        weight = functools.reduce(lambda one, other: one * other, others)
+        found = found + weight[..., None] * near[..., k : k + len(grid)]
+    return found
+
+
+def at_lags(data: np.ndarray, frames: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Return sums of data (..., samples) times frames (..., time) that begin at samples first, ..., last - 1 (..., lags).
+
+    Data outside the record are zero.
+
+    >>> at_lags(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0]), -1, 3).round(6).tolist()
+    [10.0, 21.0, 32.0, 3.0]
+    """
+    size = next_fast_len(last - first + frames.shape[-1] - 1 + max(first, 0), real=True)
+    size = max(size, next_fast_len(data.shape[-1] - min(first, 0), real=True))
+    before = max(-first, 0)
+    moved = np.pad(data, [(0, 0)] * (data.ndim - 1) + [(before, 0)])
+    found = irfft(rfft(moved, size) * np.conj(rfft(frames, size)), size)
+    return found[..., first + before : last + before]
