@@ -1,6 +1,6 @@
 """Does an inversion that ends further from the truth say so? Made cases, good and bad, each inverted as a user would.
 
-    python benchmarks/fwi_reality.py [--every N]
+    python benchmarks/fwi_reality.py [--every N] [--only WORDS ...]
 
 Data are simulated on a grid twice as fine with other stencils, sources and receivers off the nodes of the inversion's
 grid, from four sections. A case is silent if its model error grew and no warning was given; a false alarm is a warning
@@ -40,15 +40,14 @@ def section(seed: int) -> VelocityModel:
     return VelocityModel(velocity, SPACING_M, f"section {seed}")
 
 
-def recorded(true: VelocityModel) -> Shots:
+def recorded(true: VelocityModel, free_surface: bool = False) -> Shots:
     """Return shots simulated on a grid of half the spacing and a third of the time step."""
     fine = true.resampled(SPACING_M / 2)
     sources = np.stack([np.full(SHOTS, 17.0), np.linspace(150, 2330, SHOTS) + 8.0], 1)
     receivers = np.stack([np.full(RECEIVERS, 21.0), np.linspace(30, 2440, RECEIVERS) + 4.0], 1)
     pulse = np.tile(ricker(PEAK_HZ, STEP_S / 3, SAMPLES * 3), (SHOTS, 1))
-    waves = Propagator(
-        fine.shape, SPACING_M / 2, STEP_S / 3, receivers / (SPACING_M / 2), float(true.velocity_m_s.max()), 8, width=25
-    )
+    grid = fine.shape, SPACING_M / 2, STEP_S / 3, receivers / (SPACING_M / 2), float(true.velocity_m_s.max())
+    waves = Propagator(*grid, 8, width=25, free_surface=free_surface)
     traces = waves.traces(fine.velocity_m_s, pulse, sources / (SPACING_M / 2))[:, 2::3]  # sample n after n + 1 steps
     shot, receiver = (index.ravel() for index in np.indices((SHOTS, RECEIVERS)))
     return Shots(
@@ -107,6 +106,69 @@ def mixed_up(shots: Shots) -> Shots:
     return replace(shots, source_x_m=shots.source_x_m[back * RECEIVERS])
 
 
+def with_surface(seed: int) -> Callable[[Shots], Shots]:
+    """Return what records a section below a free surface: ghosts and multiples, which the inversion does not have."""
+    return lambda _: recorded(section(seed), free_surface=True)
+
+
+def with_offsets_in_feet(shots: Shots) -> Shots:
+    """Return shots whose offsets in metres were taken for feet."""
+    offset_m = shots.receiver_x_m - shots.source_x_m
+    return replace(shots, receiver_x_m=shots.source_x_m + 0.3048 * offset_m)
+
+
+def sampled_at(step_s: float) -> Callable[[Shots], Shots]:
+    """Return what states another time step than that of the traces."""
+    return lambda shots: replace(shots, time_step_s=step_s, first_sample_s=step_s)
+
+
+def backwards(shots: Shots) -> Shots:
+    """Return shots whose receivers are numbered from the wrong end of the cable."""
+    traces = shots.traces.reshape(SHOTS, RECEIVERS, -1)[:, ::-1]
+    return replace(shots, traces=traces.reshape(shots.traces.shape))
+
+
+def by_trace(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Shots], Shots]:
+    """Return what changes the traces (n, time)."""
+    return lambda shots: replace(shots, traces=change(shots.traces).astype(np.float32))
+
+
+def gained(traces: np.ndarray) -> np.ndarray:
+    """Return traces after automatic gain control with a window of 0.3 s."""
+    window = np.ones(round(0.3 / STEP_S))
+    power = np.apply_along_axis(np.convolve, 1, traces.astype(float) ** 2, window / len(window), "same")
+    return traces / np.sqrt(power + 1e-6 * power.max())
+
+
+def normalised(traces: np.ndarray) -> np.ndarray:
+    """Return traces of the same height each."""
+    return traces / np.abs(traces).max(axis=1, keepdims=True)
+
+
+def clipped(traces: np.ndarray) -> np.ndarray:
+    """Return traces that an instrument has cut off at 5 % of the largest amplitude."""
+    return np.clip(traces, -0.05 * np.abs(traces).max(), 0.05 * np.abs(traces).max())
+
+
+def doubled(traces: np.ndarray) -> np.ndarray:
+    """Return traces of which every other three repeat the one before them."""
+    which = np.arange(len(traces))
+    return traces[np.where(which % 6 < 3, which, which - which % 6 + 2)]
+
+
+def filtered(low_hz: float, high_hz: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what passes a band, without delay: processed data, inverted with the wavelet of the source."""
+    from scipy.signal import butter, sosfiltfilt
+
+    sections = butter(4, (low_hz, high_hz), "bandpass", fs=1 / STEP_S, output="sos")
+    return lambda traces: sosfiltfilt(sections, traces, axis=1)
+
+
+def mirrored(start: VelocityModel) -> VelocityModel:
+    """Return a start whose columns run the other way."""
+    return replace(start, velocity_m_s=start.velocity_m_s[:, ::-1])
+
+
 def slower(factor: float) -> Callable[[VelocityModel], VelocityModel]:
     """Return what multiplies the start's velocities."""
     return lambda start: replace(start, velocity_m_s=start.velocity_m_s * np.float32(factor))
@@ -131,7 +193,24 @@ BAD = [
     *[(f"noise of {of:g} times the data", i, noisy(of), same, RIGHT, {}) for i, of in ((0, 1.5), (1, 3.0))],
     ("every second trace turned over", 2, turned, same, RIGHT, {}),
     ("sources in the wrong order", 3, mixed_up, same, RIGHT, {}),
+    *[(f"ghosts and multiples, {i}", i, with_surface(i), same, RIGHT, {}) for i in (0, 2)],
+    *[(f"offsets in feet taken for metres, {i}", i, with_offsets_in_feet, same, RIGHT, {}) for i in (1, 3)],
+    *[
+        (f"sampled every {1e3 * of:g} ms, it says", i, sampled_at(of), same, RIGHT, {})
+        for i, of in ((0, 0.0032), (2, 0.004))
+    ],
+    *[(f"receivers numbered backwards, {i}", i, backwards, same, RIGHT, {}) for i in (1, 2)],
+    *[(f"gain control, {i}", i, by_trace(gained), same, RIGHT, {}) for i in (0, 3)],
+    *[(f"traces normalised, {i}", i, by_trace(normalised), same, RIGHT, {}) for i in (1, 2)],
+    ("clipped", 3, by_trace(clipped), same, RIGHT, {}),
+    ("every other three traces repeated", 1, by_trace(doubled), same, RIGHT, {}),
+    *[
+        (f"band of {low:g} to {high:g} Hz", i, by_trace(filtered(low, high)), same, RIGHT, {})
+        for i, low, high in ((0, 5, 20), (3, 2, 5))
+    ],
+    *[(f"start the other way round, {i}", i, same, mirrored, RIGHT, {}) for i in (1, 3)],
 ]
+"""The first twenty are those of before; the others are data as practitioners bring them."""
 GOOD = [
     *[(f"as recorded, {i}", i, same, same, RIGHT, {}) for i in range(4)],
     *[(f"wavelet unknown, {i}", i, same, same, None, {}) for i in range(4)],
@@ -170,13 +249,15 @@ def inverted(case: tuple, iterations: int) -> list:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every Nth case only")
+    parser.add_argument("--only", nargs="+", metavar="WORDS", help="cases whose names hold one of these")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--kind", choices=("bad", "good", "both"), default="both")
     asked = parser.parse_args()
     rows = []
     for kind, cases in (("bad", BAD), ("good", GOOD)):
         if asked.kind in (kind, "both"):
-            rows += [[kind, *inverted(case, asked.iterations)] for case in cases[:: asked.every]]
+            taken = [case for case in cases if not asked.only or any(words in case[0] for words in asked.only)]
+            rows += [[kind, *inverted(case, asked.iterations)] for case in taken[:: asked.every]]
     table = []
     parts = [lambda seed: True, lambda seed: seed in CHOSEN_ON, lambda seed: seed not in CHOSEN_ON]
     counted = [[row for row in rows if part(row[2])] for part in parts]

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from table import circumstances, print_table
+from table import print_table
 
 DOCS = Path(__file__).parents[1] / "docs"
 GRID, STEPS = (100, 200), 2000
@@ -197,6 +197,8 @@ HEADER = ("work", "measured at", "cost", "worst misfit", "memory of a process", 
 
 def page(rows: list[list[str]]) -> str:
     """Return docs/scaling.md."""
+    from zoo.training.circumstances import circumstances
+
     told = circumstances()
     lines = ["# What large work costs", ""]
     lines += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -25,6 +26,40 @@ def bench(monkeypatch):
 def test_every_script_is_run_by_make_bench_or_is_a_tool(bench):
     assert {path.name for path in BENCHMARKS.glob("*.py")} == {*bench.ORDER, *bench.TOOLS}
     assert not set(bench.ORDER) & set(bench.TOOLS) and all(bench.TOOLS.values())
+
+
+def names_of(path: Path) -> set[str] | None:
+    """Return what a module defines at its top level; None where it makes names as they are asked for."""
+    found = {one.stem for one in path.parent.glob("*.py")} | {one.name for one in path.parent.iterdir() if one.is_dir()}
+    left = [ast.parse(path.read_text(encoding="utf-8"))]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+            continue  # what stands inside is not seen from elsewhere
+        left += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    return None if "__getattr__" in found else found
+
+
+def test_every_script_finds_what_it_imports_of_the_project():
+    """Most are not run by the tests: a name that has gone would show months later."""
+    missing = []
+    for script in sorted(BENCHMARKS.glob("*.py")):
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            base = BENCHMARKS if (BENCHMARKS / f"{node.module}.py").is_file() else BENCHMARKS.parent
+            where = base.joinpath(*node.module.split("."))
+            where = where / "__init__.py" if where.is_dir() else where.with_suffix(".py")
+            if node.module.split(".")[0] == "zoo" or where.parent == BENCHMARKS:
+                known = names_of(where) if where.is_file() else set()
+                gone = [] if known is None else [one.name for one in node.names if one.name not in known]
+                missing += [f"{script.name}: {node.module}.{name}" for name in gone]
+    assert not missing
 
 
 def toy(name, **more):

@@ -63,9 +63,9 @@ def test_apertures_of_the_whole_grid_change_nothing():
 
 
 def test_the_gradient_of_narrow_apertures_is_that_of_their_traces():
-    velocity, survey = _earth().astype(np.float64), _survey()
-    around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 90, 6)
-    assert (around.columns == [[2, 36], [27, 61], [52, 86]]).all() and around.cells(30) == 3 * 34 * 30
+    velocity, survey = _earth(110).astype(np.float64), _survey()
+    around = apertures_around(survey.sources, survey.receivers, np.ones((3, 8)), 110, 6)
+    assert (around.columns == [[0, 48], [20, 68], [45, 93]]).all() and around.cells(30) == 3 * 48 * 30
     options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": 2500.0, "dtype": "float64"}
     waves = AperturePropagator(velocity.shape, around, **options)
     given = survey.wavelet.astype(np.float64), survey.numbered
@@ -74,7 +74,7 @@ def test_the_gradient_of_narrow_apertures_is_that_of_their_traces():
     change = np.random.default_rng(2).normal(size=velocity.shape)
     values = [np.sum(residual * waves.traces(velocity + h * change, *given)) for h in (1e-3, -1e-3)]
     assert (values[0] - values[1]) / 2e-3 == pytest.approx(np.sum(gradient * change), rel=1e-6)
-    assert not gradient[:, [0, 1, 88, 89]].any() and gradient[:, 2].any()
+    assert not gradient[:, 93:].any() and gradient[:, 92].any()
 
 
 def test_a_narrow_aperture_hears_what_the_grid_does():

@@ -65,6 +65,17 @@ CASES = {
 LONG = ("second order", "eighth order")  # in `make test-all`: they take the way of the fourth
 
 
+def test_automatic_differentiation_says_first_what_memory_it_takes(capsys):
+    """Once for each size: two shots, six steps, three fields of 28 x 32 float32."""
+    waves, few = layer(gradient="autodiff"), (np.zeros((2, 6), "float32"), SOURCES)
+    waves(few)
+    expected = f"keeps about 3 fields of each step: {2 * 6 * 3 * 28 * 32 * 4 / 1e6:.3g} MB for 2 shots of 6 steps"
+    assert capsys.readouterr().err.count(expected) == 1
+    waves(few)
+    layer()(few)
+    assert "fields" not in capsys.readouterr().err
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "options",

@@ -13,9 +13,11 @@ from zoo.errors import ZooError
 from zoo.fwi.inversion.fit import Settings, fit_velocity
 from zoo.fwi.inversion.survey import Survey, simulate
 from zoo.fwi.physics.acoustic import ricker
+from zoo.fwi.physics.acoustic_apertures import AperturePropagator, Apertures, apertures_around
 from zoo.fwi.physics.acoustic_propagator import Propagator
 from zoo.fwi.physics.velocity_models import VelocityModel, write_velocity_model
 from zoo.fwi.physics.xla import XlaPropagator
+from zoo.fwi.physics.xla_apertures import XlaApertures
 from zoo.training.metrics import relative_error
 
 with_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
@@ -101,6 +103,45 @@ def test_without_jax_the_engine_says_what_to_install(monkeypatch):
         both()[1].traces(velocities(), pulses(), SOURCES)
 
 
+def apart(**options):
+    """Shots that each see a part of the grid, two widths among five of them, by the kernels and by XLA."""
+    columns = np.array([[0, 24], [2, 24], [0, 24], [1, 23], [0, 22]])
+    receivers = np.stack([RECEIVERS[:3] + [0, shift] for shift in (0.0, 2.3, 4.0, 5.6, 1.0)])
+    options = {"spacing_m": SPACING_M, "time_step_s": STEP_S, "reference_m_s": TOP_M_S, **options}
+    return [kind(SHAPE, Apertures(columns, receivers), **options) for kind in (AperturePropagator, XlaApertures)]
+
+
+SEEN = np.array([[1.4, 5.0, 0], [8.0, 12.0, 3], [3.3, 11.8, 1], [5.0, 9.2, 4]])
+
+
+@with_jax
+@pytest.mark.parametrize("options", [{}, {"free_surface": True, "width": 9, "density": DENSITY}], ids=["plain", "all"])
+def test_records_and_gradient_within_apertures_are_those_of_the_kernels(options, monkeypatch):
+    """Shots of the same width go side by side, two at a time here; the last batch is filled with shots at rest."""
+    from zoo.fwi.physics import xla
+
+    waves = apart(**options)
+    assert [len(batch.shots) for batch in waves[1]._batches(SEEN, STEPS)] == [3, 1]
+    one = waves[1]._propagator(1)
+    each = one.kept_bytes(STEPS) + (xla._segment(STEPS, False) + 12) * one._field_bytes
+    monkeypatch.setattr(xla, "_MOST_BYTES", 2 * each)
+    compared(waves, velocities(), SEEN)
+
+
+def test_apertures_have_few_widths_within_the_grid():
+    rng = np.random.default_rng(0)
+    sources = np.stack([np.full(60, 2.0), rng.uniform(0, 299, 60)], 1)
+    receivers = np.clip(sources[:, None] + [0, 1] * rng.uniform(-40, 40, (60, 12, 1)), 0, 299)
+    found = apertures_around(sources, receivers, np.ones((60, 12)), 300, 20.0).columns
+    assert set(np.diff(found, axis=1)[:, 0]) <= {48, 64, 80, 96, 112, 128, 144}
+    assert found.min() >= 0 and found.max() <= 300
+    heard = np.concatenate([sources[:, None, 1], receivers[..., 1]], 1)
+    assert (found[:, 0] <= np.maximum(heard.min(1) - 20, 0)).all()
+    assert (found[:, 1] - 1 >= np.minimum(heard.max(1) + 20, 299)).all()
+    narrow = apertures_around(sources[:1] * 0, receivers[:1] * 0, np.ones((1, 12)), 10, 20.0)
+    assert narrow.columns.tolist() == [[0, 10]]
+
+
 def earth() -> tuple[VelocityModel, VelocityModel, Survey]:
     """A fast block, the start without it, two shots."""
     velocity = np.full((12, 16), 1900.0)
@@ -135,6 +176,19 @@ def test_inversions_by_xla_are_those_by_kernels(tmp_path, monkeypatch):
             for e in ("xla", "kernels")
         ]
         assert found[0] == pytest.approx(found[1], rel=1e-3) and found[0][-1] < 0.5 * found[0][0]
+
+
+@with_jax
+def test_an_inversion_within_apertures_by_xla_is_that_by_kernels():
+    """Under TensorFlow and under JAX, where such shots are no part of what is compiled."""
+    start, true, survey = earth()
+    survey = replace(survey, receivers=np.tile(np.asarray(survey.receivers)[None], (2, 1, 1)))
+    survey = survey.within(np.array([[0, 15], [1, 16]]))
+    chosen = Settings(iterations=2, width=6, learning_rate=10.0, wavelet_every=0)
+    found = [fit_velocity(start, survey, chosen, engine=engine) for engine in ("xla", "kernels")]
+    changes = [one.velocity_m_s - start.velocity_m_s for one in found]
+    assert relative_error(*changes) < 1e-3 and np.abs(changes[1]).max() > 5
+    assert found[0].model.waves.engine == "xla"
 
 
 @with_jax

@@ -69,6 +69,11 @@ def add(commands: Commands) -> None:
         choices=ENGINES,
         help="what simulates: compiled kernels on the CPU (default), or XLA through JAX on its default device",
     )
+    fwi.add_argument(
+        "--density",
+        metavar="FILE|gardner",
+        help="density on the start's grid, or Gardner's of its velocities; it stays as it is; default: constant",
+    )
     fwi.add_argument("--true", metavar="MODEL", help="the true model, in any of these forms, to measure the error")
     add_cluster(fwi)
     fwi.add_argument("--every", type=positive, default=10, metavar="N", help="a picture every N iterations, default 10")
@@ -107,5 +112,6 @@ def _invert(args: argparse.Namespace, client) -> None:
         figure_every=args.every,
         client=client,
         engine=args.engine,
+        density=args.density,
     )
     print_answer(inverted, args.json, f"models, tables and figures are in {args.out}; look at overview.png first")

@@ -222,7 +222,7 @@ def _warnings(of: Checks, amplitudes: str) -> tuple[str, ...]:
         said.append(
             f"neighbouring traces share residuals of {of.shared[1]:.2f} of the data, which no velocity here explains: "
             "density, elastic or attenuating rock, a wrong wavelet or geometry would. Try amplitudes=per-trace, leave "
-            "--wavelet out, mute_m, or more iterations, and look at shots.png."
+            "--wavelet out, mute_m, --density, or more iterations, and look at shots.png."
         )
     if amplitudes == "absolute" and abs(of.slope[1]) > SLOPE_MOST:
         said.append(

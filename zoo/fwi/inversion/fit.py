@@ -141,6 +141,7 @@ def fit_velocity(
     wavelet_known: bool = True,
     client: Client | None = None,
     engine: str | None = None,
+    density: np.ndarray | None = None,
 ) -> Result:
     """Find the velocities whose traces are the observed ones.
 
@@ -156,6 +157,7 @@ def fit_velocity(
         engine: what simulates, "kernels" or "xla", as in `zoo.fwi.WaveRNN`.
         callback: callback(iteration, row of the history, velocity (Z, X)), called after every iteration.
         client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
+        density: (Z, X) in any unit, which stays as it is; None: constant.
 
     Raises:
         ZooError: as in `Survey.checked`; a start out of bounds; a misfit that is not finite: the message says at
@@ -190,7 +192,7 @@ def fit_velocity(
     model = WaveInversion(network=siren() if settings.network else None)
     sought = start.velocity_m_s if settings.bounds is None else np.clip(start.velocity_m_s, *settings.bounds)
     sought = np.asarray(sought, np.float32)
-    waves = waves_of(sought, start.spacing_m, survey, engine=engine, **options)
+    waves = waves_of(sought, start.spacing_m, survey, engine=engine, density=density, **options)
     if client is not None:
         waves.spread(client)
     model.configure(waves, survey.wavelet, survey.numbered, mask, start.velocity_m_s)
@@ -206,7 +208,8 @@ def fit_velocity(
     if settings.windows_s or settings.mute_early:
         parted = (model.traces(start.velocity_m_s, shots=some) for some in stretches(survey))
         arrivals = np.concatenate([first_arrivals(traces) for traces in parted])
-    plan = {"settings": asdict(settings), "data": digest(*fingerprint(start, survey))}
+    known = fingerprint(start, survey) + (() if density is None else (density,))
+    plan = {"settings": asdict(settings), "data": digest(*known)}
     state = InversionState(model, plan, start.spacing_m, settings, size * (shots // size), folder, true, callback)
     state.open()
     count = parts(survey, size)

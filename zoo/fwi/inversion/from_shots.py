@@ -20,6 +20,7 @@ import numpy as np
 from zoo.errors import UsageError, ZooError
 from zoo.files import digest, read_json, sha256, write_json, write_with
 from zoo.fwi.inversion.corrections import line_source, with_time_dispersion
+from zoo.fwi.inversion.density import density_of
 from zoo.fwi.inversion.fit import Settings, fit_velocity
 from zoo.fwi.inversion.result import Inversion
 from zoo.fwi.inversion.shots_on_grid import to_survey
@@ -64,6 +65,7 @@ def invert(
     figure_every: int = 10,
     client: Client | None = None,
     engine: str | None = None,
+    density: str | os.PathLike | np.ndarray | None = None,
 ) -> Inversion:
     """Invert shots for velocity and write models, tables and figures to a folder.
 
@@ -82,6 +84,7 @@ def invert(
         figure_every: iterations between pictures of the model in `out`/iterations.
         client: of a cluster whose workers simulate the shots (`zoo.cluster.opened`); None: threads of this process.
         engine: what simulates, "kernels" or "xla" (JAX, on its default device), as in `zoo.fwi.WaveRNN`.
+        density: `gardner`, a file, or (Z, X), see `zoo.fwi.inversion.density`; None: constant.
 
     Returns:
         The inversion, which has been written to `out`.
@@ -104,13 +107,15 @@ def invert(
             "out."
         )
 
+    density, of_density = density_of(density, start)
     out, run = Path(out), _fingerprint(shots, start, wavelet, settings, aperture_m)
+    run |= {} if density is None else {"density": digest(density)}
     run["engine"] = engine  # both give the same to some 1e-6, but a run that was begun by one goes on with it
     _claim(out, run)
     if settings.point_source:
         shots = _as_line_source(shots)
     waves = {name: getattr(settings, name) for name in ("order", "width", "free_surface")}
-    waves["engine"] = engine
+    waves |= {"engine": engine, "density": density}
     kept = out / _WAVELET
     known = wavelet is not None or shots.wavelet is not None
     again = kept.is_file()  # then taken from there: another machine would estimate one with other last digits
@@ -128,7 +133,7 @@ def invert(
         settings = dataclasses.replace(settings, bounds=_bounds(start, survey, highest_m_s, settings.order))
         low, high = settings.bounds
         notes += (f"Velocities were kept within {low:.0f} to {high:.0f} m/s (--set bounds=LOW,HIGH sets others).",)
-    notes += _grid_error(survey, start, settings)
+    notes += (*of_density, *_grid_error(survey, start, settings))
     if streams(survey):
         some = len(spread_shots(survey))
         notes += (f"The fit is looked at without the truth in {some} shots, and one wavelet for all is theirs.",)
@@ -162,10 +167,12 @@ def invert(
         wavelet_known=known,
         client=client,
         engine=engine,
+        density=density,
     )
     sd_m_s = None
     if settings.uncertainty == "halves":
-        sd_m_s = halves(start, fitted, settings, folder=out / _STATE, wavelet_known=known, engine=engine, client=client)
+        how = {"wavelet_known": known, "engine": engine, "client": client, "density": density}
+        sd_m_s = halves(start, fitted, settings, folder=out / _STATE, **how)
     inverted = Inversion(
         start=start,
         velocity_m_s=found.velocity_m_s,
@@ -182,6 +189,7 @@ def invert(
         notes=notes,
         line=shots.line,
         sd_m_s=sd_m_s,
+        density_kg_m3=density,
     )
     inverted.write(out)
     return inverted

@@ -45,6 +45,7 @@ class Inversion:
         notes: sentences on what was done to the data.
         line: where the model's columns are on the map; None where that is not known.
         sd_m_s: (Z, X), how far the model depends on which shots were taken (`zoo.fwi.inversion.uncertainty`), or None.
+        density_kg_m3: (Z, X) that was assumed; None: constant.
     """
 
     start: VelocityModel
@@ -62,6 +63,7 @@ class Inversion:
     notes: tuple[str, ...]
     line: Line | None = None
     sd_m_s: np.ndarray | None = None
+    density_kg_m3: np.ndarray | None = None
 
     @property
     def model(self) -> VelocityModel:
@@ -126,6 +128,9 @@ class Inversion:
             "checks": self.checks.table(),
             "warnings": self.checks.warnings,
         }
+        result["density_kg_m3"] = "constant"
+        if self.density_kg_m3 is not None:
+            result["density_kg_m3"] = {"min": self.density_kg_m3.min(), "max": self.density_kg_m3.max()}
         if self.sd_m_s is not None:
             result["sd_m_s"] = {"median": float(np.median(self.sd_m_s)), "max": float(self.sd_m_s.max())}
         if self.rmse_m_s:

@@ -17,6 +17,7 @@ from zoo.fwi.inversion.streaming import Observed
 from zoo.fwi.inversion.survey import Survey
 from zoo.fwi.inversion.wavelet import amplitude, estimate_wavelet, given_wavelet
 from zoo.fwi.physics import acoustic
+from zoo.fwi.physics.acoustic_density import longest_stable_step_s
 from zoo.fwi.physics.velocity_models import VelocityModel
 from zoo.fwi.shots import Shots
 
@@ -89,7 +90,7 @@ def to_survey(
     fastest_m_s = velocity_max_m_s or _HEADROOM * float(model.velocity_m_s.max())
 
     cells, moved = _cells(shots, model, bool(wave_options.get("free_surface")))
-    step_s, samples, resampled = _time_axis(shots, model, fastest_m_s, order)
+    step_s, samples, resampled = _time_axis(shots, model, fastest_m_s, order, wave_options.get("density"))
     survey, of_traces = gathered(shots, cells, step_s, samples, model, aperture_m)
     if wavelet is None:
         survey, filtered = _carried(survey, model, order)
@@ -148,10 +149,14 @@ def _positions(what: str, shots: Shots, model: VelocityModel, free_surface: bool
     return np.round(exact / _SAME_PLACE) * _SAME_PLACE, int(up.sum())
 
 
-def _time_axis(shots: Shots, model: VelocityModel, fastest_m_s: float, order: int) -> tuple[float, int, Notes]:
+def _time_axis(
+    shots: Shots, model: VelocityModel, fastest_m_s: float, order: int, density: np.ndarray | None = None
+) -> tuple[float, int, Notes]:
     """Return a time step that is stable on the grid, and how many samples the traces then have."""
     dimensions = 1 if model.shape[1] == 1 else 2
     longest_s = acoustic.longest_time_step_s(fastest_m_s, model.spacing_m, order, dimensions)
+    if density is not None:
+        longest_s = longest_stable_step_s(density, fastest_m_s, model.spacing_m, order, dimensions)
     if shots.time_step_s > _MOST_COARSE * longest_s:
         raise ZooError(
             f"The traces are sampled every {shots.time_step_s:g} s, but waves on this grid need "

@@ -33,6 +33,7 @@ def halves(
     wavelet_known: bool = True,
     engine: str | None = None,
     client: Client | None = None,
+    density: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the standard deviation (Z, X) in m/s of the model of all shots, from those of the odd and even ones.
 
@@ -41,7 +42,7 @@ def halves(
     all shots share: a wrong wavelet or density, a start half a period off. It costs as much as the inversion.
 
     Args:
-        start, survey, settings, wavelet_known, engine, client: as in `zoo.fwi.inversion.fit.fit_velocity`.
+        start, survey, settings, wavelet_known, engine, client, density: as in `zoo.fwi.inversion.fit.fit_velocity`.
         folder: where the state of both lies, so that the same call goes on after an interruption.
 
     Raises:
@@ -60,7 +61,7 @@ def halves(
         size = None if settings.batch_size is None else min(settings.batch_size, len(some))
         chosen = replace(settings, batch_size=size)
         kept = None if folder is None else Path(folder) / f"half{number + 1}"
-        known = {"wavelet_known": wavelet_known, "engine": engine, "client": client}
+        known = {"wavelet_known": wavelet_known, "engine": engine, "client": client, "density": density}
         found.append(fit_velocity(start, survey.some(some), chosen, folder=kept, **known).velocity_m_s)
     half = (found[0].astype(np.float64) - found[1]) / 2
     variance = gaussian_filter(half**2, _AVERAGED_CELLS, mode="nearest")

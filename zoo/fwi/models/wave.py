@@ -23,8 +23,7 @@ from zoo.progress import say
 _MOST_KEPT_BYTES = 256 << 20
 # Fields of a step that TensorFlow keeps when it differentiates the unrolled cell: 0.56 MB for 140 x 340 cells.
 _UNROLLED_FIELDS = 3
-PROPAGATORS = dict(zip(ENGINES, (Propagator, XlaPropagator), strict=True))
-"""Engine -> what simulates."""
+_PROPAGATORS = dict(zip(ENGINES, (Propagator, XlaPropagator), strict=True))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -62,8 +61,6 @@ class WaveRNN(WaveGrid):
         UsageError: an order, absorber, gradient, engine or type that does not exist.
     """
 
-    _engine_of_jax = "xla"
-
     def __init__(
         self,
         velocity_m_s: np.ndarray,
@@ -89,10 +86,10 @@ class WaveRNN(WaveGrid):
         self.gradient, self.store_dtype = gradient, store_dtype
         backend = keras.backend.backend()
         self._given_engine = engine
-        self.engine = engine or (self._engine_of_jax if backend == "jax" else "kernels")
+        self.engine = engine or ("xla" if backend == "jax" else "kernels")
         # The kernels are compiled by numba; XLA cannot see into them.
         self.supports_jit = self.engine == "xla" and backend == "jax"
-        self._propagator = PROPAGATORS[self.engine](
+        self._propagator = _PROPAGATORS[self.engine](
             tuple(self.velocity.shape),
             self.spacing_m,
             self.time_step_s,
@@ -214,7 +211,7 @@ class WaveRNN(WaveGrid):
         field = int(np.prod(cell.state_size[0])) * np.dtype(self.compute_dtype).itemsize
         megabytes = shots * steps * _UNROLLED_FIELDS * field / 1e6
         say(
-            f"gradient='autodiff' keeps about {_UNROLLED_FIELDS} fields of each step: {megabytes:.0f} MB for {shots} "
+            f"gradient='autodiff' keeps about {_UNROLLED_FIELDS} fields of each step: {megabytes:.3g} MB for {shots} "
             f"shots of {steps} steps, if a gradient is taken. gradient='checkpoint' keeps some sqrt(steps) of them."
         )
 

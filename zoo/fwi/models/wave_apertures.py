@@ -10,11 +10,15 @@ from keras import ops
 
 from zoo.errors import UsageError, ZooError
 from zoo.fwi.models import wave_backends
-from zoo.fwi.models.wave import PROPAGATORS, WaveRNN
+from zoo.fwi.models.wave import WaveRNN
 from zoo.fwi.physics.acoustic_apertures import AperturePropagator, Apertures
+from zoo.fwi.physics.xla_apertures import XlaApertures
+from zoo.fwi.settings import ENGINES
 
 if TYPE_CHECKING:
     from zoo.fwi.inversion.survey import Survey
+
+_PROPAGATORS = dict(zip(ENGINES, (AperturePropagator, XlaApertures), strict=True))
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -25,20 +29,14 @@ class WaveApertures(WaveRNN):
         velocity_m_s, spacing_m, time_step_s: as in `WaveRNN`.
         receivers: (shots, R, 2) positions (z, x) in cells, of all shots.
         columns: (shots, 2) first column that a shot sees, and the one after its last.
-        **options: as in `WaveRNN`, but for `gradient="autodiff"`, whose cell sees the whole grid; `engine="xla"` takes
-            shots one by one, and not under the backend JAX, whose functions cannot call it.
-    """
+        **options: as in `WaveRNN`, but for `gradient="autodiff"`, whose cell sees the whole grid.
 
-    _engine_of_jax = "kernels"
+    Under the backend JAX models with it are compiled with `jit_compile=False`.
+    """
 
     def __init__(self, velocity_m_s, spacing_m, time_step_s, receivers, columns, **options: Any):
         if options.get("gradient") == "autodiff":
             raise UsageError("gradient='autodiff' is not for shots with apertures. Leave it out.")
-        if options.get("engine") == "xla" and keras.backend.backend() == "jax":
-            raise UsageError(
-                "Under the backend jax, shots with apertures or receivers of their own need engine='kernels'; xla "
-                "takes them under KERAS_BACKEND=tensorflow."
-            )
         receivers = np.asarray(receivers)
         super().__init__(velocity_m_s, spacing_m, time_step_s, receivers.reshape(-1, 2), **options)
         self.apertures = Apertures(np.asarray(columns, np.int64), self.receivers.reshape(receivers.shape))
@@ -47,8 +45,8 @@ class WaveApertures(WaveRNN):
         names = ("spacing_m", "time_step_s", "reference_m_s", "order", "absorber", "width", "free_surface")
         names += ("store_dtype", "store_all", "dtype", "density")
         given = {name: getattr(whole, name) for name in names}
-        kind = PROPAGATORS[self.engine]
-        self._propagator = AperturePropagator(tuple(self.velocity.shape), self.apertures, kind, **given)
+        self._propagator = _PROPAGATORS[self.engine](tuple(self.velocity.shape), self.apertures, **given)
+        self.supports_jit = False  # the numbers of the shots must be known
 
     def call(self, inputs, velocity_m_s=None):
         """Return traces (S, T, R); the survey has been checked (`Survey.checked`)."""

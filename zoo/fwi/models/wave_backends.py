@@ -35,9 +35,7 @@ def jax_simulator(layer):
     import jax
 
     if layer.engine == "xla":
-        from zoo.fwi.physics.xla import simulator
-
-        return simulator(layer._propagator)
+        return layer._propagator.simulator()
 
     def shape(like, dimensions):
         return jax.ShapeDtypeStruct(dimensions, like.dtype)

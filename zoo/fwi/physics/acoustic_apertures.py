@@ -16,6 +16,8 @@ from zoo.fwi.physics.acoustic_propagator import Propagator, _parallel
 
 _LEAST = 24
 """Columns that an aperture has at least: enough for the differences of order 8."""
+_WHOLE = 16
+"""Columns come in multiples of this, where the grid has as many: XLA compiles anew for each width."""
 _PLANS = 64
 """Propagators that are kept; a plan is cheap to make again."""
 
@@ -51,19 +53,16 @@ def apertures_around(
 
     >>> around = apertures_around(np.array([[1, 50.0]]), np.array([[[1, 60.0], [1, 70]]]), np.ones((1, 2)), 200, 10)
     >>> around.columns.tolist()
-    [[40, 81]]
+    [[37, 85]]
     """
     if margin is None:
         return Apertures(np.tile([0, columns], (len(sources), 1)), receivers)
     x = np.concatenate([sources[:, None, 1], np.where(live > 0, receivers[..., 1], sources[:, None, 1])], axis=1)
-    first = np.floor(x.min(axis=1) - margin).astype(np.int64)
-    last = np.ceil(x.max(axis=1) + margin).astype(np.int64) + 1
-    short = np.maximum(_LEAST - (last - first), 0)
-    first, last = first - short // 2, last + short - short // 2
-    return Apertures(
-        np.stack([np.clip(first, 0, max(columns - _LEAST, 0)), np.clip(last, min(_LEAST, columns), columns)], 1),
-        receivers,
-    )
+    first = np.clip(np.floor(x.min(axis=1) - margin).astype(np.int64), 0, columns - 1)
+    last = np.clip(np.ceil(x.max(axis=1) + margin).astype(np.int64) + 1, 1, columns)
+    width = np.minimum(-(-np.maximum(last - first, _LEAST) // _WHOLE) * _WHOLE, columns)
+    first = np.clip(first - (width - (last - first)) // 2, 0, columns - width)
+    return Apertures(np.stack([first, first + width], 1), receivers)
 
 
 def _again(shape: tuple[int, int], apertures: Apertures, options: dict[str, Any]) -> AperturePropagator:
@@ -77,20 +76,19 @@ class AperturePropagator:
     Args:
         shape: (Z, X) of the grid.
         apertures: of all shots.
-        kind: of propagator, which simulates a shot.
         options: what a `Propagator` takes beside its shape and receivers.
     """
 
-    def __init__(
-        self, shape: tuple[int, int], apertures: Apertures, kind: type[Propagator] = Propagator, **options: Any
-    ):
-        self.shape, self.apertures, self.kind = shape, apertures, kind
+    kind = Propagator
+
+    def __init__(self, shape: tuple[int, int], apertures: Apertures, **options: Any):
+        self.shape, self.apertures = shape, apertures
         self.density = options.pop("density", None)
         self.options = options
         self._propagator = lru_cache(_PLANS)(self._made)
 
     def __reduce__(self):
-        return _again, (self.shape, self.apertures, self.options)
+        return _again, (self.shape, self.apertures, {**self.options, "density": self.density})
 
     def _made(self, shot: int) -> Propagator:
         first, last = self.apertures.columns[shot]

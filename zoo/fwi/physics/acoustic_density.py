@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from zoo.errors import ZooError
-from zoo.fwi.physics.acoustic import longest_time_step_s
+from zoo.fwi.physics.acoustic import laplacian_coefficients, longest_time_step_s
 
 
 def checked_density(density: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -66,16 +66,28 @@ def root_at(density: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.sqrt(map_coordinates(density, np.asarray(positions, np.float64).T, order=1, mode="nearest"))
 
 
+def longest_stable_step_s(
+    density: np.ndarray, velocity_max_m_s: float, spacing_m: float, order: int, dimensions: int = 2
+) -> float:
+    """Return the longest time step that is stable at a velocity with a density (Z, X)."""
+    second = laplacian_coefficients(order)
+    along = None if dimensions == 2 else tuple(0.0 for _ in second)
+    potential = potential_of(np.pad(density, len(second), mode="edge"), second, along)
+    return _limit_s(potential, velocity_max_m_s, spacing_m, order, dimensions)
+
+
+def _limit_s(potential: np.ndarray, fastest_m_s: float, spacing_m: float, order: int, dimensions: int) -> float:
+    """The operator's largest eigenvalue grows by max(V) at most."""
+    longest = longest_time_step_s(fastest_m_s, spacing_m, order, dimensions)
+    return float(2 / np.sqrt((2 / longest) ** 2 + (fastest_m_s / spacing_m) ** 2 * max(float(potential.max()), 0.0)))
+
+
 def check_stable_with(
     potential: np.ndarray, velocity_m_s: np.ndarray, spacing_m: float, time_step_s: float, order: int
 ) -> None:
-    """Refuse a time step with which the field would grow beside contrasts of density (ZooError).
-
-    The operator's largest eigenvalue grows by max(V) at most.
-    """
-    fastest = float(np.max(velocity_m_s))
-    longest = longest_time_step_s(fastest, spacing_m, order, 1 if np.shape(velocity_m_s)[1] == 1 else 2)
-    limit = 2 / np.sqrt((2 / longest) ** 2 + (fastest / spacing_m) ** 2 * max(float(potential.max()), 0.0))
+    """Refuse a time step with which the field would grow beside contrasts of density (ZooError)."""
+    dimensions = 1 if np.shape(velocity_m_s)[1] == 1 else 2
+    limit = _limit_s(potential, float(np.max(velocity_m_s)), spacing_m, order, dimensions)
     if time_step_s > limit:
         raise ZooError(
             f"A time step of {1e3 * time_step_s:.4g} ms may be unstable with these contrasts of density: it must be at "

@@ -34,16 +34,19 @@ _STATED = re.compile(r"CELLS (\d+) X (\d+) \(DEPTH X WIDTH\), SPACING ([0-9.eE+-
 
 
 @reader("Copy it again.")
-def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | None) -> dict[str, Any]:
-    """Return what a file says about a velocity model.
+def read_fields(
+    path: Path, spacing_m: float | None, shape: tuple[int, int] | None, variable: str = "velocity_m_s"
+) -> dict[str, Any]:
+    """Return what a file says about a velocity model, or about another grid of the same formats.
 
     Args:
         path: `.npz`, `.segy`, `.sgy`, `.nc`, or one of `RAW`.
         spacing_m: grid spacing; overrides what the file states, and must be given where it states none.
         shape: (cells down, cells across); needed for raw files; other files must agree with it.
+        variable: name of the grid in npz and netCDF.
 
     Returns:
-        `velocity_m_s` (Z, X), `spacing_m`, and where the file has them `title`, `source`, `water_rows` (X,).
+        The grid (Z, X) by that name, `spacing_m`, and where the file has them `title`, `source`, `water_rows` (X,).
 
     Raises:
         ZooError: the file is missing, damaged, cut short, of another shape, or does not state its spacing.
@@ -51,8 +54,8 @@ def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | No
     """
     reader = _by_suffix(_READERS, path, "read")
     if not path.is_file():
-        raise ZooError(f"There is no velocity model {path}.")
-    found = reader(path, shape)
+        raise ZooError(f"There is no {'velocity model' if variable == 'velocity_m_s' else 'file'} {path}.")
+    found = reader(path, shape, variable)
     if spacing_m is not None:
         found["spacing_m"] = spacing_m
     elif found.get("spacing_m") is None:
@@ -63,7 +66,7 @@ def read_fields(path: Path, spacing_m: float | None, shape: tuple[int, int] | No
             f"{found['dx_m']:g} m (its coordinates): cells must be square. If a header is wrong, give spacing_m."
         )
     found.pop("dx_m", None)
-    there = np.shape(found["velocity_m_s"])
+    there = np.shape(found[variable])
     if shape is not None and there != tuple(shape):
         raise ZooError(
             f"{path} has {there} cells (depth, width); expected {tuple(shape)}. Leave shape out or correct it."
@@ -85,30 +88,30 @@ def _by_suffix(known: dict[str, Callable], path: Path, verb: str) -> Callable:
     return known[path.suffix.lower()]
 
 
-def _read_npz(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
-    return _fields(path, read_npz(path, "Copy it again."))
+def _read_npz(path: Path, shape: tuple[int, int] | None, variable: str) -> dict[str, Any]:
+    return _fields(path, read_npz(path, "Copy it again."), variable)
 
 
-def _read_netcdf(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _read_netcdf(path: Path, shape: tuple[int, int] | None, variable: str) -> dict[str, Any]:
     try:
         with open_hdf5(path) as file:
-            held = {name: np.asarray(file[name]) for name in ("velocity_m_s", "water_rows") if name in file}
+            held = {name: np.asarray(file[name]) for name in (variable, "water_rows") if name in file}
             held |= {name: file.attrs[name] for name in ("title", "source", "spacing_m") if name in file.attrs}
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ZooError(
             f"{path} is damaged, cut short or not netCDF-4 ({error}). Copy it again; nccopy -k nc4 makes netCDF-4 from "
             "older netCDF."
         ) from error
-    return _fields(path, held)
+    return _fields(path, held, variable)
 
 
-def _fields(path: Path, held: dict[str, Any]) -> dict[str, Any]:
+def _fields(path: Path, held: dict[str, Any], variable: str) -> dict[str, Any]:
     """Return the fields of a model in the content of an npz or netCDF file, as plain values."""
-    if "velocity_m_s" not in held:
+    if variable not in held:
         raise ZooError(
-            f"{path} has no velocity_m_s (depth, width); it has {', '.join(held) or 'nothing'}. Rename the variable."
+            f"{path} has no {variable} (depth, width); it has {', '.join(held) or 'nothing'}. Rename the variable."
         )
-    found = {name: held[name] for name in ("velocity_m_s", "water_rows") if name in held}
+    found = {name: held[name] for name in (variable, "water_rows") if name in held}
     if "spacing_m" in held:
         if np.size(held["spacing_m"]) != 1 or np.asarray(held["spacing_m"]).dtype.kind not in "fiu":
             raise ZooError(f"{path}: spacing_m must be one number; received {held['spacing_m']}.")
@@ -120,7 +123,7 @@ def _fields(path: Path, held: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _read_raw(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _read_raw(path: Path, shape: tuple[int, int] | None, variable: str) -> dict[str, Any]:
     if shape is None:
         raise ZooError(f"{path.name} is raw numbers: give shape=(cells down, cells across) and spacing_m.")
     size, wanted = path.stat().st_size, 4 * shape[0] * shape[1]
@@ -130,10 +133,10 @@ def _read_raw(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
             f"{path} has {size} bytes; {shape[0]} x {shape[1]} cells of float32 are {wanted} bytes: {columns}"
             "The shape is wrong or the file is cut short."
         )
-    return {"velocity_m_s": np.fromfile(path, "<f4").reshape(shape[1], shape[0]).T}
+    return {variable: np.fromfile(path, "<f4").reshape(shape[1], shape[0]).T}
 
 
-def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
+def _read_segy(path: Path, shape: tuple[int, int] | None, variable: str) -> dict[str, Any]:
     from obspy.io.segy.segy import _read_segy as read
 
     try:
@@ -147,14 +150,19 @@ def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
     if len(lengths) != 1:
         raise ZooError(f"{path}: traces must all have the same number of samples; received {lengths or 'no trace'}.")
     whole = _FILE_HEADER + len(file.traces) * (_TRACE_HEADER + _sample_bytes(file) * lengths[0])
-    velocity = np.stack([trace.data for trace in file.traces], axis=1)
-    found: dict[str, Any] = {"velocity_m_s": velocity}
+    grid = np.stack([trace.data for trace in file.traces], axis=1)
+    found: dict[str, Any] = {}
     text = file.textual_file_header
     stated = _STATED.search(text.decode("ascii", "replace") if isinstance(text, bytes) else text)
     cut = path.stat().st_size != whole
     if stated:
-        cut |= velocity.shape != (int(stated[1]), int(stated[2]))
-        return {**_complete(path, cut, velocity), "spacing_m": float(stated[3])}
+        cut |= grid.shape != (int(stated[1]), int(stated[2]))
+        found["spacing_m"] = float(stated[3])
+    if cut:
+        raise ZooError(f"{path} is cut short: {grid.shape[1]} whole traces could be read. Copy it again.")
+    found[variable] = grid
+    if stated:
+        return found
     interval = file.binary_file_header.sample_interval_in_microseconds
     interval = interval or file.traces[0].header.sample_interval_in_ms_for_this_trace
     if interval > 0:
@@ -162,13 +170,7 @@ def _read_segy(path: Path, shape: tuple[int, int] | None) -> dict[str, Any]:
     steps = np.hypot(*np.diff([_position_m(trace.header) for trace in file.traces], axis=0).T)
     if len(steps) and steps.min() > 0 and np.ptp(steps) < _SQUARE * steps.mean():
         found["dx_m"] = float(steps.mean())
-    return {**_complete(path, cut, velocity), **found}
-
-
-def _complete(path: Path, cut: bool, velocity: np.ndarray) -> dict[str, Any]:
-    if cut:
-        raise ZooError(f"{path} is cut short: {velocity.shape[1]} whole traces could be read. Copy it again.")
-    return {"velocity_m_s": velocity}
+    return found
 
 
 def _sample_bytes(file: Any) -> int:

@@ -45,7 +45,11 @@ class Plan(NamedTuple):
 
 
 class Arrays(NamedTuple):
-    """What it takes of a grid: profiles of the strips, the sponge, the receivers' nodes and shares, the potential."""
+    """What it takes of a grid: profiles of the strips, the sponge, the receivers' nodes and shares, the potential.
+
+    Nodes and shares are (R, K) for all shots, or (S, R, K) where each has its own, as then are velocities (S, Z, X) and
+    potentials (`zoo.fwi.physics.xla_apertures`).
+    """
 
     profiles: tuple
     sponge: tuple | None
@@ -75,6 +79,10 @@ class XlaPropagator(Propagator):
         plan, _ = self._plan
         shape = [n + sum(strip) for n, strip in zip(self.shape, plan.strip, strict=True)]
         return int(np.prod(shape)) * np.dtype(self.dtype).itemsize
+
+    def simulator(self) -> Callable:
+        """Return the simulation as a function of JAX's arrays, see `simulator`."""
+        return simulator(self)
 
     def _parts(self, shots: int, count: int) -> tuple[int, list[slice]]:
         """Return how many shots go side by side, and which."""
@@ -136,10 +144,13 @@ def simulator(propagator: Propagator) -> Callable:
 
     JAX may compile and differentiate it by velocity and wavelet; all shots go side by side. Sources are not checked.
     """
-    import jax
+    heard, traces = _heard(propagator), of_field(*planned(propagator))
+    return lambda velocity, wavelet, sources: heard(traces(velocity, wavelet, sources), sources)
 
-    plan, arrays = planned(propagator)
-    heard = _heard(propagator)
+
+def of_field(plan: Plan, arrays: Arrays) -> Callable:
+    """Return the function of `simulator`, of the field that is simulated: over sqrt(density), where that varies."""
+    import jax
 
     @jax.custom_vjp
     def traces(velocity, wavelet, sources):
@@ -154,7 +165,7 @@ def simulator(propagator: Propagator) -> Callable:
         return (*_compiled().backward(plan, arrays, *given, residual, marks), None)
 
     traces.defvjp(forward, backward)
-    return lambda velocity, wavelet, sources: heard(traces(velocity, wavelet, sources), sources)
+    return traces
 
 
 def _heard(propagator: Propagator) -> Callable:
@@ -246,14 +257,14 @@ def _compiled() -> _Compiled:
 def _continued(plan: Plan, velocity):
     import jax.numpy as jnp
 
-    return jnp.pad(velocity, plan.strip, mode="edge")
+    return jnp.pad(velocity, ((0, 0),) * (velocity.ndim - 2) + plan.strip, mode="edge")
 
 
 def _medium(plan: Plan, arrays: Arrays, velocity) -> steps.Medium:
-    """Return the medium of velocities (Z, X)."""
+    """Return the medium of velocities (Z, X), or (S, Z, X) where each shot has its own."""
     c = (_continued(plan, velocity) * (plan.time_step_s / plan.spacing_m)) ** 2
     if plan.free:
-        c = c.at[0].set(0)  # holds the field at zero there
+        c = c.at[..., 0, :].set(0)  # holds the field at zero there
     strips = []
     for axis, (before, after) in enumerate(plan.strip, 1):
         for far, width in ((False, before), (True, after)):
@@ -268,7 +279,7 @@ def _rest(medium: steps.Medium, shots: int):
     """Return the state of a medium at rest."""
     import jax.numpy as jnp
 
-    rows, columns = medium.c.shape
+    rows, columns = medium.c.shape[-2:]
     field, memories = jnp.zeros((shots, rows, columns), medium.c.dtype), []
     for strip in medium.strips:
         width = strip.a.size
@@ -304,8 +315,13 @@ def _whole(array, count: int):
     return jnp.moveaxis(array.reshape(-1, *array.shape[2:])[:count], 0, 1)
 
 
+def _which(arrays: Arrays, shots: int):
+    """Return what stands before nodes to find those of every shot: all shots, or where each has its own, its number."""
+    return slice(None) if arrays.nodes.ndim == 2 else np.arange(shots)[:, None, None]
+
+
 def _source_shares(plan: Plan, medium: steps.Medium, sources):
-    rows, columns = medium.c.shape
+    rows, columns = medium.c.shape[-2:]
     down = steps.shares(sources[:, 0], rows, plan.strip[0][0], plan.free)
     across = steps.shares(sources[:, 1] * (columns > 1), columns, plan.strip[1][0], False)
     return down[:, :, None], across[:, None, :]
@@ -318,10 +334,11 @@ def _forward(plan: Plan, arrays: Arrays, velocity, wavelet, sources):
     medium, height = _medium(plan, arrays, velocity), _height(wavelet)
     down, across = _source_shares(plan, medium, sources)
     shots, count = wavelet.shape
+    which = _which(arrays, shots)
 
     def step(state, amplitude):
         state, _ = steps.forward(medium, state, amplitude[:, None, None] * down * across)
-        return state, (state[0].reshape(shots, -1)[:, arrays.nodes] * arrays.share).sum(-1)
+        return state, (state[0].reshape(shots, -1)[which, arrays.nodes] * arrays.share).sum(-1)
 
     def stretch(state, amplitudes):
         after, traces = lax.scan(step, state, amplitudes)
@@ -341,7 +358,8 @@ def _backward(plan: Plan, arrays: Arrays, velocity, wavelet, sources, residual, 
     down, across = _source_shares(plan, medium, sources)
     shots, count = wavelet.shape
     store = jnp.float16 if plan.store_dtype == "float16" else medium.c.dtype
-    silent = jnp.zeros((shots, medium.c.size), medium.c.dtype)
+    rows, columns = medium.c.shape[-2:]
+    silent, which = jnp.zeros((shots, rows * columns), medium.c.dtype), _which(arrays, shots)
 
     def again(state, amplitude):
         state, q = steps.forward(medium, state, amplitude[:, None, None] * down * across)
@@ -350,8 +368,7 @@ def _backward(plan: Plan, arrays: Arrays, velocity, wavelet, sources, residual, 
     def back(carried, given):
         state, gradient = carried
         heard, q = given
-        parts = (heard[:, :, None] * arrays.share).reshape(shots, -1)
-        at = silent.at[:, arrays.nodes.ravel()].add(parts).reshape(state[0].shape)
+        at = silent.at[which, arrays.nodes].add(heard[:, :, None] * arrays.share).reshape(state[0].shape)
         state = steps.backward(medium, state, at)
         return (state, gradient + state[0] * q.astype(gradient.dtype)), (state[0] * down * across).sum((1, 2))
 
@@ -360,11 +377,11 @@ def _backward(plan: Plan, arrays: Arrays, velocity, wavelet, sources, residual, 
         _, kept = lax.scan(again, mark, amplitudes)
         return lax.scan(back, carried, (heard, kept), reverse=True)
 
-    start = (_rest(medium, shots), jnp.zeros((shots, *medium.c.shape), medium.c.dtype))
+    start = (_rest(medium, shots), jnp.zeros((shots, rows, columns), medium.c.dtype))
     given = _stretches(plan, wavelet / height), _stretches(plan, residual / loudest), marks
     (_, gradient), by_wavelet = lax.scan(stretch, start, given, reverse=True)
     # As in `Propagator.gradient`: C dJ/dC is found, and dJ/dv = 2 C dJ/dC / v.
     factor = loudest * plan.spacing_m**2
     padded, back_to_grid = jax.vjp(partial(_continued, plan), velocity)
-    (by_velocity,) = back_to_grid(2 * gradient.sum(0) / padded)
+    (by_velocity,) = back_to_grid(2 * (gradient if velocity.ndim > 2 else gradient.sum(0)) / padded)
     return by_velocity * (factor * height), _whole(by_wavelet, count) * factor
