@@ -41,9 +41,11 @@ def test_a_map_keeps_its_limits_in_degrees_and_in_kilometres(shipped):
     from zoo.field.projection import LocalProjection
 
     axes = Figure().subplots()
+    values = axes.pcolormesh([9, 10, 11], [39, 40, 41], [[1.0, 2.0], [3.0, 4.0]])
     axes.set(xlim=(9, 11), ylim=(39, 41))
     coasts.draw_coasts(axes)
     assert (axes.get_xlim(), axes.get_ylim(), len(axes.lines)) == ((9, 11), (39, 41), 1)
+    assert values.get_zorder() < axes.lines[0].get_zorder() < 2
     axes = Figure().subplots()
     axes.set(xlim=(-50, 50), ylim=(-50, 50))
     coasts.draw_coasts(axes, LocalProjection(10, 40).forward, (9.5, 10.5, 39.5, 40.5))

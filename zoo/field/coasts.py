@@ -53,7 +53,7 @@ def coast_lines(west: float, east: float, south: float, north: float) -> list[np
 
 
 def draw_coasts(axes: Axes, to_axes: Callable | None = None, region_deg: tuple[float, ...] | None = None) -> None:
-    """Draw coast lines below everything else of a map that has its limits, which stay.
+    """Draw coast lines over the values of a map, below its points; the map has its limits, which stay.
 
     Args:
         axes: of the map.
@@ -64,7 +64,7 @@ def draw_coasts(axes: Axes, to_axes: Callable | None = None, region_deg: tuple[f
     region = region_deg or (*sorted(limits[0]), *sorted(limits[1]))
     for line in coast_lines(*region):
         x, y = (line[:, 0], line[:, 1]) if to_axes is None else to_axes(line[:, 0], line[:, 1])
-        axes.plot(x, y, color="0.35", linewidth=0.7, zorder=0.9, scalex=False, scaley=False)
+        axes.plot(x, y, color="0.35", linewidth=0.7, zorder=1.5, scalex=False, scaley=False)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
