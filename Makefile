@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # Threads that wait for each other sleep: spinning doubles the CPU time on a busy machine.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo docs test test-all long lanes faults mutants bench publish readme lint release jax beam dask clean clean-kernels
+.PHONY: demo docs test test-all long lanes faults mutants bench publish readme lint release jax beam dask cloud clean clean-kernels
 
 demo: $(VENV)/installed
 	$(BIN)/zoo demo --out demo
@@ -33,7 +33,7 @@ faults: $(VENV)/installed
 
 # what continuous integration runs after the tests: the longer ones, optional extras, every kill, some hundred mutated
 # files a reader, two processes that train one model, the pages with their gallery
-lanes: long jax beam dask
+lanes: long jax beam dask cloud
 	ZOO_FUZZ=300 $(BIN)/python -m pytest -q -n 2 -k mutated tests/faults/test_fuzz.py
 	$(BIN)/python -m pytest -q -n 2 -m slow tests/faults
 	$(BIN)/python -m pytest -q -m slow tests/training/test_workers.py
@@ -59,13 +59,15 @@ release: $(VENV)/installed
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	$(BIN)/python benchmarks/release.py --out dist/mirror --archives
 
-# the extras jax, beam and dask beside the pins, in an environment that the three lanes share
+# the extras jax, beam, dask and cloud beside the pins, in an environment that the four lanes share
 EXTRAS := $(VENV)-extras
+# an object store on loopback, for the lane of cloud alone
+S3_SERVER := "moto[s3]" flask flask-cors
 $(EXTRAS)/installed: pyproject.toml constraints.txt
 	rm -rf $(EXTRAS)
 	$(PYTHON) -m venv $(EXTRAS)
 	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
-	$(EXTRAS)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax,beam,dask]"
+	$(EXTRAS)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test,jax,beam,dask,cloud]" $(S3_SERVER)
 	touch $@
 
 # every checkpoint's stored answers under JAX, and waves by XLA
@@ -79,6 +81,10 @@ beam: $(EXTRAS)/installed
 # the same results from the workers of a Dask cluster, some of them killed
 dask: $(EXTRAS)/installed
 	$(EXTRAS)/bin/python -m pytest -q -m "slow or not slow" tests/test_cluster.py
+
+# an archive in an object store (moto's server on loopback) gives the same picks
+cloud: $(EXTRAS)/installed
+	$(EXTRAS)/bin/python -m pytest -q tests/seismograms/test_addresses.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

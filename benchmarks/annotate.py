@@ -8,20 +8,24 @@ log-uniformly from 2 to 60. CPU time and largest memory are the command's, from 
 right within 0.5 s; S counts where it stands out as `zoo.seismograms.picking.picks` asks (`CLEAR_S_DB`).
 
 Then an archive of the same day under N dates (an SDS tree, default 20; 0 leaves it out): CPU time of a further
-station-day, whether memory grows with the days (2 against N), and picks per second of two workers against one process
-held to one thread, from the start of the command to its last table. The ratio means something on an idle machine only.
+station-day, whether memory grows with the days (2 against N), and picks per second of two workers, and of two of Dask
+(where it is installed) of which one is killed ten times, against one process held to one thread, from the start of the
+command to its last table. Ratios mean something on an idle machine only.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -32,6 +36,7 @@ from zoo.seismograms.physics.days import RATE_HZ, Planted, continuous
 from zoo.seismograms.picking.picks import CLEAR_S_DB
 
 RIGHT_S = 0.5
+KILLS = 10
 SNR = (2.0, 60.0)
 START = "2020-01-01T00:00:00"
 
@@ -98,39 +103,82 @@ def repeat(day: Path, root: Path, days: int) -> None:
             whole.tofile(target)
 
 
-def run(root: Path, out: Path, model: str, days: int, workers: int) -> tuple[float, float, float, int]:
+def run(
+    root: Path, out: Path, model: str, days: int, how: list[str], kills: int = 0
+) -> tuple[float, float, float, int]:
     """Annotate the first days of an archive; return CPU-s, largest memory (GB) of a process, seconds, picks."""
     command = [sys.executable, "-m", "zoo.cli", "annotate", str(root), "--model", model, "--out", str(out)]
-    command += ["--end", f"2020-01-{days + 1:02d}", "--workers", str(workers), "--json"]
+    command += ["--end", f"2020-01-{days + 1:02d}", *how, "--json"]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
     began = time.monotonic()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
     ) as process:
+        killer = threading.Thread(target=kill_workers, args=(process, out, kills), daemon=True)
+        killer.start()
         summary = json.loads(process.stdout.read())
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode or summary["units_done"] < summary["units"]:
-        raise SystemExit(f"{' '.join(command)} failed")
+    killer.join(60)
+    if process.returncode or summary["units_done"] < summary["units"] or killer.is_alive():
+        raise SystemExit(f"{' '.join(command)} failed, or ended before {kills} workers were killed")
     picks = sum(summary["picks"].values())
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024**2, time.monotonic() - began, picks
+
+
+def kill_workers(process: subprocess.Popen, out: Path, count: int) -> None:
+    """Kill a worker of a command each time that one more unit is done."""
+    for done in range(1, count + 1):
+        while process.poll() is None and len(list((out / "units").rglob("*.json"))) < done:
+            time.sleep(0.02)
+        while process.poll() is None and not (workers := spawned(process.pid)):
+            time.sleep(0.02)
+        if process.poll() is None:
+            os.kill(workers[done % len(workers)], signal.SIGKILL)
+
+
+def spawned(pid: int) -> list[int]:
+    """Return the processes that Python has started below a process to work (Linux)."""
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            try:
+                here = b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+            except OSError:  # it has ended
+                continue
+            found += [child] if here else spawned(child)
+    return found
+
+
+def tables(out: Path) -> list[bytes]:
+    """Return the picks of all days, as they are written."""
+    return [path.read_bytes() for path in sorted((out / "days").glob("*/picks.csv"))]
 
 
 def archive(day: Path, folder: Path, model: str, days: int) -> list[list[str]]:
     """Measure an archive of so many days of one station."""
     repeat(day, folder / "sds", days)
-    few_cpu_s, few_gb, _, _ = run(folder / "sds", folder / "few", model, 2, 1)
-    cpu_s, gb, one_s, picks = run(folder / "sds", folder / "one", model, days, 1)
-    _, each_gb, two_s, of_two = run(folder / "sds", folder / "two", model, days, 2)
-    if picks != of_two:
+    few_cpu_s, few_gb, _, _ = run(folder / "sds", folder / "few", model, 2, [])
+    cpu_s, gb, one_s, picks = run(folder / "sds", folder / "one", model, days, [])
+    _, each_gb, two_s, of_two = run(folder / "sds", folder / "two", model, days, ["--workers", "2"])
+    if tables(folder / "one") != tables(folder / "two"):
         raise SystemExit(f"one process found {picks} picks, two workers {of_two}")
-    return [
+    rows = [
         ["a further station-day", f"{(cpu_s - few_cpu_s) / (days - 2):.1f} CPU-s", "<= 15 CPU-s"],
         [f"largest memory, 2 and {days} days", f"{few_gb:.2f} and {gb:.2f} GB", "the same, <= 1.5 GB"],
         ["largest process of two workers", f"{each_gb:.2f} GB", "<= 1.5 GB"],
         ["one process, one thread", f"{picks / one_s:.1f} picks/s", ""],
         ["two workers", f"{of_two / two_s:.1f} picks/s, {one_s / two_s:.2f} times", ">= 1.8 times"],
     ]
+    if importlib.util.find_spec("distributed") is None:
+        return [*rows, ["two workers of Dask", "Dask is not installed", ">= 1.8 times"]]
+    for kills in (0, KILLS):
+        out = folder / f"dask-{kills}"
+        _, _, took_s, _ = run(folder / "sds", out, model, days, ["--cluster", "local:2"], kills)
+        same = "the same picks" if tables(out) == tables(folder / "one") else "OTHER PICKS"
+        killed = f", {kills} times one killed" if kills else ""
+        rows.append([f"two workers of Dask{killed}", f"{one_s / took_s:.2f} times, {same}", ">= 1.8 times, the same"])
+    return rows
 
 
 def main() -> None:

@@ -68,6 +68,7 @@ TOOLS = {
     "pages.py": "make readme",
     "release.py": "make release",
     "mutants.py": "make mutants, hours",
+    "loopback_archives.py": "makes and serves the archives that scaling.py prepares",
     "association_peers.py": "what association.py runs in a peer's environment",
     "microseismic_earths.py": "makes what microseismic_world.py and field_line.py measure on",
 }

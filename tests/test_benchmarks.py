@@ -121,3 +121,24 @@ def test_tables_are_published_with_their_circumstances_unless_the_script_fails(t
     done = run()
     assert done.returncode == 1 and "half way" in done.stderr and "nothing is published" in done.stderr
     assert kept.read_bytes() == before
+
+
+def test_what_scripts_import_from_each_other_is_there():
+    """`import` alone would run for minutes where a peer or a library is heavy."""
+    trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in BENCHMARKS.glob("*.py")}
+    there = {}
+    for name, tree in trees.items():
+        targets = [
+            node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)] for node in tree.body
+        ]
+        named = {getattr(target, "id", getattr(target, "name", "")) for some in targets for target in some}
+        there[name] = named
+    asked = [
+        (script, node.module, alias.name)
+        for script, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in trees
+        for alias in node.names
+    ]
+    assert len(asked) > 30
+    assert not [one for one in asked if one[2] not in there[one[1]]]

@@ -226,16 +226,18 @@ def test_many_events_are_located_there_as_here(two_workers, tmp_path, capsys):
 
 
 @with_dask
-def test_picks_are_the_same_with_workers_killed(two_workers, tmp_path):
+@pytest.mark.parametrize("kills, hours", [(2, 2), pytest.param(10, 5, marks=pytest.mark.slow)])
+def test_picks_are_the_same_with_workers_killed(two_workers, tmp_path, kills, hours):
+    """Each time that one more unit is done, a worker is killed, whatever it is at."""
     from obspy import UTCDateTime
     from toy_picker import record, write_sds
 
     from zoo.seismograms.picking.running import annotate_archive
 
-    write_sds(record(UTCDateTime("2020-02-28T22:30:00.03"), 7200, (30.0, 1789.95, 5400.2)), tmp_path / "sds")
+    at = (30.0, 1789.95, 3600.0 * hours - 1800.0)
+    write_sds(record(UTCDateTime("2020-02-28T22:30:00.03"), 3600 * hours, at), tmp_path / "sds")
     out = tmp_path / "there"
     expected = annotate_archive(tmp_path / "sds", "phase_picker", tmp_path / "here", piece_hours=0.25)
-    kills = 2
 
     def killing() -> None:
         for done in range(1, kills + 1):
@@ -246,7 +248,7 @@ def test_picks_are_the_same_with_workers_killed(two_workers, tmp_path):
     killer = threading.Thread(target=killing, daemon=True)
     killer.start()
     found = annotate_archive(tmp_path / "sds", "phase_picker", out, piece_hours=0.25, cluster=address(two_workers))
-    killer.join(60)
+    killer.join(600)
     assert not killer.is_alive()
     assert found.done == found.units > kills
     for day in expected.days:

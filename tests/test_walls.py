@@ -20,7 +20,7 @@ FLOORS = (
     {"checkpoint", "recipe_files"},
     {"data"},
     {"sampling", "field", "terminal", "metrics", "figures", "serving", "settings", "gate", "compiled", "files"}
-    | {"cluster", "foreign", "store", "progress", "errors", "own", "quiet", "chapters"},
+    | {"cluster", "foreign", "store", "progress", "errors", "own", "quiet", "chapters", "interrupts"},
 )
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

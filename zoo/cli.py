@@ -12,6 +12,7 @@ import argparse
 import fnmatch
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from zoo import SYSTEMS
 from zoo.crust import commands as crust
 from zoo.errors import PartError, UsageError, ZooError, did_you_mean
 from zoo.fwi import commands as fwi
+from zoo.interrupts import noted
 from zoo.microseismic import commands as microseismic
 from zoo.own import own_folders
 from zoo.quiet import quiet
@@ -509,6 +511,21 @@ def command_parser(kind: type[Parser] = Parser) -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads double the CPU time of a busy machine
+    _open_streams()
+    with noted() as interrupted:
+        return _run(argv, interrupted)
+
+
+def _open_streams() -> None:
+    """Let what is said go nowhere where whoever started the command has closed stdout or stderr (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        if (
+            getattr(sys, name) is None
+        ):  # the free number is taken: no file that is opened later is written to by mistake
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _run(argv: Sequence[str] | None, interrupted: threading.Event) -> int:
     parser = command_parser()
     args = parser.parse_args(argv)
     if not args.command:
@@ -519,25 +536,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args.function(args)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        if args.debug:
-            raise
-        goes_on = (
-            "the same command goes on from here" if args.resumes else "nothing was kept; the same command begins anew"
-        )
-        print(f"zoo: interrupted; {goes_on}.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         if args.debug:
             raise
-        known = isinstance(error, ZooError)
-        text = str(error) if known else f"{type(error).__name__}: {error} (--debug shows where)"
-        print("zoo: " + " ".join(text.split()), file=sys.stderr)
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():  # libraries make errors of their own of it
+            goes_on = "goes on from here" if args.resumes else "begins anew"
+            print(f"zoo: interrupted; the same command {goes_on}.", file=sys.stderr)
+            return 130
+        print("zoo: " + " ".join(_words(error).split()), file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 3 if isinstance(error, PartError) else 1
     return 0
+
+
+_TIGHT = {
+    "Too many open files": "More files are needed at once than may be open: allow more (ulimit -n 4096)",
+    "No space left on device": "Free some space or choose another folder",
+    "Disk quota exceeded": "Free some space or choose another folder",
+    "File too large": "A limit (ulimit -f) or the file system allows no file of that size: choose another folder",
+}
+"""What the system says through whichever library -> what can be done."""
+
+
+def _words(error: BaseException) -> str:
+    """Return what an error says, with what can be done about it."""
+    text = str(error)
+    if isinstance(error, ZooError):
+        return text
+    if found := next((said for said in _TIGHT if said in text), None):
+        return f"{text.removesuffix('.')}. {_TIGHT[found]}, then run the same command again."
+    return f"{type(error).__name__}: {text} (--debug shows where)"
 
 
 if __name__ == "__main__":

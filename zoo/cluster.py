@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UsageError, ZooError
+from zoo.interrupts import unheard
 from zoo.progress import say
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def _in_processes(job: Job, items: Iterable[Any], processes: int) -> Iterator[tu
 def _handed_out(pool: Executor, work: Callable, items: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
     """Yield items and results; few wait at a time, and none begins once one has failed."""
     waiting = iter(items)
-    running = {pool.submit(work, item): item for item in itertools.islice(waiting, _AHEAD * workers)}
+    with unheard():  # the processes, before `_begin` says so
+        running = {pool.submit(work, item): item for item in itertools.islice(waiting, _AHEAD * workers)}
     try:
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from zoo.chapters import Chapter
 from zoo.files import cores, write_with
+from zoo.interrupts import unheard
 from zoo.progress import say
 from zoo.quiet import quiet
 
@@ -66,7 +67,8 @@ def run(out: str | os.PathLike) -> Path:
     context = multiprocessing.get_context("spawn")  # TensorFlow does not outlive a fork
     page = folder / "index.html"
     with ProcessPoolExecutor(at_once, context, initializer=_begin, initargs=(max(1, cores() // at_once),)) as pool:
-        tasks = {pool.submit(_chapter, number, folder): number for number in range(1, len(CHAPTERS) + 1)}
+        with unheard():
+            tasks = {pool.submit(_chapter, number, folder): number for number in range(1, len(CHAPTERS) + 1)}
         try:
             for task in as_completed(tasks):
                 number = tasks[task]
@@ -79,6 +81,8 @@ def run(out: str | os.PathLike) -> Path:
                 say(f"== {title} is done; {len(done)} of {len(CHAPTERS)} after {took}")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():  # nobody waits for chapters that nobody will see
+                process.terminate()
             raise
     say(f"\nThe demo took {time.monotonic() - start:.0f} s. Open {page.resolve()}")
     return page

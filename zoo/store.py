@@ -87,6 +87,11 @@ def explain_disk(path: Path) -> Iterator[None]:
                 f"No space left while writing {path}; what was there before is unchanged. "
                 "Free some space or choose another folder, then run the same command again."
             ) from error
+        if error.errno == errno.EFBIG:
+            raise ZooError(
+                f"{path} would be larger than a file may be here (ulimit -f, or the file system's limit); what was "
+                "there before is unchanged. Choose another folder or raise the limit, then run the same command again."
+            ) from error
         if error.errno in (*_READ_ONLY, errno.ENOTDIR):
             raise ZooError(f"Cannot write {path} ({error.strerror}). Choose a folder that you may write to.") from error
         raise

@@ -18,6 +18,7 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+import obspy
 import pytest
 
 import zoo
@@ -26,15 +27,25 @@ from zoo.crust.maps import read_dispersion_map
 from zoo.crust.physics.earth import prem, read_deck, write_deck
 from zoo.data import prepared
 from zoo.errors import ZooError
+from zoo.field.grid_files import read_earth
+from zoo.field.picks import read_picks
+from zoo.field.stations import read_stations
 from zoo.fwi.inversion.wavelet import _read_wavelet
 from zoo.fwi.physics.velocity_files import read_fields, write_fields
 from zoo.fwi.shots import Shots, read_shots, write_shots
+from zoo.microseismic.location.receiver_tables import read_receiver_table
 from zoo.microseismic.location.trace_files import read_traces
 from zoo.microseismic.physics.elastic_model import read_model
 from zoo.seismicity.catalogues import read_catalogue
+from zoo.seismicity.manual import read_periods
+from zoo.seismograms import read as read_waveforms
 
 CASES = int(os.environ.get("ZOO_FUZZ", "60"))
 NUMBERS = [b"\xff" * 8, b"\x00" * 8, (1 << 62).to_bytes(8, "little"), b"\x7f" + b"\xff" * 3, b"nan", b"1e999", b"-1"]
+
+
+SAMPLES = Path(zoo.__file__).parent
+ITALY, YUNNAN = SAMPLES / "seismograms/samples/central_italy", SAMPLES / "crust/samples/yunnan"
 
 
 def _shots(path: Path) -> None:
@@ -137,6 +148,45 @@ def _load_forged(name: str) -> Callable[[Path], None]:
     return load
 
 
+def _lines(file: Path, count: int) -> Callable[[Path], None]:
+    """Return what writes the first lines of a shipped file."""
+
+    def write(path: Path) -> None:
+        path.write_text("".join(file.read_text().splitlines(keepends=True)[:count]))
+
+    return write
+
+
+def _obs(path: Path) -> None:
+    line = "ARRO   ?    ?    ? P      ? 20161014 0000   12.4500 GAU  2.00e-02 -1.00e+00 -1.00e+00 -1.00e+00\n"
+    path.write_text(line * 3 + "\n" + line.replace(" P ", " S ") * 3)
+
+
+def _quakeml(path: Path) -> None:
+    from obspy.core.event import Arrival, Catalog, Event, Magnitude, Origin, Pick, WaveformStreamID
+
+    time = obspy.UTCDateTime(2019, 7, 4)
+    made = [Pick(time=time + 3, phase_hint="P", waveform_id=WaveformStreamID("IV", "ARRO", "", "EHZ"))]
+    origin = Origin(time=time, latitude=42.5, longitude=13.0, depth=5000.0)
+    origin.arrivals = [Arrival(pick_id=made[0].resource_id, phase="P")]
+    event = Event(picks=made, origins=[origin], magnitudes=[Magnitude(mag=2.1, magnitude_type="ML")])
+    Catalog([event]).write(str(path), format="QUAKEML")
+
+
+def _station_xml(path: Path) -> None:
+    from obspy.core.inventory import Inventory, Network, Station
+
+    stations = [Station(code, 42.5 + i, 13.0, 100.0) for i, code in enumerate(("ARRO", "AM05"))]
+    Inventory([Network("IV", stations)], source="x").write(str(path), format="STATIONXML")
+
+
+def _mini_seed(path: Path) -> None:
+    data = np.random.default_rng(0).integers(-1000, 1000, 600).astype(np.int32)
+    header = {"network": "XX", "station": "AAA", "sampling_rate": 20.0, "starttime": obspy.UTCDateTime(2020, 1, 1)}
+    traces = [obspy.Trace(data, {**header, "channel": f"HH{component}"}) for component in "ZNE"]
+    obspy.Stream(traces).write(str(path), format="MSEED", reclen=512)
+
+
 def _card(path: Path) -> None:
     gate.check_card(gate.read_plain_json(path, "card"), path)
 
@@ -156,6 +206,21 @@ READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]]
     "wavelet": ("a.npz", _wavelet, lambda path: _read_wavelet(path, 0.004)),
     "deck": ("a.deck", lambda path: write_deck(prem(), path), read_deck),
     "GeoJSON": ("a.json", _geojson, read_catalogue),
+    "picks": ("picks.csv", _lines(ITALY / "picks.csv", 30), read_picks),
+    "picks of NonLinLoc": ("a.obs", _obs, read_picks),
+    "picks as QuakeML": ("a.xml", _quakeml, read_picks),
+    "stations": ("stations.csv", _lines(ITALY / "stations.csv", 12), read_stations),
+    "StationXML": ("a.xml", _station_xml, read_stations),
+    "layers": ("layers.csv", _lines(ITALY / "layers.csv", 12), read_earth),
+    "catalogue": ("a.csv", _lines(ITALY / "relocated.csv", 30), read_catalogue),
+    "periods": ("a.csv", lambda path: path.write_text("start,end\n2019-07-04,2019-07-06T12:00\n"), read_periods),
+    "phase velocities": ("a.csv", _lines(YUNNAN / "velocities.csv", 60), read_dispersion_map),
+    "receivers": (
+        "a.csv",
+        lambda path: path.write_text("station,x_m,y_m,z_m\nA,0,0,10\nB,5,0,10\nC,5,9,1\n"),
+        read_receiver_table,
+    ),
+    "miniSEED": ("a.mseed", _mini_seed, read_waveforms),
     "records": ("a.tfrecord", _records, lambda path: list(prepared.read_records(path))),
     "card": ("card.json", _of_checkpoint("card.json"), _card),
     "configuration": ("config.json", _of_checkpoint("config.json"), _load_forged("config.json")),
@@ -230,6 +295,21 @@ def test_what_once_ended_in_a_raw_error(real_cases):
     for path in kept:
         with nullcontext() if path.name in _WITHIN else pytest.raises(ZooError):
             _KEPT[re.split("[_-]", path.name)[0]](path)
+
+
+@pytest.mark.parametrize("delay_ms", [1, 255, 32767])
+def test_a_trace_that_begins_after_the_others_have_ended_is_empty(tmp_path, delay_ms):
+    """Found by mutation: a delay of one trace (bytes 109 and 110) longer than all of them."""
+    path = tmp_path / "a.su"
+    _unix(path)
+    content = bytearray(path.read_bytes())
+    size = len(content) // 6
+    content[5 * size + 108 : 5 * size + 110] = delay_ms.to_bytes(2, "big")
+    path.write_bytes(content)
+    shots = read_shots(path)
+    traces = np.asarray(shots.traces)
+    assert traces.shape == (6, 40) and np.any(traces[0])
+    assert np.any(traces[5]) == (delay_ms == 1)
 
 
 def _changed(write: Callable[[Path], None], path: Path, **changes: object) -> Path:

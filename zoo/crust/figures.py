@@ -19,6 +19,7 @@ from matplotlib.path import Path as Path2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from zoo.errors import ZooError
+from zoo.field.coasts import draw_coasts
 from zoo.figures import BLACK, BLUE, GREY, ORANGE, VERMILLION, save_figure, style
 
 _THICKNESS, _SD, _VELOCITY, _ERROR, _DIFFERENCE = "viridis", "magma_r", "cividis", "inferno_r", "RdBu_r"
@@ -365,6 +366,7 @@ def _map(
         )
         axes.scatter(longitude[flagged], latitude[flagged], s=size / 2, color=BLACK, marker="x", lw=0.7)
         axes.margins(0.04)
+    draw_coasts(axes)
     axes.set_aspect(1 / max(_SMALLEST_COSINE, np.cos(np.radians(np.mean(latitude)))))
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))

@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.fwi.segy.samples import shifted
+from zoo.interrupts import uninterrupted
 
 _SAME_STEP = 1e-6
 """Time steps that differ by less than this part are the same, rounded."""
@@ -55,7 +56,8 @@ def _read(path: Path) -> Any:
     import obspy
 
     try:
-        found = obspy.read(path)
+        with uninterrupted():
+            found = obspy.read(path)
     except Exception as error:  # ObsPy's readers raise whatever their parser met
         why = " ".join(str(error).split())
         raise ZooError(f"{path} is cut short or not of a format that ObsPy knows ({why}).") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.foreign import reader
 from zoo.seismicity.catalogues.times import moments
 
 Period = tuple[np.datetime64, np.datetime64]
@@ -18,6 +19,7 @@ _STARTS = ("start", "begin", "from", "start_time", "starttime", "t0")
 _ENDS = ("end", "stop", "to", "until", "end_time", "endtime", "t1")
 
 
+@reader("Expected a CSV with the columns start,end.")
 def read_periods(path: str | os.PathLike) -> list[Period]:
     """Read periods from a CSV file, one a line.
 

@@ -162,7 +162,9 @@ _OF_PICKING = "model", "threshold", "false_per_hour", "start", "end", "workers",
 
 def _catalogue(args: argparse.Namespace) -> None:
     from zoo.seismograms.association.catalogue import make_catalogue
+    from zoo.seismograms.association.waveforms import holds_picks
 
+    args.resumes = not holds_picks(args.what)  # what goes on is picking
     picker = {name: value for name in _OF_PICKING if (value := getattr(args, name)) is not None}
     made = make_catalogue(
         args.what,

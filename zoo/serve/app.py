@@ -254,6 +254,7 @@ def serve(host: str = "127.0.0.1", port: int = 8750, limits: Limits | None = Non
         say("zoo: whoever reaches this machine by that name can run commands on it, without a password")
     try:
         server.run()
+        raise KeyboardInterrupt  # waitress keeps that to itself; nothing else ends it
     finally:
         server.close()
         app.jobs.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -256,13 +255,15 @@ def _table(path: Path) -> Markup:
     )
 
 
-def _html_table(header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Markup:
-    cells = Markup("").join(Markup("<th>{}</th>").format(cell) for cell in header)
-    lines = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row))
-        for row in rows
-    )
-    return Markup('<div class="table"><table><tr>{}</tr>{}</table></div>').format(cells, lines)
+def _html_table(header: Sequence[Any], rows: Iterable[Sequence[Any]], kind: str = "table") -> Markup:
+    """Return a table; on a phone, one of the kind `cards` has a row's cells below each other, with their headers."""
+    names = Markup("").join(Markup("<th>{}</th>").format(name) for name in header)
+    lines = Markup("")
+    for row in rows:
+        cells = itertools.zip_longest(header, row, fillvalue="")
+        one = Markup("").join(Markup('<td data-header="{}">{}</td>').format(name, cell) for name, cell in cells)
+        lines += Markup("<tr>{}</tr>").format(one)
+    return Markup('<div class="{}"><table><tr>{}</tr>{}</table></div>').format(kind, names, lines)
 
 
 def listing(what: str) -> Markup:
@@ -282,8 +283,20 @@ def listing(what: str) -> Markup:
             + [row[key] for key in keys[1:]]
             for row in rows
         ],
+        "table cards",
     )
     return Markup("<h1>{}</h1><section>{}</section>").format(what.capitalize(), table)
+
+
+def _plain(value: Any) -> Any:
+    """Return an entry of a card as text; what holds others as a list."""
+    if isinstance(value, Mapping):
+        items = [Markup("{}: {}").format(key, _plain(item)) for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        items = [_plain(item) for item in value]
+    else:
+        return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(item) for item in items))
 
 
 def card(name: str, about: Mapping[str, Any]) -> Markup:
@@ -292,7 +305,7 @@ def card(name: str, about: Mapping[str, Any]) -> Markup:
         Markup("<h2>{}</h2><pre>{}</pre>").format(key, about[key]) for key in ("about", "citation") if about.get(key)
     )
     rows = [
-        (key, value if isinstance(value, str | int | float) else json.dumps(value))
+        (key, _plain(value))
         for key, value in about.items()
         if key not in ("about", "citation", "settings_table", "files", "prepared") and value not in (None, "", {}, [])
     ]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from zoo.errors import UsageError
 from zoo.files import cores
+from zoo.interrupts import unheard
 from zoo.progress import say
 from zoo.training.workers import cluster
 
@@ -98,16 +99,17 @@ def run(count: int, arguments: Sequence[str]) -> int:
 def _once(count: int, arguments: Sequence[str]) -> list[int]:
     """Start the processes; when one fails, end the others. Return the exit codes; of one ended here it is 0."""
     command = [sys.executable, "-c", _PROGRAM, *arguments]
-    started = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **own},
-            # The first speaks for all; of the others, errors alone are read, by the error of the first.
-            stdout=None if number == 0 else subprocess.DEVNULL,
-            stderr=None if number == 0 else subprocess.DEVNULL,
-        )
-        for number, own in enumerate(environments(count))
-    ]
+    with unheard():  # Ctrl-C is for this process, which ends them
+        started = [
+            subprocess.Popen(
+                command,
+                env={**os.environ, **own},
+                # The first speaks for all; of the others, errors alone are read, by the error of the first.
+                stdout=None if number == 0 else subprocess.DEVNULL,
+                stderr=None if number == 0 else subprocess.DEVNULL,
+            )
+            for number, own in enumerate(environments(count))
+        ]
     try:
         while all(process.poll() is None for process in started) or not any(process.poll() for process in started):
             if all(process.poll() == 0 for process in started):

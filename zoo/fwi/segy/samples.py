@@ -185,6 +185,8 @@ def shifted(traces: np.ndarray, shifts: np.ndarray, samples: int) -> np.ndarray:
     found = np.zeros((len(traces), samples), np.float32)
     for shift in np.unique(shifts):
         these, whole = shifts == shift, int(np.floor(shift + 1e-6))
+        if whole >= samples:  # it begins after the end of the others
+            continue
         block, part = traces[these], shift - whole
         if part > 1e-3:  # between samples: the phase of a band-limited trace is turned
             size = 2 * block.shape[1]

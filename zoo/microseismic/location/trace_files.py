@@ -12,6 +12,7 @@ import numpy as np
 
 from zoo.errors import ZooError
 from zoo.foreign import check_numbers, read_npz, reader
+from zoo.interrupts import uninterrupted
 from zoo.microseismic.location.observation import Observation
 from zoo.microseismic.location.picks import PICK_SD_S, Picks
 from zoo.microseismic.location.receiver_tables import ReceiverTable, read_receiver_table
@@ -148,7 +149,8 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         )
     receivers_km, table = _read_receivers(Path(receivers_path))
     try:
-        stream = obspy.read(str(path)).merge()
+        with uninterrupted():
+            stream = obspy.read(str(path)).merge()
     except Exception as error:  # ObsPy's plugins raise whatever the parser of their format raises.
         raise ZooError(
             f"ObsPy cannot read {path} ({type(error).__name__}: {error}). Give an .npz, MiniSEED or SAC file."

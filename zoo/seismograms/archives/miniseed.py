@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from zoo.errors import ZooError
+from zoo.interrupts import uninterrupted
 from zoo.progress import track
 from zoo.seismograms.archives.checks import SKIPPED, Problem
 
@@ -93,7 +94,9 @@ def index_folder(folder: Path) -> tuple[dict[str, list[Span]], list[Problem]]:
         name = str(path.relative_to(folder))
         try:
             cut_short = get_record_information(str(path))["excess_bytes"] > 0
-            for trace in read(str(path), format="MSEED", headonly=True):
+            with uninterrupted():
+                headers = read(str(path), format="MSEED", headonly=True)
+            for trace in headers:
                 stats = trace.stats
                 span = Span(str(path), stats.starttime.timestamp, stats.endtime.timestamp, cut_short)
                 spans.setdefault(f"{stats.network}.{stats.station}", set()).add(span)

@@ -16,6 +16,7 @@ from zoo.field.magnitudes import FEWEST_MAGNITUDES, BValue, b_value, magnitude_o
 from zoo.field.picks import read_picks
 from zoo.field.stations import read_stations
 from zoo.files import write_csv, write_json, write_with
+from zoo.progress import bar
 from zoo.seismograms.association.associate import associate
 from zoo.seismograms.association.doubts import doubts
 from zoo.seismograms.association.known import keep_events
@@ -288,8 +289,10 @@ def make_catalogue(
         picks = replace(picks, notes=(*of_stations, *picks.notes))
     if not len(picks):
         picks = replace(picks, notes=(*picks.notes, "there is no pick of P or S, so there is no event"))
-    found = (keep_events if associated else associate)(picks, network, earth, chosen(ASSOCIATION))
-    located = locate(found, chosen(LOCATION))
+    with bar(f"Associating {len(picks)} picks", 1):
+        found = (keep_events if associated else associate)(picks, network, earth, chosen(ASSOCIATION))
+    with bar("Locating events", 1):
+        located = locate(found, chosen(LOCATION))
     if records is None or responses is None:
         magnitudes = magnitudes_of_picks(located, chosen(MAGNITUDE))
         if magnitudes.kind != "ML":

@@ -15,6 +15,7 @@ from zoo.errors import ZooError
 from zoo.field.picks import PickTable
 from zoo.field.picks import holds_picks as are_picks
 from zoo.field.stations import Stations
+from zoo.interrupts import uninterrupted
 from zoo.seismograms.picking.archive import named, scan
 from zoo.seismograms.picking.units import Selection
 
@@ -61,7 +62,9 @@ class Waveforms:
         paths = {path for begin, end, path in self._held.get(station, ()) if begin <= ends_s and end >= begins_s}
         for path in sorted(paths):
             try:
-                stream += named(obspy.read(glob.escape(path), **times), path)
+                with uninterrupted():
+                    found = obspy.read(glob.escape(path), **times)
+                stream += named(found, path)
             except Exception as error:  # whatever a format's library leads to
                 note = f"{path} cannot be read: {error}"
                 if note not in self.notes:

@@ -20,9 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from zoo.field.coasts import draw_coasts
 from zoo.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION, save_figure, style
 
 if TYPE_CHECKING:
+    from zoo.field.projection import LocalProjection
     from zoo.seismograms.association.catalogue import EventCatalogue
 
 PHASES = {"P": BLUE, "S": VERMILLION}
@@ -86,6 +88,7 @@ def map_figure(catalogue: EventCatalogue) -> Figure:
         plan.plot(tables[:, 0], tables[:, 1], "^", color=BLACK, markersize=6, markerfacecolor="white", zorder=3)
         plan.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="east (km)", ylabel="north (km)")
         plan.set_title(f"{len(at)} events, {len(tables)} stations")
+        _coasts(plan, projection)
         across.errorbar(depth, north, xerr=at.sd_km[:, 2], yerr=at.sd_km[:, 1], **bars)
         across.scatter(depth, north, **marks)
         across.set(xlim=(top, deepest), ylim=plan.get_ylim(), xlabel="depth (km)", yticklabels=[])
@@ -94,6 +97,14 @@ def map_figure(catalogue: EventCatalogue) -> Figure:
         along.set(xlim=plan.get_xlim(), ylim=(deepest, top), xlabel="east (km)", ylabel="depth (km)")
         _map_legend(legend, catalogue, area, f"0, 0: {projection.latitude_deg:.3f}°, {projection.longitude_deg:.3f}°")
     return figure
+
+
+def _coasts(plan: Axes, projection: LocalProjection) -> None:
+    """Draw coast lines on a map in kilometres."""
+    x, y = np.meshgrid(plan.get_xlim(), plan.get_ylim())
+    longitude, latitude = projection.inverse(x, y)
+    longitude = projection.longitude_deg + (longitude - projection.longitude_deg + 180) % 360 - 180
+    draw_coasts(plan, projection.forward, (longitude.min(), longitude.max(), latitude.min(), latitude.max()))
 
 
 def relative_figure(catalogue: EventCatalogue) -> Figure:

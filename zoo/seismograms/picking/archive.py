@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ZooError
+from zoo.interrupts import uninterrupted
 from zoo.progress import track
 from zoo.seismograms.picking.files import find, is_code
 from zoo.seismograms.picking.remote import fetched, listed
@@ -59,7 +60,8 @@ class FileSource:
         for path in unit.paths:
             try:
                 with fetched(path if is_address(path) else os.path.join(self.root, path)) as here:
-                    found = obspy.read(glob.escape(here), starttime=begins, endtime=ends)
+                    with uninterrupted():
+                        found = obspy.read(glob.escape(here), starttime=begins, endtime=ends)
                 stream += named(found, path)
             except Exception as error:  # whatever a format's library leads to; the others are still read
                 problems.append(f"{path}: {error}")
@@ -205,7 +207,8 @@ def _look(path: str, size: int, changed_ns: int) -> File:
     problem = ""
     try:
         with fetched(path) as here:
-            stream = obspy.read(glob.escape(here), headonly=True)
+            with uninterrupted():
+                stream = obspy.read(glob.escape(here), headonly=True)
         for trace in named(stream, path):
             stats = trace.stats
             ends_ns = stats.starttime.ns + round(stats.npts * 1e9 / stats.sampling_rate)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import PassedOver, ZooError
+from zoo.interrupts import uninterrupted
 from zoo.progress import say
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def read_headers(files: Mapping[Path, bool]) -> tuple[list[Header], list[str]]:
     nameless = []
     for path, named in files.items():
         try:
-            stream = obspy.read(glob.escape(str(path)), headonly=True)
+            with uninterrupted():
+                stream = obspy.read(glob.escape(str(path)), headonly=True)
             usable = [trace.stats for trace in stream if 0 < trace.stats.sampling_rate < float("inf")]
             begins = min((stats.starttime.timestamp for stats in usable), default=0.0)
             ends = max((stats.endtime.timestamp for stats in usable), default=0.0)
@@ -146,7 +148,8 @@ def stream_of(
     stream = obspy.Stream()
     for header in headers:
         try:
-            found = obspy.read(glob.escape(str(header.path)), starttime=start, endtime=end)
+            with uninterrupted():
+                found = obspy.read(glob.escape(str(header.path)), starttime=start, endtime=end)
         except Exception as error:  # ObsPy raises whatever a format's library leads to
             if notes is None:
                 raise ZooError(f"ObsPy cannot read {header.path} ({error}).") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zoo.files import write_csv, write_with
+from zoo.interrupts import uninterrupted
 from zoo.seismograms.picking.measures import Responses, measure
 from zoo.seismograms.picking.pick_list import catalog_of
 from zoo.seismograms.picking.windows import ARRIVAL, PIECE_S, Answer, consensus
@@ -249,14 +250,16 @@ def write_probabilities(traces: Sequence[Trace], path: Path) -> None:
         lengths = {"network": 2, "station": 5, "location": 2}
         cut = {key: trace.stats[key].encode("ascii", "replace").decode()[:most] for key, most in lengths.items()}
         stream.append(Trace(trace.data, {**trace.stats, **cut, "channel": label[:3].upper()}))
-    write_with(path, lambda temporary: stream.write(str(temporary), format="MSEED", encoding="FLOAT32"))
+    with uninterrupted():
+        write_with(path, lambda temporary: stream.write(str(temporary), format="MSEED", encoding="FLOAT32"))
 
 
 def read_probabilities(path: Path, start: Any = None, end: Any = None) -> Stream:
     """Read what `write_probabilities` wrote, all or between two times."""
     from obspy import read
 
-    return read(str(path), format="MSEED", starttime=start, endtime=end)
+    with uninterrupted():
+        return read(str(path), format="MSEED", starttime=start, endtime=end)
 
 
 def _time(time: UTCDateTime) -> str:
