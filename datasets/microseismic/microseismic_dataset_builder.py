@@ -178,7 +178,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         ),
         "free_surface": Setting(
             "auto",
-            "whether the earth model's top is a free surface; auto: where receivers record velocity and the top is rock",
+            "whether the earth's top is a free surface; auto: where receivers record velocity and the top is rock",
             "ours: without one, as in section 2.1, the top absorbs",
             choices=("auto", "yes", "no"),
         ),
