@@ -58,7 +58,7 @@ def test_ray_coordinates_give_back_the_components():
     offset = records["coordinates_km"][:, np.newaxis] - RECEIVERS_KM
     distance = np.linalg.norm(offset, axis=-1)
     made, along, heard = rays.rays_of(records["traces"], offset, distance)
-    assert made.shape == (6, 4, SAMPLES) and along.shape == (6, 2, SAMPLES) and heard[0, 1] == 0
+    assert made.shape == (6, 4, SAMPLES) and along.shape == (6, 2, SAMPLES) and heard[0, 1] < 1e-6
     factors = keras.ops.convert_to_numpy(rays.factors(offset, distance))
     again = made[:, rays.ray_of_channel] * factors[..., np.newaxis]
     np.testing.assert_allclose(again, records["traces"], atol=1e-6 * np.abs(records["traces"]).max())
@@ -83,8 +83,10 @@ def test_emulator_of_three_components_is_right_at_every_azimuth_and_straight_bel
     held_out = records_of(60, 1)
     inside = np.all((held_out["coordinates_km"] > 0.15) & (held_out["coordinates_km"] < UPPER_KM - 0.05), axis=1)
     assert inside[0]  # straight below the first receiver
-    predicted = emulator_training.predict(model, held_out["coordinates_km"][inside])
-    np.testing.assert_allclose(predicted, held_out["traces"][inside], atol=0.05 * np.abs(held_out["traces"]).max())
+    held_out = {key: values[inside] for key, values in held_out.items()}
+    assert emulator_training.score(model, held_out)["r2d"] > 0.99
+    below, true = emulator_training.predict(model, held_out["coordinates_km"][:1])[0], held_out["traces"][0]
+    np.testing.assert_allclose(below[:3], true[:3], atol=0.03 * np.abs(true[0]).max())
     emulator_training.measure_errors(model, held_out, settings)
     assert all(np.isfinite(values).all() and (values < 0.1).all() for values in model.emulator_error.values())
 
