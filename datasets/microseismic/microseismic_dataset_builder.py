@@ -315,7 +315,8 @@ def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarr
     else:
         model = marine.marine_model(spacing_m=config.spacing_m)
     receivers = grid_points(np.array(config.receivers_km), model, "receiver")
-    return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
+    box = design.source_box(model, _has_free_surface(model, config))
+    return model, receivers, design.latin_hypercube(config.sources, *box, seed=config.seed)
 
 
 def _has_free_surface(model: elastic.ElasticModel, config: SimulatedConfig) -> bool:
