@@ -14,8 +14,8 @@ FLUID_CLEARANCE_M = 150.0  # sources that are closer, in a soft seabed, cause 80
 def source_box(model: ElasticModel, free_surface: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last node, (3,) each, of the box in which sources are drawn.
 
-    The box keeps `FACE_CELLS` cells away from the model's faces and `FLUID_CLEARANCE_M` below the lowest fluid, or below
-    the model's top if that is a free surface.
+    The box keeps `FACE_CELLS` cells away from the model's faces and `FLUID_CLEARANCE_M` below the lowest fluid, or
+    below the model's top if that is a free surface.
 
     Raises:
         ZooError: if the rock is too thin for that.
@@ -29,7 +29,8 @@ def source_box(model: ElasticModel, free_surface: bool = False) -> tuple[np.ndar
     if (last < first).any():
         raise ZooError(
             f"No room for sources: they keep {FACE_CELLS} cells away from the faces and {FLUID_CLEARANCE_M:g} m below "
-            f"the lowest fluid node or a free surface, and the model has {model.shape} nodes of {model.spacing_m} m. Enlarge the model."
+            f"the lowest fluid node or a free surface, and the model has {model.shape} nodes of {model.spacing_m} m. "
+            "Enlarge the model."
         )
     return first, last
 
