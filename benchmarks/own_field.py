@@ -83,7 +83,7 @@ def cpu_s(*words: str, folder: Path) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     here = str(Path(__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": here, "ZOO_DATA_DIR": str(folder / "data")}
-    subprocess.run([sys.executable, "-m", "zoo", *words], cwd=folder, check=True, env=environment)
+    subprocess.run([sys.executable, "-m", "zoo.cli", *words], cwd=folder, check=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -98,7 +98,9 @@ def measure(folder: Path, recipe: str) -> list[list[str]]:
         "locate", "event.mseed", "--model", "myfield", "--receivers", "stations.csv", "--out", "event", folder=folder
     )
     answer = json.loads((folder / "event" / "summary.json").read_text())
-    error = [1000 * (answer[name]["mean"] - true) for name, true in zip(("x_km", "y_km", "z_km"), EVENT_KM, strict=True)]
+    error = [
+        1000 * (answer[name]["mean"] - true) for name, true in zip(("x_km", "y_km", "z_km"), EVENT_KM, strict=True)
+    ]
     sd = [1000 * answer[name]["sd"] for name in ("x_km", "y_km", "z_km")]
     within = all(abs(one) <= 3 * width for one, width in zip(error, sd, strict=True))
     total = prepared + trained + located
@@ -107,7 +109,11 @@ def measure(folder: Path, recipe: str) -> list[list[str]]:
         [f"zoo train {recipe}", f"{trained:.0f} CPU-s", ""],
         ["zoo locate event.mseed", f"{located:.0f} CPU-s", ""],
         ["all three", f"{total / 60:.1f} CPU-minutes", "<= 10"],
-        ["error of x, y, z", ", ".join(f"{one:.0f}" for one in error) + " m", "within 3 sd" if within else "beyond 3 sd"],
+        [
+            "error of x, y, z",
+            ", ".join(f"{one:.0f}" for one in error) + " m",
+            "within 3 sd" if within else "beyond 3 sd",
+        ],
         ["sd of x, y, z", ", ".join(f"{one:.0f}" for one in sd) + " m", ""],
     ]
 
@@ -121,7 +127,9 @@ def main() -> None:
         folder = Path(args.keep or temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         rows = measure(folder, args.recipe)
-    title = "A field of one's own: 8 stations on land, three components, a layered earth with a free surface (synthetic)"
+    title = (
+        "A field of one's own: 8 stations on land, three components, a layered earth with a free surface (synthetic)"
+    )
     print_table(title, ["what", "measured", "target"], rows)
 
 

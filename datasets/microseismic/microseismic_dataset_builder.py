@@ -178,7 +178,7 @@ class Builder(shards.Sharded, tfds.core.GeneratorBasedBuilder):
         ),
         "free_surface": Setting(
             "auto",
-            "whether the earth model's top is a free surface; auto: where receivers record velocity and the top is rock",
+            "whether the earth's top is a free surface; auto: where receivers record velocity and the top is rock",
             "ours: without one, as in section 2.1, the top absorbs",
             choices=("auto", "yes", "no"),
         ),
@@ -315,7 +315,8 @@ def _simulation(config: SimulatedConfig) -> tuple[elastic.ElasticModel, np.ndarr
     else:
         model = marine.marine_model(spacing_m=config.spacing_m)
     receivers = grid_points(np.array(config.receivers_km), model, "receiver")
-    return model, receivers, design.latin_hypercube(config.sources, *design.source_box(model), seed=config.seed)
+    box = design.source_box(model, _has_free_surface(model, config))
+    return model, receivers, design.latin_hypercube(config.sources, *box, seed=config.seed)
 
 
 def _has_free_surface(model: elastic.ElasticModel, config: SimulatedConfig) -> bool:

@@ -35,7 +35,8 @@ def read_traces(path: str | os.PathLike, receivers_path: str | os.PathLike | Non
             (receivers, 3) and, if known, `noise_sd`, `noise` (receivers, samples) before the event,
             `source_km`, `unit`, `components` (a text of a letter for each trace: Z, N or E; then a row of
             `receivers_km` for each); or any file that ObsPy reads (MiniSEED, SAC, ...) with one trace of pressure for
-            each station, or traces of its velocity up, to the north and to the east, whose channel codes end in Z, N, E.
+            each station, or traces of its velocity up, to the north and to the east, with channel codes that end in Z,
+            N, E.
         receivers_path: for ObsPy's formats, a CSV file with the columns station, x_km, y_km, z_km, or station,
             latitude, longitude, elevation_m: the table from which the emulator's dataset was prepared.
 
@@ -166,9 +167,9 @@ def _read_obspy(path: Path, receivers_path: str | os.PathLike | None) -> Observa
         letters = [channel[-1:] for channel in channels]
         if len(channels) > 1 and not (set(letters) <= set(GEOPHONE) and len(set(letters)) == len(letters)):
             raise ZooError(
-                f"Station '{station}' has several traces (channels {', '.join(channels)}). Keep one channel of pressure "
-                "for each station; or of a geophone one each of up, north and east, whose codes end in Z, N and E "
-                "(rotate others: ObsPy's stream.rotate)."
+                f"Station '{station}' has several traces (channels {', '.join(channels)}). Keep one channel of "
+                "pressure for each station; or of a geophone one each of up, north and east, whose codes end in Z, N "
+                "and E (rotate others: ObsPy's stream.rotate)."
             )
         if np.ma.is_masked(trace.data):
             raise ZooError(f"Station '{station}' has a gap in its data. Leave it out or fill the gap.")

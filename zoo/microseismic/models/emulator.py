@@ -139,8 +139,8 @@ class ReceiverPerceptrons(keras.Model):
 class Emulator(ServedModel):
     """Turns source coordinates in km, (n, 3), into traces (n, channels, samples) in the unit of the dataset.
 
-    x, y, z with z up; float32. A channel is a receiver of pressure, or a component of one of velocity, the components of
-    a receiver one after the other. A subclass defines the network that makes the frames: `make_network` builds
+    x, y, z with z up; float32. A channel is a receiver of pressure, or a component of one of velocity, the components
+    of a receiver one after the other. A subclass defines the network that makes the frames: `make_network` builds
     `self.network`, and `frames` asks it for frames with a unit peak (of velocity: of the motion along the ray,
     `zoo.microseismic.models.ray_coordinates`).
 
@@ -287,7 +287,7 @@ class Emulator(ServedModel):
         return dict(zip(ERROR_NAMES, ops.convert_to_numpy(self.errors), strict=True))
 
     def arrival(self, coordinates_km, features):
-        """Return arrival times in s and amplitudes of the peaks, each (n, receivers), from features (n, rays, features).
+        """Return arrival times in s and amplitudes of the peaks, each (n, receivers), of features (n, rays, features).
 
         The Gaussian processes give (time + pulse delay) / distance and log(amplitude x distance), which vary little.
         """

@@ -115,8 +115,8 @@ _KWAVE2021 = {
 _SMOKE = {"dataset": "microseismic/marine_small", "inducing_points": 64}
 _CARD = {
     "inputs": "(n, 3) float32: x, y, z of the source in km, z up from the model's floor",
-    "outputs": "(n, channels, samples) float32: pressure, or components of velocity, in the unit of the dataset, from the "
-    "origin time",
+    "outputs": "(n, channels, samples) float32: pressure, or components of velocity, in the unit of the dataset, from "
+    "the origin time",
     "licence": "weights: Apache-2.0",
     "citation": "Spurio Mancini et al. (2021), Solid Earth 12, 1683-1705",
 }
@@ -279,7 +279,7 @@ def ray_traces(
 def frames(
     model: Emulator, records: Mapping[str, np.ndarray], settings: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return features (n, rays, features), frames (n, rays, time) and weights (n, rays); of pressure, rays are receivers.
+    """Return features (n, rays, features), frames (n, rays, time) and weights (n, rays); pressure: rays are receivers.
 
     The weight of a frame is a power of its amplitude, 1 on average: R2D (eq. 12) weighs squared
     errors by the amplitude squared, the paper's loss does not weigh them at all.
@@ -370,8 +370,8 @@ def measure_errors(model: Emulator, records: Mapping[str, np.ndarray], settings:
 
     Each residual is split as `zoo.microseismic.location.trace_likelihood` does: multiples of the derivative of the
     emulated trace (it is late or early) and of the trace itself (too small or large), and a rest.
-    The rms over the events of the multiples and of rest / peak are the errors. A component of velocity vanishes for some
-    azimuths: there, each event counts by the energy of its trace.
+    The rms over the events of the multiples and of rest / peak are the errors. A component of velocity vanishes for
+    some azimuths: there, each event counts by the energy of its trace.
     """
     inside = ~records["on_boundary_face"]
     true = records["traces"][inside].astype(np.float64)

@@ -1,10 +1,12 @@
 """Components of velocity in the coordinates of the ray, which do not change with the azimuth of the source.
 
 North and east of a geophone change sign with the azimuth, and vanish for some. Emulated is instead, for each receiver,
-the vertical component, and the radial one (horizontally away from the source) divided by the sine of the straight ray's
-angle with the vertical: straight above a source the radial component vanishes as that sine does, and the quotient does
-not. Turning back is a product with the horizontal components of the straight ray's direction, smooth everywhere. What is
-transverse to both is taken as zero, as it is of explosions in an earth that does not change horizontally.
+the vertical component, and the radial one (horizontally away from the source) divided by the sine of the straight
+ray's angle with the vertical: straight above a source the radial component vanishes as that sine does, and the quotient
+does not. Time and amplitude of both are those of the motion along the straight ray, whose first pulse is never small
+and always points away from the source. Turning back is a product with the horizontal components of the straight ray's
+direction, smooth everywhere. What is transverse to both is taken as zero, as it is of explosions in an earth that does
+not change horizontally.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import numpy as np
 
 from zoo.field.sinc import ON_NODE, REACH, windowed_sinc
 
-
 _CUBIC = 4  # nodes of the interpolation below a free surface
 
 

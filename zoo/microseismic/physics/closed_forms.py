@@ -8,9 +8,10 @@ the reflected P and S waves, for which the traction vanishes. Frequencies are co
 from __future__ import annotations
 
 import numpy as np
+from scipy.integrate import simpson
 from scipy.special import j0, j1
 
-_DAMPING = 6.0  # what the complex frequency takes off a wave within the period, as a natural logarithm
+_DAMPING = 9.0  # what the complex frequency takes off a wave within the period, as a natural logarithm
 _CUT_SIGMA = 5.5  # the pulse has no frequencies beyond so many of its spectrum's standard deviations
 
 
@@ -58,9 +59,9 @@ def surface_velocity(
     omega = 2 * np.pi * np.fft.rfftfreq(samples, step_s)
     omega = omega[omega * sigma_s < _CUT_SIGMA] + 1j * damping
     # Far enough that its periodic images, 2 pi / step apart, send nothing within the period.
-    step = np.pi / (vp_m_s * samples * step_s + horizontal_m)
+    step = 0.5 * np.pi / (vp_m_s * samples * step_s + horizontal_m)
     last = max(20.0 / depth_m, 1.2 * omega.real.max() / vs_m_s) + 20.0 / depth_m
-    k = (np.arange(int(last / step)) + 0.5) * step
+    k = np.arange(2 * int(last / step / 2) + 1) * step
     k_p, k_s = omega[:, None] / vp_m_s, omega[:, None] / vs_m_s
     nu_p, nu_s = np.sqrt(k**2 - k_p**2), np.sqrt(k**2 - k_s**2)
     gamma, product = 2 * k**2 - k_s**2, 4 * k**2 * nu_p * nu_s
@@ -68,8 +69,8 @@ def surface_velocity(
     incident = -(vp_m_s**2 - 4 / 3 * vs_m_s**2) / (4 * np.pi * vp_m_s**2) * k / nu_p * np.exp(-nu_p * depth_m)
     common = 2 * incident * nu_p * k_s**2 / (gamma**2 - product)
     # u_z = phi' + k^2 psi and u_r = -k (phi + psi') with z down; up is positive here.
-    up = np.sum(common * gamma * j0(k * horizontal_m), axis=1) * step
-    radial = np.sum(2 * k * nu_s * common * j1(k * horizontal_m), axis=1) * step
+    up = simpson(common * gamma * j0(k * horizontal_m), dx=step)
+    radial = simpson(2 * k * nu_s * common * j1(k * horizontal_m), dx=step)
     # The moment's rate is the pulse, so this is the velocity.
     pulse = np.exp(-0.5 * (omega * sigma_s) ** 2 + 1j * omega * 5 * sigma_s)
     spectrum = np.zeros((2, samples // 2 + 1), complex)

@@ -11,10 +11,11 @@ FACE_CELLS = 2  # sources keep away from the model's faces, where waves that wra
 FLUID_CLEARANCE_M = 150.0  # sources that are closer, in a soft seabed, cause 80 % of an emulator's squared error
 
 
-def source_box(model: ElasticModel) -> tuple[np.ndarray, np.ndarray]:
+def source_box(model: ElasticModel, free_surface: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last node, (3,) each, of the box in which sources are drawn.
 
-    The box keeps `FACE_CELLS` cells away from the model's faces and `FLUID_CLEARANCE_M` below the lowest fluid.
+    The box keeps `FACE_CELLS` cells away from the model's faces and `FLUID_CLEARANCE_M` below the lowest fluid, or
+    below the model's top if that is a free surface.
 
     Raises:
         ZooError: if the rock is too thin for that.
@@ -22,13 +23,14 @@ def source_box(model: ElasticModel) -> tuple[np.ndarray, np.ndarray]:
     first = np.full(3, FACE_CELLS)
     last = np.array(model.shape) - 1 - FACE_CELLS
     fluid = np.flatnonzero((model.vs_m_s == 0).any(axis=(0, 1)))
-    if fluid.size:
-        clearance = FLUID_CLEARANCE_M / model.spacing_m[2]
-        last[2] = min(last[2], int(np.floor(fluid[0] - clearance + 1e-6)))
+    if fluid.size or free_surface:
+        below = fluid[0] if fluid.size else model.shape[2] - 1
+        last[2] = min(last[2], int(np.floor(below - FLUID_CLEARANCE_M / model.spacing_m[2] + 1e-6)))
     if (last < first).any():
         raise ZooError(
             f"No room for sources: they keep {FACE_CELLS} cells away from the faces and {FLUID_CLEARANCE_M:g} m below "
-            f"the lowest fluid node, and the model has {model.shape} nodes of {model.spacing_m} m. Enlarge the model."
+            f"the lowest fluid node or a free surface, and the model has {model.shape} nodes of {model.spacing_m} m. "
+            "Enlarge the model."
         )
     return first, last
 

@@ -86,8 +86,16 @@ class Grid:
         Args:
             points: in units of the spacing, from the first node of the model.
             axis: of a velocity, whose nodes lie half a cell further along it; None: of normal stresses.
+
+        Raises:
+            ZooError: a pressure is asked for in a free surface.
         """
         points, top = np.array(points, np.float64), self.model.shape[2] - 1
+        if self.free_surface and axis is None and (points[:, 2] >= top).any():
+            raise ZooError(
+                "A hydrophone or an explosion lies in the free surface, where there is no pressure. Take a deeper one, "
+                "velocity (components Z, N, E), or no free surface."
+            )
         if axis is not None:
             points[:, axis] -= 0.5
         return spread(points, (top - (axis == 2)) if self.free_surface else None)

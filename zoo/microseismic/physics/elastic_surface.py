@@ -51,9 +51,7 @@ def image_velocity(
     at_surface = _INNER * near + _OUTER * far
     for field, axis, spacing in ((vx, 0, dx), (vy, 1, dy)):
         slope = (-2 * dz / spacing * _after(at_surface, axis))[:, :, np.newaxis]
-        field[:, :, surface + 1 : surface + HALO] = (
-            field[:, :, surface - 1 : surface - HALO : -1] + away[1:] * slope
-        )
+        field[:, :, surface + 1 : surface + HALO] = field[:, :, surface - 1 : surface - HALO : -1] + away[1:] * slope
 
 
 def _after(plane: np.ndarray, axis: int) -> np.ndarray:

@@ -33,8 +33,8 @@ def simulate(
 ) -> np.ndarray:
     """Simulate what hydrophones or geophones record of small sources, by elastic finite differences.
 
-    It costs one simulation for each receiver and component, or for each source if there are fewer of those: some minutes each for the
-    marine earth at its full resolution, seconds on a grid that is twice as coarse.
+    It costs one simulation for each receiver and component, or for each source if there are fewer of those: some
+    minutes each for the marine earth at its full resolution, seconds on a grid that is twice as coarse.
 
     Args:
         coordinates_km: (n, 3) x, y, z of the sources, km, z up from the bottom of the model; of explosions also
@@ -52,8 +52,8 @@ def simulate(
         free_surface: whether the top of the model is one; otherwise it absorbs.
 
     Returns:
-        (n, channels, samples) float32 from the origin time on, Pa or m/s; for explosions that is per m^3. The components
-        of a receiver follow each other.
+        (n, channels, samples) float32 from the origin time on, Pa or m/s; for explosions that is per m^3. The
+        components of a receiver follow each other.
 
     Raises:
         ZooError: a source or a receiver is outside the model, the grid is too coarse for the pulse, there is too little
