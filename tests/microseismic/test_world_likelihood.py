@@ -11,10 +11,11 @@ from scipy.stats import norm
 
 from zoo.errors import ZooError
 from zoo.microseismic.location.importance import Mixture, population, systematic
+from zoo.microseismic.location.lags import at_lags
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood
 from zoo.microseismic.location.world import World
-from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood, at_lags
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood
 
 ERROR = {"timing_sd_s": np.full(4, 0.0008), "log_amplitude_sd": np.full(4, 0.03), "shape_error": np.full(4, 0.005)}
 USED = (0, 1, 2, 3)

@@ -145,7 +145,9 @@ class Engine:
         points = np.column_stack([self.likelihood.bank.places_km[best], *others])
         return np.clip(points, self.lower, self.upper)
 
-    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def _screened(
+        self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         """Return the score of each source of the bank at its best origin time, that time, and the log strength."""
         del own  # too small to matter here
         world, count = self.likelihood.world, _SCREEN_COMPONENTS
