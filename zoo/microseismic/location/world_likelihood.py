@@ -84,6 +84,7 @@ class WorldLikelihood:
         self.frames = AlignedFrames(model, receivers)
         self.lower_km, self.upper_km = (np.asarray(edge, np.float64) for edge in (model.lower_km, model.upper_km))
         self.bank = Bank.of(self.frames, self.lower_km, self.upper_km, bank)
+        self.frames.fold(self.bank.basis)
         self.step_s, self.samples = float(model.time_step_s), int(model.samples)
         self.parameters = world.parameters
         error = getattr(model, "emulator_error", None) or {}
@@ -229,13 +230,13 @@ class WorldLikelihood:
             Travel times in s and log amplitudes (n, receivers); correlations (n, receivers, lags); energies (n,
             receivers); weighted frames (n, receivers, time), with a unit peak but for the whitening.
         """
-        frames, time_s, amplitude = self.frames(places_km)
-        coefficients = tf.einsum("nrt,rpt->rnp", frames, tf.constant(self.bank.basis))
+        coefficients, time_s, amplitude = self.frames.projected(places_km, self.bank.basis)
+        coefficients = tf.transpose(coefficients, (1, 0, 2))
         along = tf.transpose(tf.matmul(coefficients, correlation), (1, 0, 2))
         shaped = tf.transpose(tf.matmul(coefficients, energetic), (1, 0, 2))
         # Only what the record holds counts.
         shift = (time_s + late_s[:, tf.newaxis]) / self.step_s - self.frames.reference
-        index = np.arange(frames.shape[-1], dtype=np.float32) + shift[..., tf.newaxis]
+        index = np.arange(self.bank.basis.shape[-1], dtype=np.float32) + shift[..., tf.newaxis]
         heard = tf.clip_by_value(self.samples - 0.5 - index, 0.0, 1.0) * tf.clip_by_value(index + 0.5, 0.0, 1.0)
         shaped = shaped * heard
         energy = tf.reduce_sum(shaped * shaped, axis=-1)
@@ -252,8 +253,7 @@ class WorldLikelihood:
         """
         places, late_s, log_strength, change = self.split(points)
         # Computed again by `features`: the compiler sees that it is the same.
-        frames, _, _ = self.frames(places)
-        coefficients = tf.einsum("nrt,rpt->nrp", frames, tf.constant(self.bank.basis))
+        coefficients, _, _ = self.frames.projected(places, self.bank.basis)
         time_s, log_amplitude, along, energy, _ = self.features(places, late_s, correlation, energetic)
         _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         return coefficients, time_s, log_amplitude, along, *inner
