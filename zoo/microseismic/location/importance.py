@@ -227,7 +227,9 @@ def regular(covariance: np.ndarray) -> np.ndarray:
     scale = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 1e-18))
     outer = scale[..., :, np.newaxis] * scale[..., np.newaxis, :]
     unit = covariance / outer
-    return (0.5 * (unit + np.swapaxes(unit, -1, -2)) + 1e-6 * np.eye(unit.shape[-1])) * outer
+    size, axes = np.linalg.eigh(0.5 * (unit + np.swapaxes(unit, -1, -2)))
+    unit = np.einsum("...ij,...j,...kj->...ik", axes, np.maximum(size, 1e-6), axes)
+    return unit * outer
 
 
 def _densities(mixture: Mixture, points: np.ndarray) -> np.ndarray:
