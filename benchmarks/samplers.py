@@ -79,7 +79,7 @@ def main() -> None:
             reference = references[event]
             for one in runs:
                 calls.append(one.calls)
-                right = np.linalg.norm(one.mean - places[event]) < SAME_MODE_KM
+                right = np.linalg.norm(one.mean[:3] - places[event]) < SAME_MODE_KM
                 found += right
                 if right:
                     gaps.append(np.max(np.abs(one.mean - reference.mean) / reference.sd))
