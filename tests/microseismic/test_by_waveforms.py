@@ -107,6 +107,7 @@ def test_what_to_doubt_is_said(medium):
     understated = locate(record(medium), medium, noise_sd=0.5 * NOISE_SD, settings=SMALL, world=KNOWN)
     assert any("receiver 2 is not explained" in warning for warning in understated.warnings)
     np.testing.assert_allclose(understated.misfit, 4.0, rtol=0.3)
+    assert any("More is left of the traces" in warning for warning in understated.warnings)
     edge = locate(record(medium, np.array([0.002, 0.3, 1.57])), medium, settings=SMALL, world=KNOWN)
     assert any("lower edge" in warning and "x_km" in warning for warning in edge.warnings)
 

@@ -9,7 +9,7 @@ import pytest
 
 from zoo.microseismic.location.noise import Noise, stated_noise
 from zoo.microseismic.location.observation import Observation
-from zoo.microseismic.location.posterior import AXES, edges_reached, waveform_warnings
+from zoo.microseismic.location.posterior import AXES, edges_reached, waveform_warnings, wrong_emulator
 
 BOX = SimpleNamespace(lower=np.zeros(4), upper=np.array([1.0, 1.0, 2.0, 0.5]))
 SD = np.array([0.01, 0.01, 0.02, 0.1])
@@ -67,3 +67,11 @@ def test_a_trace_that_is_not_explained_is_named(value, warned):
         (*AXES, "origin_time_s"), posterior(0.5, 0.5, 1.0, 0.25), BOX, 100.0, np.array([1.0, value])
     )
     assert any("receiver 1 is not explained" in warning for warning in found) == warned
+
+
+def test_an_emulator_that_is_more_wrong_than_measured_is_noted_and_far_more_wrong_is_warned_of():
+    assert wrong_emulator(None) == ([], []) and wrong_emulator(np.array([1.0, 1.4])) == ([], [])
+    notes, warnings = wrong_emulator(np.array([1.0, 2.5]))
+    assert "by factors of 1.0, 2.5." in notes[0] and not warnings
+    notes, warnings = wrong_emulator(np.array([6.0, 2.5]))
+    assert "at receiver 0 above all" in warnings[0] and not notes

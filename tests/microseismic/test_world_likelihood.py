@@ -9,12 +9,15 @@ from analytic_medium import RECEIVERS_KM, HomogeneousMedium
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+import zoo
 from zoo.errors import ZooError
+from zoo.microseismic.location.aligned_frames import AlignedFrames
 from zoo.microseismic.location.importance import Mixture, population, systematic
+from zoo.microseismic.location.lags import at_lags
 from zoo.microseismic.location.noise import Noise
 from zoo.microseismic.location.trace_likelihood import SHAPE_ERROR_DENSITY, TraceLikelihood
 from zoo.microseismic.location.world import World
-from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood, at_lags
+from zoo.microseismic.location.world_likelihood import SHAPE_ERROR_INFLATION, WorldLikelihood
 
 ERROR = {"timing_sd_s": np.full(4, 0.0008), "log_amplitude_sd": np.full(4, 0.03), "shape_error": np.full(4, 0.005)}
 USED = (0, 1, 2, 3)
@@ -87,6 +90,20 @@ def test_correlations_at_all_lags_are_plain_sums():
     padded = np.pad(data, ((0, 0), (30, 60)))
     expected = np.stack([np.sum(padded[:, k : k + 21] * frames, axis=1) for k in range(105)], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_a_linear_last_layer_is_projected_onto_the_components_at_once():
+    model = zoo.load("nn_direct_emulator.kwave2021")
+    frames = AlignedFrames(model, (0,))
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(model.samples, 16)))[0].T[None].astype(np.float32)
+    places = tf.constant(model.lower_km + rng.uniform(size=(5, 3)) * (model.upper_km - model.lower_km), tf.float32)
+    slowly = [part.numpy() for part in frames.projected(places, basis)]
+    frames.fold(basis)
+    quickly = [part.numpy() for part in frames.projected(places, basis)]
+    assert frames._layers
+    for one, other in zip(slowly, quickly, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 class TwoChannels(HomogeneousMedium):

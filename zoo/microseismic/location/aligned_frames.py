@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import qmc
 
-from zoo.microseismic.models.emulator import Emulator, ShiftAndScale
+from zoo.microseismic.models.emulator import Emulator, ReceiverPerceptrons, ShiftAndScale
 
 # Sources of the bank: 42 m apart in a volume of 1 km x 1 km x 2.3 km, so that some lie in the basin of the true mode.
 BANK = 32_768
@@ -24,6 +24,8 @@ COMPONENTS = 64
 _BATCH = 2_048
 # Frames from which the components are found.
 _FOR_COMPONENTS = 8_192
+# Relative difference up to which two ways to the same coefficients are one.
+_SAME = 1e-3
 # Where frames of an emulator that does not align them itself are put: so many samples before the peak.
 _REFERENCE = 40
 
@@ -44,6 +46,7 @@ class AlignedFrames:
         self.reference = model.reference_sample if self.own else _REFERENCE
         # By whole samples first: what is left is less than one.
         self._back = ShiftAndScale(-1, 1)
+        self._layers: list[tuple[tf.Tensor, tf.Tensor]] = []
 
     def __call__(self, coordinates_km: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return frames (n, receivers, time) with a peak of 1 at `reference`, its time in s and its height (n, r)."""
@@ -62,6 +65,37 @@ class AlignedFrames:
         aligned = tf.gather(padded, index[..., None] + np.arange(model.samples), axis=2, batch_dims=2)
         frames = self._back.call(aligned, -offset, 1.0 / peak)
         return frames, position * model.time_step_s, peak
+
+    def fold(self, basis: np.ndarray) -> None:
+        """Make `projected` onto a basis (receivers, components, time) cheap, where the frames end in a linear layer.
+
+        Then the projection is a part of that layer, which is most of such an emulator.
+        """
+        network = getattr(self.model, "network", None)
+        if not self.own or type(network) is not ReceiverPerceptrons:
+            return
+        kernels, biases = ([np.asarray(part)[list(self.receivers)] for part in parts]
+                           for parts in (network.kernels, network.biases))  # fmt: skip
+        onto = basis.transpose(0, 2, 1)
+        kernels[-1], biases[-1] = kernels[-1] @ onto, biases[-1] @ onto
+        self._layers = [(tf.constant(kernel), tf.constant(bias)) for kernel, bias in zip(kernels, biases, strict=True)]
+        # A subclass may do more to its frames than to take the network's output.
+        middle = tf.constant(0.5 * (np.asarray(self.model.lower_km) + self.model.upper_km)[np.newaxis], tf.float32)
+        plain = np.einsum("nrt,rpt->nrp", self(middle)[0], basis)
+        if np.abs(self.projected(middle, basis)[0] - plain).max() > _SAME * np.abs(plain).max():
+            self._layers = []
+
+    def projected(self, coordinates_km: tf.Tensor, basis: np.ndarray) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the frames' coefficients (n, receivers, components) on a basis that was folded, times and heights."""
+        if not self._layers:
+            frames, time_s, amplitude = self(coordinates_km)
+            return tf.einsum("nrt,rpt->nrp", frames, tf.constant(basis)), time_s, amplitude
+        features = self.model.source_features(coordinates_km)
+        time_s, amplitude = self.model.arrival(coordinates_km, features)
+        x = tf.transpose(self._used(features), (1, 0, 2))
+        for number, (kernel, bias) in enumerate(self._layers):
+            x = tf.matmul(tf.nn.leaky_relu(x, 0.2) if number else x, kernel) + bias
+        return tf.transpose(x, (1, 0, 2)), self._used(time_s), self._used(amplitude)
 
     def _used(self, values: tf.Tensor) -> tf.Tensor:
         return values if self._all else tf.gather(values, self.receivers, axis=1)

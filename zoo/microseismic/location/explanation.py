@@ -108,8 +108,8 @@ def explain(
     centre = np.rint(middle_s / step_s - reference - first).astype(int)
     window = centre[..., None] + np.arange(-likelihood.reach, likelihood.reach + 1)
     nearby = np.take_along_axis(along, np.clip(window, 0, likelihood.lags - 1), axis=-1)
-    sd = np.sqrt(noise.sd[:, None] ** 2 + moved / gain_of_filter[:, None] + spread
-                 + ((wrong * likelihood.shape_error)[:, None] * np.abs(traces).max(axis=-1, keepdims=True)) ** 2)  # fmt: skip
+    shape = (wrong * likelihood.shape_error * np.abs(traces).max(axis=-1))[:, None]
+    sd = np.sqrt(noise.sd[:, None] ** 2 + moved / gain_of_filter[:, None] + spread + shape**2)
     return Explanation(
         predicted, late_s, late_s / prior_sd, gain, nearby.max(axis=-1), -nearby.min(axis=-1), misfit, pulse_misfit,
         pulse_noise, sd,

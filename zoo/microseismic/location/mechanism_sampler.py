@@ -29,6 +29,8 @@ _PROBE_KM = 0.004
 _LONGEST_PROBES = 20.0
 # Modes that are lower by more than this hold nothing; none is taken for wider than this.
 _DEEPEST, _MODES, _WIDEST_PROBES = 12.0, 8, 40.0
+# No neighbour counts as lower by more than this.
+_NOTHING = 1e6
 _ROUNDS, _DRAWS, _ENOUGH = 32, 256, 400
 
 
@@ -133,8 +135,10 @@ class MechanismSampler(Sampler):
         stencil = np.concatenate([np.zeros((1, d)), unit, -unit, [unit[i] + unit[j] for i, j in pairs]])
 
         def curved(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            around = (points[:, None] + stencil * probe).reshape(-1, d)
+            # Outside the box there is nothing, which has no curvature.
+            around = np.clip(points[:, None] + stencil * probe, self.lower, self.upper).reshape(-1, d)
             value = self.evaluate(around, data).reshape(n, -1)
+            value = np.maximum(value, value[:, :1] - _NOTHING)
             middle, up, down = value[:, :1], value[:, 1 : 1 + d], value[:, 1 + d : 1 + 2 * d]
             bend = np.zeros((n, d, d))
             bend[:, range(d), range(d)] = 2 * middle - up - down

@@ -183,8 +183,8 @@ def wrong_emulator(factors: np.ndarray | None) -> tuple[list[str], list[str]]:
     if factors is None or np.max(factors) <= _NOTABLY_WRONG:
         return [], []
     said = (
-        "More is left of the traces than the emulator's mean error explains; its errors are taken as larger, by factors "
-        f"of {', '.join(f'{one:.1f}' for one in factors)}."
+        "More is left of the traces than the emulator's mean error explains; its errors are taken as larger, by "
+        f"factors of {', '.join(f'{one:.1f}' for one in factors)}."
     )
     if np.max(factors) <= _TOO_WRONG:
         return [said], []

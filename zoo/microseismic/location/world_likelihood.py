@@ -29,7 +29,6 @@ The log-likelihood is relative to noise alone.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +38,7 @@ import tensorflow as tf
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 from zoo.microseismic.location.aligned_frames import BANK, AlignedFrames, Bank
+from zoo.microseismic.location.lags import HALF, at_lags, between
 from zoo.microseismic.location.noise import Noise, whiten
 from zoo.microseismic.location.world import World
 
@@ -47,16 +47,14 @@ TERM_SCALES, TERM_WEIGHTS = (0.5, 1.0, 2.0), (0.25, 0.5, 0.25)
 # Without any error of the clock, the emulator's timing is still no better than this.
 _LEAST_TIMING_S = 5e-5
 _LEAST_GAIN_ERROR = 1e-3
-# The emulator's shape error is white with this many times its rms. It is none: it lies in the band of the pulse and after
-# the arrival, and it resembles what another place would change, so that fewer independent samples than of noise tell the
-# two apart. Chosen such that 80 held-out events, 20 of each of four emulators, are off by their standard deviations
+# The emulator's shape error is white with this many times its rms. It is none: it lies in the band of the pulse and
+# after the arrival, and it resembles what another place would change, so that fewer independent samples than of noise
+# tell the two apart. Chosen such that held-out events are off by no more than their standard deviations
 # (`python benchmarks/emulator_calibration.py`); with 3, as white noise in the band would have it, an event below the
 # seabed was 8 off.
 SHAPE_ERROR_INFLATION = 10.0
 # Lags reach this many standard deviations of the time terms.
 _REACH_SD = 4.0
-# Samples on each side between which a correlation is interpolated.
-HALF_INTERPOLATION = 4
 # Lags before the first and after the last sample at which a peak may lie.
 _ROOM = 30
 # Log strengths and slowness changes reach so far.
@@ -86,6 +84,7 @@ class WorldLikelihood:
         self.frames = AlignedFrames(model, receivers)
         self.lower_km, self.upper_km = (np.asarray(edge, np.float64) for edge in (model.lower_km, model.upper_km))
         self.bank = Bank.of(self.frames, self.lower_km, self.upper_km, bank)
+        self.frames.fold(self.bank.basis)
         self.step_s, self.samples = float(model.time_step_s), int(model.samples)
         self.parameters = world.parameters
         error = getattr(model, "emulator_error", None) or {}
@@ -176,7 +175,9 @@ class WorldLikelihood:
         own = wrong * np.stack([self.timing_sd_s, self.own_gain_sd])
         return tuple(part.astype(np.float32) for part in (correlation, energetic, alone, own))
 
-    def whitened(self, traces: np.ndarray, noise: Noise, wrong: np.ndarray | float = 1.0) -> tuple[np.ndarray, int, np.ndarray]:
+    def whitened(
+        self, traces: np.ndarray, noise: Noise, wrong: np.ndarray | float = 1.0
+    ) -> tuple[np.ndarray, int, np.ndarray]:
         """Return traces (receivers, time) whitened by noise and the emulator's shape error, zero in their past.
 
         Returns:
@@ -229,19 +230,21 @@ class WorldLikelihood:
             Travel times in s and log amplitudes (n, receivers); correlations (n, receivers, lags); energies (n,
             receivers); weighted frames (n, receivers, time), with a unit peak but for the whitening.
         """
-        frames, time_s, amplitude = self.frames(places_km)
-        coefficients = tf.einsum("nrt,rpt->rnp", frames, tf.constant(self.bank.basis))
+        coefficients, time_s, amplitude = self.frames.projected(places_km, self.bank.basis)
+        coefficients = tf.transpose(coefficients, (1, 0, 2))
         along = tf.transpose(tf.matmul(coefficients, correlation), (1, 0, 2))
         shaped = tf.transpose(tf.matmul(coefficients, energetic), (1, 0, 2))
         # Only what the record holds counts.
         shift = (time_s + late_s[:, tf.newaxis]) / self.step_s - self.frames.reference
-        index = np.arange(frames.shape[-1], dtype=np.float32) + shift[..., tf.newaxis]
+        index = np.arange(self.bank.basis.shape[-1], dtype=np.float32) + shift[..., tf.newaxis]
         heard = tf.clip_by_value(self.samples - 0.5 - index, 0.0, 1.0) * tf.clip_by_value(index + 0.5, 0.0, 1.0)
         shaped = shaped * heard
         energy = tf.reduce_sum(shaped * shaped, axis=-1)
         return time_s, tf.math.log(tf.maximum(amplitude, 1e-30)), along, energy, shaped
 
-    def explained(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor):
+    def explained(
+        self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor
+    ):
         """Return all that `zoo.microseismic.location.explanation` needs of points (n, d), to be compiled once.
 
         Returns:
@@ -250,8 +253,7 @@ class WorldLikelihood:
         """
         places, late_s, log_strength, change = self.split(points)
         # Computed again by `features`: the compiler sees that it is the same.
-        frames, _, _ = self.frames(places)
-        coefficients = tf.einsum("nrt,rpt->nrp", frames, tf.constant(self.bank.basis))
+        coefficients, _, _ = self.frames.projected(places, self.bank.basis)
         time_s, log_amplitude, along, energy, _ = self.features(places, late_s, correlation, energetic)
         _, inner = self._receivers(time_s, log_amplitude, along, energy, alone, own, late_s, log_strength, change)
         return coefficients, time_s, log_amplitude, along, *inner
@@ -279,13 +281,13 @@ class WorldLikelihood:
         middle_s = time_s * (1.0 + change[:, None]) + late_s[:, None]
         position = middle_s / step - self.frames.reference - self.first_lag
         n, grid = tf.shape(time_s)[0], np.arange(-reach - 2, reach + 3, dtype=np.int32)
-        room = grid[-1] + (HALF_INTERPOLATION if shared else 0)
+        room = grid[-1] + (HALF if shared else 0)
         whole = tf.floor(position) if shared else tf.round(position)
         nearest = tf.clip_by_value(tf.cast(whole, tf.int32), room, self.lags - 1 - room)
         lone = tf.tile(alone[None], (n, 1, 1))
         if shared:
             ahead = tf.clip_by_value(position - whole, 0.0, 1.0)
-            c, lone = (_between(values, nearest, ahead, grid) for values in (along, lone))
+            c, lone = (between(values, nearest, ahead, grid) for values in (along, lone))
         else:
             window = nearest[..., None] + grid
             c, lone = (tf.gather(values, window, axis=2, batch_dims=2) for values in (along, lone))
@@ -343,36 +345,9 @@ class WorldLikelihood:
         others = (column.get(name, zero) for name in ("origin_time_s", "log_strength", "slowness_change"))
         return (points[:, :3], *others)
 
-    def __call__(self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, *others: tf.Tensor) -> tf.Tensor:
+    def __call__(
+        self, points: tf.Tensor, correlation: tf.Tensor, energetic: tf.Tensor, *others: tf.Tensor
+    ) -> tf.Tensor:
         places, late_s, log_strength, change = self.split(points)
         heard = self.features(places, late_s, correlation, energetic)
         return self.combine(*heard[:4], *others, late_s, log_strength, change)
-
-
-def _between(values: tf.Tensor, whole: tf.Tensor, ahead: tf.Tensor, grid: np.ndarray) -> tf.Tensor:
-    """Return values (n, r, lags) at whole + ahead + grid (n, r, k), 0 <= ahead <= 1, by Lagrange's polynomials."""
-    nodes = np.arange(1 - HALF_INTERPOLATION, HALF_INTERPOLATION + 1)
-    window = whole[..., None] + np.arange(grid[0] + nodes[0], grid[-1] + nodes[-1] + 1, dtype=np.int32)
-    near = tf.gather(values, window, axis=2, batch_dims=2)
-    found = 0.0
-    for k, node in enumerate(nodes):
-        others = [(ahead - other) / (node - other) for other in nodes if other != node]
-        weight = functools.reduce(lambda one, other: one * other, others)
-        found = found + weight[..., None] * near[..., k : k + len(grid)]
-    return found
-
-
-def at_lags(data: np.ndarray, frames: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Return sums of data (..., samples) times frames (..., time) that begin at samples first, ..., last - 1 (..., lags).
-
-    Data outside the record are zero.
-
-    >>> at_lags(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0]), -1, 3).round(6).tolist()
-    [10.0, 21.0, 32.0, 3.0]
-    """
-    size = next_fast_len(last - first + frames.shape[-1] - 1 + max(first, 0), real=True)
-    size = max(size, next_fast_len(data.shape[-1] - min(first, 0), real=True))
-    before = max(-first, 0)
-    moved = np.pad(data, [(0, 0)] * (data.ndim - 1) + [(before, 0)])
-    found = irfft(rfft(moved, size) * np.conj(rfft(frames, size)), size)
-    return found[..., first + before : last + before]
