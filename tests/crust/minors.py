@@ -31,7 +31,9 @@ def at_surface(model, frequency_hz: float, depth_km: float, rtol: float = 1e-11)
         m = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
         for r0, r1, at in pieces:
             # Minors grow with depth over wavelength: each piece is integrated in its own scale.
-            m = solve_ivp(_rates, (r0, r1), m, "DOP853", args=(k, omega, at), rtol=rtol, atol=1e-2 * rtol * np.abs(m).max())
+            m = solve_ivp(
+                _rates, (r0, r1), m, "DOP853", args=(k, omega, at), rtol=rtol, atol=1e-2 * rtol * np.abs(m).max()
+            )
             m = m.y[:, -1] / np.abs(m.y[:, -1]).max()
         if not seas:
             return m[4]

@@ -19,14 +19,15 @@ from zoo.errors import ZooError
     [
         (prem(), 0.02, 0),
         (prem(), 0.05, 1),
+        (prem(), 0.02, 3),
         (with_crust(*SEDIMENT), 0.1, 0),
         (EarthPrior.named("continental").draw(4, 1)[0], 0.03, 0),
     ],
-    ids=["PREM", "first overtone", "sediment", "random"],
+    ids=["PREM", "first overtone", "third overtone", "sediment", "random"],
 )
 def test_the_toroidal_equations_have_the_same_root(model, frequency_hz, overtone):
     found = love_velocity(model, frequency_hz, overtone=overtone)[0][0]
-    depth_km = 1800.0 if overtone else 14.0 / frequency_hz + 80
+    depth_km = 2800.0 if overtone else 14.0 / frequency_hz + 80
     assert found == pytest.approx(toroidal.phase_velocity(model, frequency_hz, found, depth_km), rel=2e-5)
 
 
@@ -46,6 +47,16 @@ def test_overtones_are_faster_and_refining_changes_nothing():
     np.testing.assert_allclose(modes[1], love_velocity(prem(), f, overtone=1, refinement=3)[0], rtol=1e-5)
     with pytest.raises(ZooError, match="overtone takes 0"):
         love_velocity(prem(), f, overtone=4)
+
+
+def test_no_overtone_is_skipped():
+    """The traction changes its sign once a mode: as often, up to above overtone 3, as modes were found."""
+    model, f = with_crust(*SEDIMENT), 0.05
+    modes = [love_velocity(model, f, overtone=n)[0][0] for n in range(4)]
+    traction = toroidal.at_surface(model, f, 1200.0, rtol=1e-6)
+    middles = [0.6, *(a + (b - a) * part for a, b in zip(modes, modes[1:], strict=False) for part in (0.02, 0.5, 0.98))]
+    signs = np.sign([traction(c) for c in [*middles, modes[3] * 1.005]])
+    assert (signs[1:] != signs[:-1]).tolist() == [True, False, False, True, False, False, True, False, False, True]
 
 
 def test_all_waves_of_a_drawn_earth_are_those_of_the_solvers():

@@ -14,6 +14,12 @@ from scipy.optimize import brentq
 
 def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float) -> float:
     """Return the root next to `near_km_s`, in km/s."""
+    traction = at_surface(model, frequency_hz, depth_km)
+    return brentq(traction, near_km_s * (1 - 1e-3), near_km_s * (1 + 1e-3), xtol=1e-11, rtol=1e-12)
+
+
+def at_surface(model, frequency_hz: float, depth_km: float, rtol: float = 1e-11):
+    """Return the function of the phase velocity that vanishes at every mode."""
     pieces, _ = _pieces(model, frequency_hz, depth_km)
     omega, radius = 2 * np.pi * frequency_hz, model.radius_km[-1]
 
@@ -27,8 +33,8 @@ def phase_velocity(model, frequency_hz: float, near_km_s: float, depth_km: float
                 w, t = y
                 return [w / r + t / ll, ((k2 - 2) * n / r**2 - rho * omega**2) * w - 3 * t / r]
 
-            y = solve_ivp(rates, (r0, r1), y, "DOP853", rtol=1e-11, atol=1e-14 * np.abs(y).max()).y[:, -1]
+            y = solve_ivp(rates, (r0, r1), y, "DOP853", rtol=rtol, atol=1e-3 * rtol * np.abs(y).max()).y[:, -1]
             y /= np.abs(y).max()
         return y[1]
 
-    return brentq(traction, near_km_s * (1 - 1e-3), near_km_s * (1 + 1e-3), xtol=1e-11, rtol=1e-12)
+    return traction

@@ -138,7 +138,7 @@ def invert(
     if noise_relative is not None and not 0 < noise_relative < 1:
         raise ZooError(f"The relative noise is {noise_relative:g}; expected a number like 0.01, for 1 %.")
     if points is not None and smoothness_km is None:
-        raise ZooError("Known points say something about the map only where the thickness is smooth: give --smoothness KM.")
+        raise ZooError("Known points say something about a map only if its thickness is smooth: give --smoothness KM.")
     if hasattr(model, "bank_size"):
         from zoo.crust import wave_maps
 

@@ -76,9 +76,7 @@ _SD_NAMES = ("sd_km", "thickness_sd_km", "thickness_sd", "sd_thickness_km", "sd_
 
 def _of_grids(longitude: np.ndarray, latitude: np.ndarray, thickness: np.ndarray, weight: np.ndarray, path: Path):
     """Return the mean and sd of the thickness of each place over its rows."""
-    places, which = np.unique(
-        np.round(np.stack([longitude, latitude], 1), PLACE_DECIMALS), axis=0, return_inverse=True
-    )
+    places, which = np.unique(np.round(np.stack([longitude, latitude], 1), PLACE_DECIMALS), axis=0, return_inverse=True)
     weight = np.where(np.isfinite(weight) & np.isfinite(thickness), np.maximum(weight, 0.0), 0.0)
     which, thickness = which.ravel(), np.nan_to_num(thickness)
     total = np.bincount(which, weight, len(places))

@@ -131,8 +131,8 @@ def smooth(
     apart = _EARTH_KM * np.arccos(np.clip(unit @ unit.T, -1, 1))
     if points is not None and apart[n:, :n].min() > _FAR * length_km:
         raise ZooError(
-            f"{points.source}: the nearest known point is {apart[n:, :n].min():.0f} km from the map, which says nothing "
-            f"about it with a length of {length_km:g} km. Are longitude and latitude in this order?"
+            f"{points.source}: the nearest known point is {apart[n:, :n].min():.0f} km from the map: it says "
+            f"nothing about it with a length of {length_km:g} km. Are longitude and latitude in this order?"
         )
     alike = np.exp(-apart / length_km)
     middle = m.mean()  # not weighted: thin crust is known better, and would count more

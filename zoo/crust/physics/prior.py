@@ -216,9 +216,7 @@ class MixedPrior:
         return {"moho_km": list(self.moho_km), "parts": [list(part) for part in self.parts]}
 
 
-_CONTINENTAL = EarthPrior(
-    moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS
-)
+_CONTINENTAL = EarthPrior(moho_km=(15.0, 80.0), sediment_km=(0.0, 8.0), flat_moho=True, layers=_CONTINENTAL_LAYERS)
 PRIORS: dict[str, Any] = {
     "cheng2019": EarthPrior(),
     "continental": _CONTINENTAL,

@@ -121,9 +121,7 @@ def sensitivity(
         # c = omega a / h and 1 / U = (d h / d omega) / a, with h = l + 1/2 = sqrt(k^2 + 1/4).
         low, here, high = (modes[i + j * n] for j in range(3))
         halves = [math.sqrt(mode.k**2 + 0.25) for mode in (low, here, high)]
-        moved = [
-            mode.k / half * _change_of_k(mode, wave) for mode, half in zip((low, here, high), halves, strict=True)
-        ]
+        moved = [mode.k / half * _change_of_k(mode, wave) for mode, half in zip((low, here, high), halves, strict=True)]
         step = high.omega - low.omega
         group_km_s = radius * step / (halves[2] - halves[0])
         phase.append(-here.omega * radius / halves[1] ** 2 * moved[1])
