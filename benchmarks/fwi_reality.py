@@ -3,9 +3,11 @@
     python benchmarks/fwi_reality.py [--every N] [--only WORDS ...]
 
 Data are simulated on a grid twice as fine with other stencils, sources and receivers off the nodes of the inversion's
-grid, from four sections. A case is silent if its model error grew and no warning was given; a false alarm is a warning
-in a case whose model error fell. The truth is used for the score alone. Defaults and limits of warnings were chosen on
-two of the sections; the others are counted apart.
+grid, from four sections. What spoils them is wrong physics, geometry, time, wavelet, start and noise, and what practice
+does: ghosts and multiples, feet, gain control, filters, clipping, traces repeated or numbered backwards. A case is
+silent if its model error grew and no warning was given; a false alarm is a warning in a case whose model error fell.
+The truth is used for the score alone. Defaults and limits of warnings were chosen on two of the sections; the others
+are counted apart.
 """
 
 from __future__ import annotations

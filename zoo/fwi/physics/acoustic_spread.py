@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _MOST_PIECES = 256
+_BRANCHES = 8
+"""Gradients that are added at a time: every addition is a turn of the scheduler, which takes longer than the adding."""
 
 
 class SpreadPropagator:
@@ -78,9 +80,8 @@ class SpreadPropagator:
             data = wavelet[some], sources[some], residual[some]
             parts.append(self.client.submit(_gradient, *shared, number, *data, pure=False, **where))
         while len(parts) > 1:
-            left = parts[len(parts) // 2 * 2 :]
-            parts = [self.client.submit(_added, *parts[i : i + 2], pure=False) for i in range(0, len(parts) - 1, 2)]
-            parts += left
+            branches = [parts[i : i + _BRANCHES] for i in range(0, len(parts), _BRANCHES)]
+            parts = [self.client.submit(_added, *some, pure=False) for some in branches]
         by_velocity, by_wavelet = parts[0].result()
         return by_velocity.astype(by_wavelet.dtype), by_wavelet
 
@@ -119,5 +120,8 @@ def _gradient(propagator, code, velocity_m_s, key, number, wavelet, sources, res
     return by_velocity.astype(np.float64), by_wavelet
 
 
-def _added(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    return one[0] + other[0], np.concatenate([one[1], other[1]])
+def _added(*parts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    total = parts[0][0].copy()
+    for by_velocity, _ in parts[1:]:
+        total += by_velocity
+    return total, np.concatenate([by_wavelet for _, by_wavelet in parts])
