@@ -159,3 +159,36 @@ def test_three_commands_answer_on_a_tiny_field(tmp_path, monkeypatch):
         assert abs(answer[name]["mean"] - true) < 3 * answer[name]["sd"] + 0.02, name
         assert answer[name]["sd"] < 0.2
     assert any("latitude" in note for note in answer["notes"])
+
+
+def test_a_dataset_of_geophones_simulates_each_component_under_a_free_surface_of_rock(tmp_path, monkeypatch):
+    from zoo.data.builders import builder_class
+    from zoo.microseismic.physics import elastic
+
+    asked = []
+
+    def receiver_gathers(model, receiver, sources, component, free_surface, **options):
+        asked.append((receiver.tolist(), component, free_surface, sources[:, 2].max() * 0.05))
+        return np.zeros((len(sources), 3), np.float32)
+
+    monkeypatch.setattr(elastic, "receiver_gathers", receiver_gathers)
+    (tmp_path / "stations.csv").write_text("x_km,y_km,z_km\n0.3,0.3,0.8\n0.5,0.4,0.8\n")
+    for name, top in (("land", "0,2000,1000,2100"), ("sea", "0,1480,0,1020")):
+        rows = ["depth_m,vp_m_s,vs_m_s,density_kg_m3", top, "400,2500,1300,2200"]
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+    builder, found = builder_class("microseismic"), {}
+    for earth, settings in {"land": {}, "sea": {}, "land without": {"free_surface": "no"}}.items():
+        given = {"velocity_model": tmp_path / f"{earth.split()[0]}.csv", "receivers": tmp_path / "stations.csv"}
+        given = {key: str(path) for key, path in given.items()} | settings
+        config = builder.custom_config(
+            "own", {**given, "components": "ZNE", "spacing_m": "50,50,50", "sources": 60, "pulse_sigma_s": 0.05}
+        )
+        asked.clear()
+        for shard in range(builder.shard_count(config)):
+            builder.make_shard(config, shard)
+        assert [(place[0], component) for place, component, _, _ in asked] == [
+            (x, component) for x in (6.0, 10.0) for component in "ZNE"
+        ]
+        found[earth] = asked[0][2:]
+    assert found["land"][0] and found["land"][1] <= 0.651  # 150 m below the top, at 800 m
+    assert not found["sea"][0] and not found["land without"][0] and found["land without"][1] > 0.651
