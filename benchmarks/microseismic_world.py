@@ -186,7 +186,8 @@ def main() -> None:
     for recipe in [args.model] if args.model else args.recipes:
         rows += located(args, recipe)
     by = args.model or (f"{args.recipes[0]} of a field" if len(args.recipes) == 1 else "emulators of a field")
-    title = f"Location by {by}, 4 receivers, noise 3 % of the median peak"
+    noise = "noise of its held-out events" if args.model else "noise 3 % of the median peak"
+    title = f"Location by {by}, 4 receivers, {noise}"
     header = ["world", "truth within 3 sd", "median error x, y, z [m]", "median sd [m]", "sd / error", "warned",
               "converged", "CPU-s an event (largest)"]  # fmt: skip
     print_table(title, header, rows)

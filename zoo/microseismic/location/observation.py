@@ -29,8 +29,8 @@ class Observation:
         unit: of the traces; None if not stated.
         noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
             traces; None if there are none.
-        components: (traces,) letters, such as Z, N, E, of what each trace is, for an emulator with `components`; None:
-            not stated, as of pressure.
+        components: (traces,) letters, such as Z, N, E, of what each trace is, for an emulator with `components`; None: not
+            stated, as of pressure.
         table: from which `receivers_km` come; with degrees, they are moved to the emulator's receivers. None: they are
             those of the earth model.
 
@@ -200,9 +200,9 @@ def _match_receivers(
 ) -> np.ndarray:
     """Return the index of the emulator's receiver (channel) for each trace.
 
-    `model.receivers_km` has a row for each channel; `model.components`, if there are several at a receiver, a letter.
+    `model.receivers_km` has a row for each channel; `model.component_of_channel`, if it has one, a letter.
     """
-    known, known_components = np.asarray(model.receivers_km, np.float64), getattr(model, "components", None)
+    known, known_components = np.asarray(model.receivers_km, np.float64), _components(model)
     if receivers_km is None:
         if count != len(known):
             raise ZooError(
@@ -239,11 +239,17 @@ def _match_receivers(
     return nearest
 
 
+def _components(model: Any) -> tuple[str, ...] | None:
+    """Return the letter of each of an emulator's channels; None if it gives pressure."""
+    known = tuple(getattr(model, "component_of_channel", None) or ())
+    return None if set(known) <= {"P"} else known
+
+
 def _other_component(
     components: tuple[str, ...] | None, count: int, model: Any, receivers_km: np.ndarray
 ) -> np.ndarray | float:
     """Return infinity where a trace and a channel of the emulator are not the same component, else 0."""
-    known = getattr(model, "components", None)
+    known = _components(model)
     if not known:
         return 0.0
     if components is None or len(components) != count:
@@ -262,6 +268,6 @@ def _other_component(
     if not np.all(np.any(same & here, axis=1)):
         lost = int(np.flatnonzero(~np.any(same & here, axis=1))[0])
         raise ZooError(
-            f"The emulator has no component {components[lost]} at {listed(receivers_km[lost])} km. Leave it out."
+            f"The emulator has no component {components[lost]} at {listed(receivers_km[lost])} km. Leave that trace out."
         )
     return np.where(same, 0.0, np.inf)
