@@ -41,7 +41,9 @@ _FACE = {
     "EarthPrior": "zoo.crust.physics.prior",
 }
 
-__all__ = [*_FACE]
+# Types that the others give and take are found here, too, and shown where they are defined.
+_TYPES = ("DispersionMap", "ThicknessMap", "EarthModel")
+__all__ = [name for name in _FACE if name not in _TYPES]
 
 if TYPE_CHECKING:
     from zoo.crust.inversion import invert, read_map, read_reference  # noqa: F401

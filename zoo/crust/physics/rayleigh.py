@@ -55,7 +55,7 @@ def phase_velocity(
     >>> phase_velocity(prem(), [0.010, 0.020]).round(2)  # at periods of 100 and 50 s
     array([4.08, 3.95])
     >>> phase_velocity(prem(), 0.010, overtone=1).round(2)
-    array([5.73])
+    array([5.86])
     """
     return _solve(model, frequency_hz, kernels.Options(1.0, float(refinement), cowling, False, overtone))[0]
 

@@ -109,8 +109,8 @@ def sensitivity(
     >>> from zoo.crust.physics.earth import prem
     >>> found = sensitivity(prem(), [0.02, 0.1])
     >>> found.in_layers([0, 24.4, 220]).round(2)  # vs of the crust and of the mantle below: km/s per km/s
-    array([[0.28, 0.7 ],
-           [0.92, 0.  ]])
+    array([[0.07, 0.68],
+           [0.93, 0.03]])
     """
     frequencies = check_frequencies(frequency_hz)
     around = np.clip(frequencies * (1 + _STEP * np.array([[-1], [0], [1]])), LOWEST_HZ, HIGHEST_HZ)
