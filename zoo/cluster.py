@@ -48,6 +48,7 @@ _DASK = {
     "distributed.scheduler.allowed-failures": _DEATHS,
     "distributed.deploy.lost-worker-timeout": "10 minutes",  # a killed one starts again; slowly on a busy machine
     "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+    "distributed.worker.profile.enabled": False,  # looks at each thread 100 times a second, for a page that is off
     "distributed.admin.large-graph-warning-threshold": "1GB",  # what jobs share goes out with the first item
 }
 
