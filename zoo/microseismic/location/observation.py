@@ -29,7 +29,7 @@ class Observation:
         unit: of the traces; None if not stated.
         noise: (receivers, samples) recorded before the event, in the unit and at the sampling rate of the
             traces; None if there are none.
-        components: (traces,) letters, such as Z, N, E, of what each trace is, for an emulator with `components`; None: not
+        components: (traces,) letters, such as Z, N, E, of what each trace is, for an emulator of components; None: not
             stated, as of pressure.
         table: from which `receivers_km` come; with degrees, they are moved to the emulator's receivers. None: they are
             those of the earth model.
@@ -268,6 +268,7 @@ def _other_component(
     if not np.all(np.any(same & here, axis=1)):
         lost = int(np.flatnonzero(~np.any(same & here, axis=1))[0])
         raise ZooError(
-            f"The emulator has no component {components[lost]} at {listed(receivers_km[lost])} km. Leave that trace out."
+            f"The emulator has no component {components[lost]} at {listed(receivers_km[lost])} km. "
+            "Leave that trace out."
         )
     return np.where(same, 0.0, np.inf)
