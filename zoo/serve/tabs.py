@@ -158,10 +158,10 @@ TABS = {
                 "geometry": "CSV, where the shots have none",
                 "true": "the true model, to measure the error",
             },
-            ("corner", "aperture_m", "datum_m", "wavelet"),
+            ("corner", "aperture_m", "datum_m", "wavelet", "density"),
             "six synthetic shots over folds and salt, and a smooth start",
             "zoo.serve.examples:shots",
-            texts={"wavelet": r"ricker:\d+(\.\d+)?"},
+            texts={"wavelet": r"ricker:\d+(\.\d+)?", "density": "gardner"},
             set_on_example={"wavelet": "ricker:6", "set.iterations": "8"},
         ),
         Tab(
