@@ -29,6 +29,14 @@ GOES_ON, ANEW = "goes on from here", "begins anew"
 SAMPLES = Path(interrupts.__file__).with_name("seismograms") / "samples"
 
 
+@pytest.fixture(autouse=True)
+def hears():
+    """This process hears Ctrl-C, also where the tests were started in the background, by a shell that ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_of_a_server_it_is_the_end():
     pytest.importorskip("waitress")
     command = Command(["serve", "--port", "28757"])
