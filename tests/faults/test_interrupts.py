@@ -31,7 +31,7 @@ SAMPLES = Path(interrupts.__file__).with_name("seismograms") / "samples"
 
 @pytest.fixture(autouse=True)
 def hears():
-    """This process hears Ctrl-C, also where the tests were started in the background, by a shell that ignores it there."""
+    """This process hears Ctrl-C, also where a shell started the tests in the background and ignores it there."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
