@@ -2,7 +2,7 @@
 
 Paper   ours; after Cheng et al. 2019 (future work), DispFormer (Liu et al. 2025: any periods, phase and group, gaps)
 Data    prem_dispersion/surface_waves; surface_waves.global: prem_dispersion/global_waves (datasets/prem_dispersion)
-Cost    7 CPU-minutes of training, after those of the dataset; 8 MB
+Cost    19 CPU-minutes of training (.global 13), after those of the dataset; 8 MB
 Run     zoo train surface_waves
 """
 
