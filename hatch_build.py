@@ -1,10 +1,11 @@
-"""What of the checkpoints goes into a package: all but weights above `LIMIT_BYTES`, which are fetched at first use.
+"""What of the checkpoints goes into a package: all but large weights (`LIMIT_BYTES`), which are fetched at first use.
 
 python hatch_build.py        prints what stays out
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 try:
@@ -13,12 +14,17 @@ except ImportError:  # run as a script
     BuildHookInterface = object
 
 ROOT = Path(__file__).parent
-LIMIT_BYTES = 10_000_000  # of a file of weights, so that a wheel stays below 60 MB
+# Of a file of weights of a recipe's default model, and of another one, so that a wheel stays below 60 MB.
+LIMIT_BYTES = {True: 10_000_000, False: 5_000_000}
 
 
 def left_out() -> list[Path]:
     """Return the files of weights that no package carries."""
-    return sorted(path for path in (ROOT / "checkpoints").glob("*/*.h5") if path.stat().st_size > LIMIT_BYTES)
+
+    def limit(path: Path) -> int:
+        return LIMIT_BYTES[json.loads(path.with_name("card.json").read_text(encoding="utf-8"))["default"]]
+
+    return sorted(path for path in (ROOT / "checkpoints").glob("*/*.h5") if path.stat().st_size > limit(path))
 
 
 def packed() -> list[Path]:

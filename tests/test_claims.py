@@ -52,7 +52,7 @@ SAID = {
         "of P in its first 3 s or until S, of S in 6 s",
         "More than 200 MB, or any of these options",
         "when no later window can change it, 37 to 67 s after its arrival",
-        "a wheel carries no weights above 10 MB",
+        "a wheel carries no weights above 10 MB (5 MB if not a recipe's default)",
         "An event costs more than the 0.5 CPU-seconds that we aim at",
     ),
     # Intervals by their name, and what is known without a measurement.
