@@ -12,6 +12,7 @@ from zoo.crust.tables import PLACE_DECIMALS, Table
 from zoo.errors import ZooError
 
 _THICKNESS_KM, _SD_KM = (2.0, 100.0), (0.0, 50.0)
+_SD_NAMES = ("sd", "sd_km", "thickness_sd_km", "thickness_sd", "sd_thickness_km", "sd_h", "h_sd", "error_km")
 _LEAST_SD_KM = 0.5  # of a point: a grid of one thickness, or a stated 0, is not known to the metre
 
 
@@ -59,7 +60,7 @@ def read_points(path: str | os.PathLike) -> KnownPoints:
     for name in ("weight", "probability", "amplitude"):
         if name in table.names:
             return _of_grids(longitude, latitude, thickness, table.column(name), Path(path))
-    sd_name = next((name for name in table.names if name == "sd" or name in _SD_NAMES), None)
+    sd_name = next((name for name in table.names if name in _SD_NAMES), None)
     if sd_name is None:
         raise ZooError(f"{path} has the columns {', '.join(table.names)}; expected sd_km, or weight for an H-k grid.")
     sd = table.plausible(sd_name, _SD_KM, "km", zero_is_missing=False)
@@ -69,9 +70,6 @@ def read_points(path: str | os.PathLike) -> KnownPoints:
         raise ZooError(f"{path} holds no thickness with its sd: every value is missing.")
     sd = np.maximum(sd, _LEAST_SD_KM)
     return KnownPoints(longitude[known], latitude[known], thickness[known], sd[known], Path(path).name)
-
-
-_SD_NAMES = ("sd_km", "thickness_sd_km", "thickness_sd", "sd_thickness_km", "sd_h", "h_sd", "error_km")
 
 
 def _of_grids(longitude: np.ndarray, latitude: np.ndarray, thickness: np.ndarray, weight: np.ndarray, path: Path):

@@ -137,18 +137,18 @@ class Engine:
 
     def best_of_bank(self, data: Sequence[tf.Tensor], count: int | None = None) -> np.ndarray:
         """Return the `count` best sources of the bank, or all, each at its best origin time and strength (n, d)."""
-        score, late_s, log_strength = (part.numpy() for part in self._screen(*data))
+        score, late_s, log_strength = (part.numpy() for part in self._screen(*data[:3]))
         best = np.arange(len(score)) if count is None else np.argpartition(score, -count)[-count:]
         columns = {"origin_time_s": late_s[best], "log_strength": log_strength[best]}
         others = [columns.get(name, np.zeros(len(best))) for name in self.likelihood.parameters[3:]]
         points = np.column_stack([self.likelihood.bank.places_km[best], *others])
         return np.clip(points, self.lower, self.upper)
 
-    def _screened(
-        self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor, own: tf.Tensor
-    ) -> tuple[tf.Tensor, ...]:
-        """Return the score of each source of the bank at its best origin time, that time, and the log strength."""
-        del own  # too small to matter here
+    def _screened(self, correlation: tf.Tensor, energetic: tf.Tensor, alone: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Return the score of each source of the bank at its best origin time, that time, and the log strength.
+
+        The emulator's own errors of time and gain are too small to matter here.
+        """
         world, count = self.likelihood.world, _SCREEN_COMPONENTS
         coarse = correlation[:, :count, :: self.every]
         products = tf.matmul(energetic[:, :count], energetic[:, :count], transpose_b=True)

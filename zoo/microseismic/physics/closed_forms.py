@@ -39,9 +39,10 @@ def surface_velocity(
     vp_m_s: float,
     vs_m_s: float,
     sigma_s: float = 0.014,
-    density_kg_m3: float = 1.0,
 ) -> np.ndarray:
     """Return the radial and the upward velocity (2, time) in m/s in a free surface, of an explosion below it.
+
+    The density does not matter.
 
     Args:
         depth_m: of the explosion, m.
@@ -49,9 +50,7 @@ def surface_velocity(
         time_s: (time,) equidistant from 0, s.
         vp_m_s, vs_m_s: of the half-space, m/s.
         sigma_s: of the pulse, s.
-        density_kg_m3: it does not matter.
     """
-    del density_kg_m3
     time_s = np.asarray(time_s, np.float64)
     step_s = time_s[1] - time_s[0]
     samples = 2 * len(time_s)
